@@ -1,0 +1,210 @@
+"""The books: journal and commit log in SQL, SQLite by default, any SQLAlchemy URL by configuration.
+
+Entries are added and never edited. An entry key is booked once: the same key with the same postings is
+a no-op, with other postings a refusal. A stage is committed by one row of ``stage_run``, in the same
+transaction as the entries that the stage books.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import sqlalchemy as sa
+
+from settlement.errors import RetryableError, TerminalError
+from settlement.model.journal import Entry, Posting
+from settlement.store import Home
+
+_metadata = sa.MetaData()
+
+ENTRY = sa.Table(
+    "entry",
+    _metadata,
+    sa.Column("entry_key", sa.String(200), primary_key=True),
+    sa.Column("business_date", sa.Date, nullable=False, index=True),
+    sa.Column("kind", sa.String(40), nullable=False),
+    sa.Column("text", sa.String(400), nullable=False),
+)
+POSTING = sa.Table(
+    "posting",
+    _metadata,
+    sa.Column("entry_key", sa.ForeignKey("entry.entry_key"), primary_key=True),
+    sa.Column("line", sa.Integer, primary_key=True),
+    sa.Column("account", sa.String(200), nullable=False, index=True),
+    sa.Column("currency", sa.String(10), nullable=False),
+    sa.Column("amount_minor", sa.BigInteger, nullable=False),
+)
+STAGE_RUN = sa.Table(
+    "stage_run",
+    _metadata,
+    sa.Column("business_date", sa.Date, primary_key=True),
+    sa.Column("stage", sa.String(40), primary_key=True),
+    sa.Column("inputs_digest", sa.String(64), nullable=False),
+    sa.Column("outputs_digest", sa.String(64), nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageRun:
+    """One committed stage of one night."""
+
+    business_date: date
+    stage: str
+    inputs_digest: str
+    outputs_digest: str
+
+
+def connect(home: Home) -> sa.Engine:
+    """The engine of the home's books: ``SETTLEMENT_BOOKS_URL``, else SQLite beside the tables."""
+    url = os.environ.get("SETTLEMENT_BOOKS_URL", f"sqlite:///{home.root / 'books.sqlite'}")
+    engine = sa.create_engine(url, connect_args={"timeout": 60} if url.startswith("sqlite") else {})
+    try:
+        _metadata.create_all(engine)
+    except sa.exc.OperationalError as error:
+        if not url.startswith("sqlite"):
+            raise RetryableError(f"The books cannot be reached: {error.orig}.") from None
+        # Two runners creating the tables at once: the loser finds them there.
+        _metadata.create_all(engine)
+    return engine
+
+
+def stage_runs(engine: sa.Engine) -> list[StageRun]:
+    """All committed stages of all nights, by night."""
+    with engine.connect() as connection:
+        rows = connection.execute(sa.select(STAGE_RUN).order_by(STAGE_RUN.c.business_date, STAGE_RUN.c.stage))
+        return [StageRun(**row._mapping) for row in rows]
+
+
+def committed(engine: sa.Engine, business_date: date, stage: str) -> StageRun | None:
+    """The commit row of one stage of one night, or None."""
+    query = sa.select(STAGE_RUN).where(STAGE_RUN.c.business_date == business_date, STAGE_RUN.c.stage == stage)
+    with engine.connect() as connection:
+        row = connection.execute(query).one_or_none()
+        return None if row is None else StageRun(**row._mapping)
+
+
+def commit_stage(engine: sa.Engine, run: StageRun, entries: Sequence[Entry]) -> None:
+    """Book the entries and commit the stage in one transaction. Every entry must balance."""
+    for entry in entries:
+        entry.check()
+    with engine.begin() as connection:
+        known = _booked(connection, [entry.key for entry in entries])
+        fresh = []
+        for entry in entries:
+            if entry.key not in known:
+                fresh.append(entry)
+            elif known[entry.key] != entry.postings:
+                raise TerminalError(
+                    f"Journal entry {entry.key} is booked with other amounts: book a correction, never the same key."
+                )
+        if fresh:
+            connection.execute(
+                sa.insert(ENTRY),
+                [
+                    {"entry_key": e.key, "business_date": e.business_date, "kind": e.kind, "text": e.text}
+                    for e in fresh
+                ],
+            )
+            connection.execute(
+                sa.insert(POSTING),
+                [
+                    {
+                        "entry_key": entry.key,
+                        "line": line,
+                        "account": posting.account,
+                        "currency": posting.currency,
+                        "amount_minor": posting.amount_minor,
+                    }
+                    for entry in fresh
+                    for line, posting in enumerate(entry.postings, start=1)
+                ],
+            )
+        connection.execute(
+            sa.insert(STAGE_RUN),
+            [
+                {
+                    "business_date": run.business_date,
+                    "stage": run.stage,
+                    "inputs_digest": run.inputs_digest,
+                    "outputs_digest": run.outputs_digest,
+                }
+            ],
+        )
+
+
+def _booked(connection: sa.Connection, keys: Sequence[str]) -> dict[str, tuple[Posting, ...]]:
+    found: dict[str, list[Posting]] = {}
+    for start in range(0, len(keys), 500):
+        query = (
+            sa.select(POSTING)
+            .where(POSTING.c.entry_key.in_(keys[start : start + 500]))
+            .order_by(POSTING.c.entry_key, POSTING.c.line)
+        )
+        for row in connection.execute(query):
+            found.setdefault(row.entry_key, []).append(
+                Posting(account=row.account, currency=row.currency, amount_minor=row.amount_minor)
+            )
+    return {key: tuple(postings) for key, postings in found.items()}
+
+
+def read_entries(engine: sa.Engine, until: date) -> list[Entry]:
+    """All entries of nights up to and including ``until``, sorted by key."""
+    query = (
+        sa.select(ENTRY, POSTING.c.account, POSTING.c.currency, POSTING.c.amount_minor)
+        .join(POSTING, POSTING.c.entry_key == ENTRY.c.entry_key)
+        .where(ENTRY.c.business_date <= until)
+        .order_by(ENTRY.c.entry_key, POSTING.c.line)
+    )
+    heads: dict[str, tuple[date, str, str]] = {}
+    lines: dict[str, list[Posting]] = {}
+    with engine.connect() as connection:
+        for row in connection.execute(query):
+            heads[row.entry_key] = (row.business_date, row.kind, row.text)
+            lines.setdefault(row.entry_key, []).append(
+                Posting(account=row.account, currency=row.currency, amount_minor=row.amount_minor)
+            )
+    return [
+        Entry(key=key, business_date=day, kind=kind, text=text, postings=tuple(lines[key]))
+        for key, (day, kind, text) in heads.items()
+    ]
+
+
+def copy_books_before(source: sa.Engine, target: sa.Engine, before: date) -> None:
+    """Copy journal and commit log of all nights before ``before`` into empty books."""
+    with source.connect() as reader, target.begin() as writer:
+        for table in (ENTRY, STAGE_RUN):
+            rows = [dict(r._mapping) for r in reader.execute(sa.select(table).where(table.c.business_date < before))]
+            if rows:
+                writer.execute(sa.insert(table), rows)
+        query = sa.select(POSTING).join(ENTRY).where(ENTRY.c.business_date < before)
+        rows = [dict(row._mapping) for row in reader.execute(query)]
+        if rows:
+            writer.execute(sa.insert(POSTING), rows)
+
+
+def books_digest(entries: Iterable[Entry], files: Iterable[tuple[str, bytes]]) -> str:
+    """SHA-256 over the canonical sorted export of the journal and the plaintext of the outgoing files.
+
+    One line a posting, fields separated by tabs, sorted by entry key and line; then one line a file with its path
+    and the digest of its content, sorted by path.
+    """
+    digest = hashlib.sha256()
+    for entry in sorted(entries, key=lambda entry: entry.key):
+        for line, posting in enumerate(entry.postings, start=1):
+            fields = (
+                entry.key,
+                entry.business_date.isoformat(),
+                entry.kind,
+                str(line),
+                posting.account,
+                posting.currency,
+                str(posting.amount_minor),
+            )
+            digest.update(("\t".join(fields) + "\n").encode())
+    for path, content in sorted(files):
+        digest.update(f"{path}\t{hashlib.sha256(content).hexdigest()}\n".encode())
+    return digest.hexdigest()

@@ -1,0 +1,83 @@
+"""The closed lists of words that stand in the tables. An unknown word is loud, never a default."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Side(StrEnum):
+    """Who tells the record: the card side (issuer, network) or the merchant side (merchant, acquirer, partner)."""
+
+    BANK = "bank"
+    MERCHANT = "merchant"
+
+
+class Kind(StrEnum):
+    """What a clearing record is. The four negative events take back revenue share in four ways."""
+
+    PURCHASE = "purchase"
+    REFUND = "refund"
+    REVERSAL = "reversal"
+    CHARGEBACK = "chargeback"
+    CASH_ADVANCE = "cash_advance"
+    FEE_COLLECTION = "fee_collection"
+
+
+class Fate(StrEnum):
+    """What becomes of a delivered file."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    DUPLICATE = "duplicate"
+    NO_LAYOUT = "no_layout"
+
+
+class Why(StrEnum):
+    """Why a file has its fate."""
+
+    LATE = "late"
+    IDENTICAL_RESEND = "IDENTICAL_RESEND"
+    SAME_FILE_ID_DIFFERENT_CONTENT = "SAME_FILE_ID_DIFFERENT_CONTENT"
+    TRUNCATED = "TRUNCATED"
+    CONTROL_TOTAL_MISMATCH = "CONTROL_TOTAL_MISMATCH"
+    EMPTY = "EMPTY"
+    UNREADABLE = "UNREADABLE"
+    NOT_A_FILE = "NOT_A_FILE"
+    NO_LAYOUT_YET = "NO_LAYOUT_YET"
+
+
+class RejectReason(StrEnum):
+    """Why one row of an otherwise good file could not be used."""
+
+    BAD_DATE = "BAD_DATE"
+    BAD_LUHN = "BAD_LUHN"
+    UNKNOWN_CURRENCY = "UNKNOWN_CURRENCY"
+    NON_NUMERIC_AMOUNT = "NON_NUMERIC_AMOUNT"
+    MALFORMED = "MALFORMED"
+
+
+class BreakReason(StrEnum):
+    """Why a record is open on a leg."""
+
+    MISSING_MERCHANT = "MISSING_MERCHANT"
+    MISSING_BANK = "MISSING_BANK"
+    DUPLICATE_RECORD = "DUPLICATE_RECORD"
+    FOREIGN_BIN = "FOREIGN_BIN"
+
+
+class CashStatus(StrEnum):
+    """What became of a bank statement entry."""
+
+    TIED = "TIED"
+    SHORT_BY_FEE = "SHORT_BY_FEE"
+    DIFFERS = "DIFFERS"
+    FILE_PENDING = "FILE_PENDING"
+    UNEXPLAINED = "UNEXPLAINED"
+
+
+class StatementState(StrEnum):
+    """State of a line of a partner's statement."""
+
+    CLOSED = "CLOSED"
+    PREVIEW = "PREVIEW"
+    RESTATED = "RESTATED"

@@ -1,0 +1,74 @@
+"""Dates: years completed against an anchor, and the periods that contracts settle by."""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+
+
+class PeriodKind(StrEnum):
+    """The calendars by which a contract closes."""
+
+    DAY = "day"
+    MONTH = "month"
+    QUARTER = "quarter"
+    YEAR = "year"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Period:
+    """A closed range of calendar days with its written form: 2010-Q4, 2010-12, 2010-12-29 or 2010."""
+
+    first: date
+    last: date
+    text: str
+
+    def __contains__(self, day: date) -> bool:
+        return self.first <= day <= self.last
+
+    def next(self) -> Period:
+        """The period of the same kind that starts the day after this one ends."""
+        return period_of(self.last + timedelta(days=1), self.kind)
+
+    @property
+    def kind(self) -> PeriodKind:
+        """The calendar this period belongs to, told from its written form."""
+        if "Q" in self.text:
+            return PeriodKind.QUARTER
+        return {4: PeriodKind.YEAR, 7: PeriodKind.MONTH, 10: PeriodKind.DAY}[len(self.text)]
+
+
+def period_of(day: date, kind: PeriodKind) -> Period:
+    """The period of ``kind`` that contains ``day``."""
+    match kind:
+        case PeriodKind.DAY:
+            return Period(first=day, last=day, text=day.isoformat())
+        case PeriodKind.MONTH:
+            first, months, text = day.replace(day=1), 1, f"{day:%Y-%m}"
+        case PeriodKind.QUARTER:
+            quarter = (day.month - 1) // 3
+            first, months, text = date(day.year, 3 * quarter + 1, 1), 3, f"{day.year}-Q{quarter + 1}"
+        case PeriodKind.YEAR:
+            first, months, text = date(day.year, 1, 1), 12, str(day.year)
+    end_month = first.month + months - 1
+    last = date(first.year, end_month, monthrange(first.year, end_month)[1])
+    return Period(first=first, last=last, text=text)
+
+
+def latest_not_after(month: int, day: int, anchor: date) -> date | None:
+    """Complete a date without a year: the latest such date not after ``anchor``.
+
+    None where no such calendar date exists. 29 February goes back to the last leap year.
+    """
+    for year in range(anchor.year, anchor.year - 9, -1):
+        try:
+            found = date(year, month, day)
+        except ValueError:
+            if (month, day) != (2, 29):
+                return None
+            continue
+        if found <= anchor:
+            return found
+    return None

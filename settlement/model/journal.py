@@ -1,0 +1,42 @@
+"""Double entry: an entry is a set of postings that sum to zero in each currency.
+
+Amounts are signed minor units, debit positive, so that an entry balances when its postings of each
+currency sum to zero. An entry's ``key`` is what makes posting idempotent: the same key is booked once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date
+
+from settlement.errors import TerminalError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posting:
+    """One line of an entry: an account and a signed amount in minor units (debit positive)."""
+
+    account: str
+    currency: str
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One balanced journal entry of one night."""
+
+    key: str
+    business_date: date
+    kind: str
+    text: str
+    postings: tuple[Posting, ...]
+
+    def check(self) -> None:
+        """Raise TerminalError unless the postings sum to zero in every currency."""
+        sums: Counter[str] = Counter()
+        for posting in self.postings:
+            sums[posting.currency] += posting.amount_minor
+        off = {currency: total for currency, total in sums.items() if total}
+        if off:
+            raise TerminalError(f"Journal entry {self.key} does not balance: {off} (minor units).")

@@ -1,0 +1,80 @@
+"""What a stage is given and what it gives back. A stage is a pure function between the two.
+
+No stage reads the clock, the environment, a path, the network or a random source: the runner reads
+tables, configuration and landed bytes, calls the stage, and publishes what it returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+import polars as pl
+
+from settlement.model.journal import Entry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One file of the delivery folder, already copied to the originals under its digest."""
+
+    file: str
+    name: str
+    sha256: str
+    size_bytes: int
+    regular: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardKey:
+    """The secret that turns card numbers into references, and the id under which it is kept.
+
+    The secret never appears in a representation, a table or a message.
+    """
+
+    key_id: str
+    secret: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageInput:
+    """Everything a stage may look at.
+
+    Attributes
+    ----------
+    business_date:
+        The night: delivery folder, date of knowledge K, and partition of everything written.
+    unit:
+        The part of the stage to run: a file for ``parse``, a contract for ``pay``, else ``all``.
+    documents:
+        The home's configuration, path under ``HOME/config`` to text.
+    tables:
+        This night's tables that the stage declares to read.
+    history:
+        The same tables of all earlier nights, lazily, with a ``business_date`` column.
+    deliveries:
+        The files of the night's delivery folder, sorted by name (``land`` only).
+    content:
+        Bytes of an original by its digest (``parse`` only).
+    card_key:
+        The card key (``parse`` only).
+    """
+
+    business_date: date
+    unit: str
+    documents: Mapping[str, str]
+    tables: Mapping[str, pl.DataFrame]
+    history: Mapping[str, pl.LazyFrame]
+    deliveries: tuple[Delivery, ...] = ()
+    content: Callable[[str], memoryview] | None = None
+    card_key: CardKey | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageOutput:
+    """What a stage publishes: rows by table, files by relative path, journal entries."""
+
+    tables: Mapping[str, pl.DataFrame]
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    entries: tuple[Entry, ...] = ()

@@ -1,0 +1,82 @@
+"""What a table is: columns with a meaning, the stage that writes it, and its key.
+
+Stages never import each other; they meet in the tables. A table lives as Parquet under
+``HOME/tables/<table>/business_date=YYYY-MM-DD/`` and a partition holds what the night of that date
+wrote, so the partition date is the date on which the row became known.
+
+Types are few on purpose: ``text``, ``int`` (64 bit), ``date``, ``time`` (a local date-time in whole
+seconds without zone) and ``flag``. Money is an ``int`` of minor units whose column ends in ``_minor``;
+its currency stands in the column ``currency`` unless the column's text says otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+import pyarrow as pa
+
+_POLARS: Final[dict[str, pl.DataType]] = {
+    "text": pl.String(),
+    "int": pl.Int64(),
+    "date": pl.Date(),
+    "time": pl.Datetime("ms"),
+    "flag": pl.Boolean(),
+}
+_ARROW: Final[dict[str, pa.DataType]] = {
+    "text": pa.large_string(),
+    "int": pa.int64(),
+    "date": pa.date32(),
+    "time": pa.timestamp("ms"),
+    "flag": pa.bool_(),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column: its name, one of the five types, whether it may be empty, and what it holds."""
+
+    name: str
+    type: str
+    doc: str
+    nullable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """One table: the stage that writes it, what a row is, its unique key and its columns."""
+
+    name: str
+    stage: str
+    doc: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    @property
+    def schema(self) -> pl.Schema:
+        """The Polars schema, in column order."""
+        return pl.Schema({column.name: _POLARS[column.type] for column in self.columns})
+
+    @property
+    def arrow_schema(self) -> pa.Schema:
+        """The Arrow schema, in column order, with the nullability and the text of each field."""
+        return pa.schema(
+            [
+                pa.field(c.name, _ARROW[c.type], nullable=c.nullable, metadata={"doc": c.doc})
+                for c in self.columns
+            ]
+        )
+
+    def empty(self) -> pl.DataFrame:
+        """A frame of this table without rows."""
+        return pl.DataFrame(schema=self.schema)
+
+
+def read_columns(text: str) -> tuple[Column, ...]:
+    """Read the column lists below: ``name type doc`` a line, ``type?`` for a column that may be empty."""
+    found = []
+    for line in filter(None, text.splitlines()):
+        name, type_, doc = line.split(maxsplit=2)
+        found.append(Column(name=name, type=type_.rstrip("?"), doc=doc, nullable=type_.endswith("?")))
+    return tuple(found)

@@ -1,0 +1,253 @@
+"""Every table of the house, by name."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from settlement.model.records import CONTROL_TOTAL, candidate_tables
+from settlement.model.table import Table, read_columns
+
+
+def _table(name: str, stage: str, doc: str, key: str, columns: str) -> Table:
+    return Table(name=name, stage=stage, doc=doc, key=tuple(key.split()), columns=read_columns(columns))
+
+
+_OTHERS: Final[tuple[Table, ...]] = (
+    _table(
+        "delivery",
+        "land",
+        "one delivered file as registered, before anything in it is read",
+        "file",
+        """
+file text delivery folder + `/` + file name
+name text file name
+sha256 text digest of the content
+size_bytes int size of the content
+layout text? layout that its name fits
+feed text? feed of that layout
+sender text? sender of that layout
+file_date date? business date in the name
+sequence text? sequence in the name
+fate text registered, duplicate, no_layout or rejected
+why text? reason where it is not registered
+""",
+    ),
+    _table(
+        "parsed_file",
+        "parse",
+        "one file as read: what it says of itself and whether it is whole",
+        "file",
+        """
+file text delivery folder + `/` + file name
+sender text? sender that the file or its layout names
+file_date date? business date that the file names
+internal_id text? the file's own id or sequence
+mode text? T test, P production, where the file says so
+records int? records, lines or entries in the file
+net_settlement_minor int? what the bank should show for the file, + to our account
+net_settlement_currency text? its currency
+payout_text text? text under which the bank shows it
+fault text? EMPTY, TRUNCATED, UNREADABLE or CONTROL_TOTAL_MISMATCH
+detail text? one sentence on the fault
+""",
+    ),
+    _table("parsed_control_total", "parse", "one control total of a file, as read", "file control", CONTROL_TOTAL),
+    _table("control_total", "check", "one control total of an accepted or refused file", "file control", CONTROL_TOTAL),
+    _table(
+        "file",
+        "check",
+        "one delivered file and its fate",
+        "file",
+        """
+file text delivery folder + `/` + file name
+fate text accepted, rejected, duplicate or no_layout
+why text? late, or the reason why it is not accepted
+sha256 text digest of the content
+records int? records, lines or entries in the file; empty where it could not be read whole
+size_bytes int size of the content
+feed text? feed
+sender text? sender
+file_date date? business date of the file
+identity text? sender, type, business date and internal id: what makes it the same logical file
+net_settlement_minor int? what the bank should show for the file, + to our account
+net_settlement_currency text? its currency
+payout_text text? text under which the bank shows it
+detail text? one sentence for a person
+""",
+    ),
+    _table(
+        "finding",
+        "check",
+        "one result of a check that a person should see",
+        "check subject",
+        """
+check text name of the check
+subject text file, feed or record it is about
+severity text error (a person must act), warning or note
+text text one sentence: what was found and what to do
+""",
+    ),
+    _table(
+        "match",
+        "match",
+        "one accepted group of rows of both sides",
+        "match_id",
+        """
+match_id text id, unique over all nights
+pass text pass of the rules that found it
+leg text leg, such as MERCHANT
+cardinality text 1:1, 1:N or N:1 (bank:merchant)
+kind text EXACT, DATE_SHIFT, AMOUNT_DIFF, MASKED_ONLY, ONE_TO_MANY, MANY_TO_ONE, REFUND, REVERSAL, CHARGEBACK or LATE
+residual_minor int merchant side minus bank side, in `currency`
+residual_reason text? TIP, CASHBACK or FX_ROUNDING where the residual is explained
+currency text currency in which the sides were compared
+""",
+    ),
+    _table(
+        "match_member",
+        "match",
+        "one record inside a match",
+        "match_id file record",
+        """
+match_id text match
+side text `bank` or `merchant`
+file text delivery folder + `/` + file name
+record int locator inside the file
+amount_minor int unsigned amount of the record in `currency`
+currency text currency in which the sides were compared
+""",
+    ),
+    _table(
+        "open_item",
+        "match",
+        "one record that is open on one leg at the night's close",
+        "leg file record",
+        """
+leg text leg
+reason text MISSING_MERCHANT, MISSING_BANK, DUPLICATE_RECORD or FOREIGN_BIN
+opened_on date night on which it was first open
+age_days int days from opened_on to this night
+file text delivery folder + `/` + file name
+record int locator inside the file
+side text `bank` or `merchant`
+amount_minor int unsigned amount
+currency text its currency
+""",
+    ),
+    _table(
+        "cash_tie",
+        "match",
+        "one bank statement entry and the file it ties to, as judged this night",
+        "camt_file entry",
+        """
+camt_file text bank statement file
+entry int number of the entry in the message
+entry_ref text the bank's reference
+currency text currency
+direction int +1 credit to our account, -1 debit
+amount_minor int unsigned amount of the entry
+ties_to text? file whose settlement the entry pays
+expected_minor int? unsigned amount that the file gives
+diff_minor int? received minus expected, + in our favour
+status text TIED, SHORT_BY_FEE, DIFFERS, FILE_PENDING or UNEXPLAINED
+""",
+    ),
+    _table(
+        "rated",
+        "rate",
+        "one record's contribution to one term that became known this night; a correction is a new row",
+        "contract term period selector file record account_id quantity",
+        """
+contract text contract id
+version date effective date of the contract file
+clause text clause
+term text term
+period text period, such as 2010-Q4, 2010-12 or 2010-12-29
+selector text which rate or population inside the term, empty text where there is one only
+file text? source file of the record; empty for an account or a balance
+record int? locator inside the file
+account_id text? account, for terms that count accounts
+quantity int signed quantity: minor units for volumes, 1 for an account
+unit text currency code, `accounts` or `miles`
+""",
+    ),
+    _table(
+        "payout",
+        "rate",
+        "one line of a statement as known after this night",
+        "as_of contract period term beneficiary adjusts",
+        """
+as_of date night after which this is known
+contract text contract id
+period text period
+term text term, or share, share_converted, adjustment, carry_in, recouped, payout, carry_out
+beneficiary text? beneficiary; empty for a term of the whole contract
+amount_minor int signed amount
+currency text currency
+state text CLOSED, PREVIEW or RESTATED
+quantities text the quantities behind the amount as `name=value;...`
+clause text clause of the contract, or the settlement rule
+adjusts text? for an adjustment the closed period that it adjusts
+""",
+    ),
+    _table(
+        "trial_balance",
+        "post",
+        "balance of one account after this night",
+        "account currency",
+        """
+account text account of the chart
+currency text currency
+debit_minor int sum of debits to date
+credit_minor int sum of credits to date
+balance_minor int debits minus credits
+""",
+    ),
+    _table(
+        "payable",
+        "pay",
+        "what one partner is owed for one period of one contract",
+        "beneficiary contract period",
+        """
+beneficiary text partner
+contract text contract id
+period text period
+currency text currency
+amount_minor int net payable, never negative
+carry_minor int balance carried forward
+state text CLOSED (payable) or PREVIEW
+""",
+    ),
+    _table(
+        "settlement_file",
+        "pay",
+        "one settlement file made for a partner",
+        "path",
+        """
+path text path under HOME/out/business_date=.../
+beneficiary text partner
+contract text contract id
+period text period
+sha256 text digest of the content
+lines int detail lines
+total_minor int sum of the detail lines' amounts
+currency text currency
+""",
+    ),
+    _table(
+        "expectation",
+        "quality",
+        "one data-quality expectation and its result, without any value of the data",
+        "suite expectation column",
+        """
+suite text suite, one for a feed or table
+expectation text type of the expectation
+column text column or columns
+success flag whether it held
+rows int rows looked at
+unexpected int rows that failed
+""",
+    ),
+)
+
+TABLES: Final[dict[str, Table]] = {table.name: table for table in (*candidate_tables(), *_OTHERS)}

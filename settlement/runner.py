@@ -1,0 +1,242 @@
+"""The shell around a stage: read tables, run, assert the laws, write, commit, record.
+
+The same functions serve the command line and Airflow: ``plan`` names a stage's units, ``run_unit`` runs one of
+them and keeps its output, ``commit`` publishes all of them at once. Each may be called again at any time, by
+several processes at once, and after being killed anywhere: a committed stage is never done twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from settlement import books, laws, store
+from settlement.cardkey import read_card_key
+from settlement.errors import TerminalError
+from settlement.model.stage import StageInput
+from settlement.stages import STAGES, Stage, stage_named
+from settlement.store import Home
+
+Progress = Callable[[str, int, int], None]
+"""Called with a stage's name, units done and units in all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyResult:
+    """The books digest as it stands and as re-performed, and the tables and files that differ."""
+
+    business_date: date
+    standing: str
+    performed: str
+    differing: tuple[str, ...]
+
+
+def plan(home: Home, business_date: date, stage_name: str) -> tuple[str, ...]:
+    """The units of a stage. Checks first that the night's turn has come and its earlier stages are committed."""
+    stage = stage_named(stage_name)
+    engine = books.connect(home)
+    _require_turn(home, engine, business_date, stage)
+    if stage.name == "land" and not books.committed(engine, business_date, "land"):
+        store.land_originals(home, business_date)
+    return stage.plan(_inputs(home, business_date, stage, "all"))
+
+
+def run_unit(home: Home, business_date: date, stage_name: str, unit: str) -> None:
+    """Run one unit of a stage and keep its output until the stage commits; nothing if that is done already."""
+    stage = stage_named(stage_name)
+    if books.committed(books.connect(home), business_date, stage.name):
+        return
+    if store.unit_saved(home, business_date, stage.name, unit):
+        return
+    inputs = _inputs(home, business_date, stage, unit)
+    output = stage.run(inputs)
+    laws.assert_unit(stage.name, inputs, output)
+    store.save_unit(home, business_date, stage.name, unit, output)
+
+
+def commit(home: Home, business_date: date, stage_name: str, units: tuple[str, ...]) -> books.StageRun:
+    """Publish all units of a stage by one commit row; a stage that is committed already is left as it is."""
+    stage = stage_named(stage_name)
+    engine = books.connect(home)
+    with store.locked(home):
+        done = books.committed(engine, business_date, stage.name)
+        if done is None:
+            missing = [u for u in units if not store.unit_saved(home, business_date, stage.name, u)]
+            if missing:
+                raise TerminalError(f"Stage {stage.name} of {business_date} is not complete: {missing[0]} has not run.")
+            outputs_digest, entries = store.publish(
+                home, business_date, stage.name, stage.writes, stage.files, units
+            )
+            done = books.StageRun(
+                business_date=business_date,
+                stage=stage.name,
+                inputs_digest=_inputs_digest(home, engine, business_date, stage),
+                outputs_digest=outputs_digest,
+            )
+            books.commit_stage(engine, done, entries)
+        store.drop_work(home, business_date, stage.name)
+    return done
+
+
+def run_stage(home: Home, business_date: date, stage_name: str, progress: Progress | None = None) -> books.StageRun:
+    """Plan, run and commit one stage."""
+    done = books.committed(books.connect(home), business_date, stage_name)
+    if done is not None:
+        store.drop_work(home, business_date, stage_name)
+        return done
+    units = plan(home, business_date, stage_name)
+    for index, unit in enumerate(units):
+        if progress:
+            progress(stage_name, index, len(units))
+        run_unit(home, business_date, stage_name, unit)
+    run = commit(home, business_date, stage_name, units)
+    if progress:
+        progress(stage_name, len(units), len(units))
+    return run
+
+
+def run_night(
+    home: Home, business_date: date, progress: Progress | None = None, until: str = STAGES[-1].name
+) -> tuple[books.StageRun, ...]:
+    """Run all stages of a night in order, up to and including ``until``. Running a settled night changes nothing."""
+    stage_named(until)
+    _refuse_late_arrivals(home, business_date)
+    runs = []
+    for stage in STAGES:
+        runs.append(run_stage(home, business_date, stage.name, progress))
+        if stage.name == until:
+            break
+    return tuple(runs)
+
+
+def books_digest(home: Home, business_date: date) -> str:
+    """The books digest of a night: journal up to it, and its outgoing files. TerminalError if it is not settled."""
+    engine = books.connect(home)
+    if books.committed(engine, business_date, "pay") is None:
+        raise TerminalError(
+            f"The night {business_date} is not settled: run `settle run --home {home.root} "
+            f"--business-date {business_date}` first."
+        )
+    out = home.published("out", business_date)
+    files = [(p.relative_to(out).as_posix(), p.read_bytes()) for p in sorted(out.rglob("*")) if p.is_file()]
+    return books.books_digest(books.read_entries(engine, business_date), files)
+
+
+def verify_night(home: Home, business_date: date, progress: Progress | None = None) -> VerifyResult:
+    """Re-perform a settled night from its originals in a scratch home and compare digests, tables and files.
+
+    Earlier nights are taken as they stand; verify them one by one for the whole chain.
+    """
+    standing = books_digest(home, business_date)
+    with tempfile.TemporaryDirectory(prefix="settle-verify-") as scratch:
+        other = _scratch_home(home, business_date, Path(scratch))
+        run_night(other, business_date, progress, until="pay")
+        performed = books_digest(other, business_date)
+        engine, other_engine = books.connect(home), books.connect(other)
+        differing = []
+        for stage in STAGES[: [s.name for s in STAGES].index("pay") + 1]:
+            for table in stage.writes:
+                a = store.read_table(home, table, business_date)
+                b = store.read_table(other, table, business_date)
+                if not a.equals(b):
+                    differing.append(f"table {table}")
+            mine = books.committed(engine, business_date, stage.name)
+            theirs = books.committed(other_engine, business_date, stage.name)
+            if mine is not None and theirs is not None and mine.outputs_digest != theirs.outputs_digest:
+                differing.append(f"stage {stage.name}")
+    return VerifyResult(
+        business_date=business_date, standing=standing, performed=performed, differing=tuple(differing)
+    )
+
+
+def _scratch_home(home: Home, business_date: date, root: Path) -> Home:
+    """A home with the configuration, the earlier nights and this night's files, from the originals."""
+    shutil.copytree(home.config, root / "config")
+    other = store.open_home(root)
+    (root / "home.json").write_bytes((home.root / "home.json").read_bytes())
+    inbox = other.inbox / str(business_date)
+    inbox.mkdir(parents=True)
+    for row in store.read_table(home, "delivery", business_date).iter_rows(named=True):
+        if row["why"] == "NOT_A_FILE":
+            (inbox / row["name"]).mkdir()
+        else:
+            (inbox / row["name"]).write_bytes(store.read_original(home, row["sha256"]))
+    for partition in sorted((home.root / "tables").glob("*/business_date=*")):
+        if date.fromisoformat(partition.name.removeprefix("business_date=")) < business_date:
+            target = other.root / "tables" / partition.parent.name
+            target.mkdir(parents=True, exist_ok=True)
+            (target / partition.name).symlink_to(partition)
+    books.copy_books_before(books.connect(home), books.connect(other), business_date)
+    return other
+
+
+def _inputs(home: Home, business_date: date, stage: Stage, unit: str) -> StageInput:
+    first = stage.name == "land"
+    parsing = stage.name == "parse"
+    return StageInput(
+        business_date=business_date,
+        unit=unit,
+        documents=store.read_documents(home),
+        tables={name: store.read_table(home, name, business_date) for name in stage.reads},
+        history={name: store.scan_history(home, name, business_date) for name in stage.history},
+        deliveries=store.land_originals(home, business_date) if first else (),
+        content=partial(store.read_original, home) if parsing else None,
+        card_key=read_card_key(home) if parsing else None,
+    )
+
+
+def _inputs_digest(home: Home, engine: sa.Engine, business_date: date, stage: Stage) -> str:
+    """Digest of what a stage rests on: configuration, earlier stages of the night, and the night before."""
+    digest = hashlib.sha256()
+    for name, text in store.read_documents(home).items():
+        digest.update(f"{name} {hashlib.sha256(text.encode()).hexdigest()}\n".encode())
+    for run in books.stage_runs(engine):
+        if run.business_date <= business_date and run.stage != stage.name:
+            digest.update(f"{run.business_date} {run.stage} {run.outputs_digest}\n".encode())
+    return digest.hexdigest()
+
+
+def _require_turn(home: Home, engine: sa.Engine, business_date: date, stage: Stage) -> None:
+    """Refuse a night whose earlier nights are open, and a stage whose earlier stages are."""
+    names = [s.name for s in STAGES]
+    runs = {(run.business_date, run.stage) for run in books.stage_runs(engine)}
+    for earlier in names[: names.index(stage.name)]:
+        if (business_date, earlier) not in runs:
+            raise TerminalError(f"Stage {stage.name} of {business_date} waits for stage {earlier}: run that first.")
+    last = "pay"
+    open_nights = [d for d in store.delivery_dates(home) if d < business_date and (d, last) not in runs]
+    if open_nights:
+        raise TerminalError(
+            f"The night {business_date} waits for {open_nights[0]}, which is delivered but not settled: "
+            f"run `settle run --home {home.root} --business-date {open_nights[0]}` first."
+        )
+    later = [day for day, name in runs if day > business_date and name == "land"]
+    if later and (business_date, stage.name) not in runs:
+        raise TerminalError(
+            f"The night {business_date} cannot be settled after {min(later)}: deliver its files with the next night; "
+            "they keep their own business date and are marked late."
+        )
+
+
+def _refuse_late_arrivals(home: Home, business_date: date) -> None:
+    """A landed night is closed: a file that appears in or changes in its folder afterwards belongs to the next one."""
+    if books.committed(books.connect(home), business_date, "land") is None:
+        return
+    if not (home.inbox / str(business_date)).is_dir():
+        return
+    landed = store.read_table(home, "delivery", business_date)
+    known = dict(zip(landed["name"], landed["sha256"], strict=True))
+    for delivery in store.land_originals(home, business_date):
+        if known.get(delivery.name) != delivery.sha256:
+            raise TerminalError(
+                f"{delivery.file} came or changed after its night was landed: move it to the next delivery folder; "
+                "it keeps its own business date and is marked late."
+            )

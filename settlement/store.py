@@ -1,0 +1,333 @@
+"""The only door to storage: a home directory with deliveries, originals, tables, files and the commit log.
+
+    HOME/inbox/<delivery date>/     files as partners and networks deliver them
+    HOME/originals/<aa>/<sha256>    every landed content, once, read-only
+    HOME/config/                    programme, layouts, match rules, contracts (TOML)
+    HOME/tables/<table>/business_date=YYYY-MM-DD/part-*.parquet
+    HOME/out/business_date=YYYY-MM-DD/      settlement files for partners
+    HOME/report/business_date=YYYY-MM-DD/   the night's report and Data Docs
+    HOME/work/                      units that are not committed yet
+    HOME/books.sqlite               journal and commit log (see books.py)
+
+A stage becomes true by one row in the commit log. Everything it publishes is moved into place before
+that row is written, and whatever lies in place without its row is replaced by the next run.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import mmap
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from settlement.errors import RetryableError, TerminalError
+from settlement.model.journal import Entry, Posting
+from settlement.model.stage import Delivery, StageOutput
+from settlement.model.table import Table
+from settlement.model.tables import TABLES
+
+_BLOCK: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """The paths of one home directory."""
+
+    root: Path
+
+    @property
+    def inbox(self) -> Path:
+        return self.root / "inbox"
+
+    @property
+    def originals(self) -> Path:
+        return self.root / "originals"
+
+    @property
+    def config(self) -> Path:
+        return self.root / "config"
+
+    def partition(self, table: str, business_date: date) -> Path:
+        """Folder of one table's rows of one night."""
+        return self.root / "tables" / table / f"business_date={business_date}"
+
+    def published(self, kind: str, business_date: date) -> Path:
+        """Folder of the files (``out`` or ``report``) of one night."""
+        return self.root / kind / f"business_date={business_date}"
+
+    def stage_work(self, business_date: date, stage: str) -> Path:
+        """Folder of a stage's uncommitted units."""
+        return self.root / "work" / str(business_date) / stage
+
+    def unit_work(self, business_date: date, stage: str, unit: str) -> Path:
+        """Folder of one uncommitted unit; its name is a digest because unit names may be hostile."""
+        return self.stage_work(business_date, stage) / hashlib.sha256(unit.encode()).hexdigest()[:24]
+
+
+def open_home(root: Path) -> Home:
+    """The home at ``root``; TerminalError where there is none."""
+    if not (root / "config").is_dir():
+        raise TerminalError(f"{root} is no settlement home: create one with `settle init {root}`.")
+    return Home(root=root.resolve())
+
+
+def read_documents(home: Home) -> dict[str, str]:
+    """All configuration texts by their path under ``HOME/config``, sorted."""
+    documents = {}
+    for path in sorted(home.config.rglob("*.toml")):
+        name = path.relative_to(home.config).as_posix()
+        try:
+            documents[name] = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise TerminalError(f"config/{name} is not UTF-8 text (byte {error.start}): save it as UTF-8.") from None
+    return documents
+
+
+def delivery_dates(home: Home) -> list[date]:
+    """The delivery folders of the inbox, in order; folders that are no date are not deliveries."""
+    found = []
+    for path in home.inbox.iterdir() if home.inbox.is_dir() else ():
+        try:
+            found.append(date.fromisoformat(path.name))
+        except ValueError:
+            continue
+    return sorted(found)
+
+
+def land_originals(home: Home, business_date: date) -> tuple[Delivery, ...]:
+    """Copy every file of the delivery folder to the originals and return what came, sorted by name.
+
+    The digest is taken in the same pass as the copy. Links are not followed and folders are not entered:
+    they come back as not regular. Raises TerminalError where the delivery folder is missing.
+    """
+    folder = home.inbox / str(business_date)
+    if not folder.is_dir():
+        raise TerminalError(
+            f"There are no files for {business_date}: {folder} does not exist. Deliver the night's files there."
+        )
+    deliveries = []
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        if entry.is_file(follow_symlinks=False):
+            sha256, size = _keep_original(home, Path(entry.path))
+            regular = True
+        else:
+            sha256, size, regular = hashlib.sha256(b"").hexdigest(), 0, False
+        name = entry.name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        deliveries.append(
+            Delivery(file=f"{business_date}/{name}", name=name, sha256=sha256, size_bytes=size, regular=regular)
+        )
+    if not deliveries:
+        raise TerminalError(f"There are no files for {business_date}: {folder} is empty. Deliver the night's files there.")
+    return tuple(deliveries)
+
+
+def _keep_original(home: Home, source: Path) -> tuple[str, int]:
+    digest, size = hashlib.sha256(), 0
+    home.originals.mkdir(parents=True, exist_ok=True)
+    arriving = home.originals / f".arriving-{os.getpid()}"
+    with source.open("rb") as reader, arriving.open("wb") as writer:
+        while block := reader.read(_BLOCK):
+            digest.update(block)
+            size += len(block)
+            writer.write(block)
+        writer.flush()
+        os.fsync(writer.fileno())
+    sha256 = digest.hexdigest()
+    kept = home.originals / sha256[:2] / sha256
+    if kept.exists():
+        arriving.unlink()
+    else:
+        kept.parent.mkdir(exist_ok=True)
+        arriving.chmod(0o440)
+        arriving.replace(kept)
+    return sha256, size
+
+
+def read_original(home: Home, sha256: str) -> memoryview:
+    """The bytes of an original, mapped and not copied; TerminalError where it is gone or was changed in size."""
+    path = home.originals / sha256[:2] / sha256
+    try:
+        with path.open("rb") as reader:
+            if os.fstat(reader.fileno()).st_size == 0:
+                return memoryview(b"")
+            return memoryview(mmap.mmap(reader.fileno(), 0, access=mmap.ACCESS_READ))
+    except FileNotFoundError:
+        raise TerminalError(f"The original {sha256} is missing from {home.originals}: restore it from backup.") from None
+
+
+def read_table(home: Home, table: str, business_date: date) -> pl.DataFrame:
+    """One night's rows of a table; no rows where that night did not write it."""
+    folder = home.partition(table, business_date)
+    parts = sorted(folder.glob("part-*.parquet")) if folder.is_dir() else []
+    if not parts:
+        return TABLES[table].empty()
+    return pl.concat([pl.read_parquet(part, hive_partitioning=False) for part in parts])
+
+
+def scan_history(home: Home, table: str, before: date) -> pl.LazyFrame:
+    """All rows of a table from nights before ``before``, with their ``business_date``, in night order."""
+    frames = []
+    folder = home.root / "tables" / table
+    for partition in sorted(folder.glob("business_date=*")):
+        night = date.fromisoformat(partition.name.removeprefix("business_date="))
+        parts = sorted(partition.glob("part-*.parquet"))
+        if night < before and parts:
+            frame = pl.scan_parquet(parts, hive_partitioning=False)
+            frames.append(frame.with_columns(pl.lit(night, pl.Date).alias("business_date")))
+    if frames:
+        return pl.concat(frames)
+    return TABLES[table].empty().with_columns(pl.lit(None, pl.Date).alias("business_date")).lazy()
+
+
+def save_unit(home: Home, business_date: date, stage: str, unit: str, output: StageOutput) -> None:
+    """Keep a unit's output until its stage commits. Saving the same unit twice leaves one of the two."""
+    final = home.unit_work(business_date, stage, unit)
+    arriving = final.with_name(f".{final.name}-{os.getpid()}")
+    shutil.rmtree(arriving, ignore_errors=True)
+    (arriving / "tables").mkdir(parents=True)
+    for name, frame in output.tables.items():
+        checked(TABLES[name], frame).write_parquet(
+            arriving / "tables" / f"{name}.parquet", compression="zstd", compression_level=1, statistics=False
+        )
+    for path, content in output.files.items():
+        target = arriving / "files" / path
+        if not target.resolve().is_relative_to((arriving / "files").resolve()):
+            raise TerminalError(f"Stage {stage} names a file outside its folder: {path!r}.")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+    (arriving / "entries.json").write_text(json.dumps([_entry_to_json(entry) for entry in output.entries]))
+    if final.exists():
+        shutil.rmtree(arriving)
+        return
+    try:
+        arriving.rename(final)
+    except OSError:
+        shutil.rmtree(arriving, ignore_errors=True)
+        if not final.exists():
+            raise RetryableError(f"Could not keep the output of {stage} for {unit}: try again.") from None
+
+
+def unit_saved(home: Home, business_date: date, stage: str, unit: str) -> bool:
+    """Whether a unit's output is kept and waits for its stage to commit."""
+    return home.unit_work(business_date, stage, unit).is_dir()
+
+
+def publish(
+    home: Home, business_date: date, stage: str, writes: Sequence[str], files: str | None, units: Sequence[str]
+) -> tuple[str, list[Entry]]:
+    """Move a stage's units into place and return the digest of what they are, and their journal entries.
+
+    Nothing counts until the caller writes the commit row; what lies in place from a run that died before is replaced.
+    """
+    digest = hashlib.sha256()
+    work = home.stage_work(business_date, stage)
+    folders = [home.unit_work(business_date, stage, unit) for unit in sorted(units)]
+    for name in writes:
+        staged = work / f".publish-{name}"
+        shutil.rmtree(staged, ignore_errors=True)
+        staged.mkdir(parents=True)
+        parts = [folder / "tables" / f"{name}.parquet" for folder in folders]
+        for index, part in enumerate(part for part in parts if part.exists()):
+            content = staged / f"part-{index:05d}.parquet"
+            os.link(part, content)
+            digest.update(f"{name}/{content.name} {_file_digest(content)}\n".encode())
+        if not any(staged.iterdir()):
+            TABLES[name].empty().write_parquet(staged / "part-00000.parquet")
+        _swap(staged, home.partition(name, business_date))
+    if files is not None:
+        staged = work / ".publish-files"
+        shutil.rmtree(staged, ignore_errors=True)
+        staged.mkdir(parents=True)
+        for folder in folders:
+            if (folder / "files").is_dir():
+                shutil.copytree(folder / "files", staged, dirs_exist_ok=True)
+        for path in sorted(path for path in staged.rglob("*") if path.is_file()):
+            digest.update(f"{path.relative_to(staged).as_posix()} {_file_digest(path)}\n".encode())
+        _swap(staged, home.published(files, business_date))
+    entries = [
+        _entry_from_json(item) for folder in folders for item in json.loads((folder / "entries.json").read_text())
+    ]
+    return digest.hexdigest(), entries
+
+
+def drop_work(home: Home, business_date: date, stage: str) -> None:
+    """Remove a stage's units once it is committed."""
+    shutil.rmtree(home.stage_work(business_date, stage), ignore_errors=True)
+
+
+def _swap(staged: Path, target: Path) -> None:
+    for part in staged.rglob("*"):
+        if part.is_file():
+            with part.open("rb") as reader:
+                os.fsync(reader.fileno())
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists():
+        shutil.rmtree(target)
+    staged.rename(target)
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as reader:
+        return hashlib.file_digest(reader, "sha256").hexdigest()
+
+
+def checked(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame in the table's column order; TerminalError where columns, types, empties or the key are wrong."""
+    if dict(frame.schema) != dict(table.schema):
+        wrong = {name: str(dtype) for name, dtype in frame.schema.items() if table.schema.get(name) != dtype}
+        missing = [name for name in table.schema if name not in frame.schema]
+        raise TerminalError(f"Table {table.name}: wrong columns {wrong}, missing {missing}.")
+    required = [column.name for column in table.columns if not column.nullable]
+    empties = frame.select(pl.col(required).null_count()).row(0) if required else ()
+    found = [name for name, count in zip(required, empties, strict=True) if count]
+    if found:
+        raise TerminalError(f"Table {table.name}: empty values in {found}, which must never be empty.")
+    if frame.height != frame.select(table.key).n_unique():
+        raise TerminalError(f"Table {table.name}: its key {table.key} is not unique.")
+    return frame.select(table.schema.names())
+
+
+@contextmanager
+def locked(home: Home) -> Iterator[None]:
+    """Hold the home for a commit; a second runner waits until the first has finished or died."""
+    with (home.root / ".lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _entry_to_json(entry: Entry) -> Mapping[str, object]:
+    return {
+        "key": entry.key,
+        "business_date": entry.business_date.isoformat(),
+        "kind": entry.kind,
+        "text": entry.text,
+        "postings": [[p.account, p.currency, p.amount_minor] for p in entry.postings],
+    }
+
+
+def _entry_from_json(item: Mapping[str, object]) -> Entry:
+    postings = item["postings"]
+    if not isinstance(postings, list):
+        raise TerminalError(f"Journal entry {item['key']} has no postings.")
+    return Entry(
+        key=str(item["key"]),
+        business_date=date.fromisoformat(str(item["business_date"])),
+        kind=str(item["kind"]),
+        text=str(item["text"]),
+        postings=tuple(Posting(account=a, currency=c, amount_minor=m) for a, c, m in postings),
+    )

@@ -1,0 +1,28 @@
+"""Builds the kernels of ``ext/`` into ``settlement/kernels/``; everything else stands in pyproject.toml."""
+
+from pathlib import Path
+
+from Cython.Build import cythonize
+from setuptools import Extension, find_packages, setup
+
+HERE = Path(__file__).parent
+
+# x86-64 baseline only: a wheel must run on any machine of its architecture.
+extensions = [
+    Extension(
+        f"settlement.kernels._{source.stem}",
+        [source.relative_to(HERE).as_posix()],
+        extra_compile_args=["-O3"],
+    )
+    for source in sorted((HERE / "ext").glob("*.pyx"))
+]
+
+setup(
+    packages=find_packages(include=["settlement", "settlement.*"]),
+    package_data={"settlement": ["**/*.toml", "**/*.html", "**/*.css", "**/*.md"]},
+    data_files=[
+        (f"share/settlement/{folder.relative_to(HERE).as_posix()}", [str(p.relative_to(HERE)) for p in folder.glob("*.*")])
+        for folder in (HERE / "contracts", *(p for p in (HERE / "contracts").rglob("*") if p.is_dir()))
+    ],
+    ext_modules=cythonize(extensions, language_level=3, compiler_directives={"embedsignature": True}),
+)
