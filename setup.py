@@ -21,7 +21,10 @@ setup(
     packages=find_packages(include=["settlement", "settlement.*"]),
     package_data={"settlement": ["**/*.toml", "**/*.html", "**/*.css", "**/*.md"]},
     data_files=[
-        (f"share/settlement/{folder.relative_to(HERE).as_posix()}", [str(p.relative_to(HERE)) for p in folder.glob("*.*")])
+        (
+            f"share/settlement/{folder.relative_to(HERE).as_posix()}",
+            [str(p.relative_to(HERE)) for p in folder.glob("*.*")],
+        )
         for folder in (HERE / "contracts", *(p for p in (HERE / "contracts").rglob("*") if p.is_dir()))
     ],
     ext_modules=cythonize(extensions, language_level=3, compiler_directives={"embedsignature": True}),

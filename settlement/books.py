@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 
@@ -59,39 +61,67 @@ class StageRun:
 
 
 def connect(home: Home) -> sa.Engine:
-    """The engine of the home's books: ``SETTLEMENT_BOOKS_URL``, else SQLite beside the tables."""
-    url = os.environ.get("SETTLEMENT_BOOKS_URL", f"sqlite:///{home.root / 'books.sqlite'}")
-    engine = sa.create_engine(url, connect_args={"timeout": 60} if url.startswith("sqlite") else {})
+    """The engine of the home's books: ``SETTLEMENT_BOOKS_URL``, else SQLite beside the tables.
+
+    Raises TerminalError where the URL or the file is no database, RetryableError where it cannot be reached.
+    """
+    named = os.environ.get("SETTLEMENT_BOOKS_URL")
     try:
-        _metadata.create_all(engine)
-    except sa.exc.OperationalError as error:
-        if not url.startswith("sqlite"):
-            raise RetryableError(f"The books cannot be reached: {error.orig}.") from None
-        # Two runners creating the tables at once: the loser finds them there.
-        _metadata.create_all(engine)
+        url = sa.make_url(named) if named else sa.URL.create("sqlite", database=str(home.root / "books.sqlite"))
+        local = url.get_backend_name() == "sqlite"
+        engine = sa.create_engine(url, connect_args={"timeout": 60} if local else {})
+    except (sa.exc.ArgumentError, ImportError):
+        # The URL may hold a password: it is never shown.
+        raise TerminalError(
+            "SETTLEMENT_BOOKS_URL is no database URL with an installed driver: write it as SQLAlchemy does or unset it."
+        ) from None
+    with _reached():
+        try:
+            _metadata.create_all(engine)
+        except sa.exc.OperationalError:
+            # Two runners creating the tables at once: the loser finds them there.
+            _metadata.create_all(engine)
     return engine
+
+
+@contextmanager
+def _reached() -> Iterator[None]:
+    """Say in one sentence what the database refused; whatever was begun is rolled back by then."""
+    try:
+        yield
+    except (sa.exc.OperationalError, sa.exc.InterfaceError) as error:
+        raise RetryableError(f"The books cannot be reached: {error.orig}.") from None
+    except sa.exc.IntegrityError:
+        raise RetryableError("Another run booked the same at the same time and this one booked nothing.") from None
+    except sa.exc.DatabaseError as error:
+        raise TerminalError(f"The books cannot be read ({error.orig}): restore them from backup.") from None
 
 
 def stage_runs(engine: sa.Engine) -> list[StageRun]:
     """All committed stages of all nights, by night."""
-    with engine.connect() as connection:
-        rows = connection.execute(sa.select(STAGE_RUN).order_by(STAGE_RUN.c.business_date, STAGE_RUN.c.stage))
-        return [StageRun(**row._mapping) for row in rows]
+    with _reached(), engine.connect() as connection:
+        query = sa.select(STAGE_RUN).order_by(STAGE_RUN.c.business_date, STAGE_RUN.c.stage)
+        return [StageRun(**row) for row in connection.execute(query).mappings()]
 
 
 def committed(engine: sa.Engine, business_date: date, stage: str) -> StageRun | None:
     """The commit row of one stage of one night, or None."""
     query = sa.select(STAGE_RUN).where(STAGE_RUN.c.business_date == business_date, STAGE_RUN.c.stage == stage)
-    with engine.connect() as connection:
-        row = connection.execute(query).one_or_none()
-        return None if row is None else StageRun(**row._mapping)
+    with _reached(), engine.connect() as connection:
+        row = connection.execute(query).mappings().one_or_none()
+        return None if row is None else StageRun(**row)
 
 
 def commit_stage(engine: sa.Engine, run: StageRun, entries: Sequence[Entry]) -> None:
-    """Book the entries and commit the stage in one transaction. Every entry must balance."""
+    """Book the entries and commit the stage in one transaction. Every entry must balance and have postings."""
     for entry in entries:
         entry.check()
-    with engine.begin() as connection:
+        if not entry.postings:
+            raise TerminalError(f"Journal entry {entry.key} has no postings: book nothing instead.")
+    twice = [key for key, count in Counter(entry.key for entry in entries).items() if count > 1]
+    if twice:
+        raise TerminalError(f"Journal entry {twice[0]} comes twice in one stage: a key is booked once.")
+    with _reached(), engine.begin() as connection:
         known = _booked(connection, [entry.key for entry in entries])
         fresh = []
         for entry in entries:
@@ -104,10 +134,7 @@ def commit_stage(engine: sa.Engine, run: StageRun, entries: Sequence[Entry]) -> 
         if fresh:
             connection.execute(
                 sa.insert(ENTRY),
-                [
-                    {"entry_key": e.key, "business_date": e.business_date, "kind": e.kind, "text": e.text}
-                    for e in fresh
-                ],
+                [{"entry_key": e.key, "business_date": e.business_date, "kind": e.kind, "text": e.text} for e in fresh],
             )
             connection.execute(
                 sa.insert(POSTING),
@@ -161,27 +188,29 @@ def read_entries(engine: sa.Engine, until: date) -> list[Entry]:
     )
     heads: dict[str, tuple[date, str, str]] = {}
     lines: dict[str, list[Posting]] = {}
-    with engine.connect() as connection:
+    with _reached(), engine.connect() as connection:
         for row in connection.execute(query):
             heads[row.entry_key] = (row.business_date, row.kind, row.text)
             lines.setdefault(row.entry_key, []).append(
                 Posting(account=row.account, currency=row.currency, amount_minor=row.amount_minor)
             )
+    # Sorted here: the order of texts in a database depends on its collation.
     return [
         Entry(key=key, business_date=day, kind=kind, text=text, postings=tuple(lines[key]))
-        for key, (day, kind, text) in heads.items()
+        for key, (day, kind, text) in sorted(heads.items())
     ]
 
 
 def copy_books_before(source: sa.Engine, target: sa.Engine, before: date) -> None:
     """Copy journal and commit log of all nights before ``before`` into empty books."""
-    with source.connect() as reader, target.begin() as writer:
+    with _reached(), source.connect() as reader, target.begin() as writer:
         for table in (ENTRY, STAGE_RUN):
-            rows = [dict(r._mapping) for r in reader.execute(sa.select(table).where(table.c.business_date < before))]
+            query = sa.select(table).where(table.c.business_date < before)
+            rows = [dict(row) for row in reader.execute(query).mappings()]
             if rows:
                 writer.execute(sa.insert(table), rows)
         query = sa.select(POSTING).join(ENTRY).where(ENTRY.c.business_date < before)
-        rows = [dict(row._mapping) for row in reader.execute(query)]
+        rows = [dict(row) for row in reader.execute(query).mappings()]
         if rows:
             writer.execute(sa.insert(POSTING), rows)
 
@@ -189,8 +218,8 @@ def copy_books_before(source: sa.Engine, target: sa.Engine, before: date) -> Non
 def books_digest(entries: Iterable[Entry], files: Iterable[tuple[str, bytes]]) -> str:
     """SHA-256 over the canonical sorted export of the journal and the plaintext of the outgoing files.
 
-    One line a posting, fields separated by tabs, sorted by entry key and line; then one line a file with its path
-    and the digest of its content, sorted by path.
+    One line a posting, fields separated by tabs (a tab, newline or backslash in a field is escaped by a backslash),
+    sorted by entry key and line; then one line a file with its path and the digest of its content, sorted by path.
     """
     digest = hashlib.sha256()
     for entry in sorted(entries, key=lambda entry: entry.key):
@@ -203,8 +232,15 @@ def books_digest(entries: Iterable[Entry], files: Iterable[tuple[str, bytes]]) -
                 posting.account,
                 posting.currency,
                 str(posting.amount_minor),
+                entry.text,
             )
-            digest.update(("\t".join(fields) + "\n").encode())
+            digest.update(_line(fields))
     for path, content in sorted(files):
-        digest.update(f"{path}\t{hashlib.sha256(content).hexdigest()}\n".encode())
+        digest.update(_line((path, hashlib.sha256(content).hexdigest())))
     return digest.hexdigest()
+
+
+def _line(fields: Iterable[str]) -> bytes:
+    """One line of the export, written so that no two different lists of fields give the same line."""
+    escaped = (field.replace("\\", r"\\").replace("\t", r"\t").replace("\n", r"\n") for field in fields)
+    return ("\t".join(escaped) + "\n").encode()

@@ -20,9 +20,9 @@ import sqlalchemy as sa
 
 from settlement import books, laws, store
 from settlement.cardkey import read_card_key
-from settlement.errors import TerminalError
+from settlement.errors import RetryableError, TerminalError
 from settlement.model.stage import StageInput
-from settlement.stages import STAGES, Stage, stage_named
+from settlement.stages import STAGES, Stage, stage_named, whole
 from settlement.store import Home
 
 Progress = Callable[[str, int, int], None]
@@ -44,22 +44,28 @@ def plan(home: Home, business_date: date, stage_name: str) -> tuple[str, ...]:
     stage = stage_named(stage_name)
     engine = books.connect(home)
     _require_turn(home, engine, business_date, stage)
-    if stage.name == "land" and not books.committed(engine, business_date, "land"):
-        store.land_originals(home, business_date)
-    return stage.plan(_inputs(home, business_date, stage, "all"))
+    return whole(None) if stage.plan is whole else stage.plan(_inputs(home, business_date, stage, "all"))
 
 
 def run_unit(home: Home, business_date: date, stage_name: str, unit: str) -> None:
     """Run one unit of a stage and keep its output until the stage commits; nothing if that is done already."""
     stage = stage_named(stage_name)
-    if books.committed(books.connect(home), business_date, stage.name):
+    engine = books.connect(home)
+    if books.committed(engine, business_date, stage.name):
         return
+    with store.locked(home):
+        store.begin_stage(home, business_date, stage.name, _inputs_digest(home, engine, business_date, stage))
     if store.unit_saved(home, business_date, stage.name, unit):
         return
     inputs = _inputs(home, business_date, stage, unit)
     output = stage.run(inputs)
     laws.assert_unit(stage.name, inputs, output)
-    store.save_unit(home, business_date, stage.name, unit, output)
+    try:
+        store.save_unit(home, business_date, stage.name, unit, output)
+    except (RetryableError, OSError):
+        # Another runner may have committed the stage meanwhile and cleared its work folder away.
+        if not books.committed(engine, business_date, stage.name):
+            raise
 
 
 def commit(home: Home, business_date: date, stage_name: str, units: tuple[str, ...]) -> books.StageRun:
@@ -73,7 +79,7 @@ def commit(home: Home, business_date: date, stage_name: str, units: tuple[str, .
             if missing:
                 raise TerminalError(f"Stage {stage.name} of {business_date} is not complete: {missing[0]} has not run.")
             outputs_digest, entries = store.publish(
-                home, business_date, stage.name, stage.writes, stage.files, units
+                home, business_date, stage.name, writes=stage.writes, files=stage.files, units=units
             )
             done = books.StageRun(
                 business_date=business_date,
@@ -117,14 +123,19 @@ def run_night(
     return tuple(runs)
 
 
-def books_digest(home: Home, business_date: date) -> str:
-    """The books digest of a night: journal up to it, and its outgoing files. TerminalError if it is not settled."""
-    engine = books.connect(home)
-    if books.committed(engine, business_date, "pay") is None:
+def require_settled(home: Home, business_date: date, stage_name: str) -> None:
+    """Raise TerminalError, saying what to run, unless the stage of that night is committed."""
+    if books.committed(books.connect(home), business_date, stage_named(stage_name).name) is None:
         raise TerminalError(
             f"The night {business_date} is not settled: run `settle run --home {home.root} "
             f"--business-date {business_date}` first."
         )
+
+
+def books_digest(home: Home, business_date: date) -> str:
+    """The books digest of a night: journal up to it, and its outgoing files. TerminalError if it is not settled."""
+    require_settled(home, business_date, "pay")
+    engine = books.connect(home)
     out = home.published("out", business_date)
     files = [(p.relative_to(out).as_posix(), p.read_bytes()) for p in sorted(out.rglob("*")) if p.is_file()]
     return books.books_digest(books.read_entries(engine, business_date), files)
@@ -152,9 +163,7 @@ def verify_night(home: Home, business_date: date, progress: Progress | None = No
             theirs = books.committed(other_engine, business_date, stage.name)
             if mine is not None and theirs is not None and mine.outputs_digest != theirs.outputs_digest:
                 differing.append(f"stage {stage.name}")
-    return VerifyResult(
-        business_date=business_date, standing=standing, performed=performed, differing=tuple(differing)
-    )
+    return VerifyResult(business_date=business_date, standing=standing, performed=performed, differing=tuple(differing))
 
 
 def _scratch_home(home: Home, business_date: date, root: Path) -> Home:
@@ -219,7 +228,7 @@ def _require_turn(home: Home, engine: sa.Engine, business_date: date, stage: Sta
             f"run `settle run --home {home.root} --business-date {open_nights[0]}` first."
         )
     later = [day for day, name in runs if day > business_date and name == "land"]
-    if later and (business_date, stage.name) not in runs:
+    if later and (business_date, last) not in runs:
         raise TerminalError(
             f"The night {business_date} cannot be settled after {min(later)}: deliver its files with the next night; "
             "they keep their own business date and are marked late."

@@ -25,7 +25,8 @@ from settlement.rate import night as rate
 from settlement.report import night as report
 
 
-def _whole(inputs: StageInput) -> tuple[str, ...]:
+def whole(inputs: StageInput | None) -> tuple[str, ...]:
+    """The plan of a stage that is not cut into units."""
     del inputs
     return ("all",)
 
@@ -39,7 +40,7 @@ class Stage:
     reads: tuple[str, ...] = ()
     history: tuple[str, ...] = ()
     files: str | None = None
-    plan: Callable[[StageInput], tuple[str, ...]] = _whole
+    plan: Callable[[StageInput], tuple[str, ...]] = whole
 
     @property
     def writes(self) -> tuple[str, ...]:
@@ -93,7 +94,7 @@ STAGES: Final[tuple[Stage, ...]] = (
             *_SETTLED,
             *("trial_balance", "payable", "settlement_file", "expectation"),
         ),
-        history=("file", "match", "open_item", "payout"),
+        history=("file", "match", "clearing", "open_item", "payout"),
         files="report",
     ),
 )

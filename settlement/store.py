@@ -47,14 +47,17 @@ class Home:
 
     @property
     def inbox(self) -> Path:
+        """Where files are delivered, one folder a date."""
         return self.root / "inbox"
 
     @property
     def originals(self) -> Path:
+        """Every landed content, once, by its digest."""
         return self.root / "originals"
 
     @property
     def config(self) -> Path:
+        """Programme, layouts, match rules and contracts."""
         return self.root / "config"
 
     def partition(self, table: str, business_date: date) -> Path:
@@ -94,13 +97,16 @@ def read_documents(home: Home) -> dict[str, str]:
 
 
 def delivery_dates(home: Home) -> list[date]:
-    """The delivery folders of the inbox, in order; folders that are no date are not deliveries."""
+    """The delivery folders of the inbox, in order; what is not named YYYY-MM-DD is no delivery."""
     found = []
     for path in home.inbox.iterdir() if home.inbox.is_dir() else ():
         try:
-            found.append(date.fromisoformat(path.name))
+            night = date.fromisoformat(path.name)
         except ValueError:
             continue
+        # Other ways to write a date (20101229, 2010-W52-3) name another folder than the night's.
+        if path.name == night.isoformat() and path.is_dir():
+            found.append(night)
     return sorted(found)
 
 
@@ -122,12 +128,14 @@ def land_originals(home: Home, business_date: date) -> tuple[Delivery, ...]:
             regular = True
         else:
             sha256, size, regular = hashlib.sha256(b"").hexdigest(), 0, False
-        name = entry.name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        name = entry.name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
         deliveries.append(
             Delivery(file=f"{business_date}/{name}", name=name, sha256=sha256, size_bytes=size, regular=regular)
         )
     if not deliveries:
-        raise TerminalError(f"There are no files for {business_date}: {folder} is empty. Deliver the night's files there.")
+        raise TerminalError(
+            f"There are no files for {business_date}: {folder} is empty. Deliver the night's files there."
+        )
     return tuple(deliveries)
 
 
@@ -154,15 +162,19 @@ def _keep_original(home: Home, source: Path) -> tuple[str, int]:
 
 
 def read_original(home: Home, sha256: str) -> memoryview:
-    """The bytes of an original, mapped and not copied; TerminalError where it is gone or was changed in size."""
+    """The bytes of an original, mapped and not copied; TerminalError where it is gone or was changed."""
     path = home.originals / sha256[:2] / sha256
     try:
         with path.open("rb") as reader:
-            if os.fstat(reader.fileno()).st_size == 0:
-                return memoryview(b"")
-            return memoryview(mmap.mmap(reader.fileno(), 0, access=mmap.ACCESS_READ))
+            empty = os.fstat(reader.fileno()).st_size == 0
+            content = memoryview(b"" if empty else mmap.mmap(reader.fileno(), 0, access=mmap.ACCESS_READ))
     except FileNotFoundError:
-        raise TerminalError(f"The original {sha256} is missing from {home.originals}: restore it from backup.") from None
+        raise TerminalError(
+            f"The original {sha256} is missing from {home.originals}: restore it from backup."
+        ) from None
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise TerminalError(f"The original {sha256} in {home.originals} was changed: restore it from backup.")
+    return content
 
 
 def read_table(home: Home, table: str, business_date: date) -> pl.DataFrame:
@@ -187,6 +199,19 @@ def scan_history(home: Home, table: str, before: date) -> pl.LazyFrame:
     if frames:
         return pl.concat(frames)
     return TABLES[table].empty().with_columns(pl.lit(None, pl.Date).alias("business_date")).lazy()
+
+
+def begin_stage(home: Home, business_date: date, stage: str, inputs_digest: str) -> None:
+    """Drop units that a run before kept for other inputs (another configuration), so that none of them is published."""
+    work = home.stage_work(business_date, stage)
+    mark = work / "inputs"
+    if mark.exists() and mark.read_text(encoding="ascii") == inputs_digest:
+        return
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True, exist_ok=True)
+    arriving = work / f".inputs-{os.getpid()}"
+    arriving.write_text(inputs_digest, encoding="ascii")
+    arriving.replace(mark)
 
 
 def save_unit(home: Home, business_date: date, stage: str, unit: str, output: StageOutput) -> None:
@@ -223,7 +248,7 @@ def unit_saved(home: Home, business_date: date, stage: str, unit: str) -> bool:
 
 
 def publish(
-    home: Home, business_date: date, stage: str, writes: Sequence[str], files: str | None, units: Sequence[str]
+    home: Home, business_date: date, stage: str, *, writes: Sequence[str], files: str | None, units: Sequence[str]
 ) -> tuple[str, list[Entry]]:
     """Move a stage's units into place and return the digest of what they are, and their journal entries.
 
@@ -250,6 +275,7 @@ def publish(
         staged.mkdir(parents=True)
         for folder in folders:
             if (folder / "files").is_dir():
+                _refuse_same_file(stage, folder / "files", staged)
                 shutil.copytree(folder / "files", staged, dirs_exist_ok=True)
         for path in sorted(path for path in staged.rglob("*") if path.is_file()):
             digest.update(f"{path.relative_to(staged).as_posix()} {_file_digest(path)}\n".encode())
@@ -258,6 +284,14 @@ def publish(
         _entry_from_json(item) for folder in folders for item in json.loads((folder / "entries.json").read_text())
     ]
     return digest.hexdigest(), entries
+
+
+def _refuse_same_file(stage: str, folder: Path, staged: Path) -> None:
+    """Two units that make a file of the same path would publish only one of the two."""
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        name = path.relative_to(folder)
+        if (staged / name).exists():
+            raise TerminalError(f"Two units of stage {stage} make the same file {name.as_posix()}: name them apart.")
 
 
 def drop_work(home: Home, business_date: date, stage: str) -> None:

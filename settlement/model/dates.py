@@ -57,6 +57,21 @@ def period_of(day: date, kind: PeriodKind) -> Period:
     return Period(first=first, last=last, text=text)
 
 
+def period_from(text: str) -> Period:
+    """The period that is written ``text``; ValueError where no period is written so."""
+    year, _, rest = text.partition("-")
+    if rest.startswith("Q"):
+        found = period_of(date(int(year), 3 * int(rest[1:]) - 2, 1), PeriodKind.QUARTER)
+    else:
+        kind = {4: PeriodKind.YEAR, 7: PeriodKind.MONTH, 10: PeriodKind.DAY}.get(len(text))
+        if kind is None:
+            raise ValueError(f"{text!r} is no period")
+        found = period_of(date.fromisoformat(f"{text}-01-01"[:10]), kind)
+    if found.text != text:
+        raise ValueError(f"{text!r} is no period")
+    return found
+
+
 def latest_not_after(month: int, day: int, anchor: date) -> date | None:
     """Complete a date without a year: the latest such date not after ``anchor``.
 

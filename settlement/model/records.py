@@ -197,6 +197,7 @@ _ROWS: Final[dict[str, tuple[str, str]]] = {
 
 
 def candidate_tables() -> tuple[Table, ...]:
+    """Each table of records twice: as read by ``parse`` and as published by ``check``."""
     tables = []
     for name in CANDIDATES:
         doc, columns = _ROWS[name]

@@ -62,10 +62,7 @@ class Table:
     def arrow_schema(self) -> pa.Schema:
         """The Arrow schema, in column order, with the nullability and the text of each field."""
         return pa.schema(
-            [
-                pa.field(c.name, _ARROW[c.type], nullable=c.nullable, metadata={"doc": c.doc})
-                for c in self.columns
-            ]
+            [pa.field(c.name, _ARROW[c.type], nullable=c.nullable, metadata={"doc": c.doc}) for c in self.columns]
         )
 
     def empty(self) -> pl.DataFrame:

@@ -1,0 +1,58 @@
+"""Stage ``check``: each file's fate, the rows of accepted files, and the findings of the night.
+
+A file that fails its controls stays out whole and the others go on. Nothing is repaired here: what is wrong is said
+in one sentence that a person can act on.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from settlement.check.completeness import expected_feeds, missing_feeds, missing_reference
+from settlement.check.fates import judge
+from settlement.check.findings import (
+    early_findings,
+    file_findings,
+    finding_table,
+    reject_findings,
+    said_findings,
+)
+from settlement.check.record_rules import record_findings
+from settlement.model.clearing import Fate
+from settlement.model.records import CANDIDATES
+from settlement.model.stage import StageInput, StageOutput
+
+
+def run(inputs: StageInput) -> StageOutput:
+    """Judge the night's files and publish what can be used.
+
+    Returns
+    -------
+    StageOutput
+        ``file`` with a fate for each delivered file, ``control_total`` of every file that was read, each table of
+        records with the rows of accepted files, and ``finding``. All are sorted by their keys.
+    """
+    files = judge(inputs)
+    accepted = files.filter(pl.col("fate") == Fate.ACCEPTED.value).select("file")
+    records = {
+        name: inputs.tables[f"parsed_{name}"].join(accepted, on="file", how="semi").sort("file", "record")
+        for name in CANDIDATES
+    }
+    history = inputs.history["file"]
+    findings = [
+        *file_findings(files),
+        *said_findings(files, inputs.tables["delivery"], inputs.tables["parsed_file"]),
+        *early_findings(files),
+        *reject_findings(records["reject"]),
+        *record_findings(records["clearing"]),
+        *missing_feeds(expected_feeds(inputs.documents), files, history, inputs.business_date),
+        *missing_reference(files, history),
+    ]
+    return StageOutput(
+        tables={
+            "file": files,
+            "control_total": inputs.tables["parsed_control_total"].sort("file", "control"),
+            "finding": finding_table(findings),
+            **records,
+        }
+    )

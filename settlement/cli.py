@@ -1,0 +1,240 @@
+"""``settle``: every stage and every question, without Airflow.
+
+Exit codes: 0 the night is settled (breaks are normal), 2 a person must act and the message says who and what,
+1 a fault of the program or of the machine.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Final, TypeVar
+
+import polars as pl
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from settlement import runner, store
+from settlement.errors import RetryableError, SettlementError, TerminalError
+from settlement.explain import explain_line, parse_line_address, render_text
+from settlement.home import create_home
+from settlement.report.summary import night_summary, render_summary
+from settlement.sample.generate import generate
+from settlement.stages import STAGES
+
+_T = TypeVar("_T")
+
+PERSON_MUST_ACT: Final = 2
+PROGRAM_FAULT: Final = 1
+STOPPED: Final = 130
+
+app = typer.Typer(
+    help="Settle co-branded and affinity cards: from landed files to partners' money, with evidence.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+HomeOption = Annotated[Path, typer.Option("--home", help="The settlement home.", show_default=False)]
+DateOption = Annotated[
+    str, typer.Option("--business-date", metavar="YYYY-MM-DD", help="The night.", show_default=False)
+]
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code; a user never sees a traceback."""
+    try:
+        code = app(standalone_mode=False)
+    except typer.Exit as leaving:
+        code = leaving.exit_code
+    except KeyboardInterrupt:
+        code = _say("Stopped. Run the same command again: it goes on where it was.", STOPPED)
+    except TerminalError as error:
+        code = _say(str(error), PERSON_MUST_ACT)
+    except (RetryableError, SettlementError) as error:
+        code = _say(f"{error} Run the same command again.", PROGRAM_FAULT)
+    except OSError as error:
+        code = _say(
+            f"The machine refused: {error.strerror} ({error.filename}). Mend that and run again.", PROGRAM_FAULT
+        )
+    except Exception as error:  # noqa: BLE001 - the last door: what gets here is a fault of the program
+        code = _usage_or_fault(error)
+    sys.exit(code or 0)
+
+
+def _usage_or_fault(error: Exception) -> int:
+    """A mistake in the command's words is the user's to mend; anything else is ours."""
+    message = getattr(error, "format_message", None)
+    if message is not None:
+        return _say(f"{message()} See `settle --help`.", PERSON_MUST_ACT)
+    if os.environ.get("SETTLEMENT_TRACEBACK"):
+        traceback.print_exception(error)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return _say(
+        f"A fault of the program: {type(error).__name__} at {Path(place.filename).name}:{place.lineno}. Nothing was "
+        "published half. Run again with SETTLEMENT_TRACEBACK=1 and report what it prints.",
+        PROGRAM_FAULT,
+    )
+
+
+def _say(sentence: str, code: int) -> int:
+    sys.stderr.write(f"settle: {sentence}\n")
+    return code
+
+
+def _night(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise TerminalError(f"{text!r} is no business date: write it as YYYY-MM-DD.") from None
+
+
+@app.command()
+def init(
+    home: Annotated[Path, typer.Argument(help="Folder of the new home.", show_default=False)],
+    source: Annotated[
+        Path | None, typer.Option("--from", help="Copy the delivery folders (one per date) of this folder.")
+    ] = None,
+) -> None:
+    """Create a home: configuration, card key check, and deliveries copied from elsewhere."""
+    created = create_home(home, source)
+    if created:
+        typer.echo(f"A card key was created in {created}: keep it safe, card references depend on it.")
+    nights = store.delivery_dates(store.open_home(home))
+    typer.echo(
+        f"{home} is ready with {len(nights)} delivered nights" + (f", {nights[0]} to {nights[-1]}." if nights else ".")
+    )
+
+
+@app.command()
+def sample(
+    target: Annotated[Path, typer.Argument(help="Folder to write to.", show_default=False)],
+    nights: Annotated[int, typer.Option(min=1, max=400, help="Nights to make.")] = 3,
+    rows: Annotated[int, typer.Option(min=50, help="Card transactions a night.")] = 2000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 7,
+) -> None:
+    """Make coherent nights in real formats with planted, known faults and their truth."""
+    generate(target, nights=nights, rows=rows, seed=seed)
+    typer.echo(f"{nights} nights are in {target}; go on with `settle init HOME --from {target}`.")
+
+
+@app.command()
+def run(
+    home: HomeOption,
+    business_date: DateOption,
+    until: Annotated[str, typer.Option(help="Stop after this stage.")] = STAGES[-1].name,
+) -> None:
+    """Settle one night. Running it again, or twice at once, changes nothing."""
+    place, night = store.open_home(home), _night(business_date)
+    _with_progress(lambda progress: runner.run_night(place, night, progress, until))
+    if until == STAGES[-1].name:
+        typer.echo(render_summary(night_summary(place, night)))
+
+
+@app.command()
+def digest(home: HomeOption, business_date: DateOption) -> None:
+    """Print the books digest of a night: journal so far and outgoing files."""
+    typer.echo(runner.books_digest(store.open_home(home), _night(business_date)))
+
+
+@app.command()
+def verify(home: HomeOption, business_date: DateOption) -> None:
+    """Re-perform a night from its originals in a scratch place and compare with what stands."""
+    place, night = store.open_home(home), _night(business_date)
+    result = _with_progress(lambda progress: runner.verify_night(place, night, progress))
+    if result.differing or result.standing != result.performed:
+        where = ", ".join(result.differing) or "the books"
+        raise TerminalError(
+            f"The night {night} does not re-perform: {where} differ (books digest {result.standing} stands, "
+            f"{result.performed} re-performed). Find out who changed the home or its configuration."
+        )
+    typer.echo(f"{night} re-performs to the same books digest {result.performed}.")
+
+
+@app.command()
+def breaks(  # noqa: PLR0917 - options of a command are given by name
+    home: HomeOption,
+    business_date: DateOption,
+    reason: Annotated[str | None, typer.Option(help="Only this reason.")] = None,
+    leg: Annotated[str | None, typer.Option(help="Only this leg.")] = None,
+    side: Annotated[str | None, typer.Option(help="Only this side, bank or merchant.")] = None,
+    group: Annotated[bool, typer.Option("--group", help="Count and sum by leg, reason and currency.")] = False,
+    export: Annotated[Path | None, typer.Option(help="Write all rows as CSV to this file.")] = None,
+) -> None:
+    """List what is open at a night's close: reason, age, source record and amount."""
+    place, night = store.open_home(home), _night(business_date)
+    runner.require_settled(place, night, "match")
+    rows = store.read_table(place, "open_item", night)
+    for column, wanted in (("reason", reason), ("leg", leg), ("side", side)):
+        if wanted is not None:
+            rows = rows.filter(pl.col(column) == _known(rows, column, wanted))
+    rows = rows.sort("leg", "reason", "opened_on", "file", "record")
+    if group:
+        rows = rows.group_by("leg", "reason", "currency").agg(
+            pl.len().alias("items"), pl.col("amount_minor").sum(), pl.col("age_days").max().alias("oldest_days")
+        )
+        rows = rows.sort("leg", "reason", "currency")
+    if export is not None:
+        with export.open("w", encoding="utf-8", newline="") as target:
+            writer = csv.writer(target, lineterminator="\n")
+            writer.writerow(rows.columns)
+            writer.writerows(rows.rows())
+        typer.echo(f"{rows.height} rows are in {export}.")
+        return
+    with pl.Config(
+        tbl_rows=-1,
+        tbl_cols=-1,
+        tbl_hide_dataframe_shape=True,
+        tbl_hide_column_data_types=True,
+        tbl_width_chars=200,
+        fmt_str_lengths=80,
+    ):
+        typer.echo(str(rows))
+    typer.echo(f"{rows.height} rows.")
+
+
+def _known(rows: pl.DataFrame, column: str, wanted: str) -> str:
+    found = sorted(rows[column].unique().to_list())
+    if wanted not in found:
+        raise TerminalError(f"No open item has {column} {wanted!r}; there are: {', '.join(found) or 'none at all'}.")
+    return wanted
+
+
+@app.command()
+def explain(
+    line: Annotated[
+        str, typer.Argument(metavar="PAYOUT-LINE", help="CONTRACT/PERIOD/TERM[/BENEFICIARY]", show_default=False)
+    ],
+    home: HomeOption,
+    business_date: DateOption,
+    every: Annotated[bool, typer.Option("--all", help="Show every contribution.")] = False,
+) -> None:
+    """Walk from an amount to its clause, quantities, matches and source records."""
+    place, night = store.open_home(home), _night(business_date)
+    runner.require_settled(place, night, "rate")
+    address = parse_line_address(line)
+    typer.echo(render_text(explain_line(place, night, address), limit=None if every else 20))
+
+
+def _with_progress(work: Callable[[runner.Progress], _T]) -> _T:
+    """Do the work with a line that shows the stage and its units; plain lines where no terminal looks on."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description:10}"), BarColumn(30), TextColumn("{task.completed}/{task.total}"))
+    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def show(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(stage, total=total)
+                if not console.is_terminal:
+                    sys.stderr.write(f"{stage} ...\n")
+            bar.update(tasks[stage], completed=done, total=total)
+
+        return work(show)

@@ -1,0 +1,151 @@
+"""An explanation as plain text for a person at a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from settlement.explain.address import parse_line_address
+from settlement.explain.evidence import Contribution, MatchEvidence, Source
+from settlement.explain.walk import Explanation
+from settlement.model.money import is_currency, to_major
+
+SHOWN: Final = 20
+"""Contributions that are shown where nothing else is asked for."""
+
+_WIDTH: Final = 118
+
+
+def render_text(explanation: Explanation, limit: int | None = SHOWN) -> str:
+    """The explanation with its ``limit`` largest contributions and the sum of the others; None shows all it has."""
+    blocks = [
+        list(_head(explanation)),
+        list(_parts(explanation)),
+        list(_subtotals(explanation)),
+        list(_contributions(explanation, limit)),
+    ]
+    return "\n\n".join("\n".join(map(_plain, block)) for block in blocks if block)
+
+
+def _plain(line: str) -> str:
+    """A line without characters that would steer the terminal; names come from outside."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in line)
+
+
+def _head(explanation: Explanation) -> Iterator[str]:
+    yield explanation.address.text
+    money = _money(explanation.amount_minor, explanation.currency)
+    yield f"  amount      {money}, {explanation.state} as known after {explanation.as_of}"
+    for index, quantity in enumerate(explanation.quantities):
+        yield f"  {'quantities' if index == 0 else '':<10}  {quantity.replace('=', ' = ', 1)}"
+    words = f"{explanation.clause}: {explanation.clause_text or 'not found in the configuration'}"
+    for index, line in enumerate(_wrapped(words, _WIDTH - 14)):
+        yield f"  {'clause' if index == 0 else '':<10}  {line}"
+    if explanation.contract_source:
+        yield f"  {'':<10}  ({explanation.contract_source})"
+
+
+def _parts(explanation: Explanation) -> Iterator[str]:
+    if not explanation.parts:
+        return
+    yield f"Made of: {explanation.rule}" if explanation.rule else "Opening positions that are added"
+    names = [part.address or part.text for part in explanation.parts]
+    width = max(len(name) for name in names)
+    for part, name in zip(explanation.parts, names, strict=True):
+        own_name = part.address is not None and part.text != parse_line_address(part.address).term
+        text = f"  {part.text}" if own_name else ""
+        yield f"  {_money(part.amount_minor, part.unit):>20}  {name:<{width}}{text}".rstrip()
+    if explanation.rule and len({part.unit for part in explanation.parts}) == 1 and len(names) > 1:
+        total = sum(part.amount_minor for part in explanation.parts)
+        yield f"  {_money(total, explanation.parts[0].unit):>20}  sum"
+
+
+def _subtotals(explanation: Explanation) -> Iterator[str]:
+    if not explanation.subtotals:
+        if explanation.address.beneficiary is None:
+            yield "No record contributes."
+        return
+    yield "Contributions added up"
+    several = len({subtotal.term for subtotal in explanation.subtotals}) > 1
+    for subtotal in explanation.subtotals:
+        name = f"{subtotal.term} {subtotal.selector}" if several else subtotal.selector
+        yield f"  {_money(subtotal.quantity, subtotal.unit):>20}  rows {subtotal.contributions:>7,}  {name}".rstrip()
+
+
+def _contributions(explanation: Explanation, limit: int | None) -> Iterator[str]:
+    shown = explanation.contributions if limit is None else explanation.contributions[:limit]
+    if not shown:
+        return
+    rows = sum(subtotal.contributions for subtotal in explanation.subtotals)
+    yield "Contributions" if len(shown) == rows else f"Contributions, the {len(shown)} largest of {rows}"
+    for number, contribution in enumerate(shown, start=1):
+        yield from _contribution(number, contribution)
+    if len(shown) < rows:
+        yield f"  and {rows - len(shown)} more, which sum to {_rest(explanation, shown)}"
+
+
+def _rest(explanation: Explanation, shown: Sequence[Contribution]) -> str:
+    """The sum of what is not shown, by unit."""
+    rest: dict[str, int] = {}
+    for subtotal in explanation.subtotals:
+        rest[subtotal.unit] = rest.get(subtotal.unit, 0) + subtotal.quantity
+    for contribution in shown:
+        rest[contribution.unit] -= contribution.quantity
+    return " and ".join(_money(quantity, unit) for unit, quantity in sorted(rest.items()))
+
+
+def _contribution(number: int, contribution: Contribution) -> Iterator[str]:
+    selector = f", {contribution.selector}" if contribution.selector else ""
+    changed = contribution.changed_on != contribution.known_on
+    nights = f"known {contribution.known_on}" + (f", changed {contribution.changed_on}" if changed else "")
+    place = f"{contribution.file} record {contribution.record}" if contribution.file else contribution.account_id
+    quantity = _money(contribution.quantity, contribution.unit)
+    yield f"  {number:>3}  {quantity:>20}  {place}{selector} ({nights})"
+    for source in contribution.sources:
+        yield f"         {_source(source, place=contribution.file is None)}"
+    for match in contribution.matches:
+        yield from _match(match, contribution)
+
+
+def _match(match: MatchEvidence, contribution: Contribution) -> Iterator[str]:
+    reason = f" ({match.residual_reason})" if match.residual_reason else ""
+    yield (
+        f"         matched {match.kind} {match.cardinality} by {match.found_by} on {match.known_on}, residual "
+        f"{_money(match.residual_minor, match.currency)}{reason}, {match.match_id}"
+    )
+    for member in match.members:
+        if (member.file, member.record) == (contribution.file, contribution.record):
+            continue
+        place = f"{member.file} record {member.record}"
+        told = _source(member.source, place=False) if member.source else _money(member.amount_minor, member.currency)
+        yield f"           {member.side:<8}  {place}: {told}"
+
+
+def _source(source: Source, *, place: bool) -> str:
+    amount = None
+    if source.amount_minor is not None and source.currency is not None:
+        amount = _money(source.amount_minor, source.currency)
+    day = source.day.isoformat() if source.day else None
+    told = ", ".join(part for part in (source.what, day, amount, source.card_masked, source.text) if part)
+    return f"{source.file} record {source.record}: {told}" if place else told
+
+
+def _money(amount_minor: int, unit: str) -> str:
+    """Minor units as a person reads them, thousands apart; other units as whole numbers."""
+    if not is_currency(unit):
+        return f"{amount_minor:,} {unit}"
+    whole, dot, decimals = to_major(amount_minor, unit).partition(".")
+    sign = "-" if whole.startswith("-") else ""
+    return f"{sign}{int(whole.removeprefix('-')):,}{dot}{decimals} {unit}"
+
+
+def _wrapped(text: str, width: int) -> Iterator[str]:
+    line = ""
+    for word in text.split():
+        if line and len(line) + 1 + len(word) > width:
+            yield line
+            line = word
+        else:
+            line = f"{line} {word}".strip()
+    if line:
+        yield line

@@ -1,0 +1,22 @@
+"""Which kernels run: the compiled ones, or their pure-Python twins.
+
+``SETTLEMENT_KERNELS`` is read once, when this module is imported: ``compiled`` (or nothing) takes the compiled
+kernels, ``python`` the twins. Each kernel family has a module that asks here and offers ``compiled()``, so that
+a test can prove which one ran.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from settlement.errors import TerminalError
+
+_CHOICE: Final = os.environ.get("SETTLEMENT_KERNELS", "") or "compiled"
+
+
+def use_compiled() -> bool:
+    """Whether the compiled kernels are to be used; TerminalError for a choice that does not exist."""
+    if _CHOICE not in {"compiled", "python"}:
+        raise TerminalError(f"SETTLEMENT_KERNELS is {_CHOICE!r}: set it to `compiled` or `python`, or unset it.")
+    return _CHOICE == "compiled"

@@ -1,0 +1,26 @@
+"""The kernels of matching, compiled or twin: numbers for keys, pairs, and sums."""
+
+from __future__ import annotations
+
+from settlement.errors import TerminalError
+from settlement.kernels.choice import use_compiled
+
+if use_compiled():
+    try:
+        from settlement.kernels._match_exact import pair_exact
+        from settlement.kernels._match_number import number_keys
+        from settlement.kernels._match_sums import group_sums
+        from settlement.kernels._match_tolerant import pair_tolerant
+    except ImportError:
+        raise TerminalError(
+            "The compiled kernels are not built: run `make env`, or set SETTLEMENT_KERNELS=python to do without."
+        ) from None
+else:
+    from settlement.kernels.match_twin import group_sums, number_keys, pair_exact, pair_tolerant
+
+__all__ = ["compiled", "group_sums", "number_keys", "pair_exact", "pair_tolerant"]
+
+
+def compiled() -> bool:
+    """Whether the functions of this module are the compiled ones."""
+    return type(pair_exact).__name__ == "cython_function_or_method"

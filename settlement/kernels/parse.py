@@ -1,0 +1,25 @@
+"""The kernels of parsing, compiled or twin: spans of messages, and columns out of spans."""
+
+from __future__ import annotations
+
+from settlement.errors import TerminalError
+from settlement.kernels.choice import use_compiled
+
+if use_compiled():
+    try:
+        from settlement.kernels._ipm import element_spans, frames
+        from settlement.kernels._spans import gather, luhn, numbers
+    except ImportError:
+        raise TerminalError(
+            "The compiled kernels are not built: run `make env`, or set SETTLEMENT_KERNELS=python to do without."
+        ) from None
+else:
+    from settlement.kernels.ipm_twin import element_spans, frames
+    from settlement.kernels.spans_twin import gather, luhn, numbers
+
+__all__ = ["compiled", "element_spans", "frames", "gather", "luhn", "numbers"]
+
+
+def compiled() -> bool:
+    """Whether the functions of this module are the compiled ones."""
+    return "._" in getattr(gather, "__module__", "") or type(gather).__name__ == "cython_function_or_method"

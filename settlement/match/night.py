@@ -1,0 +1,64 @@
+"""The match stage: tonight's records and the open items of earlier nights meet; what is left stays open."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import polars as pl
+
+from settlement.match import breaks, cash, matches, passes
+from settlement.match.rules import Leg, Rules, read_bins, read_rules
+from settlement.match.sides import two_sides
+from settlement.model.stage import StageInput, StageOutput
+from settlement.model.tables import TABLES
+
+_LEG_TABLES = ("match", "match_member", "open_item")
+
+
+def run(inputs: StageInput) -> StageOutput:
+    """Match the night.
+
+    Reads ``match.toml`` and the BINs of ``programme.toml``, tonight's clearing, and of earlier nights the open items
+    with their clearing. Every record that takes part ends on each leg in exactly one of ``match_member`` and
+    ``open_item``. Bank entries are tied in ``cash_tie``.
+    """
+    rules, bins = read_rules(inputs.documents), read_bins(inputs.documents)
+    parts: dict[str, list[pl.DataFrame]] = {name: [] for name in _LEG_TABLES}
+    for leg in rules.leg:
+        before = sum(rows.height for rows in parts["match"])
+        for name, rows in zip(_LEG_TABLES, _leg(inputs, rules, leg, bins, before), strict=True):
+            parts[name].append(rows)
+    found = {
+        name: rows[0] if len(rows) == 1 else pl.concat(rows).sort(TABLES[name].key) for name, rows in parts.items()
+    }
+    return StageOutput(tables=found | {"cash_tie": cash.cash_ties(rules.cash, inputs.tables, inputs.history)})
+
+
+def _leg(
+    inputs: StageInput, rules: Rules, leg: Leg, bins: frozenset[str], before: int
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Matches, members and open items of one leg; ``before`` matches of other legs have their ids already."""
+    night, history = inputs.business_date, inputs.history
+    takes_part = pl.col("kind").is_in([kind for group in leg.kinds for kind in group])
+    tonight = inputs.tables["clearing"].filter(takes_part)
+    carried = breaks.carried_items(history, leg)
+    since = night - timedelta(days=rules.repeats.lookback_nights)
+    earlier = history["clearing"].filter((pl.col("business_date") >= since) & takes_part)
+    held = pl.concat(
+        [
+            breaks.held_items(tonight, breaks.repeats(tonight, earlier), bins),
+            carried.filter(pl.col("reason").is_in(breaks.HELD)).select(*breaks.LOCATOR, "reason"),
+        ]
+    )
+    records = pl.concat([tonight, breaks.carried_records(history, carried)])
+    if held.height:
+        aside = records.join(held, on=breaks.LOCATOR, how="semi")
+        records = records.join(held, on=breaks.LOCATOR, how="anti")
+    else:
+        aside = records.clear()
+    leg_passes = rules.passes_of(leg)
+    bank, merchant = two_sides(records, leg, leg_passes)
+    taken = passes.run(leg_passes, bank, merchant)
+    match, members = matches.tables(leg, taken, bank, merchant, night=night, before=before)
+    unmatched = pl.concat([aside.select(breaks.UNMATCHED), bank.unmatched(), merchant.unmatched()])
+    return match, members, breaks.open_items(leg, unmatched, held, carried, night)

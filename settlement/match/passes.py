@@ -1,0 +1,254 @@
+"""The passes: which bank rows meet which merchant rows, in the order of the rules.
+
+A pass looks at the rows that are still free, takes what its key, amount, date and conditions allow, and leaves the
+rest to the next. Rows stand in their declared order (file, record), so that every choice among equals is the same
+whatever order the rows came in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from settlement.kernels import match as kernels
+from settlement.match.keys import absent, integers, number, present
+from settlement.match.rules import Pass
+from settlement.match.sides import MONEY, SETTLEMENT, TRANSACTION, Side
+
+Rows = NDArray[np.int32]
+
+_PPM: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """Matches of one pass compared in one currency: equal ``match`` numbers belong together.
+
+    ``bank`` and ``merchant`` are row positions; ``bank_match`` and ``merchant_match`` number their matches from 0.
+    """
+
+    rule: Pass
+    currency: str
+    bank: Rows
+    bank_match: Rows
+    merchant: Rows
+    merchant_match: Rows
+
+
+def run(rules: Iterable[Pass], bank: Side, merchant: Side) -> list[Taken]:
+    """Run the passes in order; what one takes is no longer free. Returns what each took, in order."""
+    found: list[Taken] = []
+    for rule in rules:
+        if not rule.one_to_one:
+            steps = [_sums(rule, bank, merchant, currency) for currency in rule.currencies]
+        elif rule.amount == "exact":
+            steps = [_exact(rule, bank, merchant, currency) for currency in rule.currencies]
+        elif rule.amount == "fx_rounding":
+            steps = [_rounding(rule, bank, merchant)]
+        else:
+            steps = [_excess(rule, bank, merchant)]
+        found += [step for step in steps if len(step.bank)]
+    return found
+
+
+def _exact(rule: Pass, bank: Side, merchant: Side, currency: str) -> Taken:
+    """Pairs of equal key, kind and money: first those of one day, then the nearest days of the window."""
+    ours, theirs = _bank_rows(rule, bank, currency), _merchant_rows(rule, merchant)
+    columns = [*_keys(rule), "kinds", "amount", "currency"]
+    same_day = [*columns, "day"]
+    left, right, count = number(ours.select(same_day), theirs.select(same_day))
+    partner = kernels.pair_exact(left, right, count)
+    taken = [_pairs(ours, theirs, partner)]
+    if rule.days:
+        ours, theirs = _without(ours, theirs, partner)
+        left, right, _ = number(ours.select(columns), theirs.select(columns))
+        taken.append(_pairs(ours, theirs, _tolerant(ours, theirs, left, right, tolerance=0, window=rule.days)))
+    ours_taken, theirs_taken = zip(*taken, strict=True)
+    return _take(rule, currency, bank, merchant, (np.concatenate(ours_taken), np.concatenate(theirs_taken)))
+
+
+def _rounding(rule: Pass, bank: Side, merchant: Side) -> Taken:
+    """Pairs whose settlement amounts differ by rounding alone, where the bank converted the transaction."""
+    ours = _bank_rows(rule, bank, SETTLEMENT).filter(pl.col("currency") != pl.col("transaction_currency"))
+    theirs = _merchant_rows(rule, merchant)
+    columns = [*_keys(rule), "kinds", "currency"]
+    left, right, _ = number(ours.select(columns), theirs.select(columns))
+    partner = _tolerant(ours, theirs, left, right, tolerance=rule.tolerance_minor or 0, window=rule.days)
+    return _take(rule, SETTLEMENT, bank, merchant, _pairs(ours, theirs, partner))
+
+
+def _excess(rule: Pass, bank: Side, merchant: Side) -> Taken:
+    """Pairs in which the card pays more than the till tells, where the key group is one row on each side.
+
+    The group counts every row of tonight's work, matched or not: a sale of several rows explains its own excess.
+    """
+    key = [*_keys(rule), "kinds"]
+    theirs = _merchant_rows(rule, merchant)
+    ours = _bank_rows(rule, bank, SETTLEMENT).join(theirs.select(key), on=key, how="semi", maintain_order="left")
+    theirs = _single(rule, merchant, theirs.join(ours.select(key), on=key, how="semi", maintain_order="left"))
+    ours = _alone(ours, bank.rows.select(*_named(rule.keys, rule), "kinds"), key)
+    theirs = _alone(theirs, merchant.rows.select(*_named(rule.merchant_keys or rule.keys, rule), "kinds"), key)
+    pairs = ours.join(theirs, on=[*key, "currency"], suffix="_told", maintain_order="left").with_columns(
+        excess=pl.col("amount") - pl.col("amount_told")
+    )
+    cash_back = pl.col("cashback_minor").fill_null(0)
+    untold = pl.col("cashback_minor_told").fill_null(0) == 0
+    # A product of minor units and ppm may leave 64 bits; the exact bound is a quotient rounded down.
+    most = (pl.col("amount_told").cast(pl.Int128) * (rule.most_excess_ppm or 0) // _PPM).cast(pl.Int64)
+    pairs = pairs.filter(
+        (pl.col("excess") > 0)
+        & ((pl.col("day") - pl.col("day_told")).abs() <= rule.days)
+        & pl.when(cash_back > 0).then(untold & (pl.col("excess") == cash_back)).otherwise(pl.col("excess") <= most)
+    )
+    rows = (integers(pairs["row"], np.int32), integers(pairs["row_told"], np.int32))
+    return _take(rule, SETTLEMENT, bank, merchant, rows)
+
+
+def _sums(rule: Pass, bank: Side, merchant: Side, currency: str) -> Taken:
+    """Whole groups of one key with one row on one side, whose sums are equal in one currency."""
+    ours, theirs = _bank_rows(rule, bank, currency), _merchant_rows(rule, merchant)
+    columns = [*_keys(rule), "kinds"]
+    left, right, count = number(ours.select(columns), theirs.select(columns))
+    bank_rows, bank_total, bank_currency = _group(ours, left, count)
+    merchant_rows, merchant_total, merchant_currency = _group(theirs, right, count)
+    one_to_many = (bank_rows == 1) & (merchant_rows > 1) & ("1:N" in rule.cardinality)
+    many_to_one = (bank_rows > 1) & (merchant_rows == 1) & ("N:1" in rule.cardinality)
+    whole = (
+        (one_to_many | many_to_one)
+        & (bank_total == merchant_total)
+        & (bank_currency == merchant_currency)
+        & (bank_currency >= 0)
+    )
+    first, last = np.full(count, np.iinfo(np.int32).max), np.full(count, np.iinfo(np.int32).min)
+    for rows, ids in ((ours, left), (theirs, right)):
+        inside = whole[ids]
+        np.minimum.at(first, ids[inside], integers(rows["day"], np.int32)[inside])
+        np.maximum.at(last, ids[inside], integers(rows["day"], np.int32)[inside])
+    whole &= last - first <= rule.days
+    numbers = np.cumsum(whole, dtype=np.int32) - 1
+    mine, other = whole[left], whole[right]
+    taken = Taken(
+        rule=rule,
+        currency=currency,
+        bank=integers(ours["row"], np.int32)[mine],
+        bank_match=numbers[left[mine]].astype(np.int32),
+        merchant=integers(theirs["row"], np.int32)[other],
+        merchant_match=numbers[right[other]].astype(np.int32),
+    )
+    bank.free[taken.bank] = False
+    merchant.free[taken.merchant] = False
+    return taken
+
+
+def _keys(rule: Pass) -> list[str]:
+    return [f"key_{index}" for index in range(len(rule.keys))]
+
+
+def _named(columns: tuple[str, ...], rule: Pass) -> list[pl.Expr]:
+    return [pl.col(column).alias(name) for column, name in zip(columns, _keys(rule), strict=True)]
+
+
+def _bank_rows(rule: Pass, bank: Side, currency: str) -> pl.DataFrame:
+    """Free bank rows with a whole key, their money in one of the currencies they tell."""
+    amount_column, currency_column = MONEY[currency]
+    rows = bank.left().filter(present(rule.keys))
+    if currency == SETTLEMENT and TRANSACTION in rule.currencies:
+        # Where both currencies are one, the transaction's amount has had its turn.
+        rows = rows.filter(
+            (pl.col("currency") != pl.col("transaction_currency"))
+            | (pl.col("total_minor") != pl.col("transaction_amount_minor"))
+        )
+    return rows.select(
+        "row",
+        "kinds",
+        "day",
+        "cashback_minor",
+        "transaction_currency",
+        *_named(rule.keys, rule),
+        pl.col(amount_column).alias("amount"),
+        pl.col(currency_column).alias("currency"),
+    ).collect()
+
+
+def _merchant_rows(rule: Pass, merchant: Side) -> pl.DataFrame:
+    """Free merchant rows with a whole key that meet the conditions of the rule."""
+    keys = rule.merchant_keys or rule.keys
+    rows = merchant.left().filter(present(keys))
+    if rule.merchant_empty:
+        rows = rows.filter(absent(rule.merchant_empty))
+    for column, values in rule.merchant_values.items():
+        rows = rows.filter(pl.col(column).is_null() | pl.col(column).is_in(values))
+    return rows.select(
+        "row",
+        "kinds",
+        "day",
+        "cashback_minor",
+        *_named(keys, rule),
+        pl.col("total_minor").alias("amount"),
+        "currency",
+    ).collect()
+
+
+def _single(rule: Pass, merchant: Side, rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows whose ``merchant_single`` columns no other merchant row of their kinds shares."""
+    for column in rule.merchant_single or ():
+        told = merchant.rows.select("row", "kinds", column).filter(present((column,)))
+        mine = told.join(rows.select("row"), on="row", how="semi")
+        shared = (
+            told.join(mine, on=["kinds", column], how="semi").group_by("kinds", column).len().filter(pl.col("len") > 1)
+        )
+        rows = rows.join(
+            mine.join(shared, on=["kinds", column], how="semi"), on="row", how="anti", maintain_order="left"
+        )
+    return rows
+
+
+def _alone(rows: pl.DataFrame, everything: pl.DataFrame, key: list[str]) -> pl.DataFrame:
+    """The rows whose key occurs once among all rows of their side."""
+    counts = everything.join(rows.select(key), on=key, how="semi").group_by(key).len().filter(pl.col("len") == 1)
+    return rows.join(counts, on=key, how="semi", maintain_order="left")
+
+
+def _tolerant(ours: pl.DataFrame, theirs: pl.DataFrame, left: Rows, right: Rows, *, tolerance: int, window: int) -> Any:
+    return kernels.pair_tolerant(
+        left,
+        integers(ours["amount"], np.int64),
+        integers(ours["day"], np.int32),
+        right,
+        integers(theirs["amount"], np.int64),
+        integers(theirs["day"], np.int32),
+        tolerance,
+        window,
+    )
+
+
+def _group(rows: pl.DataFrame, ids: Rows, count: int) -> Any:
+    codes = integers(rows["currency"].to_physical(), np.int32)
+    return kernels.group_sums(ids, integers(rows["amount"], np.int64), codes, count)
+
+
+def _pairs(ours: pl.DataFrame, theirs: pl.DataFrame, partner: Rows) -> tuple[Rows, Rows]:
+    """Row positions of the pairs that a kernel found."""
+    met = np.flatnonzero(partner >= 0)
+    return integers(ours["row"], np.int32)[met], integers(theirs["row"], np.int32)[partner[met]]
+
+
+def _without(ours: pl.DataFrame, theirs: pl.DataFrame, partner: Rows) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Both sides without the rows that a kernel paired."""
+    free = np.ones(theirs.height, dtype=np.bool_)
+    free[partner[partner >= 0]] = False
+    return ours.filter(pl.Series(partner < 0)), theirs.filter(pl.Series(free))
+
+
+def _take(rule: Pass, currency: str, bank: Side, merchant: Side, pairs: tuple[Rows, Rows]) -> Taken:
+    """Mark pairs as taken and number them."""
+    ours, theirs = pairs
+    bank.free[ours] = False
+    merchant.free[theirs] = False
+    numbers = np.arange(len(ours), dtype=np.int32)
+    return Taken(rule=rule, currency=currency, bank=ours, bank_match=numbers, merchant=theirs, merchant_match=numbers)

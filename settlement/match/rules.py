@@ -1,0 +1,234 @@
+"""The rules of matching: legs, the ordered list of passes, and how bank entries tie, read from TOML.
+
+A rules document is data; this module is its whole language. Whatever is wrong with one is told in one sentence
+that names the place and what to write instead.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from decimal import Decimal
+from difflib import get_close_matches
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from settlement.errors import TerminalError
+from settlement.model.money import is_currency
+from settlement.model.tables import TABLES
+
+DOCUMENT: Final = "match.toml"
+PROGRAMME: Final = "programme.toml"
+
+_TEXT_COLUMNS: Final = tuple(
+    column.name
+    for column in TABLES["clearing"].columns
+    if column.type == "text" and column.name not in {"file", "side", "feed", "kind", "currency", "transaction_currency"}
+)
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+Names = Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
+Cardinality = Literal["1:1", "1:N", "N:1"]
+Currency = Literal["transaction", "settlement"]
+MatchingKind = Literal["purchase", "refund", "reversal", "chargeback"]
+
+
+class _Part(BaseModel):
+    """A table of the document: exact types, no unknown words, never changed."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Repeats(_Part):
+    """How far back a record is compared with earlier ones to find exact repeats."""
+
+    lookback_nights: Annotated[int, Field(ge=0)]
+
+
+class Leg(_Part):
+    """One relation between a bank side and a merchant side, and what an open record of each side is called."""
+
+    name: Name
+    bank_open: Literal["MISSING_MERCHANT"]
+    merchant_open: Literal["MISSING_BANK"]
+    kinds: Annotated[
+        tuple[Annotated[tuple[MatchingKind, ...], Field(strict=False, min_length=1)], ...],
+        Field(strict=False, min_length=1),
+    ]
+
+    @model_validator(mode="after")
+    def _kinds_once(self) -> Self:
+        listed = [kind for kinds in self.kinds for kind in kinds]
+        if len(listed) != len(set(listed)):
+            raise ValueError("a kind stands in two lists of `kinds`: list it once")
+        return self
+
+
+class Pass(_Part):
+    """One pass: which rows meet, by which key, amount and date, and what a match of it is called.
+
+    ``keys`` are columns of both sides; ``merchant_keys`` replaces them for the merchant side where its columns are
+    called otherwise. ``exact`` compares the merchant's total with the bank's amount in the currency of the
+    transaction, of the settlement, or either. ``fx_rounding`` allows ``tolerance_minor`` where the bank converted
+    the transaction and the merchant tells settlement currency. ``excess`` takes a bank amount over the merchant's
+    total: the cash-back that the bank tells exactly, or a tip of at most ``most_excess_ppm`` of the total, and only
+    where one bank row and one merchant row share the key.
+    """
+
+    name: Name
+    leg: str
+    keys: Names
+    merchant_keys: Names | None = None
+    cardinality: Annotated[tuple[Cardinality, ...], Field(strict=False, min_length=1)]
+    amount: Literal["exact", "fx_rounding", "excess"]
+    currencies: Annotated[tuple[Currency, ...], Field(strict=False, min_length=1)] = ("settlement",)
+    tolerance_minor: Annotated[int, Field(ge=1)] | None = None
+    most_excess_ppm: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    days: Annotated[int, Field(ge=0, le=366)]
+    kind: Literal["EXACT", "MASKED_ONLY"] = "EXACT"
+    merchant_empty: Names | None = None
+    merchant_single: Names | None = None
+    merchant_values: dict[str, Names] = Field(default_factory=dict)
+
+    @property
+    def one_to_one(self) -> bool:
+        """Whether the pass takes pairs; otherwise it takes whole groups by their sums."""
+        return self.cardinality == ("1:1",)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The text columns that the pass looks at."""
+        told = (*(self.merchant_keys or ()), *(self.merchant_empty or ()), *(self.merchant_single or ()))
+        return (*self.keys, *told, *self.merchant_values)
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Self:
+        for column in self.columns:
+            if column not in _TEXT_COLUMNS:
+                raise ValueError(_no_column(column))
+        if self.merchant_keys is not None and len(self.merchant_keys) != len(self.keys):
+            raise ValueError("`merchant_keys` must name as many columns as `keys`")
+        if "1:1" in self.cardinality and not self.one_to_one:
+            raise ValueError('a pass takes pairs or sums: write cardinality = ["1:1"] or a list of "1:N" and "N:1"')
+        if not self.one_to_one and self.amount != "exact":
+            raise ValueError('sums are compared exactly: write amount = "exact" or cardinality = ["1:1"]')
+        if (self.tolerance_minor is not None) != (self.amount == "fx_rounding"):
+            raise ValueError('`tolerance_minor` belongs to amount = "fx_rounding", and that needs it')
+        if (self.most_excess_ppm is not None) != (self.amount == "excess"):
+            raise ValueError('`most_excess_ppm` belongs to amount = "excess", and that needs it')
+        return self
+
+
+class CashRule(_Part):
+    """How the bank entries of one transaction code tie to files."""
+
+    code: str
+    ties_by: Literal["file_name", "payout_text"]
+    text_prefix: str = ""
+    most_fee_minor: dict[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _currencies(self) -> Self:
+        for currency in self.most_fee_minor:
+            if not is_currency(currency):
+                raise ValueError(f"{currency!r} is no ISO 4217 code: write one such as USD")
+        return self
+
+
+class Rules(_Part):
+    """A rules document."""
+
+    repeats: Repeats
+    leg: Annotated[tuple[Leg, ...], Field(strict=False, min_length=1)]
+    passes: Annotated[tuple[Pass, ...], Field(strict=False, min_length=1, alias="pass")]
+    cash: Annotated[tuple[CashRule, ...], Field(strict=False)] = ()
+
+    @model_validator(mode="after")
+    def _names(self) -> Self:
+        legs = [leg.name for leg in self.leg]
+        for what, names in (
+            ("leg", legs),
+            ("pass", [p.name for p in self.passes]),
+            ("cash code", [c.code for c in self.cash]),
+        ):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"the {what} {twice[0]!r} stands twice: give each its own name")
+        for one in self.passes:
+            if one.leg not in legs:
+                raise ValueError(f"pass {one.name!r} names the leg {one.leg!r}: write one of {', '.join(legs)}")
+        return self
+
+    def passes_of(self, leg: Leg) -> tuple[Pass, ...]:
+        """The passes of one leg, in order."""
+        return tuple(one for one in self.passes if one.leg == leg.name)
+
+
+_WORDS: Final = tuple(
+    field.alias or name for part in (Rules, Repeats, Leg, Pass, CashRule) for name, field in part.model_fields.items()
+)
+
+
+def read_rules(documents: Mapping[str, str]) -> Rules:
+    """The rules of matching from ``match.toml``; TerminalError with one sentence where they are not right."""
+    content = _toml(documents, DOCUMENT)
+    try:
+        return Rules.model_validate(content)
+    except ValidationError as error:
+        raise TerminalError(_sentence(content, error)) from None
+
+
+def read_bins(documents: Mapping[str, str]) -> frozenset[str]:
+    """The first six digits of the cards of all programmes, from ``programme.toml``."""
+    programmes = _toml(documents, PROGRAMME).get("programme", [])
+    bins = [one.get("bin") for one in programmes] if isinstance(programmes, list) else []
+    for number in bins:
+        if not isinstance(number, str) or len(number) < 6 or not number.isdecimal():  # noqa: PLR2004 (masked cards show six)
+            raise TerminalError(f'{PROGRAMME}, [[programme]] bin: write at least the first six digits, as "41111101".')
+    if not bins:
+        raise TerminalError(f"{PROGRAMME} names no card programme: write at least one [[programme]] with its bin.")
+    return frozenset(str(number)[:6] for number in bins)
+
+
+def _no_column(name: str) -> str:
+    near = get_close_matches(name, _TEXT_COLUMNS, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"write one such as {', '.join(_TEXT_COLUMNS[1:6])}"
+    return f"{name!r} is no column to match on: {hint}"
+
+
+def _toml(documents: Mapping[str, str], name: str) -> dict[str, object]:
+    if name not in documents:
+        raise TerminalError(f"config/{name} is missing: restore it, or create a home anew with `settle init`.")
+    try:
+        return tomllib.loads(documents[name], parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        raise TerminalError(f"config/{name} is not readable TOML: {error}. Correct that place.") from None
+
+
+def _sentence(content: Mapping[str, object], error: ValidationError) -> str:
+    """The first fault of a document as one sentence: where it is, what is wrong, what to write."""
+    faults = error.errors(include_url=False)
+    # A misspelt word is also missing under its right name: the misspelling is what helps.
+    fault = next((one for one in faults if one["type"] == "extra_forbidden"), faults[0])
+    place = []
+    here: object = content
+    for step in fault["loc"]:
+        if isinstance(step, int):
+            here = here[step] if isinstance(here, list) and step < len(here) else None
+            named = here.get("name", here.get("code")) if isinstance(here, dict) else None
+            place.append(f"no. {step + 1}" + (f" ({named})" if named else ""))
+        else:
+            here = here.get(step) if isinstance(here, dict) else None
+            place.append(f"`{step}`")
+    match fault["type"]:
+        case "extra_forbidden":
+            near = get_close_matches(str(fault["loc"][-1]), _WORDS, n=1)
+            what = "is an unknown word: " + (f"did you mean `{near[0]}`?" if near else "remove it.")
+        case "missing":
+            what = "is missing: write it."
+        case "value_error":
+            what = f"{fault['ctx']['error']}."
+        case _:
+            what = f"{fault['msg'][0].lower()}{fault['msg'][1:]}, but it is {fault['input']!r}."
+    return f"config/{DOCUMENT}, {' '.join(place) or 'whole document'}: {what}"

@@ -1,0 +1,78 @@
+"""The two sides of a leg as the passes see them: rows in declared order, and which of them are still free."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from settlement.match.rules import Leg, Pass
+from settlement.model import clearing
+
+SETTLEMENT: Final = "settlement"
+TRANSACTION: Final = "transaction"
+MONEY: Final = {
+    SETTLEMENT: ("total_minor", "currency"),
+    TRANSACTION: ("transaction_amount_minor", "transaction_currency"),
+}
+"""The columns of the bank's amount in each currency it tells; the merchant's is always its total."""
+
+_ALWAYS: Final = (
+    *("file", "record", "side", "kind", "posting_date", "transaction_date", "amount_minor", "currency"),
+    *("total_minor", "transaction_amount_minor", "transaction_currency", "cashback_minor"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """The rows of one side in declared order (file, record), and which of them are still free.
+
+    ``rows`` holds the columns that matching needs, and ``row`` (its position), ``kinds`` (number of its list of
+    kinds) and ``day`` (day number of the transaction date, of the posting date where there is none). Files and
+    currencies are Enums that both sides share, files in alphabetical order.
+    """
+
+    rows: pl.DataFrame
+    free: NDArray[np.bool_]
+
+    def left(self) -> pl.LazyFrame:
+        """The rows that are still free."""
+        return self.rows.lazy().filter(pl.Series(self.free))
+
+    def unmatched(self) -> pl.DataFrame:
+        """Locator, side and money of the rows that are still free."""
+        columns = ("side", "amount_minor", pl.col("currency").cast(pl.String))
+        return self.left().select(pl.col("file").cast(pl.String), "record", *columns).collect()
+
+
+def two_sides(records: pl.DataFrame, leg: Leg, rules: Sequence[Pass]) -> tuple[Side, Side]:
+    """The bank and the merchant side of clearing records, ready for the passes."""
+    wanted = {*_ALWAYS, *(column for rule in rules for column in rule.columns)}
+    kinds = {kind: index for index, group in enumerate(leg.kinds) for kind in group}
+    files = pl.Enum(records["file"].unique().sort())
+    currencies = pl.Enum(pl.concat([records["currency"], records["transaction_currency"]]).unique().sort())
+    ready = (
+        records.lazy()
+        .select(sorted(wanted))
+        .with_columns(
+            pl.col("file").cast(files),
+            pl.col("currency", "transaction_currency").cast(currencies),
+            pl.col("kind").replace_strict(kinds, return_dtype=pl.Int8).alias("kinds"),
+            pl.col("kind").cast(pl.Enum(sorted(kinds))),
+            pl.coalesce("transaction_date", "posting_date").to_physical().alias("day"),
+        )
+    )
+    return _side(ready, clearing.Side.BANK), _side(ready, clearing.Side.MERCHANT)
+
+
+def _side(records: pl.LazyFrame, name: str) -> Side:
+    rows = records.filter(pl.col("side") == name).collect()
+    order = rows.select(pl.struct(pl.col("file").to_physical(), "record").alias("at"))["at"]
+    if not order.is_sorted():
+        rows = rows.sort("file", "record")
+    rows = rows.with_row_index("row").with_columns(pl.col("row").cast(pl.Int32))
+    return Side(rows=rows, free=np.ones(rows.height, dtype=np.bool_))

@@ -1,0 +1,90 @@
+"""The rows a reader gives back: candidate tables with all their columns, and rejects by rule.
+
+A reader lists its rules once, in the order in which they decide. The first rule that a row breaks is the reason of
+its reject; a row that breaks none is good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from settlement.model.clearing import RejectReason
+from settlement.model.tables import TABLES
+from settlement.parse.cards import mask_text
+
+_LONGEST_PREVIEW: Final = 80
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One way a row can be unusable: the reason, the field as people call it, and the rows it is true for."""
+
+    reason: RejectReason
+    field: str
+    broken: pl.Expr
+
+
+def first_broken(frame: pl.DataFrame, rules: Sequence[Rule]) -> pl.Series:
+    """The index of the first rule that each row breaks, empty where it breaks none; named ``broken``."""
+    found = [pl.when(rule.broken).then(pl.lit(index, pl.Int32)) for index, rule in enumerate(rules)]
+    return frame.select(pl.coalesce(found).alias("broken"))["broken"]
+
+
+def reject_rows(
+    file: str, frame: pl.DataFrame, rules: Sequence[Rule], content: Callable[[str, NDArray[np.int64]], list[str]]
+) -> pl.DataFrame:
+    """The rows of the table ``reject``.
+
+    Parameters
+    ----------
+    file
+        Delivery folder + ``/`` + file name.
+    frame
+        ``record``, ``broken`` (see ``first_broken``), ``amount_minor`` and ``currency`` of all rows.
+    rules
+        The rules, as given to ``first_broken``.
+    content
+        Called with a field and row numbers (from 0) in ``frame``: what the field holds, to be masked here.
+    """
+    bad = frame.with_row_index("row").filter(pl.col("broken").is_not_null())
+    parts = [TABLES["parsed_reject"].empty()]
+    for index in bad["broken"].unique(maintain_order=True):
+        rule = rules[index]
+        rows = bad.filter(pl.col("broken") == index)
+        previews = [shown(text) for text in content(rule.field, rows["row"].cast(pl.Int64).to_numpy())]
+        told = rows.with_columns(
+            reason=pl.lit(rule.reason.value), field=pl.lit(rule.field), preview=pl.Series(previews, dtype=pl.String)
+        )
+        parts.append(candidate("reject", file, told))
+    return pl.concat(parts).sort("record")
+
+
+def shown(text: str) -> str:
+    """A preview: card numbers masked, control characters replaced, cut where it grows long."""
+    masked = mask_text(text)
+    return masked if len(masked) <= _LONGEST_PREVIEW else f"{masked[:_LONGEST_PREVIEW]}\N{HORIZONTAL ELLIPSIS}"
+
+
+def candidate(name: str, file: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame as candidate table ``name``: its columns in order, those it lacks empty, others left out."""
+    schema = TABLES[f"parsed_{name}"].schema
+    filled = frame.with_columns(pl.lit(file).alias("file"))
+    return filled.select(
+        (pl.col(column) if column in filled.columns else pl.lit(None)).cast(dtype).alias(column)
+        for column, dtype in schema.items()
+    )
+
+
+def by_distinct(
+    column: pl.Series, function: Callable[[object], object], dtype: pl.DataType, name: str
+) -> pl.Series:
+    """The column with ``function`` applied once to each distinct value; empty stays empty."""
+    distinct = column.drop_nulls().unique().alias("from")
+    known = pl.DataFrame({"from": distinct, name: pl.Series([function(v) for v in distinct.to_list()], dtype=dtype)})
+    return column.alias("from").to_frame().join(known, on="from", how="left", maintain_order="left")[name]

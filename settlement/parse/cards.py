@@ -1,0 +1,85 @@
+"""Card numbers: the only module that turns them into something that may leave ``parse``.
+
+A card number becomes ``card_ref``, the id of the card key, ``-``, and the first 32 hex digits of
+HMAC-SHA-256(key, number); and ``card_masked``, first six and last four digits. Neither a table, a preview nor an
+exception ever carries the number.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from typing import Final
+
+import polars as pl
+
+from settlement.model.stage import CardKey
+from settlement.parse.spans import luhn_of, string_spans
+
+_REF_DIGITS: Final = 32
+_SHORTEST: Final = 12
+_LONGEST: Final = 19
+_STARS: Final = "*" * 64
+# Groups of digits with one blank, dash or dot between them: people write card numbers like this.
+_RUN: Final = rf"[0-9](?:[ .-]?[0-9]){{{_SHORTEST - 1},}}"
+_RUN_PATTERN: Final = re.compile(_RUN)
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def card_references(pans: pl.Series, key: CardKey) -> pl.Series:
+    """The keyed reference of each card number, named ``card_ref``; empty stays empty.
+
+    Each distinct number is hashed once.
+    """
+    distinct = pans.drop_nulls().unique()
+    keyed = hmac.new(key.secret, digestmod="sha256")
+    codes = []
+    for pan in distinct.to_list():
+        mac = keyed.copy()
+        mac.update(pan.encode())
+        codes.append(mac.hexdigest())
+    references = f"{key.key_id}-" + pl.Series(codes, dtype=pl.String).str.slice(0, _REF_DIGITS)
+    known = pl.DataFrame({"pan": distinct, "card_ref": references})
+    return pans.alias("pan").to_frame().join(known, on="pan", how="left", maintain_order="left")["card_ref"]
+
+
+def masked(pans: pl.Series) -> pl.Series:
+    """First six digits, one ``*`` for each digit between, last four; all stars under 12 digits. Empty stays empty."""
+    pan = pl.col("pan")
+    size = pan.str.len_chars().cast(pl.Int64)
+    stars = pl.lit(_STARS).str.slice(0, size - 10)
+    shown = pl.concat_str(pan.str.slice(0, 6), stars, pan.str.slice(-4))
+    hidden = pl.lit(_STARS).str.slice(0, size)
+    masked_pan = pl.when(pan.is_not_null()).then(pl.when(size >= _SHORTEST).then(shown).otherwise(hidden))
+    return pans.alias("pan").to_frame().select(masked_pan.alias("card_masked"))["card_masked"]
+
+
+def luhn_valid(pans: pl.Series) -> pl.Series:
+    """Whether each card number has 12 to 19 digits and passes the Luhn check; false where it is empty."""
+    spans = string_spans(pans)
+    size = pl.Series(spans.length, dtype=pl.Int32)
+    return (luhn_of(spans) & size.is_between(_SHORTEST, _LONGEST)).alias("luhn")
+
+
+def mask_text(text: str) -> str:
+    """The text with every run of 12 or more digits masked and control characters replaced, for previews.
+
+    Runs of 12 to 19 digits keep the first six and the last four, longer ones keep nothing. Single blanks, dots
+    and dashes between digits do not end a run.
+    """
+    return _RUN_PATTERN.sub(_mask_run, _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text))
+
+
+def mask_texts(texts: pl.Series) -> pl.Series:
+    """Free text (a merchant's name, a message) with every run that could be a card number masked."""
+    hits = texts.str.contains(_RUN).arg_true()
+    if hits.is_empty():
+        return texts
+    return texts.clone().scatter(hits, [mask_text(text) for text in texts.gather(hits).to_list()])
+
+
+def _mask_run(found: re.Match[str]) -> str:
+    digits = re.sub(r"[^0-9]", "", found.group())
+    if len(digits) > _LONGEST:
+        return "*" * len(digits)
+    return f"{digits[:6]}{'*' * (len(digits) - 10)}{digits[-4:]}"

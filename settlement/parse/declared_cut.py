@@ -1,0 +1,121 @@
+"""A file of a declared layout cut into lines and fields, and whether it is whole: what both readers hand on."""
+
+from __future__ import annotations
+
+import codecs
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from settlement.model.clearing import Why
+from settlement.parse.candidates import shown
+from settlement.parse.declared_spec import DeclaredSpec, LineKind
+
+UTF8: Final = frozenset({"ascii", "us-ascii", "utf-8", "utf8"})
+"""Encodings whose bytes are UTF-8 already."""
+
+STRAYS: Final = pl.Schema({"record": pl.Int64, "tag": pl.String, "field": pl.String, "text": pl.String})
+"""Lines that fit no kind: number, tag, the field that is wrong (or ``line``) and its text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Why a file cannot be used whole, in one sentence."""
+
+    why: Why
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lines:
+    """The lines of one tag: number of the physical line in ``record`` and one text column for each field."""
+
+    kind: LineKind
+    tag: str
+    frame: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """A file cut into lines and fields.
+
+    Attributes
+    ----------
+    records:
+        Physical lines.
+    ended:
+        Whether the last line has its end.
+    numbers, tags:
+        Line number and tag of each line, in file order; without a line of field names.
+    lines:
+        The well-formed lines by tag.
+    strays:
+        Lines with an unknown tag or a wrong number of fields.
+    unknown:
+        Those of the strays that have an unknown tag and the right fields, with their fields: they are in the sums.
+    names_line:
+        Whether line 1 names the fields.
+    """
+
+    records: int
+    ended: bool
+    numbers: pl.Series
+    tags: pl.Series
+    lines: tuple[Lines, ...]
+    strays: pl.DataFrame
+    unknown: pl.DataFrame | None = None
+    names_line: bool = False
+
+
+def decoded(content: memoryview, encoding: str) -> bytes | Fault:
+    """The content as UTF-8 without byte order mark; a fault that names the byte where it is not in its encoding."""
+    try:
+        text = str(content, encoding)
+    except UnicodeDecodeError as error:
+        if error.end >= len(content) and "end of data" in error.reason:
+            return Fault(why=Why.TRUNCATED, detail=f"it ends inside a character (byte {error.start + 1})")
+        return Fault(why=Why.UNREADABLE, detail=f"byte {error.start + 1} is not {encoding} text")
+    if encoding.lower() in UTF8:
+        return bytes(content).removeprefix(codecs.BOM_UTF8)
+    return text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}").encode()
+
+
+def shape_fault(spec: DeclaredSpec, cut: Cut) -> Fault | None:
+    """Whether the file ends, and has its header and trailer once, in their places and whole; None if it does."""
+    if not cut.ended:
+        return Fault(why=Why.TRUNCATED, detail="its last line has no end")
+    if not cut.records:
+        return Fault(why=Why.EMPTY, detail="it has no lines")
+    return _first_fault(spec, cut) or _last_fault(spec, cut) or _once_fault(spec, cut)
+
+
+def _first_fault(spec: DeclaredSpec, cut: Cut) -> Fault | None:
+    for number, tag in enumerate(spec.first):
+        if number >= cut.tags.len():
+            return Fault(why=Why.TRUNCATED, detail=f"it ends before its line `{tag}`")
+        if cut.tags[number] != tag:
+            detail = f"line {cut.numbers[number]} should be `{tag}` and is `{shown(cut.tags[number])}`"
+            return Fault(why=Why.UNREADABLE, detail=detail)
+    return None
+
+
+def _last_fault(spec: DeclaredSpec, cut: Cut) -> Fault | None:
+    if not spec.last or (cut.tags.len() and cut.tags[-1] in spec.last):
+        return None
+    ends = "/".join(spec.last)
+    before = cut.numbers.filter(cut.tags.is_in([tag for tag in spec.last if spec.kind_of(tag).once]))
+    if before.len():
+        return Fault(why=Why.UNREADABLE, detail=f"lines follow its last line `{ends}` (line {before[0]})")
+    return Fault(why=Why.TRUNCATED, detail=f"it ends without its last line `{ends}`")
+
+
+def _once_fault(spec: DeclaredSpec, cut: Cut) -> Fault | None:
+    for tag in (tag for kind in spec.kinds if kind.once for tag in kind.tags):
+        if (cut.tags == tag).sum() > 1:
+            return Fault(why=Why.UNREADABLE, detail=f"the line `{tag}` stands in it more than once")
+        wrong = cut.strays.filter(pl.col("tag") == tag)
+        if wrong.height:
+            detail = f"line {wrong['record'][0]} (`{tag}`) has not the fields of its layout"
+            return Fault(why=Why.UNREADABLE, detail=detail)
+    return None

@@ -1,0 +1,189 @@
+"""From the lines of a declared layout to tables, rejects, control records and totals.
+
+The readers of delimited and fixed-width files cut a file into lines and fields; what follows is the same for both
+and stands here: is the file whole and in order, what does it say of itself, which rows can be used, do the totals
+re-add. Every line ends in exactly one place: a row of its table, a control record, or a reject.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+
+import polars as pl
+
+from settlement.model.clearing import RejectReason, Why
+from settlement.model.tables import TABLES
+from settlement.parse.candidates import candidate, shown
+from settlement.parse.declared_cut import Cut, Fault, Lines, shape_fault
+from settlement.parse.declared_spec import DeclaredSpec
+from settlement.parse.declared_totals import control_total, settlement
+from settlement.parse.fields import Context, Conversion, convert, source_name
+from settlement.parse.source import ControlTotal, Parsed, Source
+
+
+def assemble(source: Source, spec: DeclaredSpec, cut: Cut) -> Parsed:
+    """The file as read: a fault with what it could still tell, or its tables and totals."""
+    facts = _facts(spec, cut)
+    sender = facts.get(spec.file.sender or "", source.layout.sender)
+    told = _told_date(spec, facts)
+    file_date = told if isinstance(told, date) else source.file_date
+    named = [facts.get(name, "") for name in spec.file.id]
+    internal_id = "-".join(named) if named and all(named) else None
+    fault = shape_fault(spec, cut) or (told if isinstance(told, Fault) else None)
+    if fault is None and source.file_date not in {None, file_date}:
+        fault = Fault(why=Why.UNREADABLE, detail=f"its header says {file_date}, its name says {source.file_date}")
+    dated = any("posting_date" in lines.kind.target.schema for lines in cut.lines)
+    if fault is None and file_date is None and dated:
+        fault = Fault(why=Why.UNREADABLE, detail="neither its name nor its header tells a business date")
+    controls = () if fault else tuple(control_total(control, cut, facts) for control in spec.controls)
+    unread = [found for found in controls if isinstance(found, Fault)]
+    if fault or unread:
+        return _faulty(fault or unread[0], sender, file_date, internal_id)
+    totals = tuple(found for found in controls if isinstance(found, ControlTotal))
+    amount, currency, text = settlement(spec, cut, totals)
+    return Parsed(
+        sender=sender,
+        file_date=file_date,
+        internal_id=internal_id,
+        records=cut.records,
+        net_settlement_minor=amount,
+        net_settlement_currency=currency,
+        payout_text=text,
+        controls=(ControlTotal(control="lines", declared=None, computed=cut.records), *totals),
+        tables=_tables(source, spec, cut, facts, file_date),
+    )
+
+
+def unreadable(source: Source, fault: Fault) -> Parsed:
+    """A file that could not even be cut into lines."""
+    return _faulty(fault, source.layout.sender, source.file_date, None)
+
+
+def _faulty(fault: Fault, sender: str, file_date: date | None, internal_id: str | None) -> Parsed:
+    sentence = f"The file cannot be used: {fault.detail}. Ask {sender} to send it again."
+    return Parsed(sender=sender, file_date=file_date, internal_id=internal_id, fault=fault.why, detail=sentence)
+
+
+def _facts(spec: DeclaredSpec, cut: Cut) -> dict[str, str]:
+    """What single lines tell of the file: ``TAG.field``, or the fields of the first line where line 1 names them."""
+    facts: dict[str, str] = {}
+    for lines in cut.lines:
+        if lines.kind.once and lines.frame.height and not spec.names_in_file:
+            facts.update({f"{lines.tag}.{name}": text for name, text in _first_row(lines.frame).items()})
+    if spec.names_in_file and cut.numbers.len():
+        first = [
+            lines.frame for lines in cut.lines if lines.frame.height and lines.frame["record"][0] == cut.numbers[0]
+        ]
+        facts.update(_first_row(first[0]) if first else {})
+    return facts
+
+
+def _first_row(frame: pl.DataFrame) -> dict[str, str]:
+    row = frame.row(0, named=True)
+    return {name.removeprefix(source_name("")): text for name, text in row.items() if name != "record"}
+
+
+def _told_date(spec: DeclaredSpec, facts: Mapping[str, str]) -> date | Fault | None:
+    text = facts.get(spec.file.date or "")
+    if text is None:
+        return None
+    try:
+        found = datetime.strptime(text, spec.file.date_format).date()  # noqa: DTZ007 (a date has no zone)
+    except ValueError:
+        found = None
+    if found is None or found.strftime(spec.file.date_format) != text:
+        return Fault(why=Why.UNREADABLE, detail=f"its business date `{shown(text)}` is no date")
+    return found
+
+
+def _tables(
+    source: Source, spec: DeclaredSpec, cut: Cut, facts: Mapping[str, str], file_date: date | None
+) -> dict[str, pl.DataFrame]:
+    """All rows of the file by candidate table, sorted by line."""
+    parts: dict[str, list[pl.DataFrame]] = {"reject": [_stray_rejects(cut.strays)]}
+    if cut.names_line:
+        head = pl.DataFrame({"record": [1]}, schema={"record": pl.Int64})
+        parts["control_record"] = [head.with_columns(pl.lit("HEADER").alias("class"))]
+    for lines in cut.lines:
+        context = Context(spec=spec, tag=lines.tag, header=facts, card_key=source.card_key)
+        rows, rejects = _rows(lines, context)
+        parts.setdefault(lines.kind.table, []).append(rows)
+        parts["reject"].append(rejects)
+    side = source.layout.side
+    filled = {
+        "side": pl.lit(None if side is None else side.value, dtype=pl.String),
+        "feed": pl.lit(source.layout.feed),
+        "delivered_on": pl.lit(source.delivered_on, dtype=pl.Date),
+        "posting_date": pl.lit(file_date, dtype=pl.Date),
+    }
+    tables = {}
+    for name, frames in parts.items():
+        whole = pl.concat([frame for frame in frames if frame.height] or frames[:1], how="diagonal")
+        added = {column: value for column, value in filled.items() if column in TABLES[f"parsed_{name}"].schema}
+        tables[name] = candidate(name, source.file, whole.with_columns(**added)).sort("record")
+    return tables
+
+
+def _rows(lines: Lines, context: Context) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The usable rows of one tag under the target's column names, and the rejects of the others."""
+    columns = {column.name: column for column in lines.kind.target.columns}
+    rules = lines.kind.columns
+    conversions = [
+        convert(columns[name], rule, context)
+        for name, rule in rules.items()
+        if rule.sum is None and rule.date_of is None
+    ]
+    checks = [check for conversion in conversions for check, _ in conversion.checks]
+    bad = pl.any_horizontal(checks) if checks else pl.lit(value=False)
+    values = lines.frame.select(
+        pl.col("record"), *(conversion.value.alias(conversion.column) for conversion in conversions), bad.alias("bad?")
+    )
+    derived = [
+        pl.col(rule.date_of).dt.date().alias(name)
+        if rule.date_of is not None
+        else pl.sum_horizontal(rule.sum or []).cast(pl.Int64).alias(name)
+        for name, rule in rules.items()
+        if rule.sum is not None or rule.date_of is not None
+    ]
+    rows = values.filter(~pl.col("bad?")).drop("bad?").with_columns(derived)
+    if lines.kind.line_class is not None:
+        rows = rows.with_columns(pl.lit(lines.kind.line_class).alias("class"))
+    failed = lines.frame.filter(values["bad?"])
+    return rows, _rejects(failed, conversions)
+
+
+def _rejects(failed: pl.DataFrame, conversions: Sequence[Conversion]) -> pl.DataFrame:
+    """Why each of these lines is rejected: the first column of the layout that fails names it."""
+    empty = TABLES["parsed_reject"].empty().drop("file")
+    if not failed.height:
+        return empty
+    first = [
+        pl.when(check).then(
+            pl.struct(
+                pl.lit(reason.value).alias("reason"),
+                pl.lit(conversion.field).alias("field"),
+                conversion.source.alias("preview"),
+            )
+        )
+        for conversion in conversions
+        for check, reason in conversion.checks
+    ]
+    values = {conversion.column: conversion.value for conversion in conversions}
+    nothing = {"amount_minor": pl.lit(None, dtype=pl.Int64), "currency": pl.lit(None, dtype=pl.String)}
+    told = [values.get(name, blank).alias(name) for name, blank in nothing.items()]
+    rejects = failed.select(pl.col("record"), pl.coalesce(first).alias("first"), *told).unnest("first")
+    return rejects.select(
+        *(name for name in empty.columns if name not in {"preview", *nothing}),
+        pl.col("preview").map_elements(shown, return_dtype=pl.String, skip_nulls=False),
+        *nothing,
+    )
+
+
+def _stray_rejects(strays: pl.DataFrame) -> pl.DataFrame:
+    return strays.select(
+        pl.col("record"),
+        pl.lit(RejectReason.MALFORMED.value).alias("reason"),
+        pl.col("field"),
+        pl.col("text").map_elements(shown, return_dtype=pl.String, skip_nulls=False).alias("preview"),
+    )

@@ -1,0 +1,411 @@
+"""The layout language: what the ``spec`` of a delimited or fixed-width layout may say. See docs/LAYOUTS.md.
+
+A layout names the kinds of lines of a file, the fields of each kind, the table a kind goes to, how each column of
+that table is made from the fields, and which totals must re-add. Everything is checked when a layout is read, so
+that a spelling mistake is one sentence at the start and never a wrong row at night.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from typing import Annotated, Any, Final, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from settlement.errors import TerminalError
+from settlement.model.layout import Layout
+from settlement.model.money import is_currency
+from settlement.model.table import Column, Table
+from settlement.model.tables import TABLES
+
+ANY_LINE: Final = "line"
+"""Tag of the lines of a file whose data lines are all of one kind."""
+
+FILLED_BY_READER: Final = frozenset({"file", "record", "side", "feed", "delivered_on", "posting_date"})
+"""Columns that every row gets from the file it stands in; a layout does not name them."""
+
+
+class FieldType(StrEnum):
+    """How the text of a field is read."""
+
+    TEXT = "text"
+    FREE_TEXT = "free_text"
+    CODE = "code"
+    INTEGER = "integer"
+    DECIMAL = "decimal"
+    MINOR = "minor"
+    MAJOR = "major"
+    CURRENCY = "currency"
+    DATE = "date"
+    OFFSET_TIME = "offset_time"
+    ZONED_TIME = "zoned_time"
+    MASKED_CARD = "masked_card"
+    CARD_REFERENCE = "card_reference"
+    CARD_MASK = "card_mask"
+
+
+_GIVES: Final[Mapping[str, frozenset[FieldType]]] = {
+    "int": frozenset({FieldType.CODE, FieldType.INTEGER, FieldType.MINOR, FieldType.MAJOR}),
+    "date": frozenset({FieldType.DATE}),
+    "time": frozenset({FieldType.OFFSET_TIME, FieldType.ZONED_TIME}),
+    "text": frozenset(
+        {
+            *(FieldType.TEXT, FieldType.FREE_TEXT, FieldType.CODE, FieldType.CURRENCY, FieldType.DECIMAL),
+            *(FieldType.MASKED_CARD, FieldType.CARD_REFERENCE, FieldType.CARD_MASK),
+        }
+    ),
+    "flag": frozenset(),
+}
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+Codes = dict[str, str] | dict[str, int]
+
+
+class Coded(_Part):
+    """A code in one field and what each of its values means."""
+
+    source: str = Field(alias="from")
+    map: str | dict[str, str]
+
+
+class CurrencyFrom(_Part):
+    """A currency that no field of the line tells: a constant, or a field of the header."""
+
+    value: str | None = None
+    header: str | None = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> CurrencyFrom:
+        if (self.value is None) == (self.header is None):
+            raise ValueError("give exactly one of `value` and `header`")
+        if self.value is not None and not is_currency(self.value):
+            raise ValueError(f"`{self.value}` is no ISO 4217 code")
+        return self
+
+
+class ColumnRule(_Part):
+    """How one column of the table is made."""
+
+    source: str | list[str] | dict[str, str | list[str]] | None = Field(None, alias="from")
+    header: str | None = None
+    value: str | int | None = None
+    sum: list[str] | None = None
+    date_of: str | None = None
+    type: FieldType = FieldType.TEXT
+    join: str | None = None
+    minus: str | None = None
+    map: str | Codes | None = None
+    currency: str | CurrencyFrom | None = None
+    signed: bool = False
+    decimal: Literal[".", ","] = "."
+    format: str | None = None
+    pattern: str | None = None
+    zone: Coded | None = None
+    to_zone: Coded | None = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> ColumnRule:
+        origins = (self.source, self.header, self.value, self.sum, self.date_of)
+        if sum(origin is not None for origin in origins) != 1:
+            raise ValueError("give exactly one of `from`, `header`, `value`, `sum` and `date_of`")
+        needed = {
+            FieldType.CODE: ("map", self.map),
+            FieldType.MAJOR: ("currency", self.currency),
+            FieldType.DATE: ("format", self.format),
+            FieldType.ZONED_TIME: ("format", self.format),
+        }
+        name, given = needed.get(self.type, ("", True))
+        if given is None:
+            raise ValueError(f"type `{self.type}` needs `{name}`")
+        if self.type is FieldType.ZONED_TIME and (self.zone is None or self.to_zone is None):
+            raise ValueError("type `zoned_time` needs `zone` and `to_zone`")
+        unknown = re.findall(r"%(?![YmdHMSyj])(.?)", self.format or "")
+        if unknown:
+            raise ValueError(f"`format` knows %Y %m %d %H %M %S %y %j, not %{unknown[0]}")
+        if self.pattern is not None:
+            try:
+                re.compile(self.pattern)
+            except re.error as error:
+                raise ValueError(f"`pattern` is no regular expression: {error}") from None
+        return self
+
+    def sources(self, tag: str) -> tuple[str, ...]:
+        """The fields this column is made from in lines of one tag; none where it stays empty there."""
+        found = self.source.get(tag, []) if isinstance(self.source, dict) else self.source
+        return (found,) if isinstance(found, str) else tuple(found or ())
+
+    def references(self) -> Iterator[str]:
+        """Every field of the header that the rule names."""
+        yield from (self.header,) if self.header else ()
+        if isinstance(self.currency, CurrencyFrom) and self.currency.header:
+            yield self.currency.header
+
+    def fields(self) -> Iterator[str]:
+        """Every field of the line that the rule names."""
+        for chosen in self.source.values() if isinstance(self.source, dict) else (self.source,):
+            yield from (chosen,) if isinstance(chosen, str) else (chosen or ())
+        yield from (name for name in (self.minus, self.currency) if isinstance(name, str))
+        yield from (coded.source for coded in (self.zone, self.to_zone) if coded)
+
+
+class LineKind(_Part):
+    """One kind of line: the tags that tell it, its fields, and the table its lines go to."""
+
+    tags: list[str] = [ANY_LINE]
+    once: bool = False
+    line_class: str | None = Field(None, alias="class")
+    table: str = "control_record"
+    columns: dict[str, ColumnRule] = {}
+
+    @model_validator(mode="after")
+    def _known_table(self) -> LineKind:
+        if f"parsed_{self.table}" not in TABLES:
+            raise ValueError(f"there is no table `{self.table}` for records")
+        if (self.table == "control_record") != (self.line_class is not None):
+            raise ValueError("a line that is no record has a `class`, and only such a line")
+        return self
+
+    @property
+    def target(self) -> Table:
+        """The candidate table of the lines."""
+        return TABLES[f"parsed_{self.table}"]
+
+    def field_names(self) -> tuple[str, ...] | None:
+        """The fields that the kind itself names; None where the file's header line names them."""
+        return None
+
+
+class DelimitedKind(LineKind):
+    """A kind of line whose fields are told by position, after the tag."""
+
+    fields: list[str] | None = None
+
+    def field_names(self) -> tuple[str, ...] | None:
+        """The fields after the tag, in order."""
+        return None if self.fields is None else tuple(self.fields)
+
+
+Span = Annotated[list[int], Field(min_length=2, max_length=2)]
+
+
+class FixedKind(LineKind):
+    """A kind of line whose fields are told by start (from 1) and length in bytes."""
+
+    fields: dict[str, Span] = {}
+
+    def field_names(self) -> tuple[str, ...] | None:
+        """The named fields."""
+        return tuple(self.fields)
+
+
+class Total(_Part):
+    """A sum or a count over the lines of some tags, or of all tags but some (unknown ones included)."""
+
+    lines: list[str] = []
+    except_lines: list[str] = []
+    count: bool = False
+    distinct: str | None = None
+    add: list[str] = []
+    subtract: list[str] = []
+    where: dict[str, list[str]] = {}
+    negate: dict[str, list[str]] = {}
+    currency: str | CurrencyFrom | None = None
+    modulo: int | None = None
+
+    @model_validator(mode="after")
+    def _one_aim(self) -> Total:
+        if sum((self.count, self.distinct is not None, bool(self.add or self.subtract))) != 1:
+            raise ValueError("a total needs exactly one of `count`, `distinct` and `add`/`subtract`")
+        if bool(self.lines) == bool(self.except_lines):
+            raise ValueError("a total needs exactly one of `lines` and `except_lines`")
+        return self
+
+    def takes(self, tag: str) -> bool:
+        """Whether lines of a tag are in the total."""
+        return tag in self.lines if self.lines else tag not in self.except_lines
+
+    def fields(self) -> Iterator[str]:
+        """Every field that the total names."""
+        yield from (*self.add, *self.subtract, *self.where, *self.negate)
+        yield from (name for name in (self.distinct, self.currency) if isinstance(name, str))
+
+
+class Control(_Part):
+    """A total that the file declares (in a field, a number, or by other lines) and what its lines must give."""
+
+    name: str
+    of: Total
+    declared: str | int | Total | None = None
+    declared_currency: CurrencyFrom | None = None
+
+
+class FileFacts(_Part):
+    """Where a file tells its sender, its business date and its own id."""
+
+    sender: str | None = None
+    date: str | None = None
+    date_format: str = "%Y%m%d"
+    id: list[str] = []
+
+
+class Settlement(_Part):
+    """What the bank statement shows for the file: a declared total, and its currency and text on one line."""
+
+    control: str
+    line: str
+    currency: str
+    text: str
+
+
+KindT = TypeVar("KindT", bound=LineKind)
+
+
+class DeclaredSpec(_Part):
+    """What the specs of delimited and fixed-width layouts share."""
+
+    encoding: str = "utf-8"
+    first: list[str] = []
+    last: list[str] = []
+    maps: dict[str, dict[str, str]] = {}
+    file: FileFacts = FileFacts()
+    controls: list[Control] = []
+    settlement: Settlement | None = None
+
+    @property
+    def kinds(self) -> tuple[LineKind, ...]:
+        """The kinds of lines in the order of the layout."""
+        raise NotImplementedError
+
+    @property
+    def names_in_file(self) -> bool:
+        """Whether a line of the file names the fields, so that the layout cannot know them all."""
+        return False
+
+    def references(self) -> Iterator[str]:
+        """Every field by which the layout takes something that holds for the whole file."""
+        yield from (name for name in (self.file.sender, self.file.date, *self.file.id) if name)
+        for control in self.controls:
+            currencies = [control.declared_currency, *(total.currency for total in _totals(control))]
+            yield from (c.header for c in currencies if isinstance(c, CurrencyFrom) and c.header)
+            if isinstance(control.declared, str):
+                yield control.declared
+        for kind in self.kinds:
+            for rule in kind.columns.values():
+                yield from rule.references()
+
+    def total_fields(self) -> Iterator[str]:
+        """Every field of the lines that a total or the settlement names."""
+        for control in self.controls:
+            for total in _totals(control):
+                yield from total.fields()
+        if self.settlement:
+            yield from (self.settlement.currency, self.settlement.text)
+
+    def codes(self, given: str | Mapping[str, Any] | None) -> Mapping[str, Any]:
+        """The map itself, or the named one."""
+        return self.maps[given] if isinstance(given, str) else (given or {})
+
+    def kind_of(self, tag: str) -> LineKind:
+        """The kind that has the tag; KeyError where none has."""
+        for kind in self.kinds:
+            if tag in kind.tags:
+                return kind
+        raise KeyError(tag)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> DeclaredSpec:
+        codecs.lookup(self.encoding)
+        tags = [tag for kind in self.kinds for tag in kind.tags]
+        if len(tags) != len(set(tags)):
+            raise ValueError("a tag stands in two kinds of lines")
+        totals = [total for control in self.controls for total in _totals(control)]
+        named = [tag for total in totals for tag in (*total.lines, *total.except_lines)]
+        for tag in (*self.first, *self.last, *named, *([self.settlement.line] if self.settlement else [])):
+            if tag not in tags:
+                raise ValueError(f"no kind of lines has the tag `{tag}`")
+        for kind in self.kinds:
+            self._check_kind(kind)
+        self._check_references()
+        for control in self.controls:
+            for total in _totals(control):
+                for tag in filter(total.takes, tags):
+                    _require_fields(self.kind_of(tag), total.fields(), f"control `{control.name}`")
+        return self
+
+    def _check_references(self) -> None:
+        if self.settlement and self.settlement.control not in {control.name for control in self.controls}:
+            raise ValueError(f"settlement: there is no control `{self.settlement.control}`")
+        for reference in () if self.names_in_file else self.references():
+            tag, _, name = reference.partition(".")
+            kinds = [kind for kind in self.kinds if tag in kind.tags and kind.once]
+            if not kinds or name not in (kinds[0].field_names() or ()):
+                raise ValueError(f"`{reference}` is no field of a line that stands `once`")
+
+    def _check_kind(self, kind: LineKind) -> None:
+        table = kind.target
+        columns = {column.name: column for column in table.columns}
+        for name, rule in kind.columns.items():
+            where = f"lines {'/'.join(kind.tags)}, column `{name}`"
+            if name not in columns or name in FILLED_BY_READER:
+                raise ValueError(f"{where}: the table `{kind.table}` takes no such column from a layout")
+            _check_type(columns[name], rule, where, {*columns})
+            for given in (rule.map, *(coded.map for coded in (rule.zone, rule.to_zone) if coded)):
+                if isinstance(given, str) and given not in self.maps:
+                    raise ValueError(f"{where}: there is no map `{given}` in spec.maps")
+            if isinstance(rule.source, dict) and set(rule.source) - set(kind.tags):
+                raise ValueError(f"{where}: `from` names a tag that the lines do not have")
+            _require_fields(kind, rule.fields(), where)
+        needed = {c.name for c in table.columns if not c.nullable} - FILLED_BY_READER - {"class"}
+        missing = sorted(needed - set(kind.columns))
+        if missing:
+            raise ValueError(f"lines {'/'.join(kind.tags)}: the column `{missing[0]}` must be given")
+
+
+def _totals(control: Control) -> Iterator[Total]:
+    yield control.of
+    if isinstance(control.declared, Total):
+        yield control.declared
+
+
+def _check_type(column: Column, rule: ColumnRule, where: str, columns: set[str]) -> None:
+    if rule.sum is not None or rule.date_of is not None:
+        unknown = [name for name in (*(rule.sum or ()), rule.date_of) if name and name not in columns]
+        if unknown:
+            raise ValueError(f"{where}: there is no column `{unknown[0]}` to make it from")
+        return
+    if rule.value is not None:
+        if isinstance(rule.value, int) != (column.type == "int"):
+            raise ValueError(f"{where}: the constant must be {column.type}")
+        return
+    if rule.type not in _GIVES[column.type]:
+        raise ValueError(f"{where}: type `{rule.type}` gives no {column.type}")
+
+
+def _require_fields(kind: LineKind, names: Iterator[str], where: str) -> None:
+    known = kind.field_names()
+    for name in names:
+        if known is not None and name not in known:
+            raise ValueError(f"{where}: the lines have no field `{name}`")
+
+
+SpecT = TypeVar("SpecT", bound=DeclaredSpec)
+
+
+def read_spec(layout: Layout, model: type[SpecT]) -> SpecT:
+    """The checked ``spec`` of a layout; TerminalError that names the layout, the place and what is wrong."""
+    try:
+        return model.model_validate(dict(layout.spec))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in ("spec", *first["loc"]))
+        message = first["msg"].removeprefix("Value error, ")
+        raise TerminalError(f"Layout {layout.layout}: {where}: {message}.") from None
+    except LookupError as error:
+        raise TerminalError(f"Layout {layout.layout}: spec: {error}.") from None

@@ -1,0 +1,103 @@
+"""The totals of a declared layout: what the file declares, what its lines give, and what the bank will show."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import polars as pl
+
+from settlement.model.clearing import Why
+from settlement.model.money import is_currency, to_minor
+from settlement.parse.candidates import shown
+from settlement.parse.cards import mask_text
+from settlement.parse.declared_cut import Cut, Fault
+from settlement.parse.declared_spec import Control, DeclaredSpec, Total
+from settlement.parse.fields import currency_text, field, major_to_minor, source_name
+from settlement.parse.source import ControlTotal
+
+_SPLIT: Final = 10**6
+_MOST_DIGITS: Final = 18
+
+
+def control_total(control: Control, cut: Cut, facts: Mapping[str, str]) -> ControlTotal | Fault:
+    """One total as declared and as its lines give it; a fault where the declared one is no number."""
+    computed = _total(control.of, cut, facts)
+    declared: int | None
+    if isinstance(control.declared, Total):
+        declared = _total(control.declared, cut, facts)
+    elif isinstance(control.declared, str):
+        text = facts.get(control.declared, "").strip()
+        if control.declared_currency is not None:
+            currency = control.declared_currency
+            code = currency.value or facts.get(currency.header or "", "")
+            plain = re.fullmatch(r"[+-]?[0-9]{1,15}(\.[0-9]{1,15})?", text) is not None
+            declared = to_minor(text, code) if plain and is_currency(code) else None
+        else:
+            declared = int(text) if re.fullmatch(rf"[+-]?[0-9]{{1,{_MOST_DIGITS}}}", text) else None
+        if declared is None:
+            detail = f"its total `{control.name}` is no number: `{shown(text)}`"
+            return Fault(why=Why.UNREADABLE, detail=detail)
+    else:
+        declared = control.declared
+    return ControlTotal(control=control.name, declared=declared, computed=computed)
+
+
+def _total(total: Total, cut: Cut, facts: Mapping[str, str]) -> int:
+    """A count or sum. A line whose amounts cannot be read counts and adds 0; an empty amount is 0."""
+    frames = [_where(lines.frame, total.where) for lines in cut.lines if total.takes(lines.tag)]
+    if total.count:
+        strays = [] if total.where else list(filter(total.takes, cut.strays["tag"]))
+        return sum(frame.height for frame in frames) + len(strays)
+    if total.except_lines and cut.unknown is not None:
+        frames.append(_where(cut.unknown, total.where))
+    if total.distinct is not None:
+        values = [frame[source_name(total.distinct)] for frame in frames]
+        return pl.concat(values).n_unique() if values else 0
+    amount = sum(_sum(frame, total, facts) for frame in frames)
+    return amount if total.modulo is None else amount % total.modulo
+
+
+def _sum(frame: pl.DataFrame, total: Total, facts: Mapping[str, str]) -> int:
+    value: pl.Expr = pl.lit(0, dtype=pl.Int64)
+    for names, sign in ((total.add, 1), (total.subtract, -1)):
+        for name in names:
+            value = value + sign * _amount(name, total, facts)
+    value = value.fill_null(0)
+    if total.negate:
+        negative = pl.all_horizontal(field(name).is_in(texts) for name, texts in total.negate.items())
+        value = pl.when(negative).then(-value).otherwise(value)
+    # Two partial sums, because a sum of large amounts may pass 64 bits.
+    high, low = frame.select(high=value.floordiv(_SPLIT).sum(), low=value.mod(_SPLIT).sum()).row(0)
+    return int(high) * _SPLIT + int(low)
+
+
+def _amount(name: str, total: Total, facts: Mapping[str, str]) -> pl.Expr:
+    text = field(name)
+    if total.currency is not None:
+        read = major_to_minor(text, currency_text(total.currency, facts), signed=True)
+    else:
+        read = pl.when(text.str.contains(r"^[+-]?[0-9]{1,15}$")).then(text).cast(pl.Int64, strict=False)
+    return pl.when(text == "").then(pl.lit(0, dtype=pl.Int64)).otherwise(read)
+
+
+def _where(frame: pl.DataFrame, where: Mapping[str, list[str]]) -> pl.DataFrame:
+    for name, texts in where.items():
+        frame = frame.filter(field(name).is_in(texts))
+    return frame
+
+
+def settlement(
+    spec: DeclaredSpec, cut: Cut, totals: Sequence[ControlTotal]
+) -> tuple[int | None, str | None, str | None]:
+    """Amount, currency and text under which the bank shows the file; nothing where the line is absent."""
+    settled = spec.settlement
+    if settled is None:
+        return None, None, None
+    frames = [lines.frame for lines in cut.lines if lines.tag == settled.line and lines.frame.height]
+    amount = next(total.declared for total in totals if total.control == settled.control)
+    if not frames:
+        return None, None, None
+    row = frames[0].row(0, named=True)
+    return amount, row[source_name(settled.currency)], mask_text(row[source_name(settled.text)])

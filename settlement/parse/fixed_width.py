@@ -1,0 +1,146 @@
+"""Fixed-width files by declared layout: fields told by start and length in bytes.
+
+Lines are cut and sliced as bytes and decoded field by field, so that an encoding with several bytes a character
+keeps its columns. Blanks around a field are padding. A line of another length fits no kind.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+from pydantic import Field, model_validator
+
+from settlement.model.layout import Layout
+from settlement.parse.declared_cut import STRAYS, UTF8, Cut, Fault, Lines, decoded
+from settlement.parse.declared_rows import assemble, unreadable
+from settlement.parse.declared_spec import ANY_LINE, DeclaredSpec, FixedKind, LineKind, Span, read_spec
+from settlement.parse.fields import source_name
+from settlement.parse.source import Parsed, Source
+
+_LINE_END: Final = ord("\n")
+
+_Bytes = npt.NDArray[np.uint8]
+_Index = npt.NDArray[np.int64]
+
+
+class FixedSpec(DeclaredSpec):
+    """The ``spec`` of a fixed-width layout."""
+
+    line_length: int = Field(gt=0)
+    line_end: Literal["lf", "none"] = "lf"
+    kind: Span | None = None
+    lines: list[FixedKind]
+
+    @property
+    def kinds(self) -> tuple[LineKind, ...]:
+        """The kinds of lines in the order of the layout."""
+        return tuple(self.lines)
+
+    @model_validator(mode="after")
+    def _inside_the_line(self) -> FixedSpec:
+        for kind in self.lines:
+            for name, (start, length) in kind.fields.items():
+                if start < 1 or length < 1 or start + length - 1 > self.line_length:
+                    raise ValueError(f"lines {'/'.join(kind.tags)}: field `{name}` lies outside the line")
+        if self.kind is None and [kind.tags for kind in self.lines] != [[ANY_LINE]]:
+            raise ValueError("several kinds of lines need `kind`: start and length of the tag")
+        return self
+
+
+def check_layout(layout: Layout) -> None:
+    """Raise TerminalError unless the layout's ``spec`` is a good one."""
+    read_spec(layout, FixedSpec)
+
+
+def read(source: Source) -> Parsed:
+    """Read one fixed-width file; a file that cannot be used whole comes back with its fault."""
+    spec = read_spec(source.layout, FixedSpec)
+    checked = decoded(source.content, spec.encoding)
+    if isinstance(checked, Fault):
+        return unreadable(source, checked)
+    content = bytes(source.content)
+    if spec.line_end == "lf":
+        content = content.replace(b"\r\n", b"\n")
+    buffer = np.frombuffer(content, np.uint8) if content else np.zeros(0, np.uint8)
+    starts, lengths, ended = _lines(buffer, spec)
+    return assemble(source, spec, _cut(buffer, starts, lengths, spec, ended=ended))
+
+
+def _lines(buffer: _Bytes, spec: FixedSpec) -> tuple[_Index, _Index, bool]:
+    """Start and length of each complete line, and whether the last line is complete."""
+    if spec.line_end == "none":
+        count, rest = divmod(buffer.size, spec.line_length)
+        starts = np.arange(count, dtype=np.int64) * spec.line_length
+        return starts, np.full(count, spec.line_length, np.int64), rest == 0
+    ends = np.flatnonzero(buffer == _LINE_END)
+    starts = np.concatenate([np.zeros(1, np.int64), ends[:-1] + 1]) if ends.size else ends
+    return starts, ends - starts, not buffer.size or bool(buffer[-1] == _LINE_END)
+
+
+def _cut(buffer: _Bytes, starts: _Index, lengths: _Index, spec: FixedSpec, *, ended: bool) -> Cut:
+    fits = np.flatnonzero(lengths == spec.line_length)
+    numbers = np.arange(1, starts.size + 1, dtype=np.int64)
+    matrix = np.empty((0, spec.line_length), np.uint8)
+    if fits.size:
+        matrix = np.lib.stride_tricks.sliding_window_view(buffer, spec.line_length)[starts[fits]]
+    tags = _tags(buffer, starts, lengths, spec)
+    known = np.zeros(starts.size, np.bool_)
+    whole_tags = tags.gather(fits)
+    lines = []
+    for kind in spec.lines:
+        for tag in kind.tags:
+            rows = np.flatnonzero((whole_tags == tag).to_numpy())
+            fields = {
+                source_name(name): _text(matrix[rows, start - 1 : start - 1 + length], spec.encoding)
+                for name, (start, length) in kind.fields.items()
+            }
+            frame = pl.DataFrame({"record": pl.Series(numbers[fits[rows]], dtype=pl.Int64), **fields})
+            lines.append(Lines(kind=kind, tag=tag, frame=frame))
+            known[fits[rows]] = True
+    stray = np.flatnonzero(~known)
+    texts = [bytes(buffer[starts[n] : starts[n] + lengths[n]]).decode(spec.encoding, "replace") for n in stray]
+    strays = pl.DataFrame(
+        {"record": numbers[stray], "tag": tags.gather(stray), "field": ["line"] * stray.size, "text": texts},
+        schema=STRAYS,
+    )
+    return Cut(
+        records=starts.size,
+        ended=ended,
+        numbers=pl.Series("record", numbers, dtype=pl.Int64),
+        tags=tags,
+        lines=tuple(lines),
+        strays=strays,
+    )
+
+
+def _tags(buffer: _Bytes, starts: _Index, lengths: _Index, spec: FixedSpec) -> pl.Series:
+    """The tag of each line, from as much of it as a short line has."""
+    if spec.kind is None:
+        return pl.Series("tag", [ANY_LINE] * starts.size, dtype=pl.String)
+    start, length = spec.kind
+    reach = start - 1 + length
+    if starts.size and int(lengths.min()) >= reach:
+        window = np.lib.stride_tricks.sliding_window_view(buffer, length)
+        return _text(window[starts + start - 1], spec.encoding).alias("tag")
+    cut = [bytes(buffer[s : s + n][start - 1 : reach]) for s, n in zip(starts, lengths, strict=True)]
+    return pl.Series("tag", [text.decode(spec.encoding, "replace").strip(" ") for text in cut], dtype=pl.String)
+
+
+def _text(matrix: _Bytes, encoding: str) -> pl.Series:
+    """Each row of a byte matrix as text without the blanks around it."""
+    rows, width = matrix.shape
+    if encoding.lower() in UTF8:
+        flat = pa.py_buffer(np.ascontiguousarray(matrix))
+        fixed = pa.Array.from_buffers(pa.binary(width), rows, [None, flat])
+        text = (
+            pl.Series(fixed.cast(pa.large_binary()))
+            .cast(pl.String, strict=False)
+            .fill_null("\N{REPLACEMENT CHARACTER}")
+        )
+    else:
+        text = pl.Series([bytes(row).decode(encoding, "replace") for row in matrix], dtype=pl.String)
+    return text.str.strip_chars(" ")

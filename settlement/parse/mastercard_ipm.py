@@ -1,0 +1,97 @@
+"""Reader of Mastercard IPM clearing files (T112).
+
+A file is a header message (1644/697), details (1240, 1442, 1740), a financial position (1644/685) for each pair of
+transaction and reconciliation currency, and a trailer (1644/695). It is read whole or not at all. A detail that
+cannot be used is a reject and stays in every total.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Final
+
+import numpy as np
+
+from settlement.model.clearing import Why
+from settlement.model.layout import read_spec
+from settlement.parse.mastercard_messages import IpmSpec, Stream, read_stream
+from settlement.parse.mastercard_rows import clearing_and_rejects, read_messages
+from settlement.parse.mastercard_totals import (
+    Administration,
+    contradiction,
+    control_records,
+    control_totals,
+    file_date,
+    net_settlement,
+    read_administration,
+)
+from settlement.parse.source import Parsed, Source
+
+_MODES: Final = {"T", "P", None}
+
+
+def read(source: Source) -> Parsed:
+    """Read one file. Its records are messages, located by their number from 1; amounts are minor units of DE50."""
+    spec = read_spec(source.layout, IpmSpec)
+    content = np.frombuffer(source.content, dtype=np.uint8)
+    sender = source.layout.sender
+    look_alike = spec.refused.get(str(int.from_bytes(source.content[:4], "big")))
+    if look_alike:
+        return _fault(Why.UNREADABLE, f"The file is {look_alike}, not IPM clearing: ask {sender} for the clearing file.")
+    stream = read_stream(content, spec)
+    if not stream.whole:
+        return _fault(
+            Why.TRUNCATED,
+            f"The file is cut short after {len(stream.base)} whole messages: ask {sender} to send it again.",
+        )
+    messages, frame = read_messages(stream, spec)
+    found = read_administration(stream, spec, frame)
+    posting_date = _posting_date(source, spec, stream, found)
+    if isinstance(posting_date, Parsed):
+        return posting_date
+    net, currency = net_settlement(frame)
+    file_id, mode = str(found.headers[0]["PDS0105"]), found.headers[0]["PDS0122"]
+    return Parsed(
+        sender=sender,
+        file_date=posting_date,
+        internal_id=file_id,
+        mode=None if mode is None else str(mode),
+        records=len(stream.base),
+        net_settlement_minor=net,
+        net_settlement_currency=currency,
+        controls=control_totals(found, frame),
+        tables={
+            **clearing_and_rejects(source, posting_date, messages, frame),
+            "control_record": control_records(source.file, found),
+        },
+    )
+
+
+def _posting_date(source: Source, spec: IpmSpec, stream: Stream, found: Administration) -> date | Parsed:
+    """The business date of the file, or what is wrong with its header and trailer."""
+    sender, last = source.layout.sender, len(stream.base)
+    if not last or [message["record"] for message in found.headers] != [1]:
+        what = "does not start with one header message (1644/697)"
+        return _fault(Why.UNREADABLE, f"The file {what} in {spec.encoding}: ask {sender} whether it is IPM clearing.")
+    if not found.trailers:
+        return _fault(Why.TRUNCATED, f"The file ends without a trailer (1644/695): ask {sender} to send it again.")
+    if [message["record"] for message in found.trailers] != [last]:
+        return _fault(Why.UNREADABLE, f"Messages follow the trailer (1644/695): ask {sender} to send the file again.")
+    file_id, mode = str(found.headers[0]["PDS0105"]), found.headers[0]["PDS0122"]
+    posting_date = file_date(file_id)
+    if posting_date is None or not file_id.startswith(spec.file_type):
+        what = f"no id of a type {spec.file_type} clearing file with its date"
+        return _fault(Why.UNREADABLE, f"The header's PDS0105 is {what}: ask {sender} for the clearing file.")
+    if source.file_date not in {None, posting_date}:
+        sentence = f"The header says {posting_date}, the name says {source.file_date}: ask {sender} which one is right."
+        return _fault(Why.UNREADABLE, sentence)
+    if mode not in _MODES:
+        return _fault(Why.UNREADABLE, f"The header's mode is neither T (test) nor P (production): ask {sender}.")
+    differs = contradiction(found)
+    if differs:
+        return _fault(Why.UNREADABLE, f"In the file {differs}: ask {sender} to send it again.")
+    return posting_date
+
+
+def _fault(why: Why, detail: str) -> Parsed:
+    return Parsed(fault=why, detail=detail)

@@ -1,0 +1,183 @@
+"""Mastercard IPM: from the bytes of a file to messages, and from messages to the fields of one element.
+
+A stream of messages, each behind a 4-byte length, ends in a zero length. It may lie in blocks of 1,014 bytes of
+which the last two are padding; blocks cut messages anywhere. A stream is taken whole or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Final, Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from settlement.kernels.parse import element_spans, frames
+from settlement.model.clearing import Kind
+from settlement.parse.spans import Alphabet, Spans, alphabet, texts, whole_numbers
+
+_BLANKS: Final = (0x40, 0x00)
+_PREFIXES: Final = {"LL": -2, "LLL": -3}
+_LEFT_OVER: Final = 129
+
+
+class MessageType(StrEnum):
+    """What a message is."""
+
+    PRESENTMENT = "presentment"
+    CHARGEBACK = "chargeback"
+    FEE_COLLECTION = "fee_collection"
+    HEADER = "header"
+    FINANCIAL_POSITION = "financial_position"
+    TRAILER = "trailer"
+
+
+class IpmSpec(BaseModel):
+    """The part of a layout that this format understands."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    encoding: str
+    block_bytes: Annotated[int, Field(gt=0)]
+    data_bytes: Annotated[int, Field(gt=0)]
+    pds_elements: list[Annotated[int, Field(ge=2, le=128)]]
+    file_type: str
+    refused: dict[str, str] = {}
+    messages: dict[Annotated[str, Field(pattern="^[0-9]{4}/[0-9]{3}$")], MessageType]
+    processing: dict[Annotated[str, Field(pattern="^[0-9]{6}$")], Kind]
+    fees: dict[Annotated[str, Field(pattern="^[0-9]{6}$")], Literal[1, -1]]
+    elements: dict[Annotated[int, Field(ge=2, le=128)], int | Literal["LL", "LLL"]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """The messages of a file: where they lie, and whether the stream is whole."""
+
+    data: NDArray[np.uint8]
+    base: NDArray[np.int64]
+    size: NDArray[np.int32]
+    whole: bool
+
+    def rows(self, at: NDArray[np.int64]) -> Stream:
+        """Some of the messages."""
+        return Stream(data=self.data, base=self.base[at], size=self.size[at], whole=self.whole)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Messages:
+    """Messages with the spans of the wanted fields, named ``MTI``, ``DE2`` or ``PDS0105``; see ``element_spans``."""
+
+    stream: Stream
+    alphabet: Alphabet
+    columns: Mapping[str, int]
+    start: NDArray[np.int32]
+    length: NDArray[np.int32]
+    problem: NDArray[np.int32]
+
+    def field(self, name: str) -> Spans:
+        """One field of all messages."""
+        if name == "MTI":
+            start = np.zeros(len(self.stream.base), dtype=np.int32)
+            length = np.where(self.stream.size >= 4, 4, -1).astype(np.int32)  # noqa: PLR2004
+        else:
+            column = self.columns[name]
+            start, length = self.start[column], self.length[column]
+        return Spans(
+            data=self.stream.data, base=self.stream.base, start=start, length=length, alphabet=self.alphabet
+        )
+
+    def text(self, name: str) -> pl.Series:
+        """One field of all messages as text, empty where it is absent or blank."""
+        return texts(self.field(name), name)
+
+    def number(self, name: str) -> pl.DataFrame:
+        """One field of all messages as a number: ``name`` and ``<name>_bad``."""
+        return whole_numbers(self.field(name), name)
+
+
+def read_stream(content: NDArray[np.uint8], spec: IpmSpec) -> Stream:
+    """Find the messages, with or without blocks. Where neither way reads whole, the likelier one, not whole."""
+    blocked = _unblocked(content, spec)
+    if blocked is not None:
+        stream = _framed(blocked, spec.data_bytes, whole_blocks=len(content) % spec.block_bytes == 0)
+        if stream.whole:
+            return stream
+    plain = _framed(content, 1, whole_blocks=True)
+    return stream if blocked is not None and not plain.whole else plain
+
+
+def _unblocked(content: NDArray[np.uint8], spec: IpmSpec) -> NDArray[np.uint8] | None:
+    """The data bytes of the blocks, also of a last block that was cut; None where the padding says otherwise."""
+    count = len(content) // spec.block_bytes
+    blocks = content[: count * spec.block_bytes].reshape(count, spec.block_bytes)
+    padding = blocks[:, spec.data_bytes :]
+    if count == 0 or not any((padding == blank).all() for blank in _BLANKS):
+        return None
+    data = blocks[:, : spec.data_bytes].ravel()
+    rest = content[count * spec.block_bytes :]
+    return np.concatenate([data, rest]) if len(rest) else data
+
+
+def _framed(data: NDArray[np.uint8], block: int, *, whole_blocks: bool) -> Stream:
+    """A stream is whole if its end mark is there and nothing but the filling of its own block follows."""
+    base, size, end = frames(data)
+    rest = data[end:] if end >= 0 else data[:0]
+    filled = len(rest) < block and any((rest == blank).all() for blank in _BLANKS)
+    return Stream(data=data, base=base, size=size, whole=whole_blocks and end >= 0 and filled)
+
+
+def cut_messages(stream: Stream, spec: IpmSpec, wanted: Sequence[str]) -> Messages:
+    """Find the wanted fields (``DE2``, ``PDS0105``) of all messages."""
+    signs = alphabet(spec.encoding)
+    formats = np.zeros(129, dtype=np.int32)
+    for element, size in spec.elements.items():
+        formats[element] = _PREFIXES[size] if isinstance(size, str) else size
+    by_element, by_tag = np.full(129, -1, dtype=np.int32), np.full(10_000, -1, dtype=np.int32)
+    by_element[spec.pds_elements] = -2
+    for column, name in enumerate(wanted):
+        if name.startswith("PDS"):
+            by_tag[int(name.removeprefix("PDS"))] = column
+        else:
+            by_element[int(name.removeprefix("DE"))] = column
+    start, length, problem = element_spans(
+        stream.data, stream.base, stream.size, formats, by_element, by_tag, len(wanted), signs.zero
+    )
+    return Messages(
+        stream=stream,
+        alphabet=signs,
+        columns={name: column for column, name in enumerate(wanted)},
+        start=start,
+        length=length,
+        problem=problem,
+    )
+
+
+def problem_text(messages: Messages, row: int) -> str:
+    """What is wrong with a message's structure, without a byte of its content but its type."""
+    problem = int(messages.problem[row])
+    where = {1: "wrong before the first element", _LEFT_OVER: "bytes left over"}.get(problem, f"wrong at DE{problem}")
+    mti = texts(messages.field("MTI").rows(np.array([row])), "mti")[0]
+    known = mti if mti is not None and mti.isdecimal() else "no message type"
+    return f"{known}, {messages.stream.size[row]} bytes, {where}"
+
+
+def message_types(messages: Messages, spec: IpmSpec) -> pl.DataFrame:
+    """``mti``, ``function``, ``problem`` and ``type`` of all messages.
+
+    Type is empty where it is unknown or the message is not sound.
+    """
+    known = {int(code.replace("/", "")): kind.value for code, kind in spec.messages.items()}
+    problem = pl.DataFrame({"problem": messages.problem})
+    frame = pl.concat([messages.number("MTI"), messages.number("DE24"), problem], how="horizontal")
+    code = pl.col("MTI") * 1000 + pl.col("DE24")
+    kind = code.replace_strict(known, default=None, return_dtype=pl.String)
+    return frame.select(
+        pl.col("MTI").alias("mti"),
+        pl.col("DE24").alias("function"),
+        "problem",
+        pl.when(pl.col("problem") == 0).then(kind).alias("type"),
+    )

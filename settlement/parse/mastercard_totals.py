@@ -1,0 +1,182 @@
+"""Mastercard IPM: the totals that header, financial positions and trailer declare, and what the messages give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+import polars as pl
+
+from settlement.model.money import NUMERIC_CODES
+from settlement.parse.candidates import candidate
+from settlement.parse.mastercard_messages import IpmSpec, MessageType, Stream, cut_messages
+from settlement.parse.source import ControlTotal
+
+_COUNTS: Final = ("0400", "0401", "0402")
+_AMOUNTS: Final = ("0380", "0381", "0384", "0390", "0391", "0394", "0395", "0396")
+_POSITION: Final = (*_AMOUNTS, *_COUNTS)
+_WANTED: Final = (
+    *("DE24", "DE49", "DE50", "PDS0105", "PDS0122", "PDS0300", "PDS0301", "PDS0306"),
+    *(f"PDS{tag}" for tag in _POSITION),
+)
+_SIGNS: Final = {"D": 1, "C": -1}
+_FILE_ID: Final = 25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Administration:
+    """The messages that frame a file, as text: header, financial positions and trailer.
+
+    Each is a mapping from ``record``, ``DE49`` and ``PDS...`` to text or None.
+    """
+
+    headers: tuple[dict[str, object], ...]
+    positions: tuple[dict[str, object], ...]
+    trailers: tuple[dict[str, object], ...]
+
+
+def read_administration(stream: Stream, spec: IpmSpec, types: pl.DataFrame) -> Administration:
+    """The header, position and trailer messages of a file; ``types`` has ``type`` of all messages in order."""
+    framing = [MessageType.HEADER, MessageType.FINANCIAL_POSITION, MessageType.TRAILER]
+    at = types["type"].is_in(framing).arg_true().cast(pl.Int64).to_numpy()
+    messages = cut_messages(stream.rows(at), spec, _WANTED)
+    frame = pl.DataFrame([messages.text(name) for name in _WANTED]).with_columns(
+        record=pl.Series(at + 1, dtype=pl.Int64), type=types["type"].gather(at)
+    )
+
+    def of(kind: MessageType) -> tuple[dict[str, object], ...]:
+        return tuple(frame.filter(pl.col("type") == kind).to_dicts())
+
+    return Administration(
+        headers=of(MessageType.HEADER),
+        positions=of(MessageType.FINANCIAL_POSITION),
+        trailers=of(MessageType.TRAILER),
+    )
+
+
+def file_date(file_id: str) -> date | None:
+    """The business date in a file id: type 3, date YYMMDD, processor 11, sequence 5. None where it is no such id."""
+    if len(file_id) != _FILE_ID or not file_id.isdecimal():
+        return None
+    try:
+        return date(2000 + int(file_id[3:5]), int(file_id[5:7]), int(file_id[7:9]))
+    except ValueError:
+        return None
+
+
+def contradiction(found: Administration) -> str | None:
+    """One sentence where header, positions and trailer do not belong together or cannot be read; else None."""
+    header, trailer = found.headers[0], found.trailers[0]
+    if trailer["PDS0105"] != header["PDS0105"]:
+        return "header and trailer (PDS0105) are of different files"
+    for position in found.positions:
+        if position["PDS0300"] not in {header["PDS0105"], None}:
+            return f"message {position['record']} (PDS0300) is of another file than the header"
+    required = [(trailer, tag) for tag in ("0301", "0306")] + [(p, tag) for p in found.positions for tag in _POSITION]
+    for message, tag in required:
+        if _declared(message, tag) is None:
+            return f"message {message['record']} has no readable total PDS{tag}"
+    return None
+
+
+def _declared(message: dict[str, object], tag: str) -> int | None:
+    """A declared total; amounts with a sign are positive where the issuer pays."""
+    text = str(message[f"PDS{tag}"] or "")
+    sign, digits = (_SIGNS.get(text[:1]), text[1:]) if tag in _AMOUNTS else (1, text)
+    if sign is None or not (digits.isascii() and digits.isdecimal()):
+        return None
+    return sign * int(digits)
+
+
+def control_totals(found: Administration, frame: pl.DataFrame) -> tuple[ControlTotal, ...]:
+    """All totals of a file; ``frame`` as ``read_messages`` gives it, bad rows included.
+
+    Financial positions are declared by transaction and reconciliation currency (numeric codes).
+    """
+    trailer = found.trailers[0]
+    summed = frame.filter(pl.col("mti").is_in([1240, 1442, 1740]))["DE4"]
+    numbered = frame.filter(pl.col("DE71").is_null() | (pl.col("DE71") == pl.col("record"))).height
+    totals = [
+        ControlTotal(control="PDS0301", declared=_declared(trailer, "0301"), computed=_sum(summed)),
+        ControlTotal(control="PDS0306", declared=_declared(trailer, "0306"), computed=frame.height),
+        ControlTotal(control="messages numbered in order", declared=frame.height, computed=numbered),
+    ]
+    computed = _positions(frame)
+    declared: dict[str, dict[str, int]] = {}
+    for position in found.positions:
+        sums = declared.setdefault(f"{position['DE49']}/{position['DE50']}", dict.fromkeys(_POSITION, 0))
+        for tag in _POSITION:
+            sums[tag] += _declared(position, tag) or 0
+    for currencies in sorted({*computed, *declared}):
+        told, given = declared.get(currencies, {}), computed.get(currencies, {})
+        totals += [
+            ControlTotal(control=f"{currencies} PDS{tag}", declared=told.get(tag, 0), computed=given.get(tag, 0))
+            for tag in sorted(_POSITION)
+        ]
+    return tuple(totals)
+
+
+def _positions(frame: pl.DataFrame) -> dict[str, dict[str, int]]:
+    """Counts and sums of presentments and chargebacks by currencies; positive where the issuer pays."""
+    debit, credit = pl.col("direction") == 1, pl.col("direction") == -1
+    wide = pl.col("DE4", "DE5", "interchange_minor").cast(pl.Int128)
+    moved = frame.filter(pl.col("mti").is_in([1240, 1442])).with_columns(wide)
+    grouped = moved.group_by("DE49", "DE50").agg(
+        pl.col("DE4").filter(debit).sum().alias("0380"),
+        pl.col("DE4").filter(credit).sum().alias("0381"),
+        pl.col("DE5").filter(debit).sum().alias("0390"),
+        pl.col("DE5").filter(credit).sum().alias("0391"),
+        pl.col("interchange_minor").sum().alias("0395"),
+        debit.sum().alias("0400"),
+        credit.sum().alias("0401"),
+    )
+    found = {}
+    for row in grouped.iter_rows(named=True):
+        sums = {tag: int(row[tag]) for tag in ("0380", "0390", "0400", "0401")}
+        sums |= {tag: -int(row[tag]) for tag in ("0381", "0391", "0395")}
+        sums["0384"] = sums["0380"] + sums["0381"]
+        sums["0394"] = sums["0390"] + sums["0391"]
+        sums["0396"] = sums["0394"] + sums["0395"]
+        sums["0402"] = sums["0400"] + sums["0401"]
+        found[f"{row['DE49']}/{row['DE50']}"] = sums
+    return found
+
+
+def net_settlement(frame: pl.DataFrame) -> tuple[int | None, str | None]:
+    """What the bank should show for the file, + to our account, and its currency; empty where it is not one currency.
+
+    Bad rows are in it, as they are in the network's settlement.
+    """
+    moved = frame.filter(pl.col("mti").is_in([1240, 1442, 1740]))
+    currencies = moved["currency"].drop_nulls().unique().to_list()
+    if len(currencies) != 1:
+        return None, None
+    paid = _sum(moved["DE5"].cast(pl.Int128) * moved["direction"])
+    return _sum(moved["interchange_minor"]) - paid, str(currencies[0])
+
+
+def control_records(file: str, found: Administration) -> pl.DataFrame:
+    """Header, financial positions and trailer as the table ``control_record``; a position's money is + to us."""
+    rows = [
+        {"record": message["record"], "class": kind, "text": message["PDS0105"]}
+        for kind, messages in (("HEADER", found.headers), ("TRAILER", found.trailers))
+        for message in messages
+    ]
+    rows += [
+        {
+            "record": position["record"],
+            "class": "FINANCIAL_POSITION",
+            "amount_minor": -(_declared(position, "0396") or 0),
+            "currency": NUMERIC_CODES.get(str(position["DE50"])),
+            "text": f"transactions in {NUMERIC_CODES.get(str(position['DE49']), position['DE49'])}",
+        }
+        for position in found.positions
+    ]
+    schema = {"record": pl.Int64, "class": pl.String, "amount_minor": pl.Int64, "currency": pl.String, "text": pl.String}
+    return candidate("control_record", file, pl.DataFrame(rows, schema=schema).sort("record"))
+
+
+def _sum(column: pl.Series) -> int:
+    """The exact sum, wider than 64 bits on the way; 0 for no rows."""
+    return int(column.cast(pl.Int128).sum() or 0)

@@ -1,0 +1,80 @@
+"""What a format reader is given and what it gives back; every reader has the one signature ``read(source) -> Parsed``.
+
+A reader never raises for bad content. A file it cannot read whole comes back with a ``fault`` and whatever it
+could still tell; a row it cannot use becomes a reject; everything else becomes a record or a control record, so
+that records + rejects + control records account for the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+import polars as pl
+
+from settlement.model.clearing import Why
+from settlement.model.stage import CardKey
+from settlement.model.layout import Layout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One registered file to read.
+
+    Attributes
+    ----------
+    file:
+        Delivery folder + ``/`` + file name.
+    content:
+        The bytes, mapped; never changed and never kept beyond the call.
+    delivered_on:
+        The night on which it came.
+    file_date, sequence:
+        Business date and sequence in the file's name, where the layout's name pattern has them.
+    """
+
+    file: str
+    content: memoryview
+    delivered_on: date
+    file_date: date | None
+    sequence: str | None
+    layout: Layout
+    card_key: CardKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlTotal:
+    """One total: what the file declares (None where it says nothing) and what its records give."""
+
+    control: str
+    declared: int | None
+    computed: int | None
+
+    @property
+    def agrees(self) -> bool:
+        """Whether declared and computed are equal; true where nothing is declared."""
+        return self.declared is None or self.declared == self.computed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """A file as read. ``tables`` are candidate tables by name without the prefix ``parsed_``.
+
+    ``records`` is the file's record count as the truth of a format counts it (messages, TCRs, lines, entries).
+    ``net_settlement_minor`` is what the bank statement should show for the file, + to our account;
+    ``payout_text`` is the remittance text under which the bank shows an acquirer's payout.
+    """
+
+    sender: str | None = None
+    file_date: date | None = None
+    internal_id: str | None = None
+    mode: str | None = None
+    records: int | None = None
+    net_settlement_minor: int | None = None
+    net_settlement_currency: str | None = None
+    payout_text: str | None = None
+    fault: Why | None = None
+    detail: str | None = None
+    controls: tuple[ControlTotal, ...] = ()
+    tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)

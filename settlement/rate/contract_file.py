@@ -1,0 +1,94 @@
+"""Read contract files: ``contracts/<partner>/<effective date>.toml`` from text to checked contracts.
+
+Everything is refused at load that could be refused at load, by one sentence that names the file, the clause and what
+to write instead: a word that the language does not know, a gap or an overlap of tiers or dates, an example that does
+not come out.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from pathlib import PurePosixPath
+from typing import Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from settlement.errors import TerminalError
+from settlement.model.contract import Contract, ContractVersion
+from settlement.rate.contract_rules import check_contract, check_versions
+from settlement.rate.contract_words import sentence_for
+
+FOLDER: Final = "contracts/"
+_READER: Final = TypeAdapter(Contract)
+
+
+def read_contracts(documents: Mapping[str, str]) -> dict[str, tuple[ContractVersion, ...]]:
+    """The versions of every contract among the configuration's documents, by contract id.
+
+    Parameters
+    ----------
+    documents:
+        Path under the configuration to text; only ``contracts/<partner>/<date>.toml`` are looked at.
+
+    Returns
+    -------
+    By contract id its versions in ascending order of their effective dates.
+
+    Raises
+    ------
+    TerminalError
+        Where a file cannot be read, or two files do not fit together.
+    """
+    found: dict[str, list[ContractVersion]] = {}
+    for source in sorted(documents):
+        if source.startswith(FOLDER) and source.endswith(".toml"):
+            version = read_contract(source, documents[source])
+            found.setdefault(version.contract.id, []).append(version)
+    contracts = {}
+    for contract_id, versions in found.items():
+        contracts[contract_id] = tuple(sorted(versions, key=lambda version: version.effective))
+        check_versions(contracts[contract_id])
+    return contracts
+
+
+def read_contract(source: str, text: str) -> ContractVersion:
+    """One contract file, checked.
+
+    Parameters
+    ----------
+    source:
+        Its path, whose last part is the effective date: ``contracts/harbor-retail/2009-01-01.toml``.
+    text:
+        Its content.
+
+    Raises
+    ------
+    TerminalError
+        With one sentence: file, clause or field, what is wrong, what to write instead.
+    """
+    effective = _effective(source)
+    try:
+        content = tomllib.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        raise TerminalError(f"{source} is not readable as TOML: {error}. Correct the line it names.") from None
+    try:
+        contract = _READER.validate_python(content)
+    except ValidationError as error:
+        raise TerminalError(f"{source}{sentence_for(error, content)}") from None
+    version = ContractVersion(source=source, effective=effective, contract=contract)
+    check_contract(version)
+    return version
+
+
+def _effective(source: str) -> date:
+    stem = PurePosixPath(source).stem
+    try:
+        return date.fromisoformat(stem)
+    except ValueError:
+        raise TerminalError(
+            f"{source}: a contract file is named by the day from which it is in force; call it YYYY-MM-DD.toml, "
+            f"such as 2009-01-01.toml, not {stem}.toml."
+        ) from None

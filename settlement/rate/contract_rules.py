@@ -1,0 +1,290 @@
+"""What must hold inside a contract that its shape alone does not say: references, tiers, dates, shares, examples."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from typing import Final
+
+from settlement.errors import TerminalError
+from settlement.model.contract import (
+    AccountMeasure,
+    AccountsWithin,
+    BalanceMeasure,
+    BalanceRateTerm,
+    BountyTerm,
+    Contract,
+    ContractVersion,
+    Dating,
+    EventDate,
+    Example,
+    MarginalTierTerm,
+    Measure,
+    ProfitMeasure,
+    RateByTerm,
+    RateTerm,
+    Scope,
+    ShareOverHurdleTerm,
+    Step,
+    Term,
+    VolumeMeasure,
+    WholeTierTerm,
+)
+from settlement.model.dates import PeriodKind, period_of
+from settlement.model.money import is_currency, to_major, to_minor
+from settlement.rate.contract_bounds import check_amounts, check_dated_rates, check_tiers
+from settlement.rate.contract_words import Refusal, nearest, refuse, term_place, written
+from settlement.rate.forms import calculate, quantity_names
+
+_OWN_DATES: Final = (EventDate.POSTING, EventDate.TRANSACTION)
+_ORDERS: Final = (
+    (Step.TERMS, Step.ADJUSTMENTS, Step.SPLIT, Step.CARRY, Step.THRESHOLD),
+    (Step.TERMS, Step.ADJUSTMENTS, Step.CARRY, Step.THRESHOLD),
+)
+_MCC_ENTRY: Final = re.compile(r"\d{4}(-\d{4})?")
+_VOLUMES: Final[tuple[type[Measure], ...]] = (VolumeMeasure,)
+_ACCOUNTS: Final[tuple[type[Measure], ...]] = (AccountMeasure, AccountsWithin)
+_RESERVED: Final = frozenset({"share", "adjustment", "carry_in", "payout", "carry_out"})
+
+
+def check_contract(version: ContractVersion) -> None:
+    """Raise TerminalError, with one sentence, for the first rule that a contract breaks."""
+    contract = version.contract
+    try:
+        for rule in _RULES:
+            rule(contract)
+        _check_effective(version)
+    except Refusal as refusal:
+        raise TerminalError(f"{version.source}{refusal}") from None
+
+
+def check_versions(versions: Sequence[ContractVersion]) -> None:
+    """Raise TerminalError where the dated files of one contract do not fit together."""
+    for earlier, later in pairwise(versions):
+        if earlier.effective == later.effective:
+            raise TerminalError(
+                f"{earlier.source} and {later.source} both say contract {later.contract.id} from {later.effective}: "
+                "keep one of them."
+            )
+        if earlier.contract.period.calendar is not later.contract.period.calendar:
+            raise TerminalError(
+                f"{later.source}: the calendar of contract {later.contract.id} changes from "
+                f"{earlier.contract.period.calendar} to {later.contract.period.calendar}; a contract keeps its "
+                "calendar: give the new agreement a new id."
+            )
+
+
+def _check_names(contract: Contract) -> None:
+    if not is_currency(contract.currency):
+        raise refuse("currency", f"`{contract.currency}` is no ISO 4217 code; write one such as `USD`.")
+    for where, ids in (
+        ("terms", [term.id for term in contract.terms]),
+        ("beneficiaries", [beneficiary.id for beneficiary in contract.beneficiaries]),
+    ):
+        if not ids:
+            raise refuse(where, f"there are none; a contract needs at least one: add a `[[{where}]]` table.")
+        for name, count in Counter(ids).items():
+            if count > 1:
+                raise refuse(where, f"the id `{name}` is used {count} times; give each its own.")
+            if name in _RESERVED:
+                raise refuse(where, f"the id `{name}` is the name of a line of every statement; choose another.")
+
+
+def _check_clauses(contract: Contract) -> None:
+    quoted = [(f"[measures.{name}]", measure.clause) for name, measure in contract.measures.items()]
+    quoted += [(f"term {term.id}", term.clause) for term in contract.terms]
+    quoted += [("[period]", contract.period.clause), ("[settlement]", contract.settlement.clause)]
+    quoted += [("[settlement.adjustments]", contract.settlement.adjustments.clause)]
+    for name, measure in contract.measures.items():
+        if isinstance(measure, AccountMeasure):
+            quoted += [(f"[measures.{name}], exclude", exclusion.clause) for exclusion in measure.exclude]
+    for where, clause in quoted:
+        if not contract.clauses.get(clause, "").strip():
+            raise refuse(where, f"clause `{clause}` has no text; quote it in the table [clauses]: `{clause} = ...`.")
+    silent = sorted(contract.clauses.keys() - {clause for _, clause in quoted})
+    if silent:
+        sentence = "no measure, term or rule rests on this clause; say what computes it, or drop it."
+        raise refuse(f"[clauses], {silent[0]}", sentence)
+
+
+def _check_datings(contract: Contract) -> None:
+    datings = [("[period], place", contract.period.place)]
+    datings += [(f"{term_place(t)}, rate_date", t.rate_date) for t in contract.terms if isinstance(t, RateByTerm)]
+    for where, dating in datings:
+        for name in ("purchase", "refund_without_purchase"):
+            if _dating(dating, name) not in _OWN_DATES:
+                raise refuse(
+                    where, f"{name} has no purchase before it; write `posting_date` or `transaction_date` for it."
+                )
+
+
+def _dating(dating: Dating, name: str) -> EventDate:
+    return dating.purchase if name == "purchase" else dating.refund_without_purchase
+
+
+def _check_measures(contract: Contract) -> None:
+    for name, entries in contract.mcc_lists.items():
+        for entry in entries:
+            if not _MCC_ENTRY.fullmatch(entry):
+                raise refuse(f"[mcc_lists], {name}", f'"{entry}" is no category; write "6010", or "3000-3299".')
+    for name, measure in contract.measures.items():
+        where = f"[measures.{name}]"
+        if isinstance(measure, VolumeMeasure):
+            for field, listed, word in (
+                ("mcc_in", measure.mcc_in, "any"),
+                ("mcc_not_in", measure.mcc_not_in, "none"),
+            ):
+                if listed != word and listed not in contract.mcc_lists:
+                    known = [word, *contract.mcc_lists]
+                    raise refuse(where, f"{field} = `{listed}` is no list of [mcc_lists]; {nearest(listed, known)}")
+        if isinstance(measure, AccountsWithin):
+            _known_measure(contract, where, measure.of, _ACCOUNTS)
+            _refuse_circle(contract, name, measure)
+        if isinstance(measure, ProfitMeasure) and contract.period.calendar is PeriodKind.DAY:
+            raise refuse(where, "a month's profit has no place in a period of one day; settle by month or longer.")
+
+
+def _refuse_circle(contract: Contract, name: str, measure: AccountsWithin) -> None:
+    seen = {name}
+    here: Measure = measure
+    while isinstance(here, AccountsWithin):
+        if here.of in seen:
+            raise refuse(f"[measures.{name}]", f"of = `{here.of}` leads back to itself; name an accounts measure.")
+        seen.add(here.of)
+        here = contract.measures[here.of]
+
+
+def _known_measure(contract: Contract, where: str, name: str, kinds: tuple[type[Measure], ...]) -> None:
+    fitting = [n for n, measure in contract.measures.items() if isinstance(measure, kinds)]
+    if name not in contract.measures:
+        raise refuse(where, f"there is no measure `{name}`; {nearest(name, list(contract.measures))}")
+    if name not in fitting:
+        raise refuse(
+            where,
+            f"measure `{name}` is of type `{contract.measures[name].type}`, which this form cannot use; "
+            f"{nearest('', fitting) if fitting else 'add a measure of the right type.'}",
+        )
+
+
+def _check_term_measures(contract: Contract) -> None:
+    bounties = [term.id for term in contract.terms if isinstance(term, BountyTerm)]
+    for term in contract.terms:
+        match term:
+            case WholeTierTerm():
+                names, kinds = (*term.base, *term.driver), _VOLUMES
+                if not term.base or not term.driver:
+                    raise refuse(term_place(term), "base and driver must each name at least one volume.")
+            case RateTerm() | RateByTerm() | MarginalTierTerm():
+                names, kinds = (term.measure,), _VOLUMES
+            case BountyTerm():
+                names, kinds = (term.measure,), _ACCOUNTS
+                if term.replaces is not None and (term.replaces not in bounties or term.replaces == term.id):
+                    others = [name for name in bounties if name != term.id]
+                    raise refuse(
+                        term_place(term), f"replaces = `{term.replaces}` is no other bounty; {_one_of(others)}"
+                    )
+            case BalanceRateTerm():
+                names, kinds = (term.measure,), (BalanceMeasure,)
+            case ShareOverHurdleTerm():
+                names, kinds = (term.measure,), (ProfitMeasure,)
+        for name in names:
+            _known_measure(contract, term_place(term), name, kinds)
+
+
+def _one_of(names: Sequence[str]) -> str:
+    return f"write one of {', '.join(f'`{name}`' for name in names)}." if names else "leave it out."
+
+
+def _check_rounding(contract: Contract) -> None:
+    scopes = {RateByTerm: Scope.CLASS_AND_RATE, ShareOverHurdleTerm: Scope.MONTH}
+    for term in contract.terms:
+        if not isinstance(term, BountyTerm):
+            right = scopes.get(type(term), Scope.PERIOD)
+            if term.rounding.scope is not right:
+                raise refuse(
+                    term_place(term),
+                    f"form `{term.form}` is rounded once per {right.replace('_', ' ')}, not per "
+                    f"{term.rounding.scope.replace('_', ' ')}; write `scope = {right}` in quotes.",
+                )
+
+
+def _check_settlement(contract: Contract) -> None:
+    rule = contract.settlement
+    if rule.order not in _ORDERS:
+        orders = " or ".join(", ".join(order) for order in _ORDERS)
+        raise refuse("[settlement], order", f"this order of steps cannot be settled; write {orders}.")
+    if Step.SPLIT in rule.order:
+        for beneficiary in contract.beneficiaries:
+            if beneficiary.weight is None or beneficiary.weight <= 0:
+                raise refuse(
+                    f"beneficiary {beneficiary.id}",
+                    "the total is split, so it needs a `weight` above 0, such as `weight = 7`.",
+                )
+        if rule.residue is None:
+            raise refuse("[settlement]", 'a split leaves units over; write `residue = "largest_remainder"`.')
+    elif len(contract.beneficiaries) > 1:
+        raise refuse(
+            "[settlement], order", "several beneficiaries share the total; write `split` before `carry`, and weights."
+        )
+
+
+def _check_examples(contract: Contract) -> None:
+    terms = {term.id: term for term in contract.terms}
+    for number, example in enumerate(contract.examples, start=1):
+        where = f"example {number} ({example.text})"
+        if example.term not in terms:
+            raise refuse(where, f"there is no term `{example.term}`; {nearest(example.term, list(terms))}")
+        given = _given(contract, terms[example.term], example, where)
+        comes = calculate(terms[example.term], contract.currency, given).amount_minor
+        if to_minor(str(example.gives), contract.currency) != comes:
+            raise refuse(
+                where,
+                f"clause {terms[example.term].clause} gives {to_major(comes, contract.currency)}, not "
+                f"{written(example.gives)}; correct the example or the term.",
+            )
+
+
+def _given(contract: Contract, term: Term, example: Example, where: str) -> Mapping[str, int]:
+    names = quantity_names(term)
+    for name in example.given:
+        if name not in names:
+            raise refuse(where, f"`{name}` is no quantity of {term.id}; {nearest(name, names)}")
+    missing = [name for name in names if name not in example.given]
+    if missing:
+        raise refuse(where, f"`{missing[0]}` is not given; {term.id} needs {', '.join(names)}.")
+    counted = isinstance(term, BountyTerm)
+    given = {}
+    for name, value in example.given.items():
+        units = int(value) if counted and value == int(value) else to_minor(str(value), contract.currency)
+        if units is None:
+            raise refuse(where, f"`{name}` = {value} is no whole number of minor units of {contract.currency}.")
+        given[name] = units
+    return given
+
+
+def _check_effective(version: ContractVersion) -> None:
+    calendar = version.contract.period.calendar
+    period = period_of(version.effective, calendar)
+    if period.first != version.effective:
+        raise refuse(
+            "effective date",
+            f"{version.effective} lies inside the {calendar} {period.text}; a version is in force for whole periods: "
+            f"name the file {period.first}.toml or {period.next().first}.toml.",
+        )
+
+
+_RULES: Final[tuple[Callable[[Contract], None], ...]] = (
+    _check_names,
+    _check_clauses,
+    _check_datings,
+    _check_measures,
+    _check_term_measures,
+    _check_rounding,
+    check_tiers,
+    check_dated_rates,
+    check_amounts,
+    _check_settlement,
+    _check_examples,
+)

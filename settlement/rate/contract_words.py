@@ -1,0 +1,172 @@
+"""Turn what the reader of contract files finds wrong into one sentence that a finance person can mend the file by."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from difflib import get_close_matches
+from types import UnionType
+from typing import Annotated, Final, get_args, get_origin, get_type_hints
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from settlement.model import contract as language
+
+_TYPES: Final = (
+    ("exact_decimal", "a plain decimal without quotes, such as 0.0030 or 20_000.00"),
+    ("string", "a text in quotes"),
+    ("int", "a whole number without quotes"),
+    ("bool", "true or false"),
+    ("date", "a date without quotes, such as 2010-12-31"),
+    ("tuple", "a list in square brackets"),
+    ("dict", "a table"),
+    ("dataclass", "a table"),
+)
+# Unknown words first: a word written wrong is told as such, and not as the right word's absence.
+_ORDER: Final = ("unexpected_keyword_argument", "union_tag_invalid", "enum", "literal_error", "missing")
+
+
+class Refusal(Exception):  # noqa: N818  # a sentence on its way to the reader of files, who adds the file's name
+    """What is wrong, from the place in the file on: ``, clause 3 (annual_volume_tier): ...``."""
+
+
+def refuse(where: str, sentence: str) -> Refusal:
+    """A refusal of what stands at ``where``; the sentence says what is wrong and what to write instead."""
+    return Refusal(f", {where}: {sentence}")
+
+
+def term_place(term: language.Term) -> str:
+    """How a sentence names a term: ``clause 3 (annual_volume_tier)``."""
+    return f"clause {term.clause} ({term.id})"
+
+
+def written(amount: Decimal) -> str:
+    """An amount of a contract for a person: 2,000,000.00."""
+    return f"{amount:,}"
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """``did you mean ...`` with the nearest of the known words, and otherwise the list of them."""
+    close = get_close_matches(word, known, n=1, cutoff=0.6)
+    return f"did you mean `{close[0]}`?" if close else f"write one of {', '.join(f'`{k}`' for k in known)}."
+
+
+def sentence_for(error: ValidationError, content: Mapping[str, object]) -> str:
+    """One sentence for the first of the errors, to stand right after the name of the file.
+
+    Parameters
+    ----------
+    error:
+        What the reader found wrong.
+    content:
+        The file as TOML reads it; its clauses and ids are named in the sentence.
+    """
+    first = min(error.errors(), key=lambda e: (_rank(e), [str(part) for part in e["loc"]]))
+    where = _where(first["loc"], content)
+    field = str(first["loc"][-1]) if first["loc"] else "the file"
+    context = first.get("ctx", {})
+    match first["type"]:
+        case "unexpected_keyword_argument":
+            return f"{where}: `{field}` is not a word of this table; {nearest(field, _fields_at(first['loc'][:-1]))}"
+        case "missing":
+            return f"{where}: `{field}` is not said; a contract must say it: add `{field} = ...`."
+        case "union_tag_missing":
+            tag = str(context["discriminator"]).strip("'")
+            return f"{where}: `{tag}` is not said; {nearest('', _words(context, 'expected_tags'))}"
+        case "union_tag_invalid":
+            tag, name = str(context["discriminator"]).strip("'"), str(context["tag"])
+            return f"{where}: {tag} `{name}` is unknown; {nearest(name, _words(context, 'expected_tags'))}"
+        case "enum" | "literal_error":
+            given = first["input"]
+            return f"{where}: {field} = `{given}` is unknown; {nearest(str(given), _words(context, 'expected'))}"
+    wanted = next((text for start, text in _TYPES if first["type"].startswith(start)), "another kind of value")
+    return f"{where}: `{field}` must be {wanted}, not {_shown(first['input'])}."
+
+
+def _rank(error: ErrorDetails) -> int:
+    return _ORDER.index(error["type"]) if error["type"] in _ORDER else len(_ORDER)
+
+
+def _words(context: Mapping[str, object], name: str) -> list[str]:
+    return re.findall(r"'([^']+)'", str(context.get(name, "")))
+
+
+def _shown(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def _where(location: Sequence[str | int], content: Mapping[str, object]) -> str:
+    """``, clause 3 (annual_volume_tier), tiers 2`` for the place of an error."""
+    if not location:
+        return ""
+    head = location[0]
+    value = content.get(str(head))
+    number = location[1] if len(location) > 1 else None
+    item = value[number] if isinstance(value, list) and isinstance(number, int) else None
+    if head == "terms" and isinstance(item, dict):
+        place = f", clause {item.get('clause', '?')} ({item.get('id', 'a term without an id')})"
+        rest = location[3:-1]
+    elif isinstance(number, int):
+        place, rest = f", {head} {number + 1}", location[2:-1]
+    else:
+        place, rest = (f", [{'.'.join(str(part) for part in location[:-1])}]" if len(location) > 1 else ""), ()
+        place = re.sub(r"\.(?:volume|accounts|accounts_within|month_end_balances|monthly_profit)\]$", "]", place)
+    parts = [f", {part}" if isinstance(part, str) else f" {part + 1}" for part in rest]
+    return place + "".join(parts)
+
+
+def _fields_at(location: Sequence[str | int]) -> list[str]:
+    """The words that the table at a place may hold, found by walking the language's classes."""
+    here: object = language.Contract
+    for part in location:
+        here = _step(here, part)
+    return _field_names(here)
+
+
+def _step(here: object, part: str | int) -> object:
+    here = _bare(here)
+    if isinstance(here, type) and hasattr(here, "__dataclass_fields__"):
+        hints = get_type_hints(here, include_extras=True)
+        return next((hint for name, hint in hints.items() if _alias(name, hint) == part), here)
+    arguments = get_args(here)
+    if get_origin(here) is tuple:
+        return arguments[0]
+    if get_origin(here) is dict:
+        return arguments[1]
+    if get_origin(here) is UnionType:
+        tagged = [a for a in arguments if part in _tags(a)]
+        return tagged[0] if tagged else here
+    return here
+
+
+def _bare(here: object) -> object:
+    while get_origin(here) is Annotated:
+        here = get_args(here)[0]
+    if get_origin(here) is UnionType:
+        some = [a for a in get_args(here) if a is not type(None)]
+        if len(some) == 1:
+            return _bare(some[0])
+    return here
+
+
+def _tags(kind: object) -> tuple[object, ...]:
+    hints = get_type_hints(kind, include_extras=True) if isinstance(kind, type) else {}
+    return get_args(hints.get("form", hints.get("type")))
+
+
+def _alias(name: str, hint: object) -> str:
+    for extra in getattr(hint, "__metadata__", ()):
+        if isinstance(extra, FieldInfo) and extra.alias:
+            return extra.alias
+    return name
+
+
+def _field_names(kind: object) -> list[str]:
+    kind = _bare(kind)
+    if not isinstance(kind, type):
+        return []
+    hints = get_type_hints(kind, include_extras=True)
+    return [_alias(name, hint) for name, hint in hints.items() if not name.startswith("__")]

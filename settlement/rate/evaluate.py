@@ -1,0 +1,149 @@
+"""The terms of every period of one contract, from the sums of contributions and the opening positions.
+
+``f(facts known at K, contract versions known at K, period)``: nothing else goes in. Periods are evaluated in ascending
+order, because a yearly term gives less what it gave, as recomputed now, for the earlier periods of its year.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from settlement.model.contract import (
+    BalanceMeasure,
+    BountyTerm,
+    Contract,
+    ContractVersion,
+    Opening,
+    RateByTerm,
+    ShareOverHurdleTerm,
+    Term,
+    VolumeMeasure,
+    WholeTierTerm,
+)
+from settlement.model.dates import Period, PeriodKind, period_of
+from settlement.rate.facts import Facts
+from settlement.rate.forms import ACCOUNTS, DRIVER, PAID_TO_DATE, Line, calculate
+from settlement.rate.measures import Sums
+
+Lines = Mapping[str, Line]
+"""Terms of one period: term id to what it gives, in the order of the contract."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scene:
+    """What a term may look at while it is evaluated."""
+
+    contract: Contract
+    facts: Facts
+    sums: Sums
+    period: Period
+    earlier: Mapping[Period, Lines]
+
+    def opening(self, item: str | None) -> int:
+        """An opening position; it belongs to the period, and the year, that contain the first night."""
+        return self.facts.opening.get((self.contract.id, item), 0) if item is not None else 0
+
+
+def periods_known(versions: Sequence[ContractVersion], facts: Facts) -> tuple[Period, ...]:
+    """The contract's periods from the first that is settled here to the one that contains the facts' day."""
+    calendar = versions[0].contract.period.calendar
+    period = period_of(max(facts.first_night, versions[0].effective), calendar)
+    found = []
+    while period.first <= facts.day:
+        found.append(period)
+        period = period.next()
+    return tuple(found)
+
+
+def in_force(versions: Sequence[ContractVersion], period: Period) -> ContractVersion:
+    """The version that settles a period: the latest that is effective on its first day."""
+    return [v for v in versions if v.effective <= period.first or v is versions[0]][-1]
+
+
+def evaluate(versions: Sequence[ContractVersion], facts: Facts, sums: Sums) -> Mapping[Period, Lines]:
+    """The terms of each period known, periods in ascending order.
+
+    Parameters
+    ----------
+    versions:
+        The versions of one contract in ascending order of their effective dates.
+    facts:
+        What is known; its day is the moment of knowledge.
+    sums:
+        The contributions that follow from ``facts``, added up.
+    """
+    done: dict[Period, Lines] = {}
+    for period in periods_known(versions, facts):
+        contract = in_force(versions, period).contract
+        scene = _Scene(contract=contract, facts=facts, sums=sums, period=period, earlier=done)
+        done[period] = {
+            term.id: calculate(term, contract.currency, _quantities(term, scene)) for term in contract.terms
+        }
+    return done
+
+
+def _quantities(term: Term, scene: _Scene) -> dict[str, int]:
+    """The quantities of a term, by the names that ``forms.quantity_names`` tells."""
+    match term:
+        case WholeTierTerm():
+            return _year_to_date(term, scene)
+        case RateByTerm():
+            found = scene.sums.of(term.id, scene.period.text)
+            opening = _opening_by_rate(term, scene)
+            selectors = [rate.selector for rate in term.rates]
+            return {name: found.get(name, 0) + opening.get(name, 0) for name in selectors}
+        case ShareOverHurdleTerm():
+            return dict(scene.sums.of(term.id, scene.period.text))
+        case BountyTerm():
+            return {ACCOUNTS: scene.sums.total(term.id, scene.period.text)}
+        case _:
+            volume = scene.sums.total(term.id, scene.period.text)
+            return {term.measure: volume + _opening_total(term.measure, scene)}
+
+
+def _openings(measure: str, contract: Contract) -> tuple[Opening, ...]:
+    found = contract.measures[measure]
+    return found.opening if isinstance(found, VolumeMeasure | BalanceMeasure) else ()
+
+
+def _opening_total(measure: str, scene: _Scene) -> int:
+    if scene.facts.first_night not in scene.period:
+        return 0
+    return sum(scene.opening(opening.item) for opening in _openings(measure, scene.contract))
+
+
+def _opening_by_rate(term: RateByTerm, scene: _Scene) -> dict[str, int]:
+    """Opening volumes by selector, each at the rate of its class in force on the first night."""
+    night = scene.facts.first_night
+    found: dict[str, int] = {}
+    if night not in scene.period:
+        return found
+    for opening in _openings(term.measure, scene.contract):
+        for rate in term.rates:
+            begun = rate.first is None or rate.first <= night
+            if rate.account_class == opening.account_class and begun and (rate.end is None or night < rate.end):
+                found[rate.selector] = found.get(rate.selector, 0) + scene.opening(opening.item)
+    return found
+
+
+def _year_to_date(term: WholeTierTerm, scene: _Scene) -> dict[str, int]:
+    """The year's volume up to the end of the period, and what the term gives for the earlier periods of the year."""
+    year = period_of(scene.period.last, PeriodKind.YEAR)
+    earlier = [period for period in scene.earlier if period.last in year]
+    volumes = {name: _year_volume(term, name, scene, [*earlier, scene.period]) for name in {*term.base, *term.driver}}
+    paid = sum(scene.earlier[period][term.id].amount_minor for period in earlier if term.id in scene.earlier[period])
+    before = 0
+    if scene.facts.first_night in year:
+        before = scene.opening(term.opening_volume)
+        paid += scene.opening(term.opening_paid)
+    found = {term.quantity: before + sum(volumes[name] for name in term.base)}
+    if term.driver != term.base:
+        found[DRIVER] = before + sum(volumes[name] for name in term.driver)
+    return {**found, PAID_TO_DATE: paid}
+
+
+def _year_volume(term: WholeTierTerm, measure: str, scene: _Scene, periods: Sequence[Period]) -> int:
+    seen = sum(scene.sums.of(term.id, period.text).get(measure, 0) for period in periods)
+    opens = any(scene.facts.first_night in period for period in periods)
+    return seen + (sum(scene.opening(o.item) for o in _openings(measure, scene.contract)) if opens else 0)

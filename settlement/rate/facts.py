@@ -1,0 +1,153 @@
+"""The facts known at a night: what counts, accounts, balances, profits and opening positions, from all nights so far.
+
+``gather`` reads the tables of this night and of the nights before it and folds them. With an earlier day of knowledge
+it leaves out what came later, as if that day were tonight: a statement that nobody could close on its last day, because
+no files came, is closed as known then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+import polars as pl
+
+from settlement.model.stage import StageInput
+from settlement.rate.links import LOCATOR, MERCHANT_LEG, NEGATIVES, counting_records
+
+_CLEARING: Final = [
+    *LOCATOR,
+    *("side", "feed", "kind", "posting_date", "transaction_date", "amount_minor", "cashback_minor", "currency"),
+    *("card_ref", "arn", "mcc", "merchant_number", "order_ref", "original_ref"),
+]
+_ACCOUNT_STATE: Final = ["programme", "account_class", "channel", "opened_on", "closed_on", "first_purchase_on"]
+_EVENT_ORDER: Final = ["effective_on", "business_date", *LOCATOR]
+_ARRIVAL: Final = ["business_date", *LOCATOR]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is known after the night of ``day``.
+
+    Attributes
+    ----------
+    records:
+        Counting clearing records with ``programme``, ``account_id``, ``account_class``, ``own_store``, ``net_minor``
+        (without cash-back, purchases positive, negative events negative) and the dates of the purchase referred to.
+    accounts:
+        One row an account: class, channel, opening, closing and first purchase date.
+    balances:
+        One row an account and month-end, ``statement_balance_minor``.
+    profits:
+        Profit-and-loss lines of the highest version known of each programme and month.
+    opening:
+        Opening positions by contract and item; an item that has not come is 0.
+    """
+
+    day: date
+    first_night: date
+    records: pl.DataFrame
+    accounts: pl.DataFrame
+    balances: pl.DataFrame
+    profits: pl.DataFrame
+    opening: Mapping[tuple[str, str], int]
+
+
+def gather(inputs: StageInput, day: date) -> Facts:
+    """The facts known after ``day``, which is this night or an earlier day."""
+    events = _known(inputs, "account_event", day, _account_columns()).collect()
+    accounts = _fold_accounts(events)
+    clearing = _known(inputs, "clearing", day, _CLEARING).filter(pl.col("kind").is_in(["purchase", *NEGATIVES]))
+    records = counting_records(clearing.drop("business_date").collect(), _members(inputs, day))
+    enrolment = _known(inputs, "enrolment", day, [*LOCATOR, "card_ref", "account_id", "programme", "valid_from"])
+    stores = _known(inputs, "store", day, ["merchant_number"]).select("merchant_number").unique().collect()
+    opening = _known(inputs, "opening_position", day, [*LOCATOR, "contract", "item", "value"])
+    latest = opening.sort(_ARRIVAL).unique(subset=["contract", "item"], keep="last", maintain_order=True).collect()
+    return Facts(
+        day=day,
+        first_night=first_night(inputs),
+        records=_describe(records, enrolment.collect(), stores, accounts),
+        accounts=accounts,
+        balances=_balances(events),
+        profits=_profits(_known(inputs, "pnl", day, None).collect()),
+        opening={(row["contract"], row["item"]): row["value"] for row in latest.iter_rows(named=True)},
+    )
+
+
+def first_night(inputs: StageInput) -> date:
+    """The first night that was ever settled here, whose periods the opening positions belong to."""
+    earliest = inputs.history["file"].select(pl.col("business_date").min()).collect().item()
+    return earliest if isinstance(earliest, date) else inputs.business_date
+
+
+def _known(inputs: StageInput, table: str, day: date, columns: Sequence[str] | None) -> pl.LazyFrame:
+    """Rows of a table known after ``day``, with the ``business_date`` on which they became known."""
+    tonight = inputs.tables[table].lazy().with_columns(pl.lit(inputs.business_date, pl.Date).alias("business_date"))
+    both = pl.concat([inputs.history[table], tonight], how="diagonal").filter(pl.col("business_date") <= day)
+    return both if columns is None else both.select(*columns, "business_date")
+
+
+def _members(inputs: StageInput, day: date) -> pl.DataFrame:
+    legs = _known(inputs, "match", day, ["match_id", "leg"]).filter(pl.col("leg") == MERCHANT_LEG)
+    members = _known(inputs, "match_member", day, ["match_id", "side", *LOCATOR])
+    return members.join(legs.select("match_id"), on="match_id", how="semi").drop("business_date").collect()
+
+
+def _account_columns() -> list[str]:
+    return [*LOCATOR, "event", "effective_on", "account_id", *_ACCOUNT_STATE, "statement_balance_minor"]
+
+
+def _fold_accounts(events: pl.DataFrame) -> pl.DataFrame:
+    """The state of each account: of every field the value that the latest event tells."""
+    return (
+        events.sort(_EVENT_ORDER)
+        .group_by("account_id", maintain_order=True)
+        .agg(pl.col(name).drop_nulls().last() for name in _ACCOUNT_STATE)
+        .sort("account_id")
+    )
+
+
+def _balances(events: pl.DataFrame) -> pl.DataFrame:
+    told = events.filter((pl.col("event") == "STATEMENT") & pl.col("statement_balance_minor").is_not_null())
+    return (
+        told.sort(_ARRIVAL)
+        .unique(subset=["account_id", "effective_on"], keep="last", maintain_order=True)
+        .select(*LOCATOR, "account_id", "programme", "effective_on", "statement_balance_minor")
+    )
+
+
+def _profits(lines: pl.DataFrame) -> pl.DataFrame:
+    highest = lines.filter(pl.col("version") == pl.col("version").max().over("programme", "month"))
+    return highest.sort(_ARRIVAL).unique(subset=["programme", "month", "line"], keep="last", maintain_order=True)
+
+
+def _describe(
+    records: pl.DataFrame, enrolment: pl.DataFrame, stores: pl.DataFrame, accounts: pl.DataFrame
+) -> pl.DataFrame:
+    """Add to each record its account, programme and class, whether the store is the partner's, and its net amount."""
+    spans = (
+        enrolment.sort("card_ref", "valid_from", *_ARRIVAL)
+        .unique(subset=["card_ref", "valid_from"], keep="last", maintain_order=True)
+        .select(
+            *("card_ref", "account_id", "programme"),
+            # A card belongs to its first account from the beginning, so that no record falls out for a late enrolment.
+            starts=pl.when(pl.col("card_ref").is_first_distinct())
+            .then(pl.lit(date.min, pl.Date))
+            .otherwise(pl.col("valid_from")),
+            ends=pl.col("valid_from").shift(-1, fill_value=date.max).over("card_ref"),
+        )
+    )
+    day = pl.coalesce("transaction_date", "posting_date")
+    described = records.join(spans, on="card_ref").filter((pl.col("starts") <= day) & (day < pl.col("ends")))
+    amount = pl.col("amount_minor") - pl.col("cashback_minor").fill_null(0)
+    return (
+        described.join(accounts.select("account_id", "account_class"), on="account_id", how="left")
+        .join(stores.with_columns(pl.lit(value=True).alias("own_store")), on="merchant_number", how="left")
+        .with_columns(
+            pl.col("own_store").fill_null(value=False),
+            pl.when(pl.col("kind") == "purchase").then(amount).otherwise(-amount).alias("net_minor"),
+        )
+        .drop("starts", "ends", "card_ref", "arn", "order_ref", "original_ref", "amount_minor", "cashback_minor")
+    )

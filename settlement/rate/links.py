@@ -1,0 +1,133 @@
+"""Which clearing records count, and which purchase a negative event refers to.
+
+A purchase counts once it is reconciled: it belongs to a match with the merchant side. A negative event counts once it
+is reconciled and the purchase it refers to counts:
+
+- a reversal or chargeback repeats the ARN of its purchase;
+- a refund has an ARN of its own, but the merchant-side record that it is matched with names the sale, and the match of
+  that sale names the purchase;
+- a refund whose merchant-side record names no sale refers to no purchase, and counts by itself. An acquirer's refund
+  repeats its own reference as that of the sale; where no sale carries it, it names none. A refund that names another
+  order waits until that order has come.
+
+The ARN is no unique key, and a sale may have been cleared in parts: among several purchases the one of the same card
+comes first, then a reconciled one, then one of the same amount, then the earliest by posting date, file and record.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+LOCATOR: Final = ["file", "record"]
+MERCHANT_LEG: Final = "MERCHANT"
+NEGATIVES: Final = ["refund", "reversal", "chargeback"]
+_ORIGIN: Final = ["origin_file", "origin_record", "origin_posting_date", "origin_transaction_date"]
+_PURCHASE: Final = [*LOCATOR, "card_ref", "arn", "amount_minor", "posting_date", "transaction_date", "reconciled"]
+
+_PURCHASE_ORDER: Final = ["posting_date", "file_of_purchase", "record_of_purchase"]
+
+
+def counting_records(clearing: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
+    """The bank-side records that count, each negative event with the dates of the purchase it refers to.
+
+    Parameters
+    ----------
+    clearing:
+        Clearing records of both sides, of the kinds purchase, refund, reversal and chargeback.
+    members:
+        ``match_id``, ``side``, ``file`` and ``record`` of the members of matches with the merchant side.
+
+    Returns
+    -------
+    The counting rows of ``clearing`` with ``origin_file``, ``origin_record``, ``origin_posting_date`` and
+    ``origin_transaction_date``, empty for a purchase and for a refund without a purchase.
+    """
+    at_bank = members.filter(pl.col("side") == "bank").select("match_id", *LOCATOR)
+    bank = clearing.filter(pl.col("side") == "bank").join(
+        at_bank.select(*LOCATOR, pl.lit(value=True).alias("reconciled")).unique(), on=LOCATOR, how="left"
+    )
+    bank = bank.with_columns(pl.col("reconciled").fill_null(value=False))
+    purchases = bank.filter(pl.col("kind") == "purchase")
+    negatives = bank.filter(pl.col("kind").is_in(NEGATIVES) & pl.col("reconciled"))
+    linked = pl.concat([_by_arn(negatives, purchases), _by_order(negatives, purchases, clearing, members)])
+    counting = [
+        purchases.filter("reconciled").with_columns(_no_origin(clearing)),
+        negatives.join(linked, on=LOCATOR, how="inner"),
+    ]
+    return pl.concat(counting, how="diagonal").drop("reconciled")
+
+
+def _no_origin(clearing: pl.DataFrame) -> list[pl.Expr]:
+    types = [clearing.schema["file"], clearing.schema["record"], pl.Date(), pl.Date()]
+    return [pl.lit(None, dtype).alias(name) for name, dtype in zip(_ORIGIN, types, strict=True)]
+
+
+def _by_arn(negatives: pl.DataFrame, purchases: pl.DataFrame) -> pl.DataFrame:
+    """Reversals and chargebacks whose purchase counts, by ARN: locator and origin."""
+    known = purchases.select(_PURCHASE)
+    named = negatives.filter(pl.col("kind") != "refund").select(*LOCATOR, "card_ref", "arn", "amount_minor")
+    return _first_origin(named.join(known, on="arn", how="inner", suffix="_of_purchase"))
+
+
+def _by_order(
+    negatives: pl.DataFrame, purchases: pl.DataFrame, clearing: pl.DataFrame, members: pl.DataFrame
+) -> pl.DataFrame:
+    """Refunds that count, by the sale that their merchant-side record names: locator and origin."""
+    at_merchant = members.filter(pl.col("side") == "merchant").select("match_id", *LOCATOR)
+    at_bank = members.filter(pl.col("side") == "bank").select("match_id", *LOCATOR)
+    refunds = negatives.filter(pl.col("kind") == "refund").select(*LOCATOR, "card_ref", "amount_minor")
+    merchant = clearing.filter(pl.col("side") == "merchant")
+    told = (
+        refunds.join(at_bank, on=LOCATOR)
+        .join(at_merchant, on="match_id", suffix="_told")
+        .join(
+            merchant.select(*LOCATOR, "feed", "order_ref", "original_ref"),
+            left_on=["file_told", "record_told"],
+            right_on=LOCATOR,
+        )
+    )
+    sales = (
+        merchant.filter(pl.col("kind") == "purchase")
+        .select(pl.col(LOCATOR).name.suffix("_sale"), "feed", original_ref="order_ref")
+        .join(told, on=["feed", "original_ref"])
+    )
+    found = (
+        sales.join(at_merchant, left_on=["file_sale", "record_sale"], right_on=LOCATOR, suffix="_sale")
+        .join(at_bank, left_on="match_id_sale", right_on="match_id", suffix="_of_purchase")
+        .join(
+            purchases.select(_PURCHASE),
+            left_on=["file_of_purchase", "record_of_purchase"],
+            right_on=LOCATOR,
+            suffix="_of_purchase",
+        )
+    )
+    names_another = told.filter(pl.col("original_ref") != pl.col("order_ref"))
+    alone = (
+        refunds.select(LOCATOR)
+        .join(pl.concat([names_another.select(LOCATOR), sales.select(LOCATOR)]).unique(), on=LOCATOR, how="anti")
+        .with_columns(_no_origin(clearing))
+    )
+    return pl.concat([_first_origin(found), alone])
+
+
+def _first_origin(candidates: pl.DataFrame) -> pl.DataFrame:
+    """One purchase for each negative event, in the order that the module's text gives; none that does not count."""
+    ranked = candidates.with_columns(
+        (pl.col("card_ref") != pl.col("card_ref_of_purchase")).fill_null(value=True).alias("other_card"),
+        (pl.col("amount_minor") != pl.col("amount_minor_of_purchase")).alias("other_amount"),
+    ).sort(
+        [*LOCATOR, "other_card", ~pl.col("reconciled"), "other_amount", *_PURCHASE_ORDER],
+    )
+    return (
+        ranked.unique(subset=LOCATOR, keep="first", maintain_order=True)
+        .filter("reconciled")
+        .select(
+            *LOCATOR,
+            origin_file="file_of_purchase",
+            origin_record="record_of_purchase",
+            origin_posting_date="posting_date",
+            origin_transaction_date="transaction_date",
+        )
+    )

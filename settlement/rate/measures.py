@@ -1,0 +1,300 @@
+"""What each term is rated on: a row for every record, account, balance or profit line that contributes to it.
+
+A contribution carries its period, its selector (the class and rate it falls under, the month it belongs to) and a
+signed quantity. The sums of contributions by term, period and selector are all that the terms see of the facts; the
+rows themselves are what an amount is explained by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final, Literal
+
+import polars as pl
+
+from settlement.errors import TerminalError
+from settlement.model.contract import (
+    AccountMeasure,
+    AccountsWithin,
+    BalanceMeasure,
+    BountyTerm,
+    Contract,
+    ContractVersion,
+    Dating,
+    EventDate,
+    FirstPurchase,
+    Measure,
+    ProfitMeasure,
+    RateByTerm,
+    Store,
+    Term,
+    VolumeMeasure,
+    WholeTierTerm,
+)
+from settlement.model.dates import PeriodKind, period_of
+from settlement.rate.facts import Facts
+
+ACCOUNTS_UNIT: Final = "accounts"
+SCHEMA: Final = pl.Schema(
+    {
+        "contract": pl.String(),
+        "version": pl.Date(),
+        "clause": pl.String(),
+        "term": pl.String(),
+        "period": pl.String(),
+        "period_first": pl.Date(),
+        "selector": pl.String(),
+        "file": pl.String(),
+        "record": pl.Int64(),
+        "account_id": pl.String(),
+        "quantity": pl.Int64(),
+        "unit": pl.String(),
+    }
+)
+"""A contribution: the columns of table ``rated`` and the first day of the period."""
+
+_DATE_COLUMN: Final[Mapping[EventDate, str]] = {
+    EventDate.POSTING: "posting_date",
+    EventDate.TRANSACTION: "transaction_date",
+    EventDate.PURCHASE_POSTING: "origin_posting_date",
+    EventDate.PURCHASE_TRANSACTION: "origin_transaction_date",
+}
+_TO_CONDITION_DAY: Final = FirstPurchase.TO_CONDITION_DAY
+_ANY: Final = "any"
+_NONE: Final = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sums:
+    """Contributions added up: by term, period and selector."""
+
+    by_selector: Mapping[tuple[str, str], Mapping[str, int]]
+
+    def of(self, term: str, period: str) -> Mapping[str, int]:
+        """Sums by selector, selectors in ascending order; empty where nothing contributed."""
+        return self.by_selector.get((term, period), {})
+
+    def total(self, term: str, period: str) -> int:
+        """The sum over all selectors."""
+        return sum(self.of(term, period).values())
+
+
+def contributions(versions: Sequence[ContractVersion], facts: Facts) -> pl.DataFrame:
+    """All contributions to one contract, each to the terms of the version that its period is settled by.
+
+    Parameters
+    ----------
+    versions:
+        The versions of one contract in ascending order of their effective dates.
+    facts:
+        What is known.
+
+    Raises
+    ------
+    TerminalError
+        Where a record has no rate, or another currency than its contract.
+    """
+    frames = [SCHEMA.to_frame()]
+    for index, version in enumerate(versions):
+        until = versions[index + 1].effective if index + 1 < len(versions) else date.max
+        in_force = (pl.col("period_first") >= version.effective) & (pl.col("period_first") < until)
+        for term in version.contract.terms:
+            rows = _of_term(version.contract, term, facts).filter(in_force)
+            frames.append(
+                rows.with_columns(
+                    pl.lit(version.contract.id).alias("contract"),
+                    pl.lit(version.effective, pl.Date).alias("version"),
+                    pl.lit(term.clause).alias("clause"),
+                    pl.lit(term.id).alias("term"),
+                    pl.lit(ACCOUNTS_UNIT if isinstance(term, BountyTerm) else version.contract.currency).alias("unit"),
+                ).select(SCHEMA.names())
+            )
+    return pl.concat(frames)
+
+
+def add_up(rows: pl.DataFrame) -> Sums:
+    """The sums of contributions by term, period and selector."""
+    sums: dict[tuple[str, str], dict[str, int]] = {}
+    keys = ["term", "period", "selector"]
+    for term, period, selector, quantity in rows.group_by(keys).agg(pl.col("quantity").sum()).sort(keys).iter_rows():
+        sums.setdefault((term, period), {})[selector] = quantity
+    return Sums(by_selector=sums)
+
+
+def _of_term(contract: Contract, term: Term, facts: Facts) -> pl.DataFrame:
+    """Contributions to a term: period, period_first, selector, file, record, account_id, quantity."""
+    if isinstance(term, WholeTierTerm):
+        return pl.concat(
+            _of_measure(contract, contract.measures[name], facts).with_columns(pl.lit(name).alias("selector"))
+            for name in sorted({*term.base, *term.driver})
+        )
+    if isinstance(term, RateByTerm):
+        return _by_rate(contract, term, facts)
+    rows = _of_measure(contract, contract.measures[term.measure], facts)
+    replacing = [t for t in contract.terms if isinstance(t, BountyTerm) and t.replaces == term.id]
+    for other in replacing:
+        replaced = _of_measure(contract, contract.measures[other.measure], facts)
+        rows = rows.join(replaced.select("account_id"), on="account_id", how="anti")
+    return rows
+
+
+def _of_measure(contract: Contract, measure: Measure, facts: Facts) -> pl.DataFrame:
+    match measure:
+        case VolumeMeasure():
+            rows = _volume(contract, measure, facts).with_columns(pl.lit("").alias("selector"))
+        case AccountMeasure() | AccountsWithin():
+            rows = _accounts(contract, measure, facts)
+        case BalanceMeasure():
+            rows = facts.balances.filter(pl.col("programme") == contract.programme).select(
+                *("file", "record", "account_id"),
+                day="effective_on",
+                selector=pl.col("effective_on").dt.to_string("iso"),
+                quantity="statement_balance_minor",
+            )
+        case ProfitMeasure():
+            rows = _profits(contract, measure, facts)
+    columns = ["period", "period_first", "selector", "file", "record", "account_id", "quantity"]
+    return _in_period(rows, contract.period.calendar).select(columns)
+
+
+def _volume(contract: Contract, measure: VolumeMeasure, facts: Facts) -> pl.DataFrame:
+    """Records of a volume with ``day`` (which places them in a period) and signed ``quantity``."""
+    kinds = ["purchase", *(kind.value for kind in measure.takes_back)]
+    wanted = (pl.col("programme") == contract.programme) & pl.col("kind").is_in(kinds)
+    if measure.store is not Store.ANY:
+        wanted &= pl.col("own_store") == (measure.store is Store.OWN)
+    if measure.mcc_in != _ANY:
+        wanted &= _in_list(contract.mcc_lists[measure.mcc_in])
+    if measure.mcc_not_in != _NONE:
+        wanted &= ~_in_list(contract.mcc_lists[measure.mcc_not_in])
+    if measure.account_classes != (_ANY,):
+        wanted &= pl.col("account_class").is_in(measure.account_classes)
+    rows = facts.records.filter(wanted)
+    foreign = rows.filter(pl.col("currency") != contract.currency).sort("file", "record")
+    if foreign.height:
+        file, record, currency = foreign.select("file", "record", "currency").row(0)
+        raise TerminalError(
+            f"Record {record} of {file} is in {currency}, but contract {contract.id} is settled in "
+            f"{contract.currency}: give the programme one currency, or the contract the record's."
+        )
+    return rows.with_columns(dated(contract.period.place).alias("day"), pl.col("net_minor").alias("quantity"))
+
+
+def _in_list(entries: Sequence[str]) -> pl.Expr:
+    """Whether the record's MCC is in a list of codes and of ranges ``3000-3299``; a record without one is not."""
+    codes = [entry for entry in entries if "-" not in entry]
+    found = pl.col("mcc").is_in(codes)
+    for entry in entries:
+        if "-" in entry:
+            first, last = entry.split("-")
+            found |= pl.col("mcc").is_between(pl.lit(first), pl.lit(last))
+    return found.fill_null(value=False)
+
+
+def dated(dating: Dating) -> pl.Expr:
+    """The date of a record that a contract's rule names."""
+    return (
+        pl.when(pl.col("kind") == "purchase")
+        .then(pl.col(_DATE_COLUMN[dating.purchase]))
+        .when(pl.col("origin_file").is_null())
+        .then(pl.col(_DATE_COLUMN[dating.refund_without_purchase]))
+        .otherwise(pl.col(_DATE_COLUMN[dating.negative]))
+    )
+
+
+def _by_rate(contract: Contract, term: RateByTerm, facts: Facts) -> pl.DataFrame:
+    """Records of a volume, each with the class and rate that it falls under as its selector."""
+    measure = contract.measures[term.measure]
+    if not isinstance(measure, VolumeMeasure):
+        raise TypeError(f"{term.measure} is no volume")
+    rows = _volume(contract, measure, facts).with_columns(dated(term.rate_date).alias("rate_day"))
+    selector = pl.lit(None, pl.String())
+    for rate in term.rates:
+        fits = pl.col("account_class") == rate.account_class
+        if rate.first is not None:
+            fits &= pl.col("rate_day") >= rate.first
+        if rate.end is not None:
+            fits &= pl.col("rate_day") < rate.end
+        selector = pl.when(fits).then(pl.lit(rate.selector)).otherwise(selector)
+    rows = rows.with_columns(selector.alias("selector"))
+    without = rows.filter(pl.col("selector").is_null()).sort("file", "record")
+    if without.height:
+        file, record, class_, day = without.select("file", "record", "account_class", "rate_day").row(0)
+        raise TerminalError(
+            f"Contract {contract.id}, clause {term.clause} ({term.id}) has no rate for account class {class_} on {day} "
+            f"(record {record} of {file}): add a rate for that class and date, or correct the account's class."
+        )
+    columns = ["period", "period_first", "selector", "file", "record", "account_id", "quantity"]
+    return _in_period(rows, contract.period.calendar).select(columns)
+
+
+def _accounts(contract: Contract, measure: AccountMeasure | AccountsWithin, facts: Facts) -> pl.DataFrame:
+    """Accounts of a measure with ``day``, their condition day, and a quantity of 1."""
+    found = _meeting(contract, measure, facts)
+    return found.select(
+        pl.lit(None, pl.String()).alias("file"),
+        pl.lit(None, pl.Int64()).alias("record"),
+        pl.lit("").alias("selector"),
+        pl.lit(1, pl.Int64()).alias("quantity"),
+        "account_id",
+        "day",
+    )
+
+
+def _meeting(contract: Contract, measure: Measure, facts: Facts) -> pl.DataFrame:
+    """Rows of ``facts.accounts`` that are in the measure, with ``day``."""
+    if isinstance(measure, AccountsWithin):
+        wanted = pl.col("channel").is_in(measure.channels)
+        if measure.first_purchase is not FirstPurchase.ANY:
+            closed: Literal["both", "left"] = "both" if measure.first_purchase is _TO_CONDITION_DAY else "left"
+            wanted &= pl.col("first_purchase_on").is_between(pl.col("opened_on"), pl.col("day"), closed=closed)
+        return _meeting(contract, contract.measures[measure.of], facts).filter(wanted)
+    if not isinstance(measure, AccountMeasure):
+        raise TypeError("accounts are counted within accounts")
+    day = pl.col("opened_on") + pl.duration(days=measure.days_from_opening)
+    wanted = (pl.col("programme") == contract.programme) & (pl.col("day") <= facts.day)
+    wanted &= (pl.col("closed_on") > pl.col("day")).fill_null(value=True)
+    for exclusion in measure.exclude:
+        excluded = (pl.col("account_class") == exclusion.account_class) & (pl.col("day") >= exclusion.first)
+        wanted &= ~excluded.fill_null(value=False)
+    return facts.accounts.with_columns(day.cast(pl.Date).alias("day")).filter(wanted)
+
+
+def _profits(contract: Contract, measure: ProfitMeasure, facts: Facts) -> pl.DataFrame:
+    """Profit-and-loss lines with ``day``, the first of their month, and the amount signed by income or cost."""
+    lines = facts.profits.filter(pl.col("programme") == contract.programme)
+    wanted = {*measure.income, *measure.costs}
+    for month, told, currencies in (
+        lines.group_by("month").agg(pl.col("line").unique().sort(), pl.col("currency").unique().sort()).sort("month")
+    ).iter_rows():
+        missing = sorted(wanted.difference(told))
+        if missing or currencies != [contract.currency]:
+            problem = f"has no line {missing[0]}" if missing else f"is in {', '.join(currencies)}"
+            raise TerminalError(
+                f"The profit and loss of {contract.programme} for {month} {problem}; contract {contract.id} needs "
+                f"{', '.join(sorted(wanted))} in {contract.currency}: ask its sender for a new version."
+            )
+    sign = pl.when(pl.col("line").is_in(measure.income)).then(1).otherwise(-1)
+    return lines.filter(pl.col("line").is_in(sorted(wanted))).select(
+        *("file", "record"),
+        pl.lit(None, pl.String()).alias("account_id"),
+        day=pl.concat_str([pl.col("month"), pl.lit("-01")]).str.to_date("%Y-%m-%d"),
+        selector=pl.concat_str([pl.col("month"), pl.lit(".v"), pl.col("version").cast(pl.String())]),
+        quantity=sign * pl.col("amount_minor"),
+    )
+
+
+def _in_period(rows: pl.DataFrame, calendar: PeriodKind) -> pl.DataFrame:
+    """Add ``period`` and ``period_first`` for the day that places each row."""
+    days = rows["day"].unique().sort().to_list()
+    if None in days:
+        file, record = rows.filter(pl.col("day").is_null()).sort("file", "record").select("file", "record").row(0)
+        raise TerminalError(f"Record {record} of {file} has no date that places it in a period: correct its file.")
+    periods = [period_of(day, calendar) for day in days]
+    lookup = pl.DataFrame(
+        {"day": days, "period": [p.text for p in periods], "period_first": [p.first for p in periods]},
+        schema={"day": pl.Date(), "period": pl.String(), "period_first": pl.Date()},
+    )
+    return rows.join(lookup, on="day")

@@ -1,0 +1,103 @@
+"""The stage ``rate``: what each contract's partners have earned, as known after this night.
+
+Each contract is evaluated anew from all facts known, the nights before included. Table ``rated`` receives the
+difference between the contributions that follow from that and those that it already holds; table ``payout`` receives
+the statement of the current period.
+
+A period closes after the night of its last day. Where no files came for that day, the first night after it closes the
+period as if an empty night had been settled on it: as known on that day, under that day as ``as_of``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import date
+from functools import cache
+from typing import Final
+
+import polars as pl
+
+from settlement.model.clearing import StatementState
+from settlement.model.contract import ContractVersion
+from settlement.model.stage import StageInput, StageOutput
+from settlement.model.tables import TABLES
+from settlement.rate.contract_file import read_contracts
+from settlement.rate.evaluate import evaluate, periods_known
+from settlement.rate.facts import Facts, gather
+from settlement.rate.measures import SCHEMA, add_up, contributions
+from settlement.rate.statement import PayoutRow, read_stated, statement
+
+_KEY: Final = [name for name in TABLES["rated"].schema if name != "quantity"]
+
+
+def run(inputs: StageInput) -> StageOutput:
+    """Rate all contracts as known after this night.
+
+    Raises
+    ------
+    TerminalError
+        Where a contract file cannot be read or a record does not fit its contract.
+    """
+    contracts = read_contracts(inputs.documents)
+    facts_of = cache(lambda day: gather(inputs, day))
+    rows: list[PayoutRow] = []
+    rated = [SCHEMA.to_frame()]
+    for contract_id in sorted(contracts):
+        versions = contracts[contract_id]
+        if versions[0].effective <= inputs.business_date:
+            contributed = contributions(versions, facts_of(inputs.business_date))
+            rows += _statements(versions, facts_of, contributed, inputs)
+            rated.append(contributed)
+    return StageOutput(
+        tables={
+            "rated": _difference(pl.concat(rated), inputs),
+            "payout": pl.DataFrame([asdict(row) for row in rows], schema=TABLES["payout"].schema),
+        }
+    )
+
+
+def _statements(
+    versions: Sequence[ContractVersion],
+    facts_of: Callable[[date], Facts],
+    contributed: pl.DataFrame,
+    inputs: StageInput,
+) -> list[PayoutRow]:
+    """The statement of the current period, after those of periods whose last day brought no files."""
+    stated_rows = _stated_before(inputs, versions[0].contract.id)
+    facts = facts_of(inputs.business_date)
+    closed = read_stated(stated_rows).terms
+    overdue = [p.last for p in periods_known(versions, facts) if p.last < facts.day and p.text not in closed]
+    rows: list[PayoutRow] = []
+    for day in [*overdue, facts.day]:
+        then = facts_of(day)
+        sums = add_up(contributed if day == facts.day else contributions(versions, then))
+        lines = evaluate(versions, then, sums)
+        rows += statement(versions, then, lines, read_stated([*stated_rows, *rows]))
+    return rows
+
+
+def _stated_before(inputs: StageInput, contract_id: str) -> list[PayoutRow]:
+    """The rows of earlier nights that may have stated something for a contract."""
+    before = inputs.history["payout"].filter(
+        (pl.col("contract") == contract_id) & (pl.col("state") != StatementState.PREVIEW.value)
+    )
+    names = [column.name for column in TABLES["payout"].columns]
+    return [PayoutRow(**row) for row in before.select(names).collect().iter_rows(named=True)]
+
+
+def _difference(now: pl.DataFrame, inputs: StageInput) -> pl.DataFrame:
+    """What must be added to the contributions of earlier nights to give those that hold now.
+
+    A new contribution is added, one that is withdrawn is added with the opposite sign, one that changes is added with
+    the change; one that moves to another period or selector does both.
+    """
+    before = inputs.history["rated"].select(*_KEY, -pl.col("quantity")).collect()
+    return (
+        pl.concat([now.select(*_KEY, "quantity"), before])
+        .group_by(_KEY)
+        .agg(pl.col("quantity").sum())
+        .filter(pl.col("quantity") != 0)
+        .sort(_KEY, nulls_last=True)
+        .select(TABLES["rated"].schema.names())
+    )

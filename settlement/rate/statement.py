@@ -1,0 +1,196 @@
+"""The statement of a period: terms, adjustments for closed periods, split, carry and threshold, as rows of ``payout``.
+
+A statement is a preview until the day on which its period closes; what is computed then is stated. A closed statement
+is never issued again: when a closed period, recomputed as known later, differs from what was stated for it, its terms
+that differ are told as RESTATED and the difference of its totals is an adjustment in the statement of the current
+period. An adjustment is itself stated once the statement that carries it closes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from settlement.model.clearing import StatementState
+from settlement.model.contract import Contract, ContractVersion, Step
+from settlement.model.dates import Period
+from settlement.model.money import split_largest_remainder
+from settlement.rate.evaluate import Lines, in_force
+from settlement.rate.facts import Facts
+from settlement.rate.forms import minor
+
+ADJUSTMENT: Final = "adjustment"
+SHARE: Final = "share"
+CARRY_IN: Final = "carry_in"
+PAYOUT: Final = "payout"
+CARRY_OUT: Final = "carry_out"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayoutRow:
+    """One row of table ``payout``."""
+
+    as_of: date
+    contract: str
+    period: str
+    term: str
+    beneficiary: str | None
+    amount_minor: int
+    currency: str
+    state: str
+    quantities: str
+    clause: str
+    adjusts: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stated:
+    """What has been stated for one contract so far.
+
+    Attributes
+    ----------
+    terms:
+        By closed period: term to the amount stated for it, adjustments that are stated themselves included.
+    carried:
+        By beneficiary: the balance that the last closed statement carries out; empty before the first.
+    """
+
+    terms: Mapping[str, Mapping[str, int]]
+    carried: Mapping[str, int]
+
+
+def read_stated(rows: Iterable[PayoutRow]) -> Stated:
+    """Read what is stated from the payout rows of all nights so far, in any order."""
+    ordered = sorted(rows, key=lambda row: (row.as_of, row.period, row.term, row.beneficiary or "", row.adjusts or ""))
+    closings = {row.as_of for row in ordered if row.term == CARRY_OUT and row.state == StatementState.CLOSED}
+    terms: dict[str, dict[str, int]] = {}
+    carried: dict[str, int] = {}
+    for row in ordered:
+        if row.term == CARRY_OUT and row.beneficiary is not None and row.state == StatementState.CLOSED:
+            carried[row.beneficiary] = row.amount_minor
+            terms.setdefault(row.period, {})
+        elif row.beneficiary is None and row.term != ADJUSTMENT:
+            closed = row.state == StatementState.CLOSED
+            # A restated term is stated only if the statement of that day, which carries the difference, closed.
+            if closed or (row.state == StatementState.RESTATED and row.as_of in closings):
+                terms.setdefault(row.period, {})[row.term] = row.amount_minor
+    return Stated(terms=terms, carried=carried)
+
+
+def statement(
+    versions: Sequence[ContractVersion],
+    facts: Facts,
+    lines: Mapping[Period, Lines],
+    stated: Stated,
+) -> list[PayoutRow]:
+    """The rows of the current period's statement as known after the facts' day, with restated terms of closed periods.
+
+    Parameters
+    ----------
+    versions:
+        The versions of one contract in ascending order of their effective dates.
+    facts:
+        What is known; the statement closes if its day is the last of the period.
+    lines:
+        The terms of all periods known, evaluated from ``facts``; the last is the period that contains the day.
+    stated:
+        What was stated before.
+    """
+    period = max(lines)
+    contract = in_force(versions, period).contract
+    state = StatementState.CLOSED if facts.day == period.last else StatementState.PREVIEW
+    writer = _Writer(contract=contract, as_of=facts.day, period=period.text, state=state)
+    rows = [
+        writer.row(term.id, lines[period][term.id].amount_minor, lines[period][term.id].quantities, clause=term.clause)
+        for term in contract.terms
+    ]
+    for closed in [p for p in lines if p.text in stated.terms and p < period]:
+        restated = _restated(in_force(versions, closed), closed, lines[closed], stated.terms[closed.text], facts.day)
+        if restated:
+            now = sum(line.amount_minor for line in lines[closed].values())
+            before = sum(stated.terms[closed.text].values())
+            told = f"period={closed.text};restated={now};stated={before}"
+            rows += restated
+            clause = contract.settlement.adjustments.clause
+            rows.append(writer.row(ADJUSTMENT, now - before, told, clause=clause, adjusts=closed.text))
+    total = sum(row.amount_minor for row in rows if row.state is state)
+    return [*rows, *_settle(contract, writer, total, _carried_in(contract, facts, period, stated))]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Writer:
+    """Writes rows of one statement."""
+
+    contract: Contract
+    as_of: date
+    period: str
+    state: StatementState
+
+    def row(
+        self,
+        term: str,
+        amount_minor: int,
+        quantities: str,
+        *,
+        clause: str,
+        beneficiary: str | None = None,
+        adjusts: str | None = None,
+    ) -> PayoutRow:
+        return PayoutRow(
+            as_of=self.as_of,
+            contract=self.contract.id,
+            period=self.period,
+            term=term,
+            beneficiary=beneficiary,
+            amount_minor=amount_minor,
+            currency=self.contract.currency,
+            state=self.state,
+            quantities=quantities,
+            clause=clause,
+            adjusts=adjusts,
+        )
+
+
+def _restated(
+    version: ContractVersion, period: Period, lines: Lines, stated: Mapping[str, int], day: date
+) -> list[PayoutRow]:
+    """The terms of a closed period that differ from what was stated."""
+    writer = _Writer(contract=version.contract, as_of=day, period=period.text, state=StatementState.RESTATED)
+    return [
+        writer.row(term.id, lines[term.id].amount_minor, lines[term.id].quantities, clause=term.clause)
+        for term in version.contract.terms
+        if lines[term.id].amount_minor != stated.get(term.id, 0)
+    ]
+
+
+def _carried_in(contract: Contract, facts: Facts, period: Period, stated: Stated) -> dict[str, int]:
+    """What each beneficiary brings in: from the last closed statement, else its opening position."""
+    found = {}
+    for beneficiary in contract.beneficiaries:
+        opening = 0
+        if facts.first_night in period and beneficiary.opening_carry is not None:
+            opening = facts.opening.get((contract.id, beneficiary.opening_carry), 0)
+        found[beneficiary.id] = stated.carried.get(beneficiary.id, opening)
+    return found
+
+
+def _settle(contract: Contract, writer: _Writer, total: int, carried_in: Mapping[str, int]) -> list[PayoutRow]:
+    """Split, carry and threshold, beneficiaries in ascending order of their ids."""
+    rule = contract.settlement
+    threshold = minor(rule.threshold, contract.currency)
+    splits = Step.SPLIT in rule.order
+    shares = {beneficiary.id: total for beneficiary in contract.beneficiaries}
+    if splits:
+        shares = split_largest_remainder(total, {b.id: b.weight or 0 for b in contract.beneficiaries})
+    rows = []
+    for beneficiary, share in sorted(shares.items()):
+        balance = share + carried_in[beneficiary]
+        paid = balance if balance >= threshold else 0
+        lines = [(SHARE, share, f"of={total}")] if splits else []
+        lines += [(CARRY_IN, carried_in[beneficiary], ""), (PAYOUT, paid, ""), (CARRY_OUT, balance - paid, "")]
+        rows += [
+            writer.row(term, amount, told, clause=rule.clause, beneficiary=beneficiary) for term, amount, told in lines
+        ]
+    return rows

@@ -1,0 +1,135 @@
+"""The report's charts as inline SVG: drawn offline, the same bytes for the same numbers, legible in light and dark.
+
+Charts are declared with Altair and drawn by vl-convert, both imported inside the functions. Amounts go in as minor
+units and are written as major units by the axis itself, so no float is made of money here. Inks of text and axes are
+placeholders that the page's style sheet decides on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from settlement.model.money import exponent, is_currency
+from settlement.report.figures import AGE_BUCKETS
+
+if TYPE_CHECKING:
+    import altair as alt
+    import polars as pl
+
+WIDTH: Final = 420
+_INK: Final = "#010203"
+_LINE: Final = "#030201"
+_PALETTE: Final = (
+    "#3b6fb6", "#5aa897", "#e0a03c", "#8a6fb0", "#c9605a", "#7d9bc1", "#9aa55b", "#b8839c", "#6d7a8c", "#d98b5f", "#4f9bb3",
+)  # fmt: skip
+_AGE_COLOURS: Final = ("#9dc3b4", "#e6c678", "#e09d4f", "#cf6f4a", "#a8443f")
+_OPEN_COLOUR: Final = "#c9605a"
+
+
+def matches_by_pass(rows: Sequence[tuple[str, str, int]]) -> str:
+    """Bars of (pass, kind, matches), a colour for each kind; passes in order of their size."""
+    import altair as alt  # noqa: PLC0415 (loaded by the report stage alone)
+
+    totals: dict[str, int] = {}
+    for name, _, matches in rows:
+        totals[name] = totals.get(name, 0) + matches
+    order = sorted(totals, key=lambda name: (-totals[name], name))
+    kinds = sorted({kind for _, kind, _ in rows})
+    chart = (
+        alt.Chart(_values(("pass", "kind", "matches"), rows))
+        .mark_bar(height=16)
+        .encode(
+            x=alt.X("matches:Q").title("matches").axis(format=",d", tickMinStep=1, tickCount=5),
+            y=alt.Y("pass:N").title(None).sort(order),
+            color=_colour("kind", kinds, [_PALETTE[index % len(_PALETTE)] for index in range(len(kinds))]),
+            order=alt.Order("kind:N"),
+        )
+        .properties(width=WIDTH, height=alt.Step(26))
+    )
+    return _svg(chart)
+
+
+def open_by_age(rows: Sequence[tuple[str, str, int]]) -> str:
+    """Columns of (night, age bucket, items) over the nights, oldest items darkest."""
+    import altair as alt  # noqa: PLC0415 (loaded by the report stage alone)
+
+    ranked = [(night, bucket, AGE_BUCKETS.index(bucket), items) for night, bucket, items in rows]
+    chart = (
+        alt.Chart(_values(("night", "age", "rank", "items"), ranked))
+        .mark_bar(size=_bar_size({night for night, *_ in rows}))
+        .encode(
+            x=_nights(),
+            y=alt.Y("items:Q").title("open items").axis(format=",d", tickMinStep=1, tickCount=5),
+            color=_colour("age", list(AGE_BUCKETS), list(_AGE_COLOURS), title="days open"),
+            order=alt.Order("rank:Q"),
+        )
+        .properties(width=WIDTH, height=200)
+    )
+    return _svg(chart)
+
+
+def payouts_by_contract(rows: Sequence[tuple[str, str, int]], currency: str) -> str:
+    """Lines of (night, contract, minor units) over the nights: what each contract pays or would pay."""
+    import altair as alt  # noqa: PLC0415 (loaded by the report stage alone)
+
+    contracts = sorted({contract for _, contract, _ in rows})
+    divisor = 10 ** exponent(currency) if is_currency(currency) else 1
+    chart = (
+        alt.Chart(_values(("night", "contract", "minor"), rows))
+        .mark_bar(size=max(4, _bar_size({night for night, *_ in rows}) // max(1, len(contracts))))
+        .encode(
+            x=_nights(),
+            xOffset=alt.XOffset("contract:N").sort(contracts),
+            y=alt.Y("minor:Q")
+            .title(currency)
+            .axis(labelExpr=f"format(datum.value / {divisor}, ',~f')", tickCount=5),
+            color=_colour("contract", contracts, [_PALETTE[index % len(_PALETTE)] for index in range(len(contracts))]),
+        )
+        .properties(width=WIDTH, height=200)
+    )
+    return _svg(chart)
+
+
+def _values(columns: Sequence[str], rows: Sequence[Sequence[str | int]]) -> alt.Data:
+    import altair as alt  # noqa: PLC0415
+
+    return alt.Data(values=[dict(zip(columns, row, strict=True)) for row in sorted(rows)])
+
+
+def _nights() -> alt.X:
+    import altair as alt  # noqa: PLC0415
+
+    return alt.X("night:O").title(None).axis(labelAngle=0, labelOverlap=True, labelExpr="slice(datum.label, 5)")
+
+
+def _bar_size(nights: set[str]) -> int:
+    return max(4, min(44, WIDTH * 6 // (10 * max(1, len(nights)))))
+
+
+def _colour(field: str, domain: Sequence[str], colours: Sequence[str], title: str | None = None) -> alt.Color:
+    import altair as alt  # noqa: PLC0415
+
+    legend = alt.Legend(title=title, orient="top", columns=5, symbolType="square", labelLimit=150, titleOrient="left")
+    return alt.Color(f"{field}:N").scale(domain=list(domain), range=list(colours)).legend(legend)
+
+
+def _svg(chart: alt.Chart) -> str:
+    """The chart as an SVG element that takes its inks and its width from the page."""
+    import vl_convert  # noqa: PLC0415 (84 MB of it)
+
+    font = "sans-serif"
+    words = {"labelFont": font, "titleFont": font, "labelColor": _INK, "titleColor": _INK, "labelFontSize": 12}
+    themed = (
+        chart.configure(background="transparent", padding=4, font=font)
+        .configure_view(stroke=None)
+        .configure_axis(
+            **words, titleFontSize=12, titleFontWeight="normal", gridColor=_LINE, domainColor=_LINE, tickColor=_LINE
+        )
+        .configure_legend(**words, titleFontSize=12, titleFontWeight="normal", symbolSize=90)
+    )
+    drawn = str(vl_convert.vegalite_to_svg(themed.to_dict()))
+    drawn = re.sub(r' xmlns(:xlink)?="[^"]*"', "", drawn)
+    drawn = re.sub(r'(<svg[^>]*?) class="marks" width="[^"]*" height="[^"]*"', r'\1 class="chart" role="img"', drawn)
+    return drawn.replace(_INK, "currentColor").replace(_LINE, "var(--line)")

@@ -1,0 +1,42 @@
+"""What all tests share: a test card key, and one small sample, settled once a worker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from settlement.sample.generate import generate
+
+from settlement import runner, store
+from settlement.home import create_home
+from settlement.store import Home
+
+TEST_CARD_KEY = bytes(range(32)).hex()
+
+
+@pytest.fixture(autouse=True)
+def _test_card_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SETTLEMENT_CARD_KEY", TEST_CARD_KEY)
+    monkeypatch.setenv("SETTLEMENT_CARD_KEY_ID", "test")
+
+
+@pytest.fixture(scope="session")
+def sample_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three delivered nights of 300 transactions with every planted fault."""
+    target = tmp_path_factory.mktemp("sample") / "nights"
+    generate(target, nights=3, rows=300, seed=11)
+    return target
+
+
+@pytest.fixture(scope="session")
+def settled_home(tmp_path_factory: pytest.TempPathFactory, sample_dir: Path) -> Home:
+    """A home whose three nights are settled up to the partners' files. Tests must not change it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SETTLEMENT_CARD_KEY", TEST_CARD_KEY)
+        patch.setenv("SETTLEMENT_CARD_KEY_ID", "test")
+        root = tmp_path_factory.mktemp("home") / "home"
+        create_home(root, sample_dir)
+        home = store.open_home(root)
+        for night in store.delivery_dates(home):
+            runner.run_night(home, night, until="pay")
+    return home

@@ -1,0 +1,61 @@
+"""Run by the tests in a process of its own: what Airflow sees of the DAG folder and its configuration, as JSON."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+HEAVY = ("polars", "pyarrow", "great_expectations", "altair", "settlement.runner", "settlement.stages")
+CASES: tuple[tuple[str | None, str | None, datetime | None], ...] = (
+    ("2026-03-31", "2026-03-30", datetime(2026, 3, 29, tzinfo=UTC)),
+    (None, "2026-03-30", datetime(2026, 3, 29, tzinfo=UTC)),
+    (None, None, datetime(2026, 3, 29, tzinfo=UTC)),
+    (None, None, datetime(2026, 3, 29, 0, 0, 1, tzinfo=UTC)),
+    (None, None, None),
+    ("31.03.2026", None, None),
+    ("", "2026-03-30", None),
+)
+
+
+def main(dags: Path) -> None:
+    """Print what the tests look at."""
+    sys.path.insert(0, str(dags))
+    settle = importlib.import_module("settle_business_day")
+    heavy = [name for name in HEAVY if name in sys.modules]
+    from airflow.configuration import conf
+    from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag(dag_folder=conf.get("core", "dags_folder"), load_op_links=False)
+    dag = bag.dags["settle_business_day"]
+    print(
+        json.dumps(
+            {
+                "heavy": heavy,
+                "errors": bag.import_errors,
+                "dags": sorted(bag.dags),
+                "order": settle.ORDER,
+                "mapped": settle.MAPPED,
+                "downstream": {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks},
+                "is_mapped": [task.task_id for task in dag.tasks if task.is_mapped],
+                "max_active_runs": dag.max_active_runs,
+                "nights": [_told(settle.business_date_of, *case) for case in CASES],
+                "jwt_secret": conf.get("api_auth", "jwt_secret"),
+                "executor": conf.get("core", "executor"),
+                "examples": conf.getboolean("core", "load_examples"),
+            }
+        )
+    )
+
+
+def _told(function, *arguments) -> str:
+    try:
+        return str(function(*arguments))
+    except Exception as error:  # noqa: BLE001 - the test reads its name
+        return f"{type(error).__name__}: {error}"
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

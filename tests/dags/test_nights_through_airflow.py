@@ -1,0 +1,96 @@
+"""Whole nights through a real Airflow: the same books as without it, and one sentence where a night stops."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+from datetime import date, timedelta
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+from airflow_home import REPOSITORY, call
+
+from settlement import runner, store
+from settlement.store import Home
+
+pytestmark = pytest.mark.airflow
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("nights")
+
+
+@pytest.fixture(scope="module")
+def two_nights(place: Path, sample_dir: Path) -> Path:
+    source = place / "deliveries"
+    for folder in sorted(path for path in sample_dir.iterdir() if path.is_dir() and path.name[0] == "2")[:2]:
+        shutil.copytree(folder, source / folder.name)
+    return source
+
+
+def _nights(place: Path, home: Path, *more: object) -> CompletedProcess[str]:
+    script = REPOSITORY / "dags" / "run_nights.py"
+    return call(place / "airflow", [sys.executable, script, "--home", home, *more])
+
+
+def test_nights_give_the_books_of_the_command_line_and_a_second_run_does_nothing(
+    place: Path, two_nights: Path, settled_home: Home
+) -> None:
+    first = _nights(place, place / "home", "--from", two_nights)
+    assert first.returncode == 0, first.stdout + first.stderr
+    home = store.open_home(place / "home")
+    nights = store.delivery_dates(home)
+    assert len(nights) == 2
+    for night in nights:
+        assert runner.books_digest(home, night) == runner.books_digest(settled_home, night)
+        runner.require_settled(home, night, "report")
+        assert f"{night} settled" in first.stdout
+
+    second = _nights(place, place / "home")
+    assert second.returncode == 0
+    assert "2 of 2 nights" in second.stdout
+    assert "Starting Airflow" not in second.stdout
+
+    # The same night once more by Airflow's own command, named by nothing but its logical date.
+    conf = json.dumps({"home": str(home.root)})
+    again = call(
+        place / "airflow",
+        [Path(sys.executable).with_name("airflow"), "dags", "test", "settle_business_day", nights[0], "--conf", conf],
+    )
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert runner.books_digest(home, nights[1]) == runner.books_digest(settled_home, nights[1])
+
+
+def test_a_night_that_cannot_go_on_says_so_in_one_sentence(place: Path, two_nights: Path) -> None:
+    root = place / "broken"
+    made = call(place / "airflow", [Path(sys.executable).with_name("settle"), "init", root, "--from", two_nights])
+    assert made.returncode == 0, made.stderr
+    (root / "config" / "match.toml").write_text("this is no TOML", encoding="utf-8")
+    done = _nights(place, root)
+    night = min(store.delivery_dates(store.open_home(root)))
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert re.search(rf"^{night} stopped in stage \w+: .*match\.toml", done.stdout, re.MULTILINE)
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_night_that_was_never_delivered_fails_without_being_retried(place: Path, two_nights: Path) -> None:
+    root = place / "short"
+    assert (
+        call(
+            place / "airflow", [Path(sys.executable).with_name("settle"), "init", root, "--from", two_nights]
+        ).returncode
+        == 0
+    )
+    missing = max(date.fromisoformat(path.name) for path in two_nights.iterdir()) + timedelta(days=700)
+    conf = json.dumps({"home": str(root), "business_date": str(missing)})
+    done = call(
+        place / "airflow",
+        [Path(sys.executable).with_name("airflow"), "dags", "test", "settle_business_day", "--conf", conf],
+    )
+    assert done.returncode == 1
+    assert "waits for" in done.stdout + done.stderr
+    assert "UP_FOR_RETRY" not in done.stdout + done.stderr

@@ -1,0 +1,85 @@
+"""The DAG as Airflow parses it: light, complete, in the order of the stages, and sure of its business date."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow_home import REPOSITORY, call
+
+from settlement.stages import STAGES, Stage
+
+WHOLE = Stage(name="any", run=lambda _: pytest.fail("never run")).plan
+
+
+@pytest.fixture(scope="module")
+def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("parsed") / "airflow"
+
+
+@pytest.fixture(scope="module")
+def parsed(airflow_home: Path) -> dict[str, Any]:
+    script = Path(__file__).with_name("parsed_dag.py")
+    done = call(airflow_home, [sys.executable, script, REPOSITORY / "dags"])
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def test_the_folder_holds_this_dag_alone_and_it_parses(parsed: dict[str, Any]) -> None:
+    assert parsed["errors"] == {}
+    assert parsed["dags"] == ["settle_business_day"]
+
+
+def test_parsing_imports_nothing_heavy(parsed: dict[str, Any]) -> None:
+    assert parsed["heavy"] == []
+
+
+def test_stages_are_those_of_the_system_in_their_order(parsed: dict[str, Any]) -> None:
+    assert parsed["order"] == [stage.name for stage in STAGES]
+    assert list(parsed["mapped"]) == [stage.name for stage in STAGES if stage.plan is not WHOLE]
+
+
+def test_each_stage_waits_for_the_commit_of_the_one_before(parsed: dict[str, Any]) -> None:
+    mapped = parsed["mapped"]
+    first = {name: f"{name}.plan" if name in mapped else name for name in parsed["order"]}
+    last = {name: f"{name}.commit" if name in mapped else name for name in parsed["order"]}
+    for name, following in zip(parsed["order"], parsed["order"][1:], strict=False):
+        assert parsed["downstream"][last[name]] == [first[following]]
+    for name, unit in mapped.items():
+        assert parsed["downstream"][f"{name}.plan"] == sorted([f"{name}.commit", f"{name}.{unit}"])
+        assert parsed["downstream"][f"{name}.{unit}"] == [f"{name}.commit"]
+    assert parsed["is_mapped"] == [f"{name}.{unit}" for name, unit in mapped.items()]
+
+
+def test_one_night_at_a_time(parsed: dict[str, Any]) -> None:
+    assert parsed["max_active_runs"] == 1
+
+
+def test_the_night_is_named_and_never_the_moment_of_the_run(parsed: dict[str, Any]) -> None:
+    nameless = 'TerminalError: This run names no night: give it {"business_date": "YYYY-MM-DD"} as its parameter.'
+    assert parsed["nights"] == [
+        "2026-03-31",
+        "2026-03-30",
+        "2026-03-29",
+        nameless,
+        nameless,
+        "TerminalError: '31.03.2026' is no business date: write it as YYYY-MM-DD.",
+        "2026-03-30",
+    ]
+
+
+def test_secrets_are_made_in_the_airflow_home_for_its_owner_alone(airflow_home: Path, parsed: dict[str, Any]) -> None:
+    kept = airflow_home / "jwt_secret"
+    assert len(parsed["jwt_secret"]) == 64
+    assert kept.read_text() == parsed["jwt_secret"]
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert not [path.name for path in airflow_home.iterdir() if path.name.startswith("jwt_secret.")]
+
+
+def test_the_configuration_is_the_projects(parsed: dict[str, Any]) -> None:
+    assert parsed["executor"] == "LocalExecutor"
+    assert parsed["examples"] is False

@@ -1,0 +1,50 @@
+"""The compiled parsing kernels run by default, the twins when the switch says so."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from settlement.kernels import ipm_twin, parse, spans_twin
+
+_ASK = "from settlement.kernels import parse; print(parse.compiled(), parse.gather.__module__)"
+
+
+def _ask(choice: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "SETTLEMENT_KERNELS": choice}
+    return subprocess.run([sys.executable, "-c", _ASK], capture_output=True, text=True, env=environment, check=False)
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"),
+    [("", "True settlement.kernels._spans"), ("python", "False settlement.kernels.spans_twin")],
+)
+def test_the_switch_chooses(choice: str, expected: str) -> None:
+    assert _ask(choice).stdout.strip() == expected
+
+
+def test_a_choice_that_does_not_exist_is_refused() -> None:
+    assert "set it to `compiled` or `python`" in _ask("fortran").stderr
+
+
+@pytest.mark.skipif(os.environ.get("SETTLEMENT_KERNELS") == "python", reason="the twins are forced")
+@pytest.mark.parametrize(
+    ("name", "twin"),
+    [
+        ("gather", spans_twin.gather),
+        ("numbers", spans_twin.numbers),
+        ("luhn", spans_twin.luhn),
+        ("frames", ipm_twin.frames),
+        ("element_spans", ipm_twin.element_spans),
+    ],
+)
+def test_twins_say_the_same(name: str, twin: object) -> None:
+    kernel = getattr(parse, name)
+    assert kernel.__name__ == twin.__name__  # type: ignore[attr-defined]
+    # The compiled docstring starts with the signature that Cython embeds.
+    assert (kernel.__doc__ or "").endswith((twin.__doc__ or "").strip() + "\n    ") or (
+        (twin.__doc__ or "").strip() in (kernel.__doc__ or "")
+    )

@@ -1,0 +1,70 @@
+"""Law 1: each row leaves a stage in exactly one output; counts are asserted before anything is written."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import polars as pl
+import pytest
+from pipeline import stage_input, stage_output
+
+from settlement import laws, store
+from settlement.model.stage import StageOutput
+from settlement.store import Home
+
+LOCATOR = ["file", "record"]
+
+
+def test_every_delivered_file_has_one_fate(settled_home: Home) -> None:
+    for night in store.delivery_dates(settled_home):
+        delivered = {f"{night}/{path.name}" for path in (settled_home.inbox / str(night)).iterdir()}
+        fates = store.read_table(settled_home, "file", night)
+        assert sorted(fates["file"]) == sorted(delivered)
+
+
+def test_every_line_of_a_text_file_is_a_record_a_reject_or_a_control_record(settled_home: Home) -> None:
+    """Lines are counted here by splitting bytes, not by the readers."""
+    looked_at = 0
+    for night in store.delivery_dates(settled_home):
+        accepted = store.read_table(settled_home, "file", night).filter(pl.col("fate") == "accepted")
+        for file, feed in accepted.select("file", "feed").iter_rows():
+            if feed != "retailer_capture":
+                continue
+            lines = (settled_home.inbox / file).read_bytes().splitlines()
+            found = [
+                number
+                for table in ("clearing", "reject", "control_record")
+                for number in store.read_table(settled_home, table, night).filter(pl.col("file") == file)["record"]
+            ]
+            assert sorted(found) == list(range(1, len(lines) + 1))
+            looked_at += 1
+    assert looked_at > 0
+
+
+def test_every_matching_record_is_matched_or_open(settled_home: Home) -> None:
+    taken = matched = None
+    for night in store.delivery_dates(settled_home):
+        clearing = store.read_table(settled_home, "clearing", night)
+        tonight = clearing.filter(~pl.col("kind").is_in(["cash_advance", "fee_collection"])).select(LOCATOR)
+        members = store.read_table(settled_home, "match_member", night).select(LOCATOR)
+        taken = tonight if taken is None else pl.concat([taken, tonight])
+        matched = members if matched is None else pl.concat([matched, members])
+        opened = store.read_table(settled_home, "open_item", night).select(LOCATOR)
+        assert sorted(pl.concat([matched, opened]).rows()) == sorted(taken.rows())
+
+
+@pytest.mark.parametrize("table", ["match_member", "open_item"])
+def test_a_lost_row_is_refused(sample_dir, table: str) -> None:
+    nights = tuple(sorted(path.name for path in sample_dir.iterdir() if path.name[:2] == "20"))[:1]
+    output = stage_output(sample_dir, nights, "match")
+    short = replace(output, tables={**output.tables, table: output.tables[table].slice(1)})
+    with pytest.raises(laws.LawBrokenError, match="Nothing disappears"):
+        laws.assert_unit("match", stage_input(sample_dir, nights, "match"), short)
+
+
+def test_a_lost_record_of_an_accepted_file_is_refused(sample_dir) -> None:
+    nights = tuple(sorted(path.name for path in sample_dir.iterdir() if path.name[:2] == "20"))[:1]
+    output = stage_output(sample_dir, nights, "check")
+    short = StageOutput(tables={**output.tables, "clearing": output.tables["clearing"].slice(1)})
+    with pytest.raises(laws.LawBrokenError, match="rows of clearing"):
+        laws.assert_unit("check", stage_input(sample_dir, nights, "check"), short)

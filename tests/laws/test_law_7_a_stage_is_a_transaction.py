@@ -1,0 +1,71 @@
+"""Law 7: killed anywhere, run again, or run twice at once, a night gives the same books."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from settlement import books, runner, store
+from settlement.home import create_home
+from settlement.stages import STAGES
+from settlement.store import Home
+
+KILLED = Path(__file__).with_name("killed_run.py")
+RUN = "import sys; from settlement.cli import main; main()"
+SETTLING = [stage.name for stage in STAGES][: [stage.name for stage in STAGES].index("pay") + 1]
+
+
+@pytest.fixture
+def home(tmp_path: Path, sample_dir: Path) -> Home:
+    create_home(tmp_path / "home", sample_dir)
+    return store.open_home(tmp_path / "home")
+
+
+def _killed(home: Home, night: date, stage: str, point: str) -> int:
+    return subprocess.run(
+        [sys.executable, str(KILLED), str(home.root), str(night), stage, point], check=False, capture_output=True
+    ).returncode
+
+
+@pytest.mark.parametrize("point", ["after_unit", "before_publish", "before_commit", "after_commit"])
+def test_killed_at_each_stage_boundary(home: Home, settled_home: Home, point: str) -> None:
+    night = store.delivery_dates(home)[0]
+    for stage in SETTLING:
+        assert _killed(home, night, stage, point) == -signal.SIGKILL, stage
+        done = books.committed(books.connect(home), night, stage) is not None
+        assert done == (point == "after_commit"), stage
+    runner.run_night(home, night, until="pay")
+    assert runner.books_digest(home, night) == runner.books_digest(settled_home, night)
+    assert not any((home.root / "work" / str(night)).glob("*"))
+
+
+def test_two_runners_at_once(home: Home, settled_home: Home) -> None:
+    night = store.delivery_dates(home)[0]
+    command = [sys.executable, "-c", RUN, "run", "--home", str(home.root), "--business-date", str(night)]
+    both = [
+        subprocess.Popen([*command, "--until", "pay"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)
+    ]
+    errors = [process.communicate()[1].decode() for process in both]
+    assert [process.returncode for process in both] == [0, 0], errors
+    assert runner.books_digest(home, night) == runner.books_digest(settled_home, night)
+
+
+def test_running_a_settled_night_again_changes_nothing(settled_home: Home) -> None:
+    for night in store.delivery_dates(settled_home):
+        before = runner.books_digest(settled_home, night)
+        runner.run_night(settled_home, night, until="pay")
+        assert runner.books_digest(settled_home, night) == before
+        assert runner.verify_night(settled_home, night).differing == ()
+
+
+def test_verify_finds_a_changed_table(home: Home) -> None:
+    night = store.delivery_dates(home)[0]
+    runner.run_night(home, night, until="pay")
+    part = next(home.partition("open_item", night).glob("*.parquet"))
+    store.read_table(home, "open_item", night).slice(1).write_parquet(part)
+    assert "table open_item" in runner.verify_night(home, night).differing

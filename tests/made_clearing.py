@@ -1,0 +1,173 @@
+"""Small clearing files for tests, written from the formats' description and sharing no code with the readers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+LL = {2, 31, 32, 33, 43, 93, 94}
+LLL = {48, 54, 63, 72}
+FILE_ID = "0011012290000099900100001"
+RECORD = 168
+
+
+def luhn_digit(digits: str) -> str:
+    total = 0
+    for place, digit in enumerate(reversed(digits)):
+        doubled = int(digit) * (2 if place % 2 == 0 else 1)
+        total += doubled - 9 if doubled > 9 else doubled
+    return str(-total % 10)
+
+
+def card_number(number: int, prefix: str = "55555501") -> str:
+    """A card number of 16 digits in an invented range."""
+    digits = f"{prefix}{number:07d}"
+    return digits + luhn_digit(digits)
+
+
+def pds(values: Mapping[str, str]) -> str:
+    return "".join(f"{tag}{len(value):03d}{value}" for tag, value in values.items())
+
+
+def ipm_message(mti: str, elements: Mapping[int, str], encoding: str = "cp500") -> bytes:
+    bitmap, body = 1 << 127, b""
+    for element, value in sorted(elements.items()):
+        bitmap |= 1 << (128 - element)
+        head = f"{len(value):02d}" if element in LL else f"{len(value):03d}" if element in LLL else ""
+        body += (head + value).encode(encoding)
+    return mti.encode(encoding) + bitmap.to_bytes(16, "big") + body
+
+
+def ipm_bytes(messages: Sequence[bytes], *, blocked: bool = True, pad: bytes = b"\x40") -> bytes:
+    stream = b"".join(len(message).to_bytes(4, "big") + message for message in messages) + bytes(4)
+    if not blocked:
+        return stream
+    stream += pad * (-len(stream) % 1012)
+    return b"".join(stream[at : at + 1012] + 2 * pad for at in range(0, len(stream), 1012))
+
+
+def presentment(number: int, amount: int, **changes: Any) -> tuple[str, dict[int, str]]:
+    """One USD purchase of 28 December 2010; ``DE..=value`` changes an element, None takes it out."""
+    elements: dict[int, str | None] = {
+        2: card_number(number),
+        3: "000000",
+        4: f"{amount:012d}",
+        5: f"{amount:012d}",
+        12: "101228140851",
+        24: "200",
+        26: "5999",
+        31: f"2555550036201000{number:07d}",
+        37: f"{number:012d}",
+        38: "AB12CD",
+        41: f"T{number:07d}",
+        42: "2722000872286  ",
+        43: "CAF\N{LATIN SMALL LETTER E WITH ACUTE} ONE\\STREET\\CITY\\94088     CA USA",
+        48: pds({"0146": f"000000840{amount // 50:012d}840{amount // 50:012d}", "0148": "8402"}),
+        49: "840",
+        50: "840",
+        63: f"{number:016d}",
+    }
+    mti = changes.pop("mti", "1240")
+    elements |= {int(name.removeprefix("DE")): value for name, value in changes.items()}
+    return mti, {element: value for element, value in elements.items() if value is not None}
+
+
+def fee_collection(code: str, amount: int) -> tuple[str, dict[int, str]]:
+    value = f"{amount:012d}"
+    return "1740", {3: code, 4: value, 5: value, 24: "700", 25: "7600", 48: pds({"0137": "1"}), 49: "840", 50: "840"}
+
+
+def ipm_file(
+    details: Sequence[tuple[str, dict[int, str]]],
+    positions: Sequence[Mapping[str, str]] = (),
+    *,
+    file_id: str = FILE_ID,
+    trailer: Mapping[str, str] | None = None,
+) -> list[bytes]:
+    """Header, details, the given financial positions (PDS by tag, DE49 under ``49``) and a trailer that re-adds."""
+    plain: list[tuple[str, dict[int, str]]] = [("1644", {24: "697", 48: pds({"0105": file_id, "0122": "T"})}), *details]
+    for position in positions:
+        values = {tag: value for tag, value in position.items() if len(tag) == 4}
+        plain.append(("1644", {24: "685", 48: pds(values), 49: position.get("49", "840"), 50: "840"}))
+    summed = sum(int(e[4]) for m, e in details if m in {"1240", "1442", "1740"} and e.get(4, "x").isdecimal())
+    totals = {"0105": file_id, "0301": f"{summed:016d}", "0306": f"{len(plain) + 1:08d}", **(trailer or {})}
+    plain.append(("1644", {24: "695", 48: pds(totals)}))
+    return [ipm_message(mti, {**elements, 71: f"{at:08d}"}) for at, (mti, elements) in enumerate(plain, 1)]
+
+
+def position(debits: tuple[int, int, int], credits_: tuple[int, int, int], fee: int, **changes: str) -> dict[str, str]:
+    """PDS of a financial position: (count, DE4, DE5) of debits and credits, fee positive where the issuer pays."""
+
+    def signed(value: int, sign: str = "") -> str:
+        return f"{sign or ('C' if value < 0 else 'D')}{abs(value):016d}"
+
+    net4, net5 = debits[1] - credits_[1], debits[2] - credits_[2]
+    return {
+        "0300": FILE_ID,
+        "0380": signed(debits[1], "D"),
+        "0381": signed(credits_[1], "C"),
+        "0384": signed(net4),
+        "0390": signed(debits[2], "D"),
+        "0391": signed(credits_[2], "C"),
+        "0394": signed(net5),
+        "0395": signed(fee),
+        "0396": signed(net5 + fee),
+        "0400": f"{debits[0]:010d}",
+        "0401": f"{credits_[0]:010d}",
+        "0402": f"{debits[0] + credits_[0]:010d}",
+        **changes,
+    }
+
+
+def tcr(fields: Mapping[int, str]) -> str:
+    """One record of 168 characters from fields by first position, counted from 1."""
+    line = [" "] * RECORD
+    for first, text in fields.items():
+        line[first - 1 : first - 1 + len(text)] = text
+    return "".join(line)
+
+
+def visa_transaction(number: int, amount: int, code: str = "05", **changes: str) -> list[str]:
+    """TCR 0, 1 and 5 of one USD transaction of 28 December; keyword arguments change what they name."""
+    value = f"{amount:012d}"
+    given = {
+        "card": card_number(number, "41111101"), "extension": "000", "date": "1228", "dest": value, "src": value,
+        "dest_currency": "840", "src_currency": "840", "cashback": "0" * 9, "interchange": f"{amount * 150:015d}",
+        "sign": "C", "reason": "  ", **changes,
+    }  # fmt: skip
+    return [
+        tcr({
+            1: f"{code}00", 5: given["card"], 21: given["extension"], 27: f"2411110036201000{number:07d}",
+            58: given["date"], 62: given["dest"], 74: given["dest_currency"], 77: given["src"],
+            89: given["src_currency"], 92: "CORNER SHOP", 117: "CITY", 133: "5411", 148: given["reason"],
+            152: "EF34GH",
+        }),
+        tcr({1: f"{code}01", 81: "6899653066663", 96: f"V{number:07d}", 158: given["cashback"]}),
+        tcr({1: f"{code}05", 5: f"{number:015d}", 92: given["interchange"], 107: given["sign"]}),
+    ]  # fmt: skip
+
+
+def visa_lines(transactions: Sequence[Sequence[str]], on: date = date(2010, 12, 29), **changes: int) -> list[str]:
+    """A file of one batch with trailers that re-add; ``dest=`` and the like falsify the file's trailer."""
+    day = f"{on:%y%j}"
+    lines = [tcr({1: "90400001", 9: day, 30: "TEST", 77: "001"})]
+    lines += [line for transaction in transactions for line in transaction]
+    amounts = [(line[61:73], line[76:88]) for line in lines[1:] if line[3] == "0"]
+    dest, src = (sum(int(pair[at]) for pair in amounts if pair[at].isdecimal()) for at in (0, 1))
+    monetary = len(amounts)
+    for number, code in ((1, "91"), (2, "92")):
+        totals = {"dest": dest, "src": src, "monetary": monetary, "tcr": len(lines), "trans": monetary + number}
+        totals |= changes if code == "92" else {}
+        lines.append(
+            tcr({
+                1: f"{code}00400001{day}", 16: f"{totals['dest']:015d}", 31: f"{totals['monetary']:012d}",
+                43: "000001", 49: f"{totals['tcr']:012d}", 67: "BATCH001", 75: f"{totals['trans']:09d}",
+                102: f"{totals['src']:015d}",
+            })
+        )  # fmt: skip
+    return lines
+
+
+def visa_bytes(lines: Sequence[str], end: str = "\n") -> bytes:
+    return "".join(line + end for line in lines).encode("latin-1")

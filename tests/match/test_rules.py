@@ -1,0 +1,69 @@
+"""The rules language: what it takes, and one sentence for what it does not."""
+
+from __future__ import annotations
+
+import pytest
+from pipeline import documents
+
+from settlement.errors import TerminalError
+from settlement.match.rules import read_bins, read_rules
+
+RULES = documents()["match.toml"]
+
+
+def test_the_rules_of_the_house_are_read_in_order() -> None:
+    rules = read_rules({"match.toml": RULES})
+    names = [one.name for one in rules.passes_of(rules.leg[0])]
+    assert names[:3] == ["arn", "code_and_merchant", "code"]
+    assert names.index("code_sums") < names.index("excess") < names.index("card")
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "sentence"),
+    [
+        ("days = 5", "dyas = 5", r"no\. 1 \(arn\) `dyas`: is an unknown word: did you mean `days`\?"),
+        ("days = 5\n", "", r"no\. 1 \(arn\) `days`: is missing"),
+        ("days = 5", 'days = "5"', r"`days`: input should be a valid integer, but it is '5'"),
+        ('amount = "exact"', 'amount = "exactly"', r"`amount`: input should be 'exact', .* but it is 'exactly'"),
+        ('"arn", "card_masked"', '"arm", "card_masked"', r"'arm' is no column to match on: did you mean 'arn'\?"),
+        ('"arn", "card_masked"', '"amount_minor"', r"'amount_minor' is no column to match on"),
+        ('leg = "MERCHANT"', 'leg = "MERCHANTS"', r"pass 'arn' names the leg 'MERCHANTS': write one of MERCHANT"),
+        ('name = "code"', 'name = "arn"', r"the pass 'arn' stands twice"),
+        ('cardinality = ["1:N", "N:1"]', 'cardinality = ["1:1", "1:N"]', r"\(code_sums\): a pass takes pairs or sums"),
+        ("tolerance_minor = 2\n", "", r"\(arn_rounding\): `tolerance_minor` belongs to"),
+        ("most_excess_ppm = 250000\n", "", r"\(excess\): `most_excess_ppm` belongs to"),
+        ("most_excess_ppm = 250000", "most_excess_ppm = 0.25", r"`most_excess_ppm`: input should be a valid integer"),
+        ('["refund", "reversal"]', '["refund", "purchase"]', r"a kind stands in two lists"),
+        ("USD = 5000", "DOLLAR = 5000", r"'DOLLAR' is no ISO 4217 code"),
+        ("[repeats]", "[repeats", r"not readable TOML"),
+    ],
+)
+def test_a_wrong_document_is_told_in_one_sentence(right, wrong, sentence) -> None:
+    assert right in RULES
+    with pytest.raises(TerminalError, match=sentence) as fault:
+        read_rules({"match.toml": RULES.replace(right, wrong, 1)})
+    assert str(fault.value).startswith("config/match.toml")
+    assert "\n" not in str(fault.value)
+
+
+def test_a_missing_document_is_named() -> None:
+    with pytest.raises(TerminalError, match=r"config/match\.toml is missing"):
+        read_rules({})
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "names no card programme"),
+        ('[[programme]]\nbin = "4111"', "at least the first six digits"),
+        ('[[programme]]\nid = "UNI"', "at least the first six digits"),
+        ("[[programme]]\nbin = 41111101", "at least the first six digits"),
+    ],
+)
+def test_programmes_need_their_bins(text, sentence) -> None:
+    with pytest.raises(TerminalError, match=sentence):
+        read_bins({"programme.toml": text})
+
+
+def test_bins_are_known_by_six_digits() -> None:
+    assert read_bins({"programme.toml": '[[programme]]\nbin = "41111101"'}) == {"411111"}

@@ -1,0 +1,56 @@
+"""Reads one file in tests as the stage ``parse`` does: register it by its name, then run its unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+from pipeline import CARD_KEY, documents
+
+from settlement import store
+from settlement.land import register
+from settlement.model.stage import Delivery, StageInput
+from settlement.model.tables import TABLES
+from settlement.parse import files
+
+
+@dataclass(frozen=True, kw_only=True)
+class Read:
+    """What the stages land and parse make of one file."""
+
+    delivery: dict[str, object]
+    file: dict[str, object]
+    tables: dict[str, pl.DataFrame]
+
+    def rows(self, table: str) -> list[dict[str, object]]:
+        return self.tables[f"parsed_{table}"].sort("record").to_dicts()
+
+    def differing(self) -> list[str]:
+        return self.tables["parsed_control_total"].filter(~pl.col("agrees"))["control"].to_list()
+
+
+def read_file(name: str, content: bytes, night: str = "2010-12-29") -> Read:
+    """Land and parse one file of a night."""
+    on = date.fromisoformat(night)
+    delivery = Delivery(file=f"{night}/{name}", name=name, sha256="0" * 64, size_bytes=len(content), regular=True)
+    no_history = {"file": TABLES["file"].empty().with_columns(pl.lit(None, pl.Date).alias("business_date")).lazy()}
+    landed = register.run(
+        StageInput(
+            business_date=on, unit="all", documents=documents(), tables={}, history=no_history, deliveries=(delivery,)
+        )
+    ).tables
+    inputs = StageInput(
+        business_date=on,
+        unit=delivery.file,
+        documents=documents(),
+        tables=landed,
+        history={},
+        content=lambda _: memoryview(content),
+        card_key=CARD_KEY,
+    )
+    output = files.run(inputs)
+    tables = {name: store.checked(TABLES[name], frame) for name, frame in output.tables.items()}
+    return Read(
+        delivery=landed["delivery"].to_dicts()[0], file=tables["parsed_file"].to_dicts()[0], tables=tables
+    )

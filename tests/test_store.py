@@ -1,0 +1,262 @@
+"""The door to storage: originals, units, publishing, history, and what it refuses."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from settlement import store
+from settlement.errors import TerminalError
+from settlement.model.journal import Entry, Posting
+from settlement.model.stage import StageOutput
+from settlement.model.tables import TABLES
+from settlement.store import Home
+
+NIGHT, NEXT = date(2010, 12, 29), date(2010, 12, 30)
+STORES = TABLES["store"]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "inbox" / str(NIGHT)).mkdir(parents=True)
+    return store.open_home(tmp_path)
+
+
+def stores(*records: int, file: str = "f") -> pl.DataFrame:
+    rows = [{"file": file, "record": n, "merchant_number": "m", "store_id": "s", "name": "n"} for n in records]
+    return pl.DataFrame(rows, schema=STORES.schema)
+
+
+def output(
+    frame: pl.DataFrame | None = None, files: Mapping[str, bytes] | None = None, entries: tuple[Entry, ...] = ()
+) -> StageOutput:
+    return StageOutput(tables={} if frame is None else {"store": frame}, files=files or {}, entries=entries)
+
+
+def publish(home: Home, units: Mapping[str, StageOutput], night: date = NIGHT, files: str | None = "out") -> str:
+    for unit, made in units.items():
+        store.save_unit(home, night, "check", unit, made)
+    digest, _ = store.publish(home, night, "check", writes=("store",), files=files, units=tuple(units))
+    return digest
+
+
+def deliver(home: Home, name: str | bytes, content: bytes = b"content") -> Path:
+    path = Path(os.fsdecode(os.fsencode(home.inbox / str(NIGHT)) + b"/" + os.fsencode(name)))
+    path.write_bytes(content)
+    return path
+
+
+def test_a_folder_without_configuration_is_no_home(tmp_path: Path) -> None:
+    with pytest.raises(TerminalError, match="settle init"):
+        store.open_home(tmp_path)
+
+
+def test_documents_are_read_by_path_and_must_be_text(home: Home) -> None:
+    (home.config / "b").mkdir()
+    (home.config / "b" / "2.toml").write_text("two = 'ä'", encoding="utf-8")
+    (home.config / "1.toml").write_text("one", encoding="utf-8")
+    (home.config / "note.txt").write_text("not read")
+    assert store.read_documents(home) == {"1.toml": "one", "b/2.toml": "two = 'ä'"}
+    (home.config / "bad.toml").write_bytes(b"ab\xff")
+    with pytest.raises(TerminalError, match=r"config/bad.toml is not UTF-8 text \(byte 2\)"):
+        store.read_documents(home)
+
+
+def test_deliveries_are_folders_named_by_their_date_in_one_way_only(home: Home) -> None:
+    for name in ("2011-01-02", "20101231", "2010-W52-5", "notes", "2010-13-01"):
+        (home.inbox / name).mkdir()
+    (home.inbox / "2010-12-28").write_text("a file")
+    assert store.delivery_dates(home) == [NIGHT, date(2011, 1, 2)]
+
+
+def test_landing_keeps_each_content_once_under_its_digest(home: Home) -> None:
+    deliver(home, "b.csv")
+    deliver(home, "a.csv")
+    deliver(home, "empty.csv", b"")
+    landed = store.land_originals(home, NIGHT)
+    assert [(d.file, d.name, d.size_bytes, d.regular) for d in landed] == [
+        (f"{NIGHT}/a.csv", "a.csv", 7, True),
+        (f"{NIGHT}/b.csv", "b.csv", 7, True),
+        (f"{NIGHT}/empty.csv", "empty.csv", 0, True),
+    ]
+    assert landed[0].sha256 == landed[1].sha256 == hashlib.sha256(b"content").hexdigest()
+    assert sorted(p.name for p in home.originals.rglob("*") if p.is_file()) == sorted(
+        {delivery.sha256 for delivery in landed}
+    )
+    assert store.land_originals(home, NIGHT) == landed
+
+
+def test_links_and_folders_are_seen_and_not_followed(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("outside")
+    inbox = home.inbox / str(NIGHT)
+    (inbox / "link.csv").symlink_to(tmp_path / "secret")
+    (inbox / "folder").mkdir()
+    assert [(d.name, d.regular, d.size_bytes) for d in store.land_originals(home, NIGHT)] == [
+        ("folder", False, 0),
+        ("link.csv", False, 0),
+    ]
+    assert not list(home.originals.rglob("??/*"))
+
+
+def test_two_names_that_are_no_text_stay_two_files(home: Home) -> None:
+    deliver(home, b"a\xff.csv")
+    deliver(home, b"a\xfe.csv")
+    assert [d.name for d in store.land_originals(home, NIGHT)] == [r"a\xfe.csv", r"a\xff.csv"]
+
+
+def test_a_night_without_files_says_where_to_deliver_them(home: Home) -> None:
+    with pytest.raises(TerminalError, match="is empty"):
+        store.land_originals(home, NIGHT)
+    with pytest.raises(TerminalError, match="does not exist"):
+        store.land_originals(home, NEXT)
+
+
+def test_an_original_is_read_back_and_refused_when_it_is_gone_or_changed(home: Home) -> None:
+    deliver(home, "a.csv")
+    deliver(home, "b.csv", b"")
+    full, empty = store.land_originals(home, NIGHT)
+    assert bytes(store.read_original(home, full.sha256)) == b"content"
+    assert bytes(store.read_original(home, empty.sha256)) == b""
+    path = home.originals / full.sha256[:2] / full.sha256
+    path.chmod(0o640)
+    for changed in (b"cOntent", b"conten", b""):
+        path.write_bytes(changed)
+        with pytest.raises(TerminalError, match="was changed: restore it"):
+            store.read_original(home, full.sha256)
+    path.unlink()
+    with pytest.raises(TerminalError, match="is missing"):
+        store.read_original(home, full.sha256)
+
+
+def test_a_published_table_is_read_back_and_becomes_history(home: Home) -> None:
+    publish(home, {"u2": output(stores(2)), "u1": output(stores(1))})
+    publish(home, {"u1": output(stores(3))}, night=NEXT)
+    assert sorted(store.read_table(home, "store", NIGHT)["record"]) == [1, 2]
+    after = store.scan_history(home, "store", date(2010, 12, 31)).sort("record").collect()
+    assert after.select("record", "business_date").rows() == [(1, NIGHT), (2, NIGHT), (3, NEXT)]
+    assert store.scan_history(home, "store", NEXT).collect()["business_date"].unique().to_list() == [NIGHT]
+
+
+def test_a_table_that_no_night_wrote_is_empty_and_has_its_columns(home: Home) -> None:
+    assert store.read_table(home, "store", NIGHT).equals(STORES.empty())
+    history = store.scan_history(home, "store", NIGHT).collect()
+    assert history.schema == {**STORES.schema, "business_date": pl.Date()}
+    publish(home, {"all": output()})
+    assert store.read_table(home, "store", NIGHT).schema == STORES.schema
+
+
+def test_the_digest_does_not_depend_on_the_order_of_units_and_sees_content(home: Home) -> None:
+    units = {"u1": output(stores(1), {"p": b"1"}), "u2": output(stores(2), {"q": b"2"})}
+    base = publish(home, units)
+    assert publish(home, dict(reversed(units.items())), night=NEXT) == base
+    changed = {**units, "u2": output(stores(2), {"q": b"3"})}
+    assert publish(home, changed, night=date(2010, 12, 31)) != base
+    changed = {**units, "u2": output(stores(4), {"q": b"2"})}
+    assert publish(home, changed, night=date(2011, 1, 1)) != base
+
+
+def test_publishing_replaces_what_a_run_that_died_left_in_place(home: Home) -> None:
+    left = home.partition("store", NIGHT)
+    left.mkdir(parents=True)
+    stores(99).write_parquet(left / "part-00009.parquet")
+    (home.published("out", NIGHT) / "old").mkdir(parents=True)
+    publish(home, {"u1": output(stores(1), {"a/b": b"1"})})
+    assert store.read_table(home, "store", NIGHT)["record"].to_list() == [1]
+    assert [p.name for p in home.published("out", NIGHT).rglob("*")] == ["a", "b"]
+
+
+def test_publishing_again_from_the_same_units_gives_the_same(home: Home) -> None:
+    units = {"u1": output(stores(1), {"p": b"1"})}
+    assert publish(home, units) == publish(home, units)
+
+
+def test_two_units_that_make_one_file_are_refused(home: Home) -> None:
+    with pytest.raises(TerminalError, match="make the same file a/p"):
+        publish(home, {"u1": output(files={"a/p": b"1"}), "u2": output(files={"a/p": b"2"})})
+
+
+def test_a_unit_is_kept_once_whatever_its_name(home: Home) -> None:
+    unit = "../../etc/passwd"
+    assert not store.unit_saved(home, NIGHT, "check", unit)
+    store.save_unit(home, NIGHT, "check", unit, output(stores(1)))
+    store.save_unit(home, NIGHT, "check", unit, output(stores(2)))
+    assert store.unit_saved(home, NIGHT, "check", unit)
+    publish(home, {unit: output(stores(3))})
+    assert store.read_table(home, "store", NIGHT)["record"].to_list() == [1]
+    assert {p.name for p in home.root.iterdir()} <= {"config", "inbox", "work", "tables", "out"}
+    store.drop_work(home, NIGHT, "check")
+    assert not store.unit_saved(home, NIGHT, "check", unit)
+
+
+def test_units_kept_for_other_inputs_are_dropped(home: Home) -> None:
+    store.begin_stage(home, NIGHT, "check", "one")
+    store.save_unit(home, NIGHT, "check", "u", output(stores(1)))
+    store.begin_stage(home, NIGHT, "check", "one")
+    assert store.unit_saved(home, NIGHT, "check", "u")
+    store.begin_stage(home, NIGHT, "check", "two")
+    assert not store.unit_saved(home, NIGHT, "check", "u")
+
+
+@pytest.mark.parametrize("path", ["../escape", "/etc/escape", "a/../../escape"])
+def test_a_file_that_would_leave_its_folder_is_refused(home: Home, path: str) -> None:
+    with pytest.raises(TerminalError, match="outside its folder"):
+        store.save_unit(home, NIGHT, "pay", "u", output(files={path: b""}))
+    assert not store.unit_saved(home, NIGHT, "pay", "u")
+
+
+def test_entries_come_back_as_they_were(home: Home) -> None:
+    postings = (
+        Posting(account="a", currency="USD", amount_minor=2**60),
+        Posting(account="b", currency="USD", amount_minor=-(2**60)),
+    )
+    entry = Entry(key="k", business_date=NIGHT, kind="close", text="ein Wort: ä", postings=postings)
+    store.save_unit(home, NIGHT, "post", "all", output(entries=(entry,)))
+    _, entries = store.publish(home, NIGHT, "post", writes=(), files=None, units=("all",))
+    assert entries == [entry]
+
+
+@pytest.mark.parametrize(
+    ("frame", "sentence"),
+    [
+        (stores(1, 1), "its key .* is not unique"),
+        (stores(1).with_columns(name=pl.lit(None, pl.String)), r"empty values in \['name'\]"),
+        (stores(1).with_columns(pl.col("record").cast(pl.Int32)), r"wrong columns \{'record': 'Int32'\}"),
+        (stores(1).drop("name"), r"missing \['name'\]"),
+        (stores(1).with_columns(more=pl.lit(1)), "wrong columns {'more'"),
+    ],
+)
+def test_a_frame_that_is_not_its_table_is_refused(frame: pl.DataFrame, sentence: str) -> None:
+    with pytest.raises(TerminalError, match=f"Table store: .*{sentence}"):
+        store.checked(STORES, frame)
+
+
+def test_a_checked_frame_is_in_the_tables_column_order() -> None:
+    turned = stores(1, 2).select(reversed(STORES.schema.names()))
+    assert store.checked(STORES, turned).equals(stores(1, 2))
+    assert store.checked(STORES, STORES.empty()).height == 0
+
+
+def test_a_second_commit_waits_for_the_first(home: Home) -> None:
+    order: list[str] = []
+    entered = threading.Event()
+
+    def second() -> None:
+        entered.set()
+        with store.locked(home):
+            order.append("second")
+
+    with store.locked(home):
+        waiting = threading.Thread(target=second)
+        waiting.start()
+        entered.wait(10)
+        order.append("first")
+    waiting.join(10)
+    assert order == ["first", "second"]
