@@ -24,7 +24,7 @@ from rich.console import Console
 from settlement import runner, store
 from settlement.errors import SettlementError, TerminalError
 from settlement.home import create_home
-from settlement.report.summary import night_summary, render_summary
+from settlement.report.summary import render_summary
 from settlement.sample.generate import generate
 from settlement.store import Home
 
@@ -75,7 +75,7 @@ def _run(options: argparse.Namespace, terminal: Console) -> int:
         if code:
             return code
     terminal.print()
-    terminal.print(render_summary(night_summary(home, nights[-1])), markup=False)
+    terminal.print(render_summary(runner.night_summary(home, nights[-1])), markup=False)
     terminal.print("Go on with `settle --help`.")
     return 0
 

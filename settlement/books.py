@@ -21,6 +21,8 @@ from settlement.errors import RetryableError, TerminalError
 from settlement.model.journal import Entry, Posting
 from settlement.store import Home
 
+Engine = sa.Engine
+
 _metadata = sa.MetaData()
 
 ENTRY = sa.Table(
@@ -65,7 +67,7 @@ def connect(home: Home) -> sa.Engine:
 
     Raises TerminalError where the URL or the file is no database, RetryableError where it cannot be reached.
     """
-    named = os.environ.get("SETTLEMENT_BOOKS_URL")
+    named = None if home.own_books else os.environ.get("SETTLEMENT_BOOKS_URL")
     try:
         url = sa.make_url(named) if named else sa.URL.create("sqlite", database=str(home.root / "books.sqlite"))
         local = url.get_backend_name() == "sqlite"

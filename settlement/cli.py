@@ -24,7 +24,7 @@ from settlement import runner, store
 from settlement.errors import RetryableError, SettlementError, TerminalError
 from settlement.explain import explain_line, parse_line_address, render_text
 from settlement.home import create_home
-from settlement.report.summary import night_summary, render_summary
+from settlement.report.summary import render_summary
 from settlement.sample.generate import generate
 from settlement.stages import STAGES
 
@@ -135,7 +135,7 @@ def run(
     place, night = store.open_home(home), _night(business_date)
     _with_progress(lambda progress: runner.run_night(place, night, progress, until))
     if until == STAGES[-1].name:
-        typer.echo(render_summary(night_summary(place, night)))
+        typer.echo(render_summary(runner.night_summary(place, night)))
 
 
 @app.command()

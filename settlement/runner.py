@@ -11,17 +11,16 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
-
-import sqlalchemy as sa
 
 from settlement import books, laws, store
 from settlement.cardkey import read_card_key
 from settlement.errors import RetryableError, TerminalError
 from settlement.model.stage import StageInput
+from settlement.report import summary
 from settlement.stages import STAGES, Stage, stage_named, whole
 from settlement.store import Home
 
@@ -141,6 +140,18 @@ def books_digest(home: Home, business_date: date) -> str:
     return books.books_digest(books.read_entries(engine, business_date), files)
 
 
+def night_summary(home: Home, business_date: date) -> summary.NightSummary:
+    """What the end of a settled night tells: match rate, open breaks, payouts, and where everything lies."""
+    tables = {name: store.read_table(home, name, business_date) for name in summary.READS}
+    places = {
+        "report": home.published("report", business_date) / "index.html",
+        "data quality": home.published("quality", business_date) / "index.html",
+        "partner files": home.published("out", business_date),
+        "tables": home.root / "tables",
+    }
+    return summary.night_summary(tables, business_date, {name: str(place) for name, place in places.items()})
+
+
 def verify_night(home: Home, business_date: date, progress: Progress | None = None) -> VerifyResult:
     """Re-perform a settled night from its originals in a scratch home and compare digests, tables and files.
 
@@ -169,7 +180,7 @@ def verify_night(home: Home, business_date: date, progress: Progress | None = No
 def _scratch_home(home: Home, business_date: date, root: Path) -> Home:
     """A home with the configuration, the earlier nights and this night's files, from the originals."""
     shutil.copytree(home.config, root / "config")
-    other = store.open_home(root)
+    other = replace(store.open_home(root), own_books=True)
     (root / "home.json").write_bytes((home.root / "home.json").read_bytes())
     inbox = other.inbox / str(business_date)
     inbox.mkdir(parents=True)
@@ -202,7 +213,7 @@ def _inputs(home: Home, business_date: date, stage: Stage, unit: str) -> StageIn
     )
 
 
-def _inputs_digest(home: Home, engine: sa.Engine, business_date: date, stage: Stage) -> str:
+def _inputs_digest(home: Home, engine: books.Engine, business_date: date, stage: Stage) -> str:
     """Digest of what a stage rests on: configuration, earlier stages of the night, and the night before."""
     digest = hashlib.sha256()
     for name, text in store.read_documents(home).items():
@@ -213,7 +224,7 @@ def _inputs_digest(home: Home, engine: sa.Engine, business_date: date, stage: St
     return digest.hexdigest()
 
 
-def _require_turn(home: Home, engine: sa.Engine, business_date: date, stage: Stage) -> None:
+def _require_turn(home: Home, engine: books.Engine, business_date: date, stage: Stage) -> None:
     """Refuse a night whose earlier nights are open, and a stage whose earlier stages are."""
     names = [s.name for s in STAGES]
     runs = {(run.business_date, run.stage) for run in books.stage_runs(engine)}

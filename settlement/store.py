@@ -41,9 +41,10 @@ _BLOCK: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Home:
-    """The paths of one home directory."""
+    """The paths of one home directory. ``own_books`` keeps its journal beside its tables whatever is configured."""
 
     root: Path
+    own_books: bool = False
 
     @property
     def inbox(self) -> Path:
@@ -231,6 +232,7 @@ def save_unit(home: Home, business_date: date, stage: str, unit: str, output: St
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
     (arriving / "entries.json").write_text(json.dumps([_entry_to_json(entry) for entry in output.entries]))
+    _sync_files(arriving)
     if final.exists():
         shutil.rmtree(arriving)
         return
@@ -299,11 +301,15 @@ def drop_work(home: Home, business_date: date, stage: str) -> None:
     shutil.rmtree(home.stage_work(business_date, stage), ignore_errors=True)
 
 
-def _swap(staged: Path, target: Path) -> None:
-    for part in staged.rglob("*"):
+def _sync_files(folder: Path) -> None:
+    for part in folder.rglob("*"):
         if part.is_file():
             with part.open("rb") as reader:
                 os.fsync(reader.fileno())
+
+
+def _swap(staged: Path, target: Path) -> None:
+    _sync_files(staged)
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists():
         shutil.rmtree(target)

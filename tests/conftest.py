@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from settlement.sample.generate import generate
 
 from settlement import runner, store
 from settlement.home import create_home
+from settlement.sample.generate import generate
 from settlement.store import Home
 
 TEST_CARD_KEY = bytes(range(32)).hex()

@@ -80,20 +80,57 @@ def fee_collection(code: str, amount: int) -> tuple[str, dict[int, str]]:
 
 def ipm_file(
     details: Sequence[tuple[str, dict[int, str]]],
-    positions: Sequence[Mapping[str, str]] = (),
+    positions: Sequence[Mapping[str, str]] | None = None,
     *,
     file_id: str = FILE_ID,
     trailer: Mapping[str, str] | None = None,
 ) -> list[bytes]:
-    """Header, details, the given financial positions (PDS by tag, DE49 under ``49``) and a trailer that re-adds."""
+    """Header, details, financial positions (PDS by tag, DE49 and DE50 under their numbers) and a trailer.
+
+    Positions and trailer re-add unless they are given.
+    """
+    positions = positions_of(details) if positions is None else positions
     plain: list[tuple[str, dict[int, str]]] = [("1644", {24: "697", 48: pds({"0105": file_id, "0122": "T"})}), *details]
     for position in positions:
         values = {tag: value for tag, value in position.items() if len(tag) == 4}
-        plain.append(("1644", {24: "685", 48: pds(values), 49: position.get("49", "840"), 50: "840"}))
+        currencies = {int(tag): value for tag, value in position.items() if len(tag) == 2}
+        plain.append(("1644", {24: "685", 48: pds(values), 49: "840", 50: "840", **currencies}))
     summed = sum(int(e[4]) for m, e in details if m in {"1240", "1442", "1740"} and e.get(4, "x").isdecimal())
     totals = {"0105": file_id, "0301": f"{summed:016d}", "0306": f"{len(plain) + 1:08d}", **(trailer or {})}
     plain.append(("1644", {24: "695", 48: pds(totals)}))
     return [ipm_message(mti, {**elements, 71: f"{at:08d}"}) for at, (mti, elements) in enumerate(plain, 1)]
+
+
+def positions_of(details: Sequence[tuple[str, dict[int, str]]]) -> list[dict[str, str]]:
+    """The financial positions that re-add: one for each pair of currencies, interchange from PDS0146."""
+    sums: dict[tuple[str, str], list[int]] = {}
+    for mti, elements in details:
+        if mti not in {"1240", "1442"}:
+            continue
+        found = sums.setdefault((elements[49], elements[50]), [0] * 7)
+        amounts = [int(elements[de]) if elements.get(de, "x").isdecimal() else 0 for de in (4, 5)]
+        inner = _read_pds(elements.get(48, ""))
+        reversal = inner.get("0025", "").startswith("R")
+        refund, cash = elements.get(3) == "200000", elements.get(3) == "010000"
+        if elements.get(3) not in {"000000", "090000", "200000", "010000"}:
+            continue
+        credit = mti == "1442" or refund != reversal
+        for at, value in enumerate((1, *amounts)):
+            found[at + 3 * credit] += value
+        entries = inner.get("0146", "")
+        fee = sum(int(e) for at in range(24, len(entries), 36) if (e := entries[at : at + 12]).isdecimal())
+        found[6] += 0 if mti == "1442" else fee if (refund or cash) != reversal else -fee
+    return [
+        position((a, b, c), (d, e, f), fee, **{"49": code, "50": other})
+        for (code, other), (a, b, c, d, e, f, fee) in sorted(sums.items())
+    ]
+
+
+def _read_pds(text: str) -> dict[str, str]:
+    found = {}
+    while len(text) >= 7 and text[:7].isdecimal():
+        found[text[:4]], text = text[7 : 7 + int(text[4:7])], text[7 + int(text[4:7]) :]
+    return found
 
 
 def position(debits: tuple[int, int, int], credits_: tuple[int, int, int], fee: int, **changes: str) -> dict[str, str]:
@@ -153,7 +190,7 @@ def visa_lines(transactions: Sequence[Sequence[str]], on: date = date(2010, 12, 
     day = f"{on:%y%j}"
     lines = [tcr({1: "90400001", 9: day, 30: "TEST", 77: "001"})]
     lines += [line for transaction in transactions for line in transaction]
-    amounts = [(line[61:73], line[76:88]) for line in lines[1:] if line[3] == "0"]
+    amounts = [(line[61:73], line[76:88]) for line in lines[1:] if line[3:4] == "0"]
     dest, src = (sum(int(pair[at]) for pair in amounts if pair[at].isdecimal()) for at in (0, 1))
     monetary = len(amounts)
     for number, code in ((1, "91"), (2, "92")):

@@ -77,10 +77,10 @@ def truth_payout(as_of: date, prefixes: tuple[str, ...] = ("C",)) -> pl.DataFram
 
 
 def past(table: str, nights: Mapping[date, pl.DataFrame]) -> pl.LazyFrame:
-    """Earlier nights' rows of a table as a stage sees them."""
+    """Earlier nights' rows of a table as a stage sees them, latest first: no stage may rest on their order."""
     empty = TABLES[table].empty().with_columns(pl.lit(None, pl.Date).alias("business_date"))
     frames = [frame.with_columns(pl.lit(day, pl.Date).alias("business_date")) for day, frame in nights.items()]
-    return pl.concat([empty, *frames]).lazy()
+    return pl.concat([empty, *reversed(frames)]).lazy()
 
 
 READ_BY_POST = ("file", "cash_tie", "statement_entry", "payout")

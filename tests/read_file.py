@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 
 import polars as pl
 from pipeline import CARD_KEY, documents
 
 from settlement import store
 from settlement.land import register
+from settlement.model.layout import Layout, fit_name, read_layouts
 from settlement.model.stage import Delivery, StageInput
 from settlement.model.tables import TABLES
 from settlement.parse import files
+from settlement.parse.source import Source
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +31,28 @@ class Read:
 
     def differing(self) -> list[str]:
         return self.tables["parsed_control_total"].filter(~pl.col("agrees"))["control"].to_list()
+
+
+def source_of(name: str, content: bytes, night: str = "2010-12-29") -> Source:
+    """The file as its reader is handed it."""
+    for layout in _layouts():
+        parts = fit_name(layout, name)
+        if parts is not None:
+            return Source(
+                file=f"{night}/{name}",
+                content=memoryview(content),
+                delivered_on=date.fromisoformat(night),
+                file_date=parts.file_date,
+                sequence=parts.sequence,
+                layout=layout,
+                card_key=CARD_KEY,
+            )
+    raise AssertionError(name)
+
+
+@cache
+def _layouts() -> tuple[Layout, ...]:
+    return read_layouts(documents())
 
 
 def read_file(name: str, content: bytes, night: str = "2010-12-29") -> Read:
@@ -51,6 +76,4 @@ def read_file(name: str, content: bytes, night: str = "2010-12-29") -> Read:
     )
     output = files.run(inputs)
     tables = {name: store.checked(TABLES[name], frame) for name, frame in output.tables.items()}
-    return Read(
-        delivery=landed["delivery"].to_dicts()[0], file=tables["parsed_file"].to_dicts()[0], tables=tables
-    )
+    return Read(delivery=landed["delivery"].to_dicts()[0], file=tables["parsed_file"].to_dicts()[0], tables=tables)

@@ -322,6 +322,30 @@ def test_an_adjustment_is_what_changed_since_the_close(restated: Home) -> None:
         ]
 
 
+def test_an_adjustment_that_was_stated_is_not_adjusted_again(restated: Home, tmp_path: Path) -> None:
+    home = Home(root=tmp_path / "home")
+    shutil.copytree(restated.root, home.root)
+    third = pl.read_parquet(home.partition("payout", night(3)) / "part-00000.parquet")
+    carried = payout(night(3), [line("carry_out", 0, "HARBOR-RETAIL", contract=C2, period="2011-Q1", state="CLOSED")])
+    closed = pl.when(pl.col("state") == "PREVIEW").then(pl.lit("CLOSED")).otherwise("state").alias("state")
+    write(home, "payout", 3, pl.concat([third.with_columns(closed), carried]).rows(named=True))
+    found = explained(home, f"{C2}/2011-Q1/adjustment:2010-Q4", number=4)
+    assert [(p.address, p.amount_minor) for p in found.parts] == [(RATE, 21), (None, -10)]
+    assert [(c.term, c.quantity) for c in found.contributions] == [("elsewhere_rate", 9)]
+
+
+def test_opening_positions_enter_the_first_period_only(restated: Home) -> None:
+    write(
+        restated,
+        "payout",
+        5,
+        payout(night(5), [line("own_store_rate", 0, contract=C2, period="2011-Q1")]).rows(named=True),
+    )
+    found = explained(restated, f"{C2}/2011-Q1/own_store_rate", number=5)
+    assert found.parts == ()
+    assert [(c.record, c.quantity) for c in found.contributions] == [(3, 40)]
+
+
 def test_a_carry_in_comes_from_the_last_closed_statement_then(restated: Home) -> None:
     found = explained(restated, f"{C2}/2011-Q1/carry_in/HARBOR-RETAIL", number=3)
     assert [(p.address, p.amount_minor) for p in found.parts] == [(f"{C2}/2010-Q4/carry_out/HARBOR-RETAIL", -15)]
@@ -350,7 +374,7 @@ C2-RET-COBRAND/2010-Q4/own_store_rate
   clause      1: 0.30 % of own-store volume, rounded once per quarter.
               (contracts/harbor-retail/2009-01-01.toml)
 
-Opening positions that are added
+Opening positions that enter
               1.00 USD  quarter_own_volume, 2010-12-29/OPENING.csv record 6
 
 Contributions added up

@@ -18,12 +18,18 @@ _LOCATOR = ["file", "record"]
 
 
 def clearing(business_date: date, tables: Tables) -> pl.DataFrame:
-    """Clearing records with what their total is off by, and their delays in days."""
+    """Clearing records with what their total is off by, what a transaction leaves untold, and delays in days."""
     del business_date
     told = pl.when(pl.col("side") == "merchant").then(
         pl.col("tip_minor").fill_null(0) + pl.col("cashback_minor").fill_null(0)
     )
+    # A fee collection is between the networks and the issuer: it has no card, no ARN and no date of a purchase.
+    transaction = pl.col("kind") != "fee_collection"
     return tables["clearing"].with_columns(
+        *(
+            (transaction & pl.col(column).is_null()).cast(pl.Int64).alias(f"{column}_missing")
+            for column in ("card_masked", "card_ref", "arn", "transaction_date", "order_ref")
+        ),
         total_off_minor=pl.col("total_minor") - pl.col("amount_minor") - told.otherwise(0),
         cashback_over_minor=pl.when(pl.col("side") == "bank").then(pl.col("cashback_minor") - pl.col("amount_minor")),
         delivered_after_days=(pl.col("delivered_on") - pl.col("posting_date")).dt.total_days(),

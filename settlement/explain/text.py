@@ -48,7 +48,7 @@ def _head(explanation: Explanation) -> Iterator[str]:
 def _parts(explanation: Explanation) -> Iterator[str]:
     if not explanation.parts:
         return
-    yield f"Made of: {explanation.rule}" if explanation.rule else "Opening positions that are added"
+    yield f"Made of: {explanation.rule}" if explanation.rule else "Opening positions that enter"
     names = [part.address or part.text for part in explanation.parts]
     width = max(len(name) for name in names)
     for part, name in zip(explanation.parts, names, strict=True):

@@ -19,7 +19,8 @@ from settlement.errors import TerminalError
 from settlement.explain.address import ADJUSTMENT, LineAddress, address_of
 from settlement.explain.evidence import Contribution, Subtotal, known, net_contributions, subtotals, with_evidence
 from settlement.model.clearing import StatementState
-from settlement.model.contract import BalanceMeasure, Contract, ContractVersion, VolumeMeasure, WholeTierTerm
+from settlement.model.contract import Contract, ContractVersion, WholeTierTerm
+from settlement.model.contract_measures import BalanceMeasure, VolumeMeasure
 from settlement.model.dates import PeriodKind, period_from, period_of
 from settlement.rate.contract_file import read_contracts
 from settlement.rate.evaluate import in_force

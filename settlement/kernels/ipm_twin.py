@@ -1,4 +1,7 @@
-"""Pure-Python twin of ``ext/ipm.pyx``: where messages and their elements lie. Same names, docstrings and results."""
+"""Pure-Python twin of ``ext/parse_frames.pyx`` and ``ext/parse_elements.pyx``: where messages lie.
+
+Same names, docstrings and results.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,7 @@ def frames(data: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int32
     return np.array(base, dtype=np.int64), np.array(length, dtype=np.int32), end
 
 
-def element_spans(
+def element_spans(  # noqa: PLR0917 (the kernel's own order)
     data: NDArray[np.uint8],
     base: NDArray[np.int64],
     size: NDArray[np.int32],
@@ -75,8 +78,9 @@ def element_spans(
     start, length : int32 (columns, n)
         Span of each column in each message, relative to its base; length -1 where it is absent.
     problem : int32 (n,)
-        0 for a sound message; else the element that is unknown, does not fit or repeats a PDS, 1 where head or
-        bitmap are wrong, 129 where bytes are left over. Columns found before the problem are kept.
+        0 for a sound message; else the element that is unknown or does not fit, 1 where head or bitmap are wrong,
+        129 where bytes are left over; columns found before are kept. Where PDS are unreadable or repeated, their
+        element; columns found in other elements are kept.
     """
     rows = len(base)
     start = np.zeros((columns, rows), dtype=np.int32)
@@ -90,7 +94,7 @@ def element_spans(
     return start, length, problem
 
 
-def _message(
+def _message(  # noqa: PLR0917 (the kernel's own order)
     message: bytes,
     row: int,
     formats: NDArray[np.int32],
@@ -103,7 +107,7 @@ def _message(
     if len(message) < _HEAD or not message[4] & 0x80:
         return 1
     bitmap = int.from_bytes(message[4:_HEAD], "big")
-    at = _HEAD
+    at, problem = _HEAD, 0
     for element in range(2, 129):
         if not bitmap >> (128 - element) & 1:
             continue
@@ -119,12 +123,12 @@ def _message(
         if column >= 0:
             start[column, row], length[column, row] = at, size
         elif column == -2 and not _pds(message, at, at + size, row, tag_column, start, length, zero):  # noqa: PLR2004
-            return element
+            problem = element  # the elements behind it can still be read
         at += size
-    return 0 if at == len(message) else 129
+    return problem if at == len(message) else 129
 
 
-def _pds(
+def _pds(  # noqa: PLR0917 (the kernel's own order)
     message: bytes,
     at: int,
     end: int,

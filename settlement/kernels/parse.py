@@ -7,8 +7,10 @@ from settlement.kernels.choice import use_compiled
 
 if use_compiled():
     try:
-        from settlement.kernels._ipm import element_spans, frames
-        from settlement.kernels._spans import gather, luhn, numbers
+        from settlement.kernels._parse_digits import luhn, numbers
+        from settlement.kernels._parse_elements import element_spans
+        from settlement.kernels._parse_frames import frames
+        from settlement.kernels._parse_text import gather
     except ImportError:
         raise TerminalError(
             "The compiled kernels are not built: run `make env`, or set SETTLEMENT_KERNELS=python to do without."
@@ -22,4 +24,4 @@ __all__ = ["compiled", "element_spans", "frames", "gather", "luhn", "numbers"]
 
 def compiled() -> bool:
     """Whether the functions of this module are the compiled ones."""
-    return "._" in getattr(gather, "__module__", "") or type(gather).__name__ == "cython_function_or_method"
+    return type(gather).__name__ == "cython_function_or_method"

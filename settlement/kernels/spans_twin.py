@@ -1,4 +1,7 @@
-"""Pure-Python twin of ``ext/spans.pyx``: columns out of byte spans. Same names, docstrings and results."""
+"""Pure-Python twin of ``ext/parse_text.pyx`` and ``ext/parse_digits.pyx``: columns out of byte spans.
+
+Same names, docstrings and results.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from numpy.typing import NDArray
 _MOST_DIGITS = 18
 
 
-def gather(
+def gather(  # noqa: PLR0917 (the kernel's own order)
     data: NDArray[np.uint8],
     base: NDArray[np.int64],
     start: NDArray[np.int32],

@@ -12,9 +12,9 @@ import polars as pl
 
 from settlement.errors import TerminalError
 from settlement.model.clearing import Fate, Why
+from settlement.model.layout import Layout, NameParts, fit_name, read_layouts
 from settlement.model.stage import Delivery, StageInput, StageOutput
 from settlement.model.tables import TABLES
-from settlement.model.layout import Layout, NameParts, fit_name, read_layouts
 
 REGISTERED: Final = "registered"
 """The fate of a file that goes on to be read."""
@@ -60,13 +60,13 @@ def _fitting(delivery: Delivery, layouts: tuple[Layout, ...]) -> tuple[Layout | 
     found = [(layout, parts) for layout in layouts if (parts := fit_name(layout, delivery.name)) is not None]
     if len(found) > 1:
         names = " and ".join(layout.layout for layout, _ in found)
-        raise TerminalError(f"The file {delivery.file!r} fits the layouts {names}: make their `names` exclude each other.")
+        raise TerminalError(
+            f"The file {delivery.file!r} fits the layouts {names}: make their `names` exclude each other."
+        )
     return found[0] if found else (None, None)
 
 
-def _fate(
-    delivery: Delivery, layout: Layout | None, accepted: frozenset[tuple[str, str]]
-) -> tuple[str, str | None]:
+def _fate(delivery: Delivery, layout: Layout | None, accepted: frozenset[tuple[str, str]]) -> tuple[str, str | None]:
     if not delivery.regular:
         return Fate.REJECTED.value, Why.NOT_A_FILE.value
     if (delivery.name, delivery.sha256) in accepted:

@@ -118,12 +118,8 @@ def _sums(rule: Pass, bank: Side, merchant: Side, currency: str) -> Taken:
     merchant_rows, merchant_total, merchant_currency = _group(theirs, right, count)
     one_to_many = (bank_rows == 1) & (merchant_rows > 1) & ("1:N" in rule.cardinality)
     many_to_one = (bank_rows > 1) & (merchant_rows == 1) & ("N:1" in rule.cardinality)
-    whole = (
-        (one_to_many | many_to_one)
-        & (bank_total == merchant_total)
-        & (bank_currency == merchant_currency)
-        & (bank_currency >= 0)
-    )
+    # A side of one row has one currency, so equal currencies are one currency on both sides.
+    whole = (one_to_many | many_to_one) & (bank_total == merchant_total) & (bank_currency == merchant_currency)
     first, last = np.full(count, np.iinfo(np.int32).max), np.full(count, np.iinfo(np.int32).min)
     for rows, ids in ((ours, left), (theirs, right)):
         inside = whole[ids]

@@ -10,58 +10,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, Strict
-from pydantic_core import PydanticCustomError
+from pydantic import ConfigDict, Field
 
+from settlement.model.contract_measures import CLOSED, AnyMeasure, Dating, Day, Exact, Text, Whole
 from settlement.model.dates import PeriodKind
 from settlement.model.money import Rounding
-
-_CLOSED = ConfigDict(extra="forbid")
-
-
-def _exact(value: object) -> Decimal:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return Decimal(value)
-    if isinstance(value, Decimal) and value.is_finite():
-        return value
-    raise PydanticCustomError("exact_decimal", "write a plain decimal without quotes")
-
-
-Text = Annotated[str, Strict()]
-Whole = Annotated[int, Strict()]
-Flag = Annotated[bool, Strict()]
-Day = Annotated[date, Strict()]
-Exact = Annotated[Decimal, BeforeValidator(_exact)]
-"""A rate, or an amount in major units: kept digit for digit as the file writes it."""
-
-
-class EventDate(StrEnum):
-    """The dates that can place a record in a period or pick its rate."""
-
-    POSTING = "posting_date"
-    TRANSACTION = "transaction_date"
-    PURCHASE_POSTING = "purchase_posting_date"
-    PURCHASE_TRANSACTION = "purchase_transaction_date"
-
-
-class Negative(StrEnum):
-    """The events that take volume back."""
-
-    REFUND = "refund"
-    REVERSAL = "reversal"
-    CHARGEBACK = "chargeback"
-
-
-class Store(StrEnum):
-    """Whose till the record comes from: a merchant number in the partner's store feed, or not."""
-
-    OWN = "own"
-    OTHER = "other"
-    ANY = "any"
 
 
 class Scope(StrEnum):
@@ -70,14 +26,6 @@ class Scope(StrEnum):
     PERIOD = "period"
     CLASS_AND_RATE = "class_and_rate"
     MONTH = "month"
-
-
-class FirstPurchase(StrEnum):
-    """When an account must have been used for the first time, both days included."""
-
-    TO_CONDITION_DAY = "opening_to_condition_day"
-    TO_DAY_BEFORE = "opening_to_day_before_condition_day"
-    ANY = "any"
 
 
 class BelowZero(StrEnum):
@@ -98,20 +46,10 @@ class Step(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dating:
-    """Which date is used for a purchase, for a negative event, and for a refund that refers to no purchase."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
-    purchase: EventDate
-    negative: EventDate
-    refund_without_purchase: EventDate
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PeriodRule:
     """The calendar by which the contract closes, and the date that places a record in it."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
     calendar: PeriodKind
     year: Literal["calendar"]
     closes: Literal["last_calendar_day"]
@@ -120,104 +58,10 @@ class PeriodRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opening:
-    """An opening position that is added to a measure in the first period; for one account class where it says so."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
-    item: Text
-    account_class: Text | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VolumeMeasure:
-    """Net volume in minor units: the bank-side amounts of the records that count, purchases less negative events.
-
-    ``mcc_in`` and ``mcc_not_in`` name a list of ``mcc_lists``, or ``any`` and ``none``; ``account_classes`` lists
-    classes, or ``any`` alone.
-    """
-
-    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
-    type: Literal["volume"]
-    clause: Text
-    counts: Literal["reconciled"]
-    amount: Literal["bank_amount_less_cashback"]
-    takes_back: tuple[Negative, ...]
-    store: Store
-    mcc_in: Text
-    mcc_not_in: Text
-    account_classes: tuple[Text, ...]
-    opening: tuple[Opening, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exclusion:
-    """A class of accounts that does not count from a condition day on."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
-    account_class: Text
-    first: Annotated[Day, Field(alias="from")]
-    clause: Text
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountMeasure:
-    """Accounts whose condition day (opening date + days) has come in the period, not closed on or before that day."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
-    type: Literal["accounts"]
-    clause: Text
-    days_from_opening: Whole
-    place: Literal["condition_day"]
-    still_open: Literal["on_condition_day"]
-    exclude: tuple[Exclusion, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountsWithin:
-    """The accounts of another measure that came through one of the channels and used the card in time.
-
-    ``first_purchase`` says from the opening day to when: the condition day included, or the day before it.
-    """
-
-    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
-    type: Literal["accounts_within"]
-    clause: Text
-    of: Text
-    channels: tuple[Text, ...]
-    first_purchase: FirstPurchase
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BalanceMeasure:
-    """Statement balances of the programme's accounts for the month-ends of the period that have been delivered."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
-    type: Literal["month_end_balances"]
-    clause: Text
-    opening: tuple[Opening, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProfitMeasure:
-    """The programme's profit of each month for which figures have come: income lines less cost lines."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
-    type: Literal["monthly_profit"]
-    clause: Text
-    income: tuple[Text, ...]
-    costs: tuple[Text, ...]
-    version: Literal["highest_known"]
-
-
-Measure = VolumeMeasure | AccountMeasure | AccountsWithin | BalanceMeasure | ProfitMeasure
-AnyMeasure = Annotated[Measure, Field(discriminator="type")]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TermRounding:
     """The one place where a term is rounded: to the minor unit, by which mode, once for what."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
     unit: Literal["minor"]
     mode: Rounding
     scope: Scope
@@ -227,7 +71,7 @@ class TermRounding:
 class RateTerm:
     """``rate``: one rate on a measure."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
     form: Literal["rate"]
     id: Text
     clause: Text
@@ -240,7 +84,7 @@ class RateTerm:
 class DatedRate:
     """A rate for one account class in the days [first, end); a side that is left out is open."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
     account_class: Text
     rate: Exact
     first: Annotated[Day | None, Field(alias="from")] = None
@@ -256,7 +100,7 @@ class DatedRate:
 class RateByTerm:
     """``rate_by``: rates by account class and date, each class and rate rounded on its own."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
     form: Literal["rate_by"]
     id: Text
     clause: Text
@@ -271,7 +115,7 @@ class RateByTerm:
 class Tier:
     """A rate for the volume in [first, end), in major units; the last tier leaves ``to`` out."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
     rate: Exact
     first: Annotated[Exact, Field(alias="from")]
     end: Annotated[Exact | None, Field(alias="to")] = None
@@ -285,7 +129,7 @@ class WholeTierTerm:
     positions that stand for the part of the year before the first period.
     """
 
-    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
     form: Literal["whole_tier"]
     id: Text
     clause: Text
@@ -305,7 +149,7 @@ class WholeTierTerm:
 class MarginalTierTerm:
     """``marginal_tier``: each tier's rate on the part of the period's volume that lies inside the tier."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
     form: Literal["marginal_tier"]
     id: Text
     clause: Text
@@ -323,7 +167,7 @@ class ShareOverHurdleTerm:
     Zero and the hurdle itself give nothing.
     """
 
-    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
     form: Literal["share_over_hurdle"]
     id: Text
     clause: Text
@@ -338,7 +182,7 @@ class ShareOverHurdleTerm:
 class BountyTerm:
     """``bounty``: an amount for each account of a measure; ``replaces`` takes its accounts out of another bounty."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
     form: Literal["bounty"]
     id: Text
     clause: Text
@@ -351,7 +195,7 @@ class BountyTerm:
 class BalanceRateTerm:
     """``balance_rate``: a rate a year on the sum of month-end balances, divided by the balances of a year."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
     form: Literal["balance_rate"]
     id: Text
     clause: Text
@@ -369,7 +213,7 @@ AnyTerm = Annotated[Term, Field(discriminator="form")]
 class Beneficiary:
     """Who is paid: the weight in the split where there are several, and the opening position of the carried balance."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
     id: Text
     name: Text
     opening_carry: Text | None = None
@@ -380,7 +224,7 @@ class Beneficiary:
 class AdjustmentRule:
     """Where the difference of a closed period goes, and what is recomputed to find it."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
     clause: Text
     booked_in: Literal["current_period"]
     recomputes: Literal["all_terms"]
@@ -390,7 +234,7 @@ class AdjustmentRule:
 class Settlement:
     """How the terms become a payout: the steps in order, the residue rule, the threshold of one beneficiary."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
     clause: Text
     order: tuple[Step, ...]
     threshold: Exact
@@ -403,7 +247,7 @@ class Settlement:
 class Example:
     """A worked case of one term: its quantities and what it gives, both in major units (accounts as they are)."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
     term: Text
     text: Text
     given: dict[str, Exact]
@@ -414,7 +258,7 @@ class Example:
 class Contract:
     """One agreement with one partner, as one dated file says it."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
     id: Text
     title: Text
     payer: Text

@@ -27,6 +27,10 @@ NUMERIC_CODES: Final[Mapping[str, str]] = {
 """Three-digit numeric code to alphabetic code."""
 
 
+_MOST_DIGITS: Final = 18
+"""Amounts stand in 64 bits; a longer number in a file is no amount."""
+
+
 class Rounding(StrEnum):
     """The rounding modes a contract may declare."""
 
@@ -56,7 +60,7 @@ def to_minor(text: str, currency: str) -> int | None:
         value = Decimal(text)
     except InvalidOperation:
         return None
-    if not value.is_finite():
+    if not value.is_finite() or value.adjusted() > _MOST_DIGITS:
         return None
     scaled = value.scaleb(exponent(currency))
     whole = int(scaled)

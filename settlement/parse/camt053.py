@@ -86,7 +86,7 @@ def read(source: Source) -> Parsed:
         if account is None or opening is None or closing is None:
             what = "account" if account is None else f"{'opening' if opening is None else 'closing'} balance"
             return _fault(source, Why.UNREADABLE, f"statement {place} has no {what} that can be read")
-        _take(statement, f"{place} {account}", account, opening, closing, found)
+        _take(statement, f"{place} {account}", account, (opening, closing), found)
     days = sorted(found.days)
     told = days[0] if len(days) == 1 else None
     if told is not None and source.file_date not in {None, told}:
@@ -105,9 +105,10 @@ def read(source: Source) -> Parsed:
 
 
 def _take(
-    statement: etree._Element, name: str, account: str, opening: _Balance, closing: _Balance, found: _Found
+    statement: etree._Element, name: str, account: str, balances: tuple[_Balance, _Balance], found: _Found
 ) -> None:
     """Take in one statement: its entries, and its closing balance against opening balance plus entries."""
+    opening, closing = balances
     total, currency = opening.money.amount_minor, closing.money.currency
     entries = list(_all(statement, "Ntry"))
     for entry in entries:
@@ -150,7 +151,7 @@ def _root(source: Source) -> etree._Element | Parsed:
         line = getattr(error, "lineno", None)
         return _fault(source, Why.UNREADABLE, f"it is no well-formed XML (line {line})")
     # An encoding that hides the words from the search above does not hide them from the parser.
-    if etree.ElementTree(root).docinfo.doctype or any(True for _ in root.iter(etree.Entity)):
+    if root.getroottree().docinfo.internalDTD is not None or any(True for _ in root.iter(etree.Entity)):
         return _fault(source, Why.UNREADABLE, "it declares a document type or entities, which no statement needs")
     name = etree.QName(root)
     version = _NAMESPACE.fullmatch(name.namespace or "")

@@ -81,9 +81,7 @@ def candidate(name: str, file: str, frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def by_distinct(
-    column: pl.Series, function: Callable[[object], object], dtype: pl.DataType, name: str
-) -> pl.Series:
+def by_distinct(column: pl.Series, function: Callable[[object], object], dtype: pl.DataType, name: str) -> pl.Series:
     """The column with ``function`` applied once to each distinct value; empty stays empty."""
     distinct = column.drop_nulls().unique().alias("from")
     known = pl.DataFrame({"from": distinct, name: pl.Series([function(v) for v in distinct.to_list()], dtype=dtype)})

@@ -18,7 +18,7 @@ from settlement.parse.candidates import candidate, shown
 from settlement.parse.declared_cut import Cut, Fault, Lines, shape_fault
 from settlement.parse.declared_spec import DeclaredSpec
 from settlement.parse.declared_totals import control_total, settlement
-from settlement.parse.fields import Context, Conversion, convert, source_name
+from settlement.parse.fields import Context, Conversion, convert, field, source_name
 from settlement.parse.source import ControlTotal, Parsed, Source
 
 
@@ -134,7 +134,7 @@ def _rows(lines: Lines, context: Context) -> tuple[pl.DataFrame, pl.DataFrame]:
         for name, rule in rules.items()
         if rule.sum is None and rule.date_of is None
     ]
-    checks = [check for conversion in conversions for check, _ in conversion.checks]
+    checks = [check.bad for conversion in conversions for check in conversion.checks]
     bad = pl.any_horizontal(checks) if checks else pl.lit(value=False)
     values = lines.frame.select(
         pl.col("record"), *(conversion.value.alias(conversion.column) for conversion in conversions), bad.alias("bad?")
@@ -159,15 +159,15 @@ def _rejects(failed: pl.DataFrame, conversions: Sequence[Conversion]) -> pl.Data
     if not failed.height:
         return empty
     first = [
-        pl.when(check).then(
+        pl.when(check.bad).then(
             pl.struct(
-                pl.lit(reason.value).alias("reason"),
-                pl.lit(conversion.field).alias("field"),
-                conversion.source.alias("preview"),
+                pl.lit(check.reason.value).alias("reason"),
+                pl.lit(check.at_fault or conversion.field).alias("field"),
+                (field(check.at_fault) if check.at_fault else conversion.source).alias("preview"),
             )
         )
         for conversion in conversions
-        for check, reason in conversion.checks
+        for check in conversion.checks
     ]
     values = {conversion.column: conversion.value for conversion in conversions}
     nothing = {"amount_minor": pl.lit(None, dtype=pl.Int64), "currency": pl.lit(None, dtype=pl.String)}

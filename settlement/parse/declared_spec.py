@@ -8,18 +8,16 @@ that a spelling mistake is one sentence at the start and never a wrong row at ni
 from __future__ import annotations
 
 import codecs
-import re
 from collections.abc import Iterator, Mapping
-from enum import StrEnum
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from settlement.errors import TerminalError
 from settlement.model.layout import Layout
-from settlement.model.money import is_currency
 from settlement.model.table import Column, Table
 from settlement.model.tables import TABLES
+from settlement.parse.column_rule import GIVES, ColumnRule, CurrencyFrom, Part
 
 ANY_LINE: Final = "line"
 """Tag of the lines of a file whose data lines are all of one kind."""
@@ -28,141 +26,14 @@ FILLED_BY_READER: Final = frozenset({"file", "record", "side", "feed", "delivere
 """Columns that every row gets from the file it stands in; a layout does not name them."""
 
 
-class FieldType(StrEnum):
-    """How the text of a field is read."""
-
-    TEXT = "text"
-    FREE_TEXT = "free_text"
-    CODE = "code"
-    INTEGER = "integer"
-    DECIMAL = "decimal"
-    MINOR = "minor"
-    MAJOR = "major"
-    CURRENCY = "currency"
-    DATE = "date"
-    OFFSET_TIME = "offset_time"
-    ZONED_TIME = "zoned_time"
-    MASKED_CARD = "masked_card"
-    CARD_REFERENCE = "card_reference"
-    CARD_MASK = "card_mask"
-
-
-_GIVES: Final[Mapping[str, frozenset[FieldType]]] = {
-    "int": frozenset({FieldType.CODE, FieldType.INTEGER, FieldType.MINOR, FieldType.MAJOR}),
-    "date": frozenset({FieldType.DATE}),
-    "time": frozenset({FieldType.OFFSET_TIME, FieldType.ZONED_TIME}),
-    "text": frozenset(
-        {
-            *(FieldType.TEXT, FieldType.FREE_TEXT, FieldType.CODE, FieldType.CURRENCY, FieldType.DECIMAL),
-            *(FieldType.MASKED_CARD, FieldType.CARD_REFERENCE, FieldType.CARD_MASK),
-        }
-    ),
-    "flag": frozenset(),
-}
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-Codes = dict[str, str] | dict[str, int]
-
-
-class Coded(_Part):
-    """A code in one field and what each of its values means."""
-
-    source: str = Field(alias="from")
-    map: str | dict[str, str]
-
-
-class CurrencyFrom(_Part):
-    """A currency that no field of the line tells: a constant, or a field of the header."""
-
-    value: str | None = None
-    header: str | None = None
-
-    @model_validator(mode="after")
-    def _one_origin(self) -> CurrencyFrom:
-        if (self.value is None) == (self.header is None):
-            raise ValueError("give exactly one of `value` and `header`")
-        if self.value is not None and not is_currency(self.value):
-            raise ValueError(f"`{self.value}` is no ISO 4217 code")
-        return self
-
-
-class ColumnRule(_Part):
-    """How one column of the table is made."""
-
-    source: str | list[str] | dict[str, str | list[str]] | None = Field(None, alias="from")
-    header: str | None = None
-    value: str | int | None = None
-    sum: list[str] | None = None
-    date_of: str | None = None
-    type: FieldType = FieldType.TEXT
-    join: str | None = None
-    minus: str | None = None
-    map: str | Codes | None = None
-    currency: str | CurrencyFrom | None = None
-    signed: bool = False
-    decimal: Literal[".", ","] = "."
-    format: str | None = None
-    pattern: str | None = None
-    zone: Coded | None = None
-    to_zone: Coded | None = None
-
-    @model_validator(mode="after")
-    def _one_origin(self) -> ColumnRule:
-        origins = (self.source, self.header, self.value, self.sum, self.date_of)
-        if sum(origin is not None for origin in origins) != 1:
-            raise ValueError("give exactly one of `from`, `header`, `value`, `sum` and `date_of`")
-        needed = {
-            FieldType.CODE: ("map", self.map),
-            FieldType.MAJOR: ("currency", self.currency),
-            FieldType.DATE: ("format", self.format),
-            FieldType.ZONED_TIME: ("format", self.format),
-        }
-        name, given = needed.get(self.type, ("", True))
-        if given is None:
-            raise ValueError(f"type `{self.type}` needs `{name}`")
-        if self.type is FieldType.ZONED_TIME and (self.zone is None or self.to_zone is None):
-            raise ValueError("type `zoned_time` needs `zone` and `to_zone`")
-        unknown = re.findall(r"%(?![YmdHMSyj])(.?)", self.format or "")
-        if unknown:
-            raise ValueError(f"`format` knows %Y %m %d %H %M %S %y %j, not %{unknown[0]}")
-        if self.pattern is not None:
-            try:
-                re.compile(self.pattern)
-            except re.error as error:
-                raise ValueError(f"`pattern` is no regular expression: {error}") from None
-        return self
-
-    def sources(self, tag: str) -> tuple[str, ...]:
-        """The fields this column is made from in lines of one tag; none where it stays empty there."""
-        found = self.source.get(tag, []) if isinstance(self.source, dict) else self.source
-        return (found,) if isinstance(found, str) else tuple(found or ())
-
-    def references(self) -> Iterator[str]:
-        """Every field of the header that the rule names."""
-        yield from (self.header,) if self.header else ()
-        if isinstance(self.currency, CurrencyFrom) and self.currency.header:
-            yield self.currency.header
-
-    def fields(self) -> Iterator[str]:
-        """Every field of the line that the rule names."""
-        for chosen in self.source.values() if isinstance(self.source, dict) else (self.source,):
-            yield from (chosen,) if isinstance(chosen, str) else (chosen or ())
-        yield from (name for name in (self.minus, self.currency) if isinstance(name, str))
-        yield from (coded.source for coded in (self.zone, self.to_zone) if coded)
-
-
-class LineKind(_Part):
+class LineKind(Part):
     """One kind of line: the tags that tell it, its fields, and the table its lines go to."""
 
-    tags: list[str] = [ANY_LINE]
+    tags: tuple[str, ...] = (ANY_LINE,)
     once: bool = False
     line_class: str | None = Field(None, alias="class")
     table: str = "control_record"
-    columns: dict[str, ColumnRule] = {}
+    columns: dict[str, ColumnRule] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _known_table(self) -> LineKind:
@@ -198,24 +69,24 @@ Span = Annotated[list[int], Field(min_length=2, max_length=2)]
 class FixedKind(LineKind):
     """A kind of line whose fields are told by start (from 1) and length in bytes."""
 
-    fields: dict[str, Span] = {}
+    fields: dict[str, Span] = Field(default_factory=dict)
 
     def field_names(self) -> tuple[str, ...] | None:
         """The named fields."""
         return tuple(self.fields)
 
 
-class Total(_Part):
+class Total(Part):
     """A sum or a count over the lines of some tags, or of all tags but some (unknown ones included)."""
 
-    lines: list[str] = []
-    except_lines: list[str] = []
+    lines: tuple[str, ...] = ()
+    except_lines: tuple[str, ...] = ()
     count: bool = False
     distinct: str | None = None
-    add: list[str] = []
-    subtract: list[str] = []
-    where: dict[str, list[str]] = {}
-    negate: dict[str, list[str]] = {}
+    add: tuple[str, ...] = ()
+    subtract: tuple[str, ...] = ()
+    where: dict[str, list[str]] = Field(default_factory=dict)
+    negate: dict[str, list[str]] = Field(default_factory=dict)
     currency: str | CurrencyFrom | None = None
     modulo: int | None = None
 
@@ -237,7 +108,7 @@ class Total(_Part):
         yield from (name for name in (self.distinct, self.currency) if isinstance(name, str))
 
 
-class Control(_Part):
+class Control(Part):
     """A total that the file declares (in a field, a number, or by other lines) and what its lines must give."""
 
     name: str
@@ -246,16 +117,16 @@ class Control(_Part):
     declared_currency: CurrencyFrom | None = None
 
 
-class FileFacts(_Part):
+class FileFacts(Part):
     """Where a file tells its sender, its business date and its own id."""
 
     sender: str | None = None
     date: str | None = None
     date_format: str = "%Y%m%d"
-    id: list[str] = []
+    id: tuple[str, ...] = ()
 
 
-class Settlement(_Part):
+class Settlement(Part):
     """What the bank statement shows for the file: a declared total, and its currency and text on one line."""
 
     control: str
@@ -267,15 +138,15 @@ class Settlement(_Part):
 KindT = TypeVar("KindT", bound=LineKind)
 
 
-class DeclaredSpec(_Part):
+class DeclaredSpec(Part):
     """What the specs of delimited and fixed-width layouts share."""
 
     encoding: str = "utf-8"
-    first: list[str] = []
-    last: list[str] = []
-    maps: dict[str, dict[str, str]] = {}
+    first: tuple[str, ...] = ()
+    last: tuple[str, ...] = ()
+    maps: dict[str, dict[str, str]] = Field(default_factory=dict)
     file: FileFacts = FileFacts()
-    controls: list[Control] = []
+    controls: tuple[Control, ...] = ()
     settlement: Settlement | None = None
 
     @property
@@ -384,7 +255,7 @@ def _check_type(column: Column, rule: ColumnRule, where: str, columns: set[str])
         if isinstance(rule.value, int) != (column.type == "int"):
             raise ValueError(f"{where}: the constant must be {column.type}")
         return
-    if rule.type not in _GIVES[column.type]:
+    if rule.type not in GIVES[column.type]:
         raise ValueError(f"{where}: type `{rule.type}` gives no {column.type}")
 
 

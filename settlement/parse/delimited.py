@@ -59,7 +59,7 @@ class DelimitedSpec(DeclaredSpec):
                 raise ValueError(f"lines {'/'.join(kind.tags)}: give `fields`, or `names_line` if line 1 names them")
         if not self.names_line and self.kind_field is not None:
             raise ValueError("`kind_field` needs `names_line`: without it the first field is the tag")
-        if self.names_line and self.kind_field is None and [kind.tags for kind in self.lines] != [[ANY_LINE]]:
+        if self.names_line and self.kind_field is None and [kind.tags for kind in self.lines] != [(ANY_LINE,)]:
             raise ValueError("several kinds of lines need `kind_field`")
         return self
 

@@ -19,7 +19,8 @@ from settlement.model.money import EXPONENTS
 from settlement.model.stage import CardKey
 from settlement.model.table import Column
 from settlement.parse.cards import card_references, luhn_valid, mask_texts, masked
-from settlement.parse.declared_spec import Coded, ColumnRule, CurrencyFrom, DeclaredSpec, FieldType
+from settlement.parse.column_rule import Coded, ColumnRule, CurrencyFrom, FieldType
+from settlement.parse.declared_spec import DeclaredSpec
 
 _DIGITS: Final = 15
 """Most digits of an amount: any sum of a billion of them stays inside 64 bits."""
@@ -31,7 +32,14 @@ _FORMAT_DIGITS: Final = {"Y": 4, "m": 2, "d": 2, "H": 2, "M": 2, "S": 2, "y": 2,
 _EXPONENT_POWERS: Final = {code: 10**places for code, places in EXPONENTS.items()}
 _POWERS: Final = {places: 10**places for places in range(5)}
 
-Check = tuple[pl.Expr, RejectReason]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """Rows that cannot be used and why; and the field at fault where it is not the column's own."""
+
+    bad: pl.Expr
+    reason: RejectReason
+    at_fault: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,10 +109,10 @@ def _typed(column: Column, rule: ColumnRule, text: pl.Expr, context: Context) ->
     """Value and checks of a text by the rule's type."""
     required = not column.nullable
     match rule.type:
-        case FieldType.INTEGER:
-            return _whole(text, required, rule.signed, RejectReason.MALFORMED)
-        case FieldType.MINOR:
-            return _whole(text, required, rule.signed, RejectReason.NON_NUMERIC_AMOUNT)
+        case FieldType.INTEGER | FieldType.MINOR:
+            money = rule.type is FieldType.MINOR
+            reason = RejectReason.NON_NUMERIC_AMOUNT if money else RejectReason.MALFORMED
+            return _whole(text, required, rule.signed, reason)
         case FieldType.MAJOR:
             return _major(text, rule, context.header, required)
         case FieldType.CODE:
@@ -141,20 +149,22 @@ def _joined(names: tuple[str, ...], join: str | None) -> pl.Expr:
 
 def _more_than_one(names: tuple[str, ...]) -> Check:
     count = pl.sum_horizontal((field(name) != "").cast(pl.Int32) for name in names)
-    return count > 1, RejectReason.MALFORMED
+    return Check(bad=count > 1, reason=RejectReason.MALFORMED)
 
 
 def _empty(column: Column) -> Conversion:
     kinds = {"int": pl.Int64(), "date": pl.Date(), "time": pl.Datetime("ms"), "flag": pl.Boolean(), "text": pl.String()}
     nothing = pl.lit(None, dtype=kinds[column.type])
-    checks: tuple[Check, ...] = () if column.nullable else ((pl.lit(value=True), RejectReason.MALFORMED),)
+    checks: tuple[Check, ...] = (
+        () if column.nullable else (Check(bad=pl.lit(value=True), reason=RejectReason.MALFORMED),)
+    )
     return Conversion(column=column.name, field=column.name, source=pl.lit(""), value=nothing, checks=checks)
 
 
-def _unless(good: pl.Expr, text: pl.Expr, required: bool, reason: RejectReason) -> Check:
+def _unless(good: pl.Expr, text: pl.Expr, required: bool, reason: RejectReason, at_fault: str | None = None) -> Check:
     """Reject what is not good; an empty field only where the column may not be empty."""
     bad = ~good.fill_null(value=False)
-    return (bad if required else bad & (text != "")), reason
+    return Check(bad=bad if required else bad & (text != ""), reason=reason, at_fault=at_fault)
 
 
 def _whole(text: pl.Expr, required: bool, signed: bool, reason: RejectReason) -> tuple[pl.Expr, tuple[Check, ...]]:
@@ -192,6 +202,7 @@ def _major(
     text: pl.Expr, rule: ColumnRule, header: Mapping[str, str], required: bool
 ) -> tuple[pl.Expr, tuple[Check, ...]]:
     currency = currency_text(rule.currency, header)
+    told = rule.currency if isinstance(rule.currency, str) else None
     known = currency.is_in(list(EXPONENTS))
     value = major_to_minor(text, currency, signed=rule.signed, decimal=rule.decimal)
     good = value.is_not_null()
@@ -203,7 +214,7 @@ def _major(
         text = pl.concat_str([text, less])
     # Without its currency an amount has no decimals to check: then the currency is what is wrong.
     return value, (
-        _unless(known, text, required, RejectReason.UNKNOWN_CURRENCY),
+        _unless(known, text, required, RejectReason.UNKNOWN_CURRENCY, told),
         _unless(good, text, required, RejectReason.NON_NUMERIC_AMOUNT),
     )
 
@@ -240,10 +251,13 @@ def _zoned(text: pl.Expr, rule: ColumnRule, spec: DeclaredSpec, required: bool) 
         for other in _zones(rule.to_zone, spec)
     ]
     value = pl.coalesce(pairs)
-    zones_known = from_zone.is_not_null() & to_zone.is_not_null()
     return value, (
         _unless(naive.is_not_null(), text, required, RejectReason.BAD_DATE),
-        _unless(zones_known, text, required, RejectReason.MALFORMED),
+        *(
+            _unless(zone.is_not_null(), text, required, RejectReason.MALFORMED, coded.source)
+            for zone, coded in ((from_zone, rule.zone), (to_zone, rule.to_zone))
+            if coded is not None
+        ),
         _unless(value.is_not_null(), text, required, RejectReason.BAD_DATE),
     )
 
@@ -260,7 +274,7 @@ def _zones(coded: Coded | None, spec: DeclaredSpec) -> list[str]:
 
 def _textual(text: pl.Expr, rule: ColumnRule, required: bool, card_key: CardKey) -> tuple[pl.Expr, tuple[Check, ...]]:
     filled = pl.when(text != "").then(text)
-    checks = [(text == "", RejectReason.MALFORMED)] if required else []
+    checks = [Check(bad=text == "", reason=RejectReason.MALFORMED)] if required else []
     match rule.type:
         case FieldType.FREE_TEXT:
             value = filled.map_batches(mask_texts, return_dtype=pl.String)

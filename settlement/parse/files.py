@@ -14,11 +14,11 @@ import polars as pl
 
 from settlement.errors import TerminalError
 from settlement.model.clearing import Why
+from settlement.model.layout import Layout, read_layouts
 from settlement.model.records import CANDIDATES
 from settlement.model.stage import StageInput, StageOutput
 from settlement.model.tables import TABLES
 from settlement.parse import camt053, delimited, fixed_width, mastercard_ipm, visa_ctf
-from settlement.model.layout import Layout, read_layouts
 from settlement.parse.source import Parsed, Source
 
 READERS: Final[Mapping[str, Callable[[Source], Parsed]]] = {

@@ -46,7 +46,7 @@ class FixedSpec(DeclaredSpec):
             for name, (start, length) in kind.fields.items():
                 if start < 1 or length < 1 or start + length - 1 > self.line_length:
                     raise ValueError(f"lines {'/'.join(kind.tags)}: field `{name}` lies outside the line")
-        if self.kind is None and [kind.tags for kind in self.lines] != [[ANY_LINE]]:
+        if self.kind is None and [kind.tags for kind in self.lines] != [(ANY_LINE,)]:
             raise ValueError("several kinds of lines need `kind`: start and length of the tag")
         return self
 

@@ -7,6 +7,7 @@ cannot be used is a reject and stays in every total.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 from typing import Final
 
@@ -14,14 +15,14 @@ import numpy as np
 
 from settlement.model.clearing import Why
 from settlement.model.layout import read_spec
-from settlement.parse.mastercard_messages import IpmSpec, Stream, read_stream
+from settlement.parse.mastercard_messages import IpmSpec, read_stream
 from settlement.parse.mastercard_rows import clearing_and_rejects, read_messages
 from settlement.parse.mastercard_totals import (
     Administration,
     contradiction,
     control_records,
     control_totals,
-    file_date,
+    header_date,
     net_settlement,
     read_administration,
 )
@@ -37,7 +38,9 @@ def read(source: Source) -> Parsed:
     sender = source.layout.sender
     look_alike = spec.refused.get(str(int.from_bytes(source.content[:4], "big")))
     if look_alike:
-        return _fault(Why.UNREADABLE, f"The file is {look_alike}, not IPM clearing: ask {sender} for the clearing file.")
+        return _fault(
+            Why.UNREADABLE, f"The file is {look_alike}, not IPM clearing: ask {sender} for the clearing file."
+        )
     stream = read_stream(content, spec)
     if not stream.whole:
         return _fault(
@@ -46,9 +49,12 @@ def read(source: Source) -> Parsed:
         )
     messages, frame = read_messages(stream, spec)
     found = read_administration(stream, spec, frame)
-    posting_date = _posting_date(source, spec, stream, found)
-    if isinstance(posting_date, Parsed):
-        return posting_date
+    posting_date = header_date(found)
+    if posting_date is None:
+        what = f"does not start with one header message (1644/697) in {spec.encoding} whose PDS0105 tells a date"
+        return _fault(Why.UNREADABLE, f"The file {what}: ask {sender} whether it is IPM clearing.")
+    for why, sentence in _complaints(source, spec, posting_date, len(stream.base), found):
+        return _fault(why, sentence)
     net, currency = net_settlement(frame)
     file_id, mode = str(found.headers[0]["PDS0105"]), found.headers[0]["PDS0122"]
     return Parsed(
@@ -67,30 +73,26 @@ def read(source: Source) -> Parsed:
     )
 
 
-def _posting_date(source: Source, spec: IpmSpec, stream: Stream, found: Administration) -> date | Parsed:
-    """The business date of the file, or what is wrong with its header and trailer."""
-    sender, last = source.layout.sender, len(stream.base)
-    if not last or [message["record"] for message in found.headers] != [1]:
-        what = "does not start with one header message (1644/697)"
-        return _fault(Why.UNREADABLE, f"The file {what} in {spec.encoding}: ask {sender} whether it is IPM clearing.")
+def _complaints(
+    source: Source, spec: IpmSpec, posting_date: date, last: int, found: Administration
+) -> Iterator[tuple[Why, str]]:
+    """What is wrong with header and trailer, the worst first; each rests on those before it not being so."""
+    sender = source.layout.sender
     if not found.trailers:
-        return _fault(Why.TRUNCATED, f"The file ends without a trailer (1644/695): ask {sender} to send it again.")
+        yield Why.TRUNCATED, f"The file ends without a trailer (1644/695): ask {sender} to send it again."
     if [message["record"] for message in found.trailers] != [last]:
-        return _fault(Why.UNREADABLE, f"Messages follow the trailer (1644/695): ask {sender} to send the file again.")
-    file_id, mode = str(found.headers[0]["PDS0105"]), found.headers[0]["PDS0122"]
-    posting_date = file_date(file_id)
-    if posting_date is None or not file_id.startswith(spec.file_type):
-        what = f"no id of a type {spec.file_type} clearing file with its date"
-        return _fault(Why.UNREADABLE, f"The header's PDS0105 is {what}: ask {sender} for the clearing file.")
+        yield Why.UNREADABLE, f"Messages follow the trailer (1644/695): ask {sender} to send the file again."
+    if not str(found.headers[0]["PDS0105"]).startswith(spec.file_type):
+        what = f"PDS0105 of the header is no id of a type {spec.file_type} clearing file"
+        yield Why.UNREADABLE, f"{what}: ask {sender} for the clearing file."
     if source.file_date not in {None, posting_date}:
-        sentence = f"The header says {posting_date}, the name says {source.file_date}: ask {sender} which one is right."
-        return _fault(Why.UNREADABLE, sentence)
-    if mode not in _MODES:
-        return _fault(Why.UNREADABLE, f"The header's mode is neither T (test) nor P (production): ask {sender}.")
+        what = f"The header says {posting_date}, the name says {source.file_date}"
+        yield Why.UNREADABLE, f"{what}: ask {sender} which one is right."
+    if found.headers[0]["PDS0122"] not in _MODES:
+        yield Why.UNREADABLE, f"The header's mode is neither T (test) nor P (production): ask {sender}."
     differs = contradiction(found)
     if differs:
-        return _fault(Why.UNREADABLE, f"In the file {differs}: ask {sender} to send it again.")
-    return posting_date
+        yield Why.UNREADABLE, f"In the file {differs}: ask {sender} to send it again."
 
 
 def _fault(why: Why, detail: str) -> Parsed:

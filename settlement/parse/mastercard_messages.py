@@ -86,9 +86,7 @@ class Messages:
         else:
             column = self.columns[name]
             start, length = self.start[column], self.length[column]
-        return Spans(
-            data=self.stream.data, base=self.stream.base, start=start, length=length, alphabet=self.alphabet
-        )
+        return Spans(data=self.stream.data, base=self.stream.base, start=start, length=length, alphabet=self.alphabet)
 
     def text(self, name: str) -> pl.Series:
         """One field of all messages as text, empty where it is absent or blank."""

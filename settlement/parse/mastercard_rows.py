@@ -98,7 +98,7 @@ def _with_kind(frame: pl.DataFrame, spec: IpmSpec) -> pl.DataFrame:
     flip = pl.when(reversal).then(-1).otherwise(1)
     presented = pl.when(processing == Kind.REFUND).then(-flip).when(processing.is_not_null()).then(flip)
     paid = processing.is_in([Kind.REFUND, Kind.CASH_ADVANCE])
-    earned = pl.when(mti == _PRESENTMENT).then(pl.col("fees") * pl.when(paid).then(-flip).otherwise(flip))
+    earned = pl.col("fees") * pl.when(paid).then(-flip).otherwise(flip)
     return frame.with_columns(
         kind=pl.when(mti == _FEE)
         .then(collected)
@@ -113,7 +113,7 @@ def _with_kind(frame: pl.DataFrame, spec: IpmSpec) -> pl.DataFrame:
         .then(pl.when(processing.is_not_null()).then(-1))
         .otherwise(presented)
         .cast(pl.Int64),
-        interchange_minor=earned,
+        interchange_minor=pl.when((mti == _PRESENTMENT) & processing.is_not_null()).then(earned),
     )
 
 

@@ -55,9 +55,15 @@ def read_administration(stream: Stream, spec: IpmSpec, types: pl.DataFrame) -> A
     )
 
 
-def file_date(file_id: str) -> date | None:
-    """The business date in a file id: type 3, date YYMMDD, processor 11, sequence 5. None where it is no such id."""
-    if len(file_id) != _FILE_ID or not file_id.isdecimal():
+def header_date(found: Administration) -> date | None:
+    """The business date in the header's file id: type 3, date YYMMDD, processor 11, sequence 5.
+
+    None unless the first message is the one header and its id is such.
+    """
+    if [message["record"] for message in found.headers] != [1]:
+        return None
+    file_id = str(found.headers[0]["PDS0105"])
+    if len(file_id) != _FILE_ID or not (file_id.isascii() and file_id.isdecimal()):
         return None
     try:
         return date(2000 + int(file_id[3:5]), int(file_id[5:7]), int(file_id[7:9]))
@@ -173,7 +179,13 @@ def control_records(file: str, found: Administration) -> pl.DataFrame:
         }
         for position in found.positions
     ]
-    schema = {"record": pl.Int64, "class": pl.String, "amount_minor": pl.Int64, "currency": pl.String, "text": pl.String}
+    schema = {
+        "record": pl.Int64,
+        "class": pl.String,
+        "amount_minor": pl.Int64,
+        "currency": pl.String,
+        "text": pl.String,
+    }
     return candidate("control_record", file, pl.DataFrame(rows, schema=schema).sort("record"))
 
 

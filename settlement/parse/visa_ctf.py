@@ -7,6 +7,7 @@ read whole or not at all.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Annotated, Final
@@ -17,8 +18,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from settlement.model.clearing import Kind, Why
-from settlement.parse.candidates import candidate
 from settlement.model.layout import read_spec
+from settlement.parse.candidates import candidate
 from settlement.parse.source import ControlTotal, Parsed, Source
 from settlement.parse.spans import Spans, alphabet, texts, whole_numbers
 from settlement.parse.visa_rows import Records, TransactionSpec, clearing_and_rejects, net_settlement, read_transactions
@@ -48,9 +49,7 @@ class CtfSpec(BaseModel):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Head:
     posting_date: date
-    bank: str
-    internal_id: str
-    mode: str
+    said: Mapping[str, str]
 
 
 def read(source: Source) -> Parsed:
@@ -62,26 +61,26 @@ def read(source: Source) -> Parsed:
     records = _records(source.content, spec)
     if isinstance(records, Parsed):
         return Parsed(fault=records.fault, detail=f"{records.detail}: ask {sender} to send it again.")
-    head = _head(source, spec, records)
-    if isinstance(head, Parsed):
-        return head
+    head = _head(spec, records)
+    if head is None:
+        what = "does not start with one header (TC 90) that tells date, BIN and file id"
+        return _fault(Why.UNREADABLE, f"The file {what}: ask {sender} what it is.")
+    for why, sentence in _complaints(source, spec, records, head):
+        return _fault(why, sentence)
     transactions = read_transactions(
         records, TransactionSpec(kinds=spec.transactions, tcr0=spec.tcr0, tcr1=spec.tcr1, tcr5=spec.tcr5)
     )
-    controls = _control_totals(records, spec, transactions.amounts)
-    if isinstance(controls, Parsed):
-        return Parsed(fault=controls.fault, detail=f"{controls.detail}: ask {sender} to send it again.")
     net, currency = net_settlement(transactions)
     tables = clearing_and_rejects(source, head.posting_date, records, transactions)
     return Parsed(
         sender=sender,
         file_date=head.posting_date,
-        internal_id=head.internal_id,
-        mode=head.mode,
+        internal_id=f"{head.said['file_id']}-{head.said['date']}-{head.said['bin']}",
+        mode="T" if head.said["mode"] else "P",
         records=records.count,
         net_settlement_minor=net,
         net_settlement_currency=currency,
-        controls=controls,
+        controls=_control_totals(records, spec, transactions.amounts),
         tables={**tables, "control_record": _control_records(source.file, records, spec, transactions.continuations)},
     )
 
@@ -111,41 +110,48 @@ def _records(content: memoryview, spec: CtfSpec) -> Records | Parsed:
     return Records(spans=whole, code=code.to_numpy(), tcr=tcr.to_numpy())
 
 
-def _head(source: Source, spec: CtfSpec, records: Records) -> _Head | Parsed:
-    """Header and file trailer, or what is wrong with them."""
-    sender, code = source.layout.sender, records.code
-    trailers = np.flatnonzero(code == _FILE)
-    if np.flatnonzero(code == _HEADER).tolist() != [0]:
-        return _fault(Why.UNREADABLE, f"The file does not start with one header (TC 90): ask {sender} what it is.")
-    if not len(trailers):
-        return _fault(Why.TRUNCATED, f"The file ends without a trailer (TC 92): ask {sender} to send it again.")
-    if trailers.tolist() != [records.count - 1]:
-        return _fault(Why.UNREADABLE, f"Records follow the trailer (TC 92): ask {sender} to send the file again.")
+def _head(spec: CtfSpec, records: Records) -> _Head | None:
+    """What the header says; None unless the first record is the one header and tells date, BIN and file id."""
+    if np.flatnonzero(records.code == _HEADER).tolist() != [0]:
+        return None
     said = {name: records.text(0, places) for name, places in spec.header.items()}
     posting_date = _ordinal_date(said["date"])
-    identified = said["bin"].isdecimal() and said["file_id"].isdecimal()
-    if posting_date is None or not identified:
-        return _fault(Why.UNREADABLE, f"The header (TC 90) has no date, BIN or file id: ask {sender} what it is.")
-    if source.file_date not in {None, posting_date}:
-        sentence = f"The header says {posting_date}, the name says {source.file_date}: ask {sender} which one is right."
-        return _fault(Why.UNREADABLE, sentence)
-    if said["mode"] not in {"TEST", ""}:
-        return _fault(Why.UNREADABLE, f"The header's mode is neither TEST nor blank (production): ask {sender}.")
+    if posting_date is None or not _digits(said["bin"]) or not _digits(said["file_id"]):
+        return None
+    return _Head(posting_date=posting_date, said=said)
+
+
+def _complaints(source: Source, spec: CtfSpec, records: Records, head: _Head) -> Iterator[tuple[Why, str]]:
+    """What is wrong with header and trailers, the worst first; each rests on those before it not being so."""
+    sender, code = source.layout.sender, records.code
+    trailers = np.flatnonzero(code == _FILE).tolist()
+    if not trailers:
+        yield Why.TRUNCATED, f"The file ends without a trailer (TC 92): ask {sender} to send it again."
+    if trailers != [records.count - 1]:
+        yield Why.UNREADABLE, f"Records follow the trailer (TC 92): ask {sender} to send the file again."
+    if source.file_date not in {None, head.posting_date}:
+        what = f"The header says {head.posting_date}, the name says {source.file_date}"
+        yield Why.UNREADABLE, f"{what}: ask {sender} which one is right."
+    if head.said["mode"] not in {"TEST", ""}:
+        yield Why.UNREADABLE, f"The header's mode is neither TEST nor blank (production): ask {sender}."
     for row in np.flatnonzero((code == _BATCH) | (code == _FILE)):
-        if any(records.text(row, spec.trailer[name]) != said[name] for name in ("bin", "date")):
-            sentence = f"Record {row + 1} is a trailer of another BIN or date than the header: ask {sender}."
-            return _fault(Why.UNREADABLE, sentence)
-    return _Head(
-        posting_date=posting_date,
-        bank=said["bin"],
-        internal_id=f"{said['file_id']}-{said['date']}-{said['bin']}",
-        mode="T" if said["mode"] else "P",
-    )
+        for name in ("bin", "date"):
+            if records.text(row, spec.trailer[name]) != head.said[name]:
+                what = f"Record {row + 1} is a trailer of another {name} than the header"
+                yield Why.UNREADABLE, f"{what}: ask {sender} to send the file again."
+        for total in _TOTALS:
+            if not _digits(records.text(row, spec.trailer[total])):
+                what = f"The trailer in record {row + 1} has no readable total {total!r}"
+                yield Why.UNREADABLE, f"{what}: ask {sender} to send the file again."
+
+
+def _digits(text: str) -> bool:
+    return text.isascii() and text.isdecimal()
 
 
 def _ordinal_date(text: str) -> date | None:
     """The date of YYDDD; the files of this format are younger than the year 2000."""
-    if len(text) != 5 or not (text.isascii() and text.isdecimal()):  # noqa: PLR2004
+    if len(text) != 5 or not _digits(text):  # noqa: PLR2004
         return None
     first, days = date(2000 + int(text[:2]), 1, 1), int(text[2:])
     found = first + timedelta(days=days - 1)
@@ -153,11 +159,12 @@ def _ordinal_date(text: str) -> date | None:
 
 
 def _control_totals(
-    records: Records, spec: CtfSpec, amounts: dict[str, NDArray[np.int64]]
-) -> tuple[ControlTotal, ...] | Parsed:
-    """The totals of each batch and of the file. A trailer counts itself, the file's also the batches'; TC 90 counts nowhere.
+    records: Records, spec: CtfSpec, amounts: Mapping[str, NDArray[np.int64]]
+) -> tuple[ControlTotal, ...]:
+    """The totals of each batch and of the file.
 
-    ``amounts`` are destination and source amount of each record: 0 where it is no TCR 0 or no number.
+    A trailer counts itself, the file's trailer also those of the batches; the header counts nowhere. ``amounts``
+    are destination and source amount of each record: 0 where it is no TCR 0 or no number.
     """
     last = records.count - 1
     starts = records.tcr == 0
@@ -171,22 +178,25 @@ def _control_totals(
         begin, name = (1, "") if row == last else (first, f"batch {number} ")
         inside = slice(begin, int(row) + 1)
         computed = {
-            "dest": sum_of(amounts["dest"][inside]),
-            "src": sum_of(amounts["src"][inside]),
+            "dest": _sum(amounts["dest"][inside]),
+            "src": _sum(amounts["src"][inside]),
             "monetary": int(monetary[inside].sum()),
             "tcr": int(row) + 1 - begin,
             "trans": int(monetary[inside].sum() + is_trailer[inside].sum()),
         }
-        for total in _TOTALS:
-            declared = records.text(row, spec.trailer[total])
-            if not (declared.isascii() and declared.isdecimal()):
-                return _fault(Why.UNREADABLE, f"The trailer in record {row + 1} has no readable total {total!r}")
-            totals.append(ControlTotal(control=f"{name}{total}", declared=int(declared), computed=computed[total]))
+        totals += [
+            ControlTotal(
+                control=f"{name}{total}",
+                declared=int(records.text(row, spec.trailer[total])),
+                computed=computed[total],
+            )
+            for total in _TOTALS
+        ]
         first = int(row) + 1
     return tuple(totals)
 
 
-def sum_of(amounts: NDArray[np.int64]) -> int:
+def _sum(amounts: NDArray[np.int64]) -> int:
     """The exact sum, wider than 64 bits on the way."""
     return int(pl.Series(amounts).cast(pl.Int128).sum() or 0)
 

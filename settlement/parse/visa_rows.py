@@ -143,7 +143,7 @@ def read_transactions(records: Records, spec: TransactionSpec) -> Transactions:
     amounts = {}
     for name in ("dest", "src"):
         amounts[name] = np.zeros(records.count, dtype=np.int64)
-        amounts[name][at] = frame[name].fill_null(0).to_numpy() * (~frame["stray"]).to_numpy()
+        amounts[name][at] = frame[name].fill_null(0).to_numpy() * first[at]
     return Transactions(spec=spec, parts=parts, frame=frame, amounts=amounts, continuations=belongs)
 
 
@@ -221,8 +221,8 @@ def clearing_and_rejects(
 
     def content(field: str, rows: NDArray[np.int64]) -> list[str]:
         if field in {"TC", "TCR"}:
-            numbers = frame["record"].gather(rows).to_numpy() - 1
-            return [f"TC {records.code[row]} TCR {records.tcr[row]}" for row in numbers]
+            heads = (frame["record"].gather(rows) - 1).to_numpy()
+            return [f"TC {records.text(row, [1, 2])} TCR {records.text(row, [4, 4])}" for row in heads]
         if field == "card":
             return masked(texts(found.card().rows(rows), "card")).fill_null("").to_list()
         return texts(found.field(_FIELD_TCR.get(field, 0), field).rows(rows), field).fill_null("").to_list()

@@ -59,7 +59,7 @@ def run(inputs: StageInput) -> StageOutput:
     for beneficiary, as_of, period, state in places.sort("beneficiary", "as_of", "period", "state").iter_rows():
         texts = clause_texts(inputs.documents, inputs.unit, period)
         told[beneficiary] = told.get(beneficiary, 0) + 1
-        of_statement = lines.filter((pl.col("period") == period) & (pl.col("as_of") == as_of))
+        of_statement = lines.filter(pl.col("period") == period)
         statement = Statement(
             contract=inputs.unit,
             beneficiary=beneficiary,

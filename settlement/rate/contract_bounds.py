@@ -18,10 +18,10 @@ from settlement.model.contract import (
     ShareOverHurdleTerm,
     Term,
     Tier,
-    VolumeMeasure,
     WholeTierTerm,
 )
-from settlement.model.money import to_minor
+from settlement.model.contract_measures import VolumeMeasure
+from settlement.model.money import exponent, to_minor
 from settlement.rate.contract_words import nearest, refuse, term_place, written
 
 
@@ -60,7 +60,7 @@ def _check_tier_list(where: str, tiers: Sequence[Tier]) -> None:
 
 
 def _toml(value: Decimal) -> str:
-    return f"{value:_}"
+    return f"{value:,}".replace(",", "_")
 
 
 def check_dated_rates(contract: Contract) -> None:
@@ -120,7 +120,9 @@ def check_amounts(contract: Contract) -> None:
             raise refuse(term_place(term), "balances_a_year must be above 0; write 12 for month-end balances.")
     for where, amount in amounts:
         if to_minor(str(amount), contract.currency) is None:
-            raise refuse(where, f"{written(amount)} is no whole number of minor units of {contract.currency}.")
+            decimals = exponent(contract.currency)
+            told = f"{written(amount)} {contract.currency} is no amount of money; write at most {decimals} decimals."
+            raise refuse(where, told)
 
 
 def _amounts(term: Term) -> list[Decimal]:

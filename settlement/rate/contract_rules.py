@@ -5,37 +5,40 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from itertools import pairwise
 from typing import Final
 
 from settlement.errors import TerminalError
 from settlement.model.contract import (
-    AccountMeasure,
-    AccountsWithin,
-    BalanceMeasure,
     BalanceRateTerm,
     BountyTerm,
     Contract,
     ContractVersion,
-    Dating,
-    EventDate,
     Example,
     MarginalTierTerm,
-    Measure,
-    ProfitMeasure,
     RateByTerm,
     RateTerm,
     Scope,
     ShareOverHurdleTerm,
     Step,
     Term,
-    VolumeMeasure,
     WholeTierTerm,
+)
+from settlement.model.contract_measures import (
+    AccountMeasure,
+    AccountsWithin,
+    BalanceMeasure,
+    Dating,
+    EventDate,
+    Measure,
+    ProfitMeasure,
+    VolumeMeasure,
 )
 from settlement.model.dates import PeriodKind, period_of
 from settlement.model.money import is_currency, to_major, to_minor
 from settlement.rate.contract_bounds import check_amounts, check_dated_rates, check_tiers
-from settlement.rate.contract_words import Refusal, nearest, refuse, term_place, written
+from settlement.rate.contract_words import Refusal, listed, nearest, refuse, term_place, written
 from settlement.rate.forms import calculate, quantity_names
 
 _OWN_DATES: Final = (EventDate.POSTING, EventDate.TRANSACTION)
@@ -102,7 +105,7 @@ def _check_clauses(contract: Contract) -> None:
             quoted += [(f"[measures.{name}], exclude", exclusion.clause) for exclusion in measure.exclude]
     for where, clause in quoted:
         if not contract.clauses.get(clause, "").strip():
-            raise refuse(where, f"clause `{clause}` has no text; quote it in the table [clauses]: `{clause} = ...`.")
+            raise refuse(where, f'clause `{clause}` has no text; quote it in the table [clauses]: `{clause} = "..."`.')
     silent = sorted(contract.clauses.keys() - {clause for _, clause in quoted})
     if silent:
         sentence = "no measure, term or rule rests on this clause; say what computes it, or drop it."
@@ -194,7 +197,7 @@ def _check_term_measures(contract: Contract) -> None:
 
 
 def _one_of(names: Sequence[str]) -> str:
-    return f"write one of {', '.join(f'`{name}`' for name in names)}." if names else "leave it out."
+    return f"write {listed(names)}." if names else "leave it out."
 
 
 def _check_rounding(contract: Contract) -> None:
@@ -206,7 +209,7 @@ def _check_rounding(contract: Contract) -> None:
                 raise refuse(
                     term_place(term),
                     f"form `{term.form}` is rounded once per {right.replace('_', ' ')}, not per "
-                    f"{term.rounding.scope.replace('_', ' ')}; write `scope = {right}` in quotes.",
+                    f'{term.rounding.scope.replace("_", " ")}; write `scope = "{right}"`.',
                 )
 
 
@@ -239,11 +242,9 @@ def _check_examples(contract: Contract) -> None:
         given = _given(contract, terms[example.term], example, where)
         comes = calculate(terms[example.term], contract.currency, given).amount_minor
         if to_minor(str(example.gives), contract.currency) != comes:
-            raise refuse(
-                where,
-                f"clause {terms[example.term].clause} gives {to_major(comes, contract.currency)}, not "
-                f"{written(example.gives)}; correct the example or the term.",
-            )
+            given_now, clause = written(Decimal(to_major(comes, contract.currency))), terms[example.term].clause
+            sentence = f"clause {clause} gives {given_now}, not {written(example.gives)}"
+            raise refuse(where, f"{sentence}; correct the example or the term.")
 
 
 def _given(contract: Contract, term: Term, example: Example, where: str) -> Mapping[str, int]:
@@ -259,7 +260,7 @@ def _given(contract: Contract, term: Term, example: Example, where: str) -> Mapp
     for name, value in example.given.items():
         units = int(value) if counted and value == int(value) else to_minor(str(value), contract.currency)
         if units is None:
-            raise refuse(where, f"`{name}` = {value} is no whole number of minor units of {contract.currency}.")
+            raise refuse(where, f"`{name}` = {value} is no whole number of accounts or minor units; write one.")
         given[name] = units
     return given
 

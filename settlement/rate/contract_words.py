@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from difflib import get_close_matches
+from enum import StrEnum
 from types import UnionType
-from typing import Annotated, Final, get_args, get_origin, get_type_hints
+from typing import Annotated, Final, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
@@ -26,7 +27,10 @@ _TYPES: Final = (
     ("dataclass", "a table"),
 )
 # Unknown words first: a word written wrong is told as such, and not as the right word's absence.
-_ORDER: Final = ("unexpected_keyword_argument", "union_tag_invalid", "enum", "literal_error", "missing")
+_ORDER: Final = (
+    *("unexpected_keyword_argument", "union_tag_invalid", "union_tag_not_found", "enum", "literal_error"),
+    "missing",
+)
 
 
 class Refusal(Exception):  # noqa: N818  # a sentence on its way to the reader of files, who adds the file's name
@@ -51,7 +55,13 @@ def written(amount: Decimal) -> str:
 def nearest(word: str, known: Sequence[str]) -> str:
     """``did you mean ...`` with the nearest of the known words, and otherwise the list of them."""
     close = get_close_matches(word, known, n=1, cutoff=0.6)
-    return f"did you mean `{close[0]}`?" if close else f"write one of {', '.join(f'`{k}`' for k in known)}."
+    return f"did you mean `{close[0]}`?" if close else f"write {listed(known)}."
+
+
+def listed(known: Sequence[str]) -> str:
+    """The words that may stand somewhere: ```a``` or ``one of `a`, `b```."""
+    quoted = ", ".join(f"`{word}`" for word in known)
+    return f"one of {quoted}" if len(known) > 1 else quoted
 
 
 def sentence_for(error: ValidationError, content: Mapping[str, object]) -> str:
@@ -65,33 +75,33 @@ def sentence_for(error: ValidationError, content: Mapping[str, object]) -> str:
         The file as TOML reads it; its clauses and ids are named in the sentence.
     """
     first = min(error.errors(), key=lambda e: (_rank(e), [str(part) for part in e["loc"]]))
-    where = _where(first["loc"], content)
-    field = str(first["loc"][-1]) if first["loc"] else "the file"
-    context = first.get("ctx", {})
+    location = first["loc"]
+    # A value inside a list has no name of its own; it goes by the name of the list.
+    named = location[:-1] if location and isinstance(location[-1], int) else location
+    where, field = _where(named, content), str(named[-1]) if named else "the file"
     match first["type"]:
         case "unexpected_keyword_argument":
-            return f"{where}: `{field}` is not a word of this table; {nearest(field, _fields_at(first['loc'][:-1]))}"
+            return f"{where}: `{field}` is not a word of this table; {nearest(field, _words_at(location[:-1]))}"
         case "missing":
-            return f"{where}: `{field}` is not said; a contract must say it: add `{field} = ...`."
-        case "union_tag_missing":
-            tag = str(context["discriminator"]).strip("'")
-            return f"{where}: `{tag}` is not said; {nearest('', _words(context, 'expected_tags'))}"
+            words = _words_at(location)
+            how = f"as {listed(words)}" if words and _is_word(location) else f"`{field} = ...`"
+            return f"{where}: `{field}` is not said; a contract must say it: add it, {how}."
+        case "union_tag_not_found":
+            tag = str(first["ctx"]["discriminator"]).strip("'")
+            return f"{_where((*location, tag), content)}: `{tag}` is not said; write {listed(_words_at(location))}."
         case "union_tag_invalid":
-            tag, name = str(context["discriminator"]).strip("'"), str(context["tag"])
-            return f"{where}: {tag} `{name}` is unknown; {nearest(name, _words(context, 'expected_tags'))}"
+            tag, name = str(first["ctx"]["discriminator"]).strip("'"), str(first["ctx"]["tag"])
+            place = _where((*location, tag), content)
+            return f"{place}: {tag} `{name}` is unknown; {nearest(name, _words_at(location))}"
         case "enum" | "literal_error":
             given = first["input"]
-            return f"{where}: {field} = `{given}` is unknown; {nearest(str(given), _words(context, 'expected'))}"
+            return f"{where}: {field} = `{given}` is unknown; {nearest(str(given), _words_at(location))}"
     wanted = next((text for start, text in _TYPES if first["type"].startswith(start)), "another kind of value")
     return f"{where}: `{field}` must be {wanted}, not {_shown(first['input'])}."
 
 
 def _rank(error: ErrorDetails) -> int:
     return _ORDER.index(error["type"]) if error["type"] in _ORDER else len(_ORDER)
-
-
-def _words(context: Mapping[str, object], name: str) -> list[str]:
-    return re.findall(r"'([^']+)'", str(context.get(name, "")))
 
 
 def _shown(value: object) -> str:
@@ -118,12 +128,27 @@ def _where(location: Sequence[str | int], content: Mapping[str, object]) -> str:
     return place + "".join(parts)
 
 
-def _fields_at(location: Sequence[str | int]) -> list[str]:
-    """The words that the table at a place may hold, found by walking the language's classes."""
+def _words_at(location: Sequence[str | int]) -> list[str]:
+    """The words that may stand at a place, found by walking the language's classes: keys, types or closed words."""
     here: object = language.Contract
     for part in location:
         here = _step(here, part)
+    here = _bare(here)
+    if get_origin(here) is Literal:
+        return [str(word) for word in get_args(here)]
+    if get_origin(here) is UnionType:
+        return [str(tag) for kind in get_args(here) for tag in _tags(kind)]
+    if isinstance(here, type) and issubclass(here, StrEnum):
+        return [word.value for word in here]
     return _field_names(here)
+
+
+def _is_word(location: Sequence[str | int]) -> bool:
+    here: object = language.Contract
+    for part in location:
+        here = _step(here, part)
+    here = _bare(here)
+    return get_origin(here) is Literal or (isinstance(here, type) and issubclass(here, StrEnum))
 
 
 def _step(here: object, part: str | int) -> object:
@@ -166,7 +191,7 @@ def _alias(name: str, hint: object) -> str:
 
 def _field_names(kind: object) -> list[str]:
     kind = _bare(kind)
-    if not isinstance(kind, type):
+    if not hasattr(kind, "__dataclass_fields__"):
         return []
     hints = get_type_hints(kind, include_extras=True)
     return [_alias(name, hint) for name, hint in hints.items() if not name.startswith("__")]

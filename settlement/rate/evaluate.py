@@ -10,17 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from settlement.model.contract import (
-    BalanceMeasure,
     BountyTerm,
     Contract,
     ContractVersion,
-    Opening,
     RateByTerm,
     ShareOverHurdleTerm,
     Term,
-    VolumeMeasure,
     WholeTierTerm,
 )
+from settlement.model.contract_measures import BalanceMeasure, Opening, VolumeMeasure
 from settlement.model.dates import Period, PeriodKind, period_of
 from settlement.rate.facts import Facts
 from settlement.rate.forms import ACCOUNTS, DRIVER, PAID_TO_DATE, Line, calculate

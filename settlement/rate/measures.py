@@ -15,23 +15,18 @@ from typing import Final, Literal
 import polars as pl
 
 from settlement.errors import TerminalError
-from settlement.model.contract import (
+from settlement.model.contract import BountyTerm, Contract, ContractVersion, RateByTerm, Term, WholeTierTerm
+from settlement.model.contract_measures import (
     AccountMeasure,
     AccountsWithin,
     BalanceMeasure,
-    BountyTerm,
-    Contract,
-    ContractVersion,
     Dating,
     EventDate,
     FirstPurchase,
     Measure,
     ProfitMeasure,
-    RateByTerm,
     Store,
-    Term,
     VolumeMeasure,
-    WholeTierTerm,
 )
 from settlement.model.dates import PeriodKind, period_of
 from settlement.rate.facts import Facts

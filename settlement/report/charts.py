@@ -8,7 +8,7 @@ placeholders that the page's style sheet decides on.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from settlement.model.money import exponent, is_currency
@@ -16,35 +16,32 @@ from settlement.report.figures import AGE_BUCKETS
 
 if TYPE_CHECKING:
     import altair as alt
-    import polars as pl
 
 WIDTH: Final = 420
 _INK: Final = "#010203"
 _LINE: Final = "#030201"
 _PALETTE: Final = (
-    "#3b6fb6", "#5aa897", "#e0a03c", "#8a6fb0", "#c9605a", "#7d9bc1", "#9aa55b", "#b8839c", "#6d7a8c", "#d98b5f", "#4f9bb3",
-)  # fmt: skip
+    *("#3b6fb6", "#5aa897", "#e0a03c", "#8a6fb0", "#c9605a", "#7d9bc1"),
+    *("#9aa55b", "#b8839c", "#6d7a8c", "#d98b5f", "#4f9bb3"),
+)
 _AGE_COLOURS: Final = ("#9dc3b4", "#e6c678", "#e09d4f", "#cf6f4a", "#a8443f")
-_OPEN_COLOUR: Final = "#c9605a"
 
 
 def matches_by_pass(rows: Sequence[tuple[str, str, int]]) -> str:
     """Bars of (pass, kind, matches), a colour for each kind; passes in order of their size."""
     import altair as alt  # noqa: PLC0415 (loaded by the report stage alone)
 
-    totals: dict[str, int] = {}
-    for name, _, matches in rows:
-        totals[name] = totals.get(name, 0) + matches
-    order = sorted(totals, key=lambda name: (-totals[name], name))
-    kinds = sorted({kind for _, kind, _ in rows})
+    order = _largest_first((name, matches) for name, _, matches in rows)
+    kinds = _largest_first((kind, matches) for _, kind, matches in rows)
+    ranked = [(name, kind, kinds.index(kind), matches) for name, kind, matches in rows]
     chart = (
-        alt.Chart(_values(("pass", "kind", "matches"), rows))
+        alt.Chart(_values(("pass", "kind", "rank", "matches"), ranked))
         .mark_bar(height=16)
         .encode(
             x=alt.X("matches:Q").title("matches").axis(format=",d", tickMinStep=1, tickCount=5),
             y=alt.Y("pass:N").title(None).sort(order),
-            color=_colour("kind", kinds, [_PALETTE[index % len(_PALETTE)] for index in range(len(kinds))]),
-            order=alt.Order("kind:N"),
+            color=_colour("kind", kinds),
+            order=alt.Order("rank:Q"),
         )
         .properties(width=WIDTH, height=alt.Step(26))
     )
@@ -62,7 +59,7 @@ def open_by_age(rows: Sequence[tuple[str, str, int]]) -> str:
         .encode(
             x=_nights(),
             y=alt.Y("items:Q").title("open items").axis(format=",d", tickMinStep=1, tickCount=5),
-            color=_colour("age", list(AGE_BUCKETS), list(_AGE_COLOURS), title="days open"),
+            color=_colour("age", AGE_BUCKETS, _AGE_COLOURS),
             order=alt.Order("rank:Q"),
         )
         .properties(width=WIDTH, height=200)
@@ -82,20 +79,25 @@ def payouts_by_contract(rows: Sequence[tuple[str, str, int]], currency: str) -> 
         .encode(
             x=_nights(),
             xOffset=alt.XOffset("contract:N").sort(contracts),
-            y=alt.Y("minor:Q")
-            .title(currency)
-            .axis(labelExpr=f"format(datum.value / {divisor}, ',~f')", tickCount=5),
-            color=_colour("contract", contracts, [_PALETTE[index % len(_PALETTE)] for index in range(len(contracts))]),
+            y=alt.Y("minor:Q").title(currency).axis(labelExpr=f"format(datum.value / {divisor}, ',~f')", tickCount=5),
+            color=_colour("contract", contracts),
         )
         .properties(width=WIDTH, height=200)
     )
     return _svg(chart)
 
 
-def _values(columns: Sequence[str], rows: Sequence[Sequence[str | int]]) -> alt.Data:
+def _largest_first(counted: Iterable[tuple[str, int]]) -> list[str]:
+    totals: dict[str, int] = {}
+    for name, count in counted:
+        totals[name] = totals.get(name, 0) + count
+    return sorted(totals, key=lambda name: (-totals[name], name))
+
+
+def _values(columns: Sequence[str], rows: Iterable[tuple[str | int, ...]]) -> alt.Data:
     import altair as alt  # noqa: PLC0415
 
-    return alt.Data(values=[dict(zip(columns, row, strict=True)) for row in sorted(rows)])
+    return alt.Data(values=[dict(zip(columns, row, strict=True)) for row in rows])
 
 
 def _nights() -> alt.X:
@@ -108,11 +110,12 @@ def _bar_size(nights: set[str]) -> int:
     return max(4, min(44, WIDTH * 6 // (10 * max(1, len(nights)))))
 
 
-def _colour(field: str, domain: Sequence[str], colours: Sequence[str], title: str | None = None) -> alt.Color:
+def _colour(field: str, domain: Sequence[str], colours: Sequence[str] = _PALETTE) -> alt.Color:
     import altair as alt  # noqa: PLC0415
 
-    legend = alt.Legend(title=title, orient="top", columns=5, symbolType="square", labelLimit=150, titleOrient="left")
-    return alt.Color(f"{field}:N").scale(domain=list(domain), range=list(colours)).legend(legend)
+    used = [colours[index % len(colours)] for index in range(len(domain))]
+    legend = alt.Legend(title=None, orient="top", columns=5, symbolType="square", labelLimit=130)
+    return alt.Color(f"{field}:N").scale(domain=list(domain), range=used).legend(legend)
 
 
 def _svg(chart: alt.Chart) -> str:
@@ -127,7 +130,7 @@ def _svg(chart: alt.Chart) -> str:
         .configure_axis(
             **words, titleFontSize=12, titleFontWeight="normal", gridColor=_LINE, domainColor=_LINE, tickColor=_LINE
         )
-        .configure_legend(**words, titleFontSize=12, titleFontWeight="normal", symbolSize=90)
+        .configure_legend(**words, symbolSize=90)
     )
     drawn = str(vl_convert.vegalite_to_svg(themed.to_dict()))
     drawn = re.sub(r' xmlns(:xlink)?="[^"]*"', "", drawn)

@@ -12,7 +12,7 @@ from settlement.model.stage import StageInput, StageOutput
 from settlement.report import charts, matching, sections, statements
 from settlement.report.page import Chart, NightPage, render
 
-LARGEST_OPEN: Final = 20
+LARGEST_OPEN: Final = 10
 REJECT_SAMPLES: Final = 10
 
 
@@ -81,10 +81,12 @@ def _charts(inputs: StageInput, passes: tuple[matching.PassRow, ...]) -> tuple[C
         for row in passes:
             by_pass[row.name, row.kind] = by_pass.get((row.name, row.kind), 0) + row.matches
         rows = [(name, kind, matches) for (name, kind), matches in sorted(by_pass.items())]
-        drawn.append(Chart(title="Matches by pass", svg=charts.matches_by_pass(rows)))
+        drawn.append(Chart(section="matches", title="Matches by pass", svg=charts.matches_by_pass(rows)))
     ages = sections.open_history(inputs.tables["open_item"], inputs.history["open_item"], night)
     if ages:
-        drawn.append(Chart(title="Open items by age, night by night", svg=charts.open_by_age(ages)))
+        drawn.append(
+            Chart(section="nights", title="Open items by days open, night by night", svg=charts.open_by_age(ages))
+        )
     paid = statements.payout_history(inputs.tables["payout"], inputs.history["payout"], night)
     for currency in paid["currency"].unique().sort():
         rows = [
@@ -96,5 +98,5 @@ def _charts(inputs: StageInput, passes: tuple[matching.PassRow, ...]) -> tuple[C
             .iter_rows()
         ]
         title = f"Payout of the period as known, night by night, {currency}"
-        drawn.append(Chart(title=title, svg=charts.payouts_by_contract(rows, currency)))
+        drawn.append(Chart(section="nights", title=title, svg=charts.payouts_by_contract(rows, currency)))
     return tuple(drawn)

@@ -29,8 +29,9 @@ CONTENT_SECURITY_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline';
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
-    """A drawn chart: ``svg`` is markup made by charts.py and is set in unescaped."""
+    """A drawn chart and the section it stands in; ``svg`` is markup made by charts.py and is set in unescaped."""
 
+    section: str
     title: str
     svg: str
 
@@ -66,14 +67,18 @@ class NightPage:
 
 def render(page: NightPage) -> bytes:
     """The page as UTF-8 HTML, the same bytes for the same numbers."""
-    text = _templates().get_template("night.html").render(
-        page=page,
-        policy=CONTENT_SECURITY_POLICY,
-        charts=[(chart.title, Markup(chart.svg)) for chart in page.charts],  # noqa: S704 (drawn by charts.py)
-        age_buckets=AGE_BUCKETS,
-        nothing=NOTHING,
+    text = (
+        _templates()
+        .get_template("night.html")
+        .render(
+            page=page,
+            policy=CONTENT_SECURITY_POLICY,
+            drawn=Markup,
+            age_buckets=AGE_BUCKETS,
+            nothing=NOTHING,
+        )
     )
-    return (text.rstrip("\n") + "\n").encode()
+    return (text.strip() + "\n").encode()
 
 
 @cache
@@ -100,5 +105,5 @@ def _templates() -> jinja2.Environment:
 
 
 def _words(code: str) -> str:
-    """A code of a closed list as words: ``SAME_FILE_ID_DIFFERENT_CONTENT`` becomes ``same file id different content``."""
+    """A code of a closed list as words: ``CONTROL_TOTAL_MISMATCH`` becomes ``control total mismatch``."""
     return code.replace("_", " ").lower()

@@ -18,12 +18,12 @@ SEVERITIES: Final[tuple[str, ...]] = ("error", "warning", "note")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One sentence for a person, with the check and the subject it comes from."""
+    """One sentence for a person, with the check it comes from and all subjects it is said of."""
 
     severity: str
     check: str
-    subject: str
     text: str
+    subjects: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,6 @@ class DeliveredFile:
     feed: str
     fate: str
     why: str
-    detail: str
     records: int | None
     rejected: int
     controls: tuple[Control, ...]
@@ -128,12 +127,15 @@ class QualityRow:
 
 
 def findings(table: pl.DataFrame) -> tuple[Finding, ...]:
-    """Findings, those that a person must act on first."""
+    """Findings, those that a person must act on first; a sentence said of several subjects stands once."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for severity, check, text, subject in table.select("severity", "check", "text", "subject").iter_rows():
+        found.setdefault((severity, check, text), []).append(subject)
     rows = [
-        Finding(severity=row["severity"], check=row["check"], subject=row["subject"], text=row["text"])
-        for row in table.iter_rows(named=True)
+        Finding(severity=severity, check=check, text=text, subjects=tuple(sorted(subjects)))
+        for (severity, check, text), subjects in found.items()
     ]
-    return tuple(sorted(rows, key=lambda f: (_rank(f.severity), f.check, f.subject)))
+    return tuple(sorted(rows, key=lambda finding: (_rank(finding.severity), finding.check, finding.subjects)))
 
 
 def _rank(severity: str) -> int:
@@ -155,7 +157,6 @@ def files(table: pl.DataFrame, controls: pl.DataFrame, rejects: pl.DataFrame) ->
             feed=row["feed"] or "",
             fate=row["fate"],
             why=row["why"] or "",
-            detail=row["detail"] or "",
             records=row["records"],
             rejected=bad.get(row["file"], 0),
             controls=tuple(totals.get(row["file"], ())),

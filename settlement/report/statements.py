@@ -11,7 +11,7 @@ from typing import Any, Final
 import polars as pl
 
 from settlement.model.clearing import StatementState
-from settlement.report.figures import Money
+from settlement.report.figures import Money, count_text
 
 Row = Mapping[str, Any]
 Key = tuple[str | None, ...]
@@ -111,7 +111,9 @@ def _partners(lines: Sequence[Line]) -> tuple[Partner, ...]:
 
 
 def _restated(contract: str, rows: Sequence[tuple[Row, Line]]) -> tuple[Restatement, ...]:
-    mine = [(row, line) for row, line in rows if row["contract"] == contract and row["state"] == StatementState.RESTATED]
+    mine = [
+        (row, line) for row, line in rows if row["contract"] == contract and row["state"] == StatementState.RESTATED
+    ]
     periods = sorted({row["period"] for row, _ in mine})
     return tuple(
         Restatement(
@@ -157,7 +159,7 @@ def _told(piece: str) -> str:
 
 
 def _separated(value: str) -> str:
-    return f"{int(value):,}" if re.fullmatch(r"-?[0-9]{1,18}", value) else value
+    return count_text(int(value)) if re.fullmatch(r"-?[0-9]{1,18}", value) else value
 
 
 def _sums(lines: Iterable[Line]) -> tuple[Money, ...]:

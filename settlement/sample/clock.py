@@ -70,7 +70,8 @@ def in_zone(wall: Ints, zone: str) -> pl.Series:
 def utc_offsets(wall: Ints, zone: str) -> Ints:
     """Seconds by which the wall clock of ``zone`` was ahead of UTC."""
     moments = in_zone(wall, zone).cast(pl.Int64).to_numpy() // 1000
-    return wall - moments
+    ahead: Ints = wall - moments
+    return ahead
 
 
 def acquirer_times(wall: Ints, places: Ints) -> Ints:

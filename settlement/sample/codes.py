@@ -41,7 +41,7 @@ def auth_codes(numbers: Ints, rows: int) -> Column:
 
 
 def arns(numbers: Ints, days: Ints, visa: Flags) -> Bytes:
-    """Acquirer reference numbers: ``2``, acquirer 6, last digit of the year and day of the year, number 11, check digit."""
+    """Acquirer reference numbers: ``2``, acquirer 6, YDDD, number 11 and check digit."""
     acquirer = np.where(visa, 411_110, 555_550)
     return with_check_digit(
         np.hstack([digits(np.full(len(numbers), 2), 1), digits(acquirer, 6), year_days(days), digits(numbers, 11)])

@@ -32,7 +32,8 @@ class Column:
         """Number of bytes that count in each row."""
         if self.counts is None:
             return np.full(len(self.content), self.content.shape[1], dtype=np.int64)
-        return self.counts.sum(axis=1, dtype=np.int64)
+        lengths: Ints = self.counts.sum(axis=1, dtype=np.int64)
+        return lengths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +113,7 @@ def joined(columns: list[Column]) -> Column:
     if all(column.counts is None for column in columns):
         return Column(content=content)
     masks = [
-        np.ones(column.content.shape, dtype=np.bool_) if column.counts is None else column.counts
-        for column in columns
+        np.ones(column.content.shape, dtype=np.bool_) if column.counts is None else column.counts for column in columns
     ]
     return Column(content=content, counts=np.hstack(masks))
 
@@ -137,7 +137,8 @@ def check_digits(numbers: Bytes) -> Bytes:
     doubled[:, ::2] *= 2
     doubled[:, ::2] -= 9 * (doubled[:, ::2] > 9)  # noqa: PLR2004 - a doubled digit of two digits counts as their sum
     total = doubled.sum(axis=1)
-    return ((-total % 10) + _ZERO).astype(np.uint8)[:, None]
+    found: Bytes = ((-total % 10) + _ZERO).astype(np.uint8)[:, None]
+    return found
 
 
 def with_check_digit(numbers: Bytes) -> Bytes:

@@ -156,7 +156,9 @@ def _plant(world: World, sales: dict[str, Ints], rng: np.random.Generator) -> In
 def _detailed(sales: dict[str, Ints], fault: Ints, night: int, rng: np.random.Generator) -> pl.DataFrame:
     count = len(fault)
     amount = sales["amount"]
-    tip = np.where(np.isin(fault, (Fault.TIP_TOLD, Fault.TIP_UNTOLD)), amount * rng.integers(9, 15, size=count) // 100, 0)
+    tip = np.where(
+        np.isin(fault, (Fault.TIP_TOLD, Fault.TIP_UNTOLD)), amount * rng.integers(9, 15, size=count) // 100, 0
+    )
     told = np.isin(fault, (Fault.CASHBACK_TOLD, Fault.CASHBACK_UNTOLD))
     cashback = np.where(told, 2_000 * rng.integers(1, 5, size=count), 0)
     away = np.isin(fault, (Fault.FOREIGN_OWN_CURRENCY, Fault.FOREIGN_CONVERTED))

@@ -1,7 +1,7 @@
 """What goes wrong in the sample, how often, and what the truth calls it.
 
 Two kinds of fault are planted: in single sales (``PLANTS``: shares of the night's sales, at least one each) and in
-whole files (``deliveries``: a cycle of four nights in which files come cut short, twice, altered, or wrong in their totals).
+whole files (``deliveries``: a cycle of nights in which files come cut short, twice, altered, or with a wrong total).
 Shares are integers per ten thousand, so that no float decides anything.
 """
 
@@ -158,7 +158,7 @@ _SENT_ALTERED: Final = (
     Copy(),
     Copy(nights_later=1, form=Form.ALTERED, fate="rejected", why="SAME_FILE_ID_DIFFERENT_CONTENT"),
 )
-_CYCLE: Final = 4
+_CYCLE: Final = 8
 _PLAN: Final[dict[tuple[str, int], tuple[Copy, ...]]] = {
     ("ACQ", 0): _SENT_TWICE,
     ("VISA", 1): _CUT_THEN_GOOD,
@@ -167,12 +167,16 @@ _PLAN: Final[dict[tuple[str, int], tuple[Copy, ...]]] = {
     ("RET", 3): _CUT_THEN_GOOD,
     ("MC", 3): _SENT_TWICE,
     ("VISA", 4): _WRONG_THEN_GOOD,
+    ("ACQ", 5): _SENT_TWICE,
+    ("MC", 6): _CUT_THEN_GOOD,
+    ("VISA", 7): _SENT_TWICE,
+    ("RET", 8): _SENT_TWICE,
 }
 
 
 def deliveries(feed: str, night: int) -> tuple[Copy, ...]:
     """The copies of the file of ``feed`` (MC, VISA, RET or ACQ) with the business date of night ``night``."""
-    place = night if night < _CYCLE else 1 + (night - 1) % _CYCLE
+    place = 1 + (night - 1) % _CYCLE if night else 0
     return _PLAN.get((feed, place), _GOOD)
 
 

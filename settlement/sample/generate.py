@@ -20,7 +20,7 @@ from settlement.errors import TerminalError
 from settlement.sample import writers_feeds as feeds
 from settlement.sample.copies import make_copy
 from settlement.sample.events import EVENTS_A_NIGHT, Rates, draw_others, draw_sales, in_currency, key_of, rates_of
-from settlement.sample.faults import RETURNABLE, SHORT_FEE_MINOR, Copy, Fault, count_of, deliveries, is_short
+from settlement.sample.faults import RETURNABLE, SHORT_FEE_MINOR, Copy, Fault, Form, count_of, deliveries, is_short
 from settlement.sample.records import BANK, MERCHANT, records
 from settlement.sample.truth import BookedEntry, Filed, TruthBook
 from settlement.sample.world import UNI, World, make_world
@@ -50,6 +50,7 @@ def generate(
     nights: int,
     rows: int,
     seed: int,
+    *,
     start: date = DEFAULT_START,
     progress: Progress | None = None,
 ) -> None:
@@ -124,7 +125,7 @@ class _Run:
 
     def _keep_returnable(self, sales: pl.DataFrame, negatives: pl.DataFrame, rng: np.random.Generator) -> None:
         """Remember plain sales that later nights may take back, each once."""
-        plain = sales.filter(pl.col("fault") == Fault.NONE).select(_RETURNABLE.names()).cast(dict(_RETURNABLE))
+        plain = sales.filter(pl.col("fault") == Fault.NONE).select(_RETURNABLE.names()).cast(_RETURNABLE)
         chosen = plain[rng.permutation(len(plain))[: count_of(RETURNABLE, len(sales))]]
         used = negatives.select(pl.col("original").alias("event"))
         kept = self.returnable.join(used, on="event", how="anti", maintain_order="left")
@@ -145,7 +146,7 @@ class _Run:
             files["VISA"] = write_visa(draft, visa, self.world, day, line_ends=night % 2 == 0)
             self._deliver("VISA", night, files["VISA"], visa)
             self._deliver("RET", night, write_retail(draft, retail, self.world, day), retail)
-            payout = write_acquirer(draft, elsewhere, self.world, rates, night, day)
+            payout = write_acquirer(draft, elsewhere, self.world, rates, night)
             self._deliver("ACQ", night, payout.written, elsewhere)
         entries = [(feed, _network_entry(self._accepted_name(feed, night), files[feed])) for feed in ("MC", "VISA")]
         entry = Entry(
@@ -166,12 +167,14 @@ class _Run:
 
     def _deliver(self, feed: str, night: int, written: Written, rows: pl.DataFrame) -> None:
         """Put the copies of a file into the folders of the nights on which they come."""
-        for copy in deliveries(feed, night):
+        copies = [copy for copy in deliveries(feed, night) if night + copy.nights_later < self.world.nights]
+        for copy in copies:
             on = night + copy.nights_later
-            if on >= self.world.nights:
-                continue
             path = self._folder(on) / self._name(feed, night, copy.number)
-            make_copy(written.path, path, copy.form)
+            if copy is copies[-1] and copy.form is Form.GOOD:
+                written.path.replace(path)
+            else:
+                make_copy(written.path, path, copy.form)
             self._register(on, path, written, copy)
             if copy.fate == "accepted":
                 first, step = _FIRST_AND_STEP[feed]
@@ -192,7 +195,7 @@ class _Run:
 
     def _register(self, night: int, path: Path, written: Written, copy: Copy) -> None:
         day = str(self.world.night(night))
-        row = {
+        row: dict[str, object] = {
             "delivered_on": day,
             "file": f"{day}/{path.name}",
             "sha256": sha256_of(path),
@@ -232,7 +235,7 @@ class _Run:
             self._register(night, path, feeds.lines_of(path, frame), Copy())
         if night == 0:
             path = self._folder(night) / f"CLUB_NOTICE_{day:%Y%m%d}.txt"
-            self._register(night, path, feeds.notice(path, day), Copy(fate="no_layout"))
+            self._register(night, path, feeds.notice(path, day), Copy(fate="no_layout", why="NO_LAYOUT_YET"))
 
 
 def _network_entry(name: str, written: Written) -> Entry:
@@ -247,13 +250,10 @@ def _network_entry(name: str, written: Written) -> Entry:
 
 def _shuffled(rows: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
     """Rows in random order, where an exact repeat comes after the record that it repeats."""
-    place = pl.Series("place", rng.permutation(len(rows)))
-    rows = rows.with_columns(place)
-    repeated = rows.filter("copy").select("event")
-    twice = rows.join(repeated, on="event", how="semi").select(
-        "event",
-        "copy",
-        right=pl.when("copy").then(pl.col("place").max().over("event")).otherwise(pl.col("place").min().over("event")),
+    rows = rows.with_columns(pl.Series("at", rng.permutation(len(rows))))
+    at, copied = pl.col("at"), pl.col("copy")
+    twice = rows.join(rows.filter("copy").select("event"), on="event", how="semi").select(
+        "event", "copy", swapped=pl.when(copied).then(at.max().over("event")).otherwise(at.min().over("event"))
     )
     rows = rows.join(twice, on=["event", "copy"], how="left", maintain_order="left")
-    return rows.with_columns(pl.coalesce("right", "place").alias("place")).sort("place").drop("place", "right")
+    return rows.with_columns(at=pl.coalesce("swapped", "at")).sort("at").drop("at", "swapped")

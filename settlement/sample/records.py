@@ -2,8 +2,8 @@
 
 Both frames carry, beside the fields of the record, what the truth needs: ``event`` (the match group), ``members``
 (how many records the group has on both sides; 0 where the record stays open for ever), ``truth`` (place in
-``TRUTH_KINDS``), ``reason`` (difference reason), ``loose`` (no code tells it from a record of equal card and amount) and ``late``
-(it goes into the next night's file).
+``TRUTH_KINDS``), ``reason`` (of a difference), ``loose`` (no code tells it from a record of equal card and amount)
+and ``late`` (it goes into the next night's file).
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ BANK: Final = pl.Schema(
         "life": pl.Int64,
     }
 )
-"""Bank side. arn, auth and life are event numbers that codes are made of; part counts from 0; copy marks an exact repeat."""
+"""Bank side. ``arn``, ``auth`` and ``life`` are numbers that codes are made of; ``part`` counts from 0; ``copy``
+marks an exact repeat; ``foreign`` is the amount in ``currency``, ``amount`` its dollars."""
 
 MERCHANT: Final = pl.Schema(
     {
@@ -78,7 +79,8 @@ MERCHANT: Final = pl.Schema(
         "row": pl.Int64,
     }
 )
-"""Merchant side. amount is in ``currency``, worth its dollars; place is the currency of the place of sale, for its zone."""
+"""Merchant side. ``amount`` is in ``currency``, ``worth`` its dollars; ``place`` is the currency of the place of sale,
+which tells its zone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,7 +200,11 @@ def _merchant_of_sales(sales: pl.DataFrame, rates: Rates) -> pl.DataFrame:
     goods = pl.col("amount") - pl.col("tip") - pl.col("cashback")
     converted = pl.col("amount") + pl.col("odd")
     told = told.with_columns(
-        goods=pl.when(own_currency).then("foreign").when(fault == Fault.FOREIGN_CONVERTED).then(converted).otherwise(goods)
+        goods=pl.when(own_currency)
+        .then("foreign")
+        .when(fault == Fault.FOREIGN_CONVERTED)
+        .then(converted)
+        .otherwise(goods)
     )
     pieces, place, amount = _pieces(told, "shipments", "goods")
     silent = fault.is_in([Fault.NO_CODES, Fault.TWIN])
@@ -233,9 +239,9 @@ def _merchant_of_sales(sales: pl.DataFrame, rates: Rates) -> pl.DataFrame:
 def _merchant_of_others(others: Others) -> pl.DataFrame:
     bad = others.bad.filter(pl.col("side").is_in(["RET", "ACQ"])).rename({"reason": "bad"}).drop("side")
     cards = others.foreign_cards.with_columns(card=pl.lit(FOREIGN_CARD, pl.Int64))
-    plain = pl.concat(
-        [frame.with_columns(kind=pl.lit("SALE")) for frame in (cards, bad)], how="diagonal"
-    ).with_columns(original=pl.lit(0, pl.Int64), original_day=pl.col("day"), members=pl.lit(0))
+    plain = pl.concat([frame.with_columns(kind=pl.lit("SALE")) for frame in (cards, bad)], how="diagonal").with_columns(
+        original=pl.lit(0, pl.Int64), original_day=pl.col("day"), members=pl.lit(0)
+    )
     frame = pl.concat([plain, others.negatives.with_columns(members=pl.lit(2))], how="diagonal")
     repeats = pl.col("kind").is_in(["REVERSAL", "CHARGEBACK"])
     known = pl.when(repeats).then("original").otherwise("event")
@@ -263,4 +269,3 @@ def _repeated(rows: pl.DataFrame, fault: Fault, sales: pl.DataFrame) -> pl.DataF
         copy=pl.lit(value=True), members=pl.lit(0, pl.Int8)
     )
     return pl.concat([rows, again])
-

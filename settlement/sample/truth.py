@@ -1,9 +1,8 @@
 """What is true of the sample, night by night: file fates, matches, breaks, cash, rejected rows and events.
 
-The columns are those of the sample nights' truth (see the README of the formats). Nothing here is found by
-matching: each record knows from its making which event it belongs to, and a match is complete on the
-night on which the last record of its event was delivered in an accepted file. Payouts are left out: they follow
-from the contracts, which the sample does not own.
+Nothing here is found by matching: each record knows from its making which event it belongs to, and a match is complete
+on the night on which the last record of its event was delivered in an accepted file. Payouts are left out: they
+follow from the contracts, which the sample does not own.
 """
 
 from __future__ import annotations
@@ -113,7 +112,9 @@ class TruthBook:
         for item in filed:
             self._accepted[item.feed, item.night] = item.file
         self._write_cash(folder, night, booked)
-        pl.concat([pl.DataFrame(schema=_REJECTED), *(_rejected(item) for item in filed)]).write_csv(folder / "rows_rejected.csv")
+        pl.concat([pl.DataFrame(schema=_REJECTED), *(_rejected(item) for item in filed)]).write_csv(
+            folder / "rows_rejected.csv"
+        )
         pl.concat([pl.DataFrame(schema=_OTHER), *(_others(item) for item in filed)]).write_csv(folder / "other.csv")
         events = [_events(item, self.world) for item in filed if item.feed in FEEDS_OF_BANK]
         pl.concat(events).write_csv(folder / "events.csv")
@@ -145,9 +146,7 @@ class TruthBook:
         groups = pending.filter(pl.col("members") > 0).group_by("event").agg(pl.len(), pl.col("members").first())
         complete = groups.filter(pl.col("len") == pl.col("members")).select("event")
         done = pending.join(complete, on="event", how="semi").filter(pl.col("members") > 0)
-        self._pending = pending.filter(
-            (pl.col("members") == 0) | ~pl.col("event").is_in(complete["event"].implode())
-        )
+        self._pending = pending.filter((pl.col("members") == 0) | ~pl.col("event").is_in(complete["event"].implode()))
         names = pl.Series(self._names, dtype=pl.String)
         self._write_matches(folder, night, done, names)
         _breaks(self._pending, names, self.world).write_csv(folder / "breaks.csv")
@@ -183,7 +182,7 @@ class TruthBook:
             pl.col("amount_right").alias("right_minor"),
             _currency("currency_right").alias("currency"),
             (pl.col("sum_right") - pl.col("sum_left")).alias("diff_minor"),
-            pl.col("reason").alias("diff_reason"),
+            pl.when(pl.col("reason") != "").then("reason").alias("diff_reason"),
             _equivalent("loose", "mask", "amount").alias("left_equiv"),
             _equivalent("loose_right", "mask_right", "amount_right").alias("right_equiv"),
             pl.lit(str(self.world.night(night))).alias("match_night"),

@@ -114,9 +114,7 @@ def mask_text(mask: pl.Expr) -> pl.Expr:
     return pl.concat_str(first_six.otherwise(pl.lit("400000")), pl.lit("******"), last_four)
 
 
-def _accounts(
-    rng: np.random.Generator, programme: Ints, first_night: date, nights: int
-) -> pl.DataFrame:
+def _accounts(rng: np.random.Generator, programme: Ints, first_night: date, nights: int) -> pl.DataFrame:
     count = len(programme)
     age = rng.integers(120, 1100, size=count)
     # One in twelve was opened some ninety days ago, so that opening bounties fall due during the nights.
@@ -127,7 +125,9 @@ def _accounts(
     channel = np.where((channel == 4) & (programme != UNI), 0, channel)  # noqa: PLR2004 - GIP is the last channel
     student = (programme == UNI) & (rng.random(count) < 0.3)  # noqa: PLR2004 - three in ten
     member_base = rng.permutation(count) + 100_000_003 // 7
-    member = [f"{value:09d}{value % 7}" if kind == AIR else "" for value, kind in zip(member_base, programme, strict=True)]
+    member = [
+        f"{value:09d}{value % 7}" if kind == AIR else "" for value, kind in zip(member_base, programme, strict=True)
+    ]
     frame = pl.DataFrame(
         {
             "account": [f"{PROGRAMMES[kind][0]}{row:09d}" for row, kind in enumerate(programme)],
@@ -161,9 +161,7 @@ def _merchants(rows: int) -> pl.DataFrame:
         found.append((f"{_FIRST[row % len(_FIRST)].upper()} {line} {row // len(_FIRST) + 1}", mcc, False))
     found += [(name, mcc, False) for name, mcc in _CASH_LINES]
     numbers = [
-        f"77{row:03d}{(row * 7919) % 10_000:04d}{row % 97:03d}"
-        if own or row % _MISSING_NUMBER_EVERY
-        else ""
+        f"77{row:03d}{(row * 7919) % 10_000:04d}{row % 97:03d}" if own or row % _MISSING_NUMBER_EVERY else ""
         for row, (_, _, own) in enumerate(found)
     ]
     places = [_PLACES[(row * 11) % len(_PLACES)] for row in range(len(found))]

@@ -1,4 +1,4 @@
-"""Writes the reference feeds: accounts, enrolment, stores, rates, opening positions, profit and loss, and one notice."""
+"""Writes the reference feeds: accounts, enrolment, stores, rates, opening positions, profit and loss, a notice."""
 
 from __future__ import annotations
 
@@ -17,7 +17,15 @@ from settlement.sample.written import Written
 
 _ACCOUNT_COLUMNS: Final = (
     *("event", "effective_on", "account_id", "programme", "product", "affinity_group", "account_class", "channel"),
-    *("member_id", "opened_on", "activated_on", "closed_on", "first_purchase_on", "statement_balance_minor", "currency"),
+    *(
+        "member_id",
+        "opened_on",
+        "activated_on",
+        "closed_on",
+        "first_purchase_on",
+        "statement_balance_minor",
+        "currency",
+    ),
 )
 _PNL_LINES: Final = (
     *(("INTEREST", 10_400_000, 1_200_000), ("FEES", 1_700_000, 150_000), ("LOSSES", 5_400_000, 3_000_000)),
@@ -92,7 +100,7 @@ def _statements(world: World, night: int, seed: int) -> pl.DataFrame:
     for earlier in range(night + 1):
         activated = world.night(earlier + 1) if earlier < night else None
         later = opened(world, earlier).with_columns(activated=pl.lit(activated, pl.Date))
-        accounts = pl.concat([accounts, later.select(accounts.columns).cast(dict(accounts.schema))])
+        accounts = pl.concat([accounts, later.select(accounts.columns).cast(accounts.schema)])
     if night:
         gone = _closed(world, night).select("account")
         accounts = accounts.join(gone, on="account", how="anti", maintain_order="left")
@@ -152,9 +160,7 @@ def stores(world: World) -> pl.DataFrame:
 def exchange_rates(rates: Rates, day: date) -> pl.DataFrame:
     """USD for one unit of each foreign currency."""
     found = {"CNY": rate_text(rates.cny, 7), "JPY": rate_text(rates.jpy, 7), "KWD": rate_text(rates.kwd, 6)}
-    return pl.DataFrame(
-        {"date": [str(day)] * 3, "from": list(found), "to": ["USD"] * 3, "rate": list(found.values())}
-    )
+    return pl.DataFrame({"date": [str(day)] * 3, "from": list(found), "to": ["USD"] * 3, "rate": list(found.values())})
 
 
 def opening_positions(world: World) -> pl.DataFrame:

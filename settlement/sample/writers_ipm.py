@@ -53,7 +53,13 @@ def write_ipm(path: Path, bank: pl.DataFrame, world: World, rates: Rates, busine
             out.write(message("1740", _fee_elements(processing, amount, text, number)))
             number += 1
         for currency, totals in sorted(bank.group_by("currency"), key=lambda group: group[0]):
-            elements = {24: "685", 48: _position(file_id, totals), 49: f"{currency[0]:03d}", 50: "840", 71: f"{number:08d}"}
+            elements = {
+                24: "685",
+                48: _position(file_id, totals),
+                49: f"{currency[0]:03d}",
+                50: "840",
+                71: f"{number:08d}",
+            }
             out.write(message("1644", elements))
             number += 1
         checksum = int(bank["foreign"].sum()) + sum(charged)
@@ -93,7 +99,7 @@ def _fee_elements(processing: int, amount: int, text: str, number: int) -> dict[
 def _position(file_id: str, totals: pl.DataFrame) -> str:
     """The private data of a financial position: what the details of one transaction currency add up to."""
     debit, credit = totals.filter(pl.col("direction") == 1), totals.filter(pl.col("direction") == -1)
-    sums = {}
+    sums: dict[str, str] = {}
     for tags, column in ((("0380", "0381", "0384"), "foreign"), (("0390", "0391", "0394"), "amount")):
         charged, credited = int(debit[column].sum()), int(credit[column].sum())
         net = charged - credited
@@ -146,7 +152,7 @@ def _details(bank: pl.DataFrame, world: World, rates: Rates, first: int) -> byte
     whole = np.hstack([size, text[:, :4], _bitmaps(rows, flags), text[:, 4:]])
     always = np.ones((rows, 16), dtype=np.bool_)
     mask = np.hstack([always[:, :4], counts[:, :4], always, counts[:, 4:]])
-    return whole[mask].tobytes()
+    return bytes(whole[mask].tobytes())
 
 
 _NUMBERS: Final = (
@@ -170,7 +176,8 @@ def _first_elements(
     """Elements 2 to 38."""
     rows = len(processing)
     amount, foreign, currency = number["amount"], number["foreign"], number["currency"]
-    rate = np.where(currency == JPY, 70_000_000 + rates.jpy, np.where(currency == KWD, 60_000_000 + rates.kwd, 61_000_000))
+    choices = [70_000_000 + rates.jpy, 60_000_000 + rates.kwd]
+    rate = np.select([currency == JPY, currency == KWD], choices, 61_000_000)
     back = flags["charged_back"]
     return [
         with_length(Column(content=card_numbers(world, number["card"], flags["bad_luhn"])), 2),
@@ -222,7 +229,8 @@ def _name_and_place(merchant: Ints, currency: Ints, world: World) -> Column:
     places = texts([f"{row['zip']:<10}{row['state']:<3}" for row in shops.iter_rows(named=True)], 13)
     countries = texts(["USA", "JPN", "KWT"], 3)
     country = np.where(currency == JPY, 1, np.where(currency == KWD, 2, 0))
-    return joined([names.at(merchant), fixed("\\STREET\\TOWN\\", rows), places.padded(merchant), countries.padded(country)])
+    middle = fixed("\\STREET\\TOWN\\", rows)
+    return joined([names.at(merchant), middle, places.padded(merchant), countries.padded(country)])
 
 
 def _private(number: dict[str, Ints], flags: dict[str, Flags], processing: Ints) -> Column:

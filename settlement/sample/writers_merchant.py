@@ -1,11 +1,11 @@
-"""Writes the two merchant-side files: the retailer's capture of its own stores and the acquirer's settlement details."""
+"""Writes the two merchant-side files: the retailer's capture of its stores and the acquirer's settlement details."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -116,10 +116,9 @@ class Payout:
     text: str
 
 
-def write_acquirer(
-    path: Path, merchant: pl.DataFrame, world: World, rates: Rates, night: int, business_date: date
-) -> Payout:
+def write_acquirer(path: Path, merchant: pl.DataFrame, world: World, rates: Rates, night: int) -> Payout:
     """Write the rows of all other merchants in their order; the first is line 2. Fee and payout close the file."""
+    business_date = world.night(night)
     fee = 1_000 + night + 1
     net = int(_net(merchant).sum())
     amount = net - fee
@@ -131,8 +130,9 @@ def write_acquirer(
         for start in range(0, len(merchant), ROWS_AT_A_TIME):
             chunk = merchant[start : start + ROWS_AT_A_TIME]
             out.write(_acquirer_lines(chunk, world, rates, batch, business_date))
-        _close(out, "Fee", f"Transaction Fees {business_date}", fee, batch, business_date)
-        _close(out, "MerchantPayout", f'"{text}"', amount, batch, business_date)
+        tail = f"{batch},,,,,,,,,{business_date} 23:55:00,CET"
+        out.write(_closing_line("Fee", f"Transaction Fees {business_date}", fee, tail))
+        out.write(_closing_line("MerchantPayout", f'"{text}"', amount, tail))
     written = Written(path=path, records=len(merchant) + 3, controls=f"payout_minor={amount};batch={batch}")
     return Payout(written=written, amount_minor=amount, reference=reference, text=text)
 
@@ -145,14 +145,12 @@ def _net(merchant: pl.DataFrame) -> pl.Series:
     return merchant.select(net=pl.when(pl.col("bad") == "NON_NUMERIC_AMOUNT").then(0).otherwise(net)).to_series()
 
 
-def _close(out: BinaryIO, type_: str, reference: str, amount: int, batch: int, business_date: date) -> None:
-    minor = np.array([abs(amount)], dtype=np.int64)
-    shown = pack(major(minor, np.array([2], dtype=np.int64))).decode("ascii")
+def _closing_line(type_: str, reference: str, amount: int, tail: str) -> bytes:
+    shown = pack(major(np.array([abs(amount)], dtype=np.int64), np.array([2], dtype=np.int64))).decode("ascii")
     debit, credit = (shown, "") if amount >= 0 else ("", shown)
-    at = f"{business_date} 23:55:00,CET"
-    out.write(
-        f"{_COMPANY},{_ACQUIRER},,,,{at},{type_},{reference},,,,,USD,{debit},{credit},,,,,,{batch},,,,,,,,,{at}\n".encode()
-    )
+    at = tail[-23:]
+    line = f"{_COMPANY},{_ACQUIRER},,,,{at},{type_},{reference},,,,,USD,{debit},{credit},,,,,,{tail}\n"
+    return line.encode("ascii")
 
 
 def _acquirer_lines(merchant: pl.DataFrame, world: World, rates: Rates, batch: int, business_date: date) -> bytes:

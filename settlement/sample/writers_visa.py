@@ -1,4 +1,4 @@
-"""Writes the Visa BASE II style clearing file: 168-byte records, three for each transaction, with or without line ends."""
+"""Writes the Visa BASE II style clearing file: records of 168 bytes, three a transaction, with line ends or without."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ def write_visa(path: Path, bank: pl.DataFrame, world: World, business_date: date
 
 def _totals(bank: pl.DataFrame) -> _Totals:
     readable = bank.filter(pl.col("bad") != "NON_NUMERIC_AMOUNT")
-    charged = readable.filter(pl.col("kind").is_in(["PURCHASE", "CASH"]))["amount"].sum()
-    credited = readable.filter(~pl.col("kind").is_in(["PURCHASE", "CASH"]))["amount"].sum()
-    earned = readable.filter(pl.col("kind") == "PURCHASE")["amount"].sum()
-    paid = readable.filter(pl.col("kind").is_in(["CASH", "REFUND", "REVERSAL"]))["amount"].sum()
+    sums = {kind: int(readable.filter(pl.col("kind") == kind)["amount"].sum()) for kind in _TRANSACTION_CODES}
+    charged, earned = sums["PURCHASE"] + sums["CASH"], sums["PURCHASE"]
+    credited = sums["REFUND"] + sums["REVERSAL"] + sums["CHARGEBACK"]
+    paid = sums["CASH"] + sums["REFUND"] + sums["REVERSAL"]
     micro = (charged - credited) * _MICRO_FOR_A_MINOR - (earned - paid) * 150
     whole, rest = divmod(abs(micro), _MICRO_FOR_A_MINOR)
     size = whole + (1 if rest * 2 >= _MICRO_FOR_A_MINOR else 0)
@@ -174,7 +174,6 @@ def _put_tcr5(content: Bytes, number: dict[str, Ints], bank: pl.DataFrame) -> No
     _text_where(content, (kind == "PURCHASE").to_numpy(), 107, "C")
     _text_where(content, kind.is_in(["CASH", "REFUND", "REVERSAL"]).to_numpy(), 107, "D")
     _text(content, 136, "A")
-
 
 
 def _authorised() -> pl.Expr:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from settlement.kernels import _match_number, match_twin
 
+SEEDED = settings(derandomize=True, deadline=None)
 WAYS = pytest.mark.parametrize(
     "number_keys", [_match_number.number_keys, match_twin.number_keys], ids=["compiled", "twin"]
 )
@@ -30,6 +31,7 @@ def test_nothing_gives_nothing(number_keys) -> None:
 
 
 @WAYS
+@SEEDED
 @given(keys=KEYS)
 def test_ids_are_equal_exactly_where_keys_are(number_keys, keys) -> None:
     ids, first = number_keys(np.array(keys, dtype=np.int64))

@@ -54,7 +54,9 @@ def _tables() -> tuple[Any, Any, Any]:
 
 
 def test_elements_and_pds_are_found_wherever_they_stand(kernel: ModuleType) -> None:
-    whole = ipm_message("1240", {2: "5" * 16, 4: "0" * 12, 48: pds({"0146": "x" * 36, "0999": "", "0025": "R"}), 49: "840"})
+    whole = ipm_message(
+        "1240", {2: "5" * 16, 4: "0" * 12, 48: pds({"0146": "x" * 36, "0999": "", "0025": "R"}), 49: "840"}
+    )
     bare = ipm_message("1644", {4: "1" * 12, 63: "y" * 16})
     fields, problems = _elements(kernel, [whole, bare])
     assert problems == [0, 0]
@@ -94,6 +96,12 @@ def test_what_stands_before_the_problem_is_kept(kernel: ModuleType) -> None:
     assert fields == [{"DE2": "5" * 16, "DE4": "7" * 12}]
 
 
+def test_what_stands_behind_unreadable_pds_is_kept(kernel: ModuleType) -> None:
+    fields, problems = _elements(kernel, [ipm_message("1240", {4: "7" * 12, 48: "0025001R0146", 49: "840"})])
+    assert problems == [48]
+    assert fields == [{"DE4": "7" * 12, "PDS0025": "R", "DE49": "840"}]
+
+
 @pytest.mark.parametrize(
     ("stream", "messages", "end"),
     [
@@ -122,7 +130,9 @@ def test_damaged_messages_give_what_the_twin_gives() -> None:
         message = bytearray(good)
         for at in random.integers(0, len(good), random.integers(0, 4)):
             message[at] = random.choice([0xF0, 0xF1, 0xF9, 0x00, 0x80, 0xFF, 0x40])
-        messages.append(bytes(message[: random.integers(0, len(good) + 1)]) if random.random() < 0.3 else bytes(message))
+        messages.append(
+            bytes(message[: random.integers(0, len(good) + 1)]) if random.random() < 0.3 else bytes(message)
+        )
     assert _elements(parse, messages) == _elements(ipm_twin, messages)
 
 

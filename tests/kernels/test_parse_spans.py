@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from types import ModuleType
 
 import numpy as np
@@ -18,7 +19,9 @@ def kernel(request: pytest.FixtureRequest) -> ModuleType:
     return request.param
 
 
-def _spans(fields: list[bytes | None]) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int32], NDArray[np.int32]]:
+def _spans(
+    fields: list[bytes | None],
+) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int32], NDArray[np.int32]]:
     """The fields one after another behind two bytes of something else; odd rows by base, even ones by start."""
     data, base, start, length = b"##", [], [], []
     for row, field in enumerate(fields):
@@ -44,7 +47,7 @@ def _texts(kernel: ModuleType, fields: list[bytes | None], encoding: str) -> lis
     assert offsets[0] == 0
     whole = characters.tobytes()
     assert offsets[-1] == len(whole)
-    return [whole[a:b].decode() for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+    return [whole[a:b].decode() for a, b in pairwise(offsets.tolist())]
 
 
 @pytest.mark.parametrize("encoding", ["cp500", "latin-1"])
@@ -108,7 +111,10 @@ def test_random_bytes_give_what_the_twin_gives() -> None:
     length = random.integers(-1, 24, 2000, dtype=np.int32)
     table = _table("cp500")
     for one, other in (
-        (parse.gather(data, base, start, length, table, 0x30), spans_twin.gather(data, base, start, length, table, 0x30)),
+        (
+            parse.gather(data, base, start, length, table, 0x30),
+            spans_twin.gather(data, base, start, length, table, 0x30),
+        ),
         (parse.numbers(data, base, start, length, 0x30), spans_twin.numbers(data, base, start, length, 0x30)),
         ((parse.luhn(data, base, start, length, 0x30),), (spans_twin.luhn(data, base, start, length, 0x30),)),
     ):

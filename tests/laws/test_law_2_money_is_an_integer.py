@@ -34,7 +34,7 @@ def _floats(source: str) -> list[str]:
             found.append(f"line {node.lineno}: float")
         if isinstance(node, ast.Attribute) and node.attr in {"Float32", "Float64"}:
             found.append(f"line {node.lineno}: {node.attr}")
-    return found
+    return sorted(found)
 
 
 def test_no_money_room_knows_floats() -> None:

@@ -21,7 +21,7 @@ HOSTILE = {
     "VISA_CTF_20200101_09.ctf": b"9" * 167,
     "CAMT053_20200101.xml": b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><Document>&b;</Document>',
     "FX_20200101.csv": "date;from;to;rate\n2020-01-01;US\u00a0D;EUR;one\n".encode("latin-1"),
-    "=cmd|' /C calc'!A0.csv": b"x",
+    "=cmd|'calc'!A0.csv": b"x",
 }
 
 
@@ -58,7 +58,7 @@ def test_an_unknown_code_is_a_reject_that_names_it(tmp_path: Path, sample_dir: P
     create_home(tmp_path / "home", tmp_path / "in")
     home = store.open_home(tmp_path / "home")
     runner.run_night(home, store.delivery_dates(home)[0], until="check")
-    rejects = store.read_table(home, "reject", store.delivery_dates(home)[0])
+    rejects = store.read_table(home, "parsed_reject", store.delivery_dates(home)[0])
     row = rejects.filter((pl.col("file") == f"{night}/{capture.name}") & (pl.col("record") == where + 1)).to_dicts()[0]
     assert row["reason"] == "MALFORMED"
     assert "GIFT" in row["preview"]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from settlement.match import keys
 
+SEEDED = settings(derandomize=True, deadline=None)
 ROWS = st.lists(st.tuples(st.sampled_from(["a", "b", "", None]), st.sampled_from([0, 1, None])), max_size=20)
 
 
@@ -25,6 +26,7 @@ def hashing(request, monkeypatch):
 
 
 @pytest.mark.usefixtures("hashing")
+@SEEDED
 @given(left=ROWS, right=ROWS)
 def test_ids_are_equal_exactly_where_rows_are(left, right) -> None:
     left_ids, right_ids, count = keys.number(frame(left), frame(right))

@@ -193,6 +193,9 @@ def test_restated_lines_make_no_file_and_enter_none() -> None:
     restated = [line("rate", 5, period="2010-Q3", state="RESTATED")]
     assert pay(restated).files == {}
     assert pay([*statement(), *restated]).files == pay(statement()).files
+    closed_late_and_restated = payout(night(4), [line("rate", 7, state="RESTATED"), line("new", 7, state="RESTATED")])
+    tonight = pl.concat([closed_late_and_restated, payout(night(3), statement())])
+    assert files.run(given(tonight, unit="C9-TEST", number=4)).files == pay(statement()).files
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "＝1", "＋1", "－1", "＠1"])  # noqa: RUF001

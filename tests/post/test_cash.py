@@ -119,6 +119,22 @@ def test_a_difference_that_turns_out_a_fee_moves_only_the_difference() -> None:
     ]
 
 
+def test_an_entry_that_is_judged_often_moves_from_where_it_last_stood() -> None:
+    pending, differs, fee = (
+        tie("FILE_PENDING", 1100, diff=None),
+        tie("DIFFERS", 1100, -1, -100),
+        tie("SHORT_BY_FEE", 1100, -1, -100),
+    )
+    *_, last = post(
+        given([], [pending]),
+        given([file_row()], [differs], shown=False),
+        given([], [fee], shown=False),
+        given([], [fee], shown=False),
+    )
+    assert balances(last) == {BANK: -1100, SETTLEMENT: 1000, FEES: 100}
+    assert last.entries == ()
+
+
 def test_a_file_that_no_cash_has_met_stays_open_on_its_clearing_account() -> None:
     (output,) = post(given([file_row()]))
     assert balances(output) == {CLEARING: -1000, SETTLEMENT: 1000}

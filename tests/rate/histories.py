@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+
 from settlement import store
 from settlement.model.stage import StageInput
 from settlement.model.tables import TABLES
@@ -149,7 +150,11 @@ class RandomHistory:
             }
             first.add("account_event", **state)
             first.add(
-                "enrolment", card_ref=f"c{number}", account_id=state["account_id"], programme=programme, valid_from=opened
+                "enrolment",
+                card_ref=f"c{number}",
+                account_id=state["account_id"],
+                programme=programme,
+                valid_from=opened,
             )
             self.cards.append(state | {"card_ref": f"c{number}"})
         for number in ("M1", "M2"):
@@ -157,7 +162,7 @@ class RandomHistory:
         for contract, item, scale in (
             ("C2-RET-COBRAND", "quarter_own_volume", 10_000),
             ("C2-RET-COBRAND", "quarter_elsewhere_volume", 100_000),
-            ("C2-RET-COBRAND", "year_volume_previous_quarters", 400_000_000),
+            ("C2-RET-COBRAND", "year_volume_previous_quarters", 600_000_000),
             ("C2-RET-COBRAND", "tier_paid_to_date", 500_000),
             ("C2-RET-COBRAND", "carry_forward_HARBOR-RETAIL", 9_000),
             ("C2-RET-COBRAND", "carry_forward_HARBOR-LOYALTY", 9_000),
@@ -197,7 +202,9 @@ class RandomHistory:
         night = self.nights[index]
         night.add("match", **match)
         for row in (*bank, *merchant):
-            night.add("match_member", match_id=match["match_id"], side=row["side"], file=row["file"], record=row["record"])
+            night.add(
+                "match_member", match_id=match["match_id"], side=row["side"], file=row["file"], record=row["record"]
+            )
 
     def _later(self, index: int) -> int | None:
         """The night on which a match is found: mostly at once, sometimes later, sometimes never."""
@@ -211,18 +218,24 @@ class RandomHistory:
         feed = self.random.choice(["retailer", "acquirer"])
         parts = [
             self._bank(index, card, kind="purchase", arn=f"{order}-{part}")
-            for part in range(2 if self.chance(10) else 1)
+            for part in range(2 if self.chance(20) else 1)
         ]
-        if self.chance(10):
-            copied = {key: value for key, value in parts[0].items() if key not in ("file", "record")}
-            self.nights[index].add("clearing", **copied)
+        first = parts[0]
+        if self.sales and self.chance(10):
+            # An ARN is no unique key: another card's purchase, perhaps, carries the same.
+            first["arn"] = self.random.choice(self.sales)[1]["arn"]
+        if self.chance(20):
+            copied = {key: value for key, value in first.items() if key not in ("file", "record")}
+            copy = self.nights[index].add("clearing", **copied)
+            # Either of two equal records may be the one that is reconciled.
+            parts[0] = self.random.choice([first, copy])
         if self.chance(10):
             self._match(index, parts, [], leg="ACCRUAL")
         sale = self._merchant(index, feed, order, "purchase")
         found = self._later(index)
         if found is not None:
             self._match(found, parts, [sale])
-        self.sales.append((index, parts[0], sale))
+        self.sales.append((index, self.random.choice(parts), sale))
 
     def _negative(self, index: int) -> None:
         kind = self.random.choice(["refund", "refund", "reversal", "chargeback"])
@@ -249,7 +262,8 @@ class RandomHistory:
                 card = next(card for card in self.cards if card["card_ref"] == purchase["card_ref"])
                 feed, original = sale["feed"], sale["order_ref"]
                 order = original if feed == "acquirer" else order
-            bank = self._bank(index, card, kind="refund", arn=order)
+            amount = purchase["amount_minor"] if told == "sale" and known and self.chance(50) else 4_321
+            bank = self._bank(index, card, kind="refund", arn=order, amount_minor=amount)
             merchant = self._merchant(index, feed, order, "refund", original_ref=original)
         found = self._later(index)
         if found is not None:
@@ -259,27 +273,31 @@ class RandomHistory:
         night = self.nights[index]
         for month in ("2010-10", "2010-11", "2010-12", "2011-01", "2011-03"):
             if month <= f"{night.day:%Y-%m}" and self.chance(40):
-                for line in ("INTEREST", "FEES", "LOSSES", "COST_OF_FUNDS", "OPEX"):
-                    for programme in ("RET", "UNI"):
-                        amount = self.random.choice([0, 1_999_999, 2_000_001, 3_333_333])
-                        version = index + 1
-                        told = {"month": month, "version": version, "line": line, "currency": "USD"}
-                        night.add("pnl", programme=programme, amount_minor=amount, **told)
+                self._profit(night, month, version=index + 1)
         for card in self.cards:
-            state = {key: value for key, value in card.items() if key not in ("card_ref", "event", "effective_on")}
-            if self.chance(8):
-                closed = night.day - timedelta(days=self.random.randrange(3))
-                card["closed_on"] = closed
-                night.add("account_event", **(state | {"event": "CLOSE", "effective_on": night.day, "closed_on": closed}))
-            if self.chance(5):
-                card["account_class"] = self.random.choice(["STANDARD", "STUDENT"])
-                changed = state | {"account_class": card["account_class"]}
-                night.add("account_event", **changed, event="SNAPSHOT", effective_on=night.day)
-            if self.chance(20):
-                month_end = self.random.choice([date(2010, 12, 31), date(2011, 1, 31), date(2011, 3, 31)])
-                if month_end <= night.day:
-                    balance = self.random.randrange(-1_000, 1_000_000)
-                    told = {"event": "STATEMENT", "effective_on": month_end, "statement_balance_minor": balance}
-                    night.add("account_event", **(state | told | {"account_class": None, "currency": "USD"}))
+            self._account_events(night, card)
         if self.chance(20):
             night.add("store", merchant_number="M3")
+
+    def _profit(self, night: Night, month: str, version: int) -> None:
+        for line in ("INTEREST", "FEES", "LOSSES", "COST_OF_FUNDS", "OPEX"):
+            for programme in ("RET", "UNI"):
+                amount = self.random.choice([0, 1_999_999, 2_000_001, 3_333_333])
+                told = {"month": month, "version": version, "line": line, "currency": "USD"}
+                night.add("pnl", programme=programme, amount_minor=amount, **told)
+
+    def _account_events(self, night: Night, card: Row) -> None:
+        state = {key: value for key, value in card.items() if key not in ("card_ref", "event", "effective_on")}
+        if self.chance(8):
+            card["closed_on"] = night.day - timedelta(days=self.random.randrange(3))
+            told = {"event": "CLOSE", "effective_on": night.day, "closed_on": card["closed_on"]}
+            night.add("account_event", **(state | told))
+        if self.chance(5):
+            card["account_class"] = self.random.choice(["STANDARD", "STUDENT"])
+            changed = state | {"account_class": card["account_class"]}
+            night.add("account_event", **changed, event="SNAPSHOT", effective_on=night.day)
+        month_end = self.random.choice([date(2010, 12, 31), date(2011, 1, 31), date(2011, 3, 31)])
+        if month_end <= night.day and self.chance(20):
+            balance = self.random.randrange(-1_000, 1_000_000)
+            told = {"event": "STATEMENT", "effective_on": month_end, "statement_balance_minor": balance}
+            night.add("account_event", **(state | told | {"account_class": None, "currency": "USD"}))

@@ -60,12 +60,16 @@ class Known:
         return self.rows.get(table, [])
 
     def opening(self, contract: str, item: str) -> int:
-        found = [row["value"] for row in self.of("opening_position") if (row["contract"], row["item"]) == (contract, item)]
+        found = [
+            row["value"] for row in self.of("opening_position") if (row["contract"], row["item"]) == (contract, item)
+        ]
         return found[-1] if found else 0
 
     def _accounts(self) -> dict[str, Row]:
         found: dict[str, Row] = {}
-        ordered = sorted(self.of("account_event"), key=lambda r: (r["effective_on"], r["night"], r["file"], r["record"]))
+        ordered = sorted(
+            self.of("account_event"), key=lambda r: (r["effective_on"], r["night"], r["file"], r["record"])
+        )
         for row in ordered:
             account = found.setdefault(row["account_id"], {})
             account.update({key: value for key, value in row.items() if value is not None})
@@ -74,7 +78,11 @@ class Known:
     def counting(self, programme: str) -> Iterator[tuple[Row, Row | None]]:
         """Records of a programme that count, each with the purchase it refers to."""
         for key, row in self.records.items():
-            if row["side"] != "bank" or self.card_programme.get(row["card_ref"]) != programme or key not in self.group_of:
+            if (
+                row["side"] != "bank"
+                or self.card_programme.get(row["card_ref"]) != programme
+                or key not in self.group_of
+            ):
                 continue
             if row["kind"] == "purchase":
                 yield row, None
@@ -107,7 +115,11 @@ class Known:
         )
 
     def _members(self, group: str, side: str) -> list[Row]:
-        return [self.records[key] for key, found in self.group_of.items() if found == group and self.records[key]["side"] == side]
+        return [
+            self.records[key]
+            for key, found in self.group_of.items()
+            if found == group and self.records[key]["side"] == side
+        ]
 
     def _refund(self, row: Row) -> tuple[bool, Row | None]:
         """Whether a reconciled refund counts, and its purchase if it refers to one."""
@@ -118,8 +130,11 @@ class Known:
             sales = [
                 sale
                 for sale in self.records.values()
-                if sale["side"] == "merchant" and sale["kind"] == "purchase"
-                and sale["feed"] == told["feed"] and order is not None and sale["order_ref"] == order
+                if sale["side"] == "merchant"
+                and sale["kind"] == "purchase"
+                and sale["feed"] == told["feed"]
+                and order is not None
+                and sale["order_ref"] == order
             ]
             waits = waits or bool(sales) or (order is not None and order != told["order_ref"])
             for sale in sales:

@@ -1,5 +1,5 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""Where messages of an IPM stream and their elements lie. Its twin is ``settlement/kernels/ipm_twin.py``."""
+"""Where the elements of IPM messages lie. Its twin is ``settlement/kernels/ipm_twin.py``."""
 
 import numpy as np
 
@@ -8,10 +8,6 @@ from libc.stdint cimport int32_t, int64_t, uint8_t
 cdef enum:
     HEAD = 20
     LEFT_OVER = 129
-
-
-cdef inline int64_t _length_at(const uint8_t* source) noexcept nogil:
-    return (<int64_t>source[0] << 24) | (<int64_t>source[1] << 16) | (<int64_t>source[2] << 8) | source[3]
 
 
 cdef inline int32_t _number(const uint8_t* message, int64_t at, int64_t end, int digits, int zero) noexcept nogil:
@@ -26,48 +22,6 @@ cdef inline int32_t _number(const uint8_t* message, int64_t at, int64_t end, int
             return -1
         value = 10 * value + digit
     return value
-
-
-def frames(const uint8_t[::1] data):
-    """Find the messages of a stream of 4-byte big-endian lengths, each followed by a message.
-
-    Parameters
-    ----------
-    data : uint8 (size,)
-        The stream, without blocking.
-
-    Returns
-    -------
-    base : int64 (n,), length : int32 (n,)
-        Start (behind the length) and size of each whole message.
-    end : int
-        Position behind the zero length that ends the stream; -1 if the stream ends without it, inside a
-        message or inside a length.
-    """
-    cdef int64_t total = data.shape[0], at, size, end = -1, n = 0, turn
-    cdef int64_t[::1] base
-    cdef int32_t[::1] length
-    base_array, length_array = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int32)
-    base, length = base_array, length_array
-    for turn in range(2):  # first count, then keep
-        at, n, end = 0, 0, -1
-        with nogil:
-            while at + 4 <= total:
-                size = _length_at(&data[at])
-                at += 4
-                if size == 0:
-                    end = at
-                    break
-                if at + size > total or size > 0x7FFFFFFF:
-                    break
-                if turn:
-                    base[n], length[n] = at, <int32_t>size
-                n += 1
-                at += size
-        if turn == 0:
-            base_array, length_array = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int32)
-            base, length = base_array, length_array
-    return base_array, length_array, end
 
 
 cdef bint _pds(
@@ -95,7 +49,7 @@ cdef int32_t _message(
 ) noexcept nogil:
     cdef int64_t at = HEAD, size
     cdef int element, digits
-    cdef int32_t column
+    cdef int32_t column, problem = 0
     if end < HEAD or not message[4] & 0x80:
         return 1
     for element in range(2, 129):
@@ -114,9 +68,9 @@ cdef int32_t _message(
         if column >= 0:
             start[column, row], length[column, row] = <int32_t>at, <int32_t>size
         elif column == -2 and not _pds(message, at, at + size, row, tag_column, start, length, zero):
-            return element
+            problem = element  # the elements behind it can still be read
         at += size
-    return 0 if at == end else LEFT_OVER
+    return problem if at == end else LEFT_OVER
 
 
 def element_spans(
@@ -153,8 +107,9 @@ def element_spans(
     start, length : int32 (columns, n)
         Span of each column in each message, relative to its base; length -1 where it is absent.
     problem : int32 (n,)
-        0 for a sound message; else the element that is unknown, does not fit or repeats a PDS, 1 where head or
-        bitmap are wrong, 129 where bytes are left over. Columns found before the problem are kept.
+        0 for a sound message; else the element that is unknown or does not fit, 1 where head or bitmap are wrong,
+        129 where bytes are left over; columns found before are kept. Where PDS are unreadable or repeated, their
+        element; columns found in other elements are kept.
     """
     cdef int64_t rows = base.shape[0], row
     if size.shape[0] != rows or formats.shape[0] != 129 or element_column.shape[0] != 129:

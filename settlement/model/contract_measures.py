@@ -1,0 +1,168 @@
+"""What a contract measures: volumes, accounts, balances, profits, each with its selectors said, none implied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, ClassVar, Final, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field, Strict
+from pydantic_core import PydanticCustomError
+
+CLOSED: Final = ConfigDict(extra="forbid")
+"""Every table of a contract file is closed: a key that is no word of it is refused."""
+
+
+def _exact(value: object) -> Decimal:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return Decimal(value)
+    if isinstance(value, Decimal) and value.is_finite():
+        return value
+    raise PydanticCustomError("exact_decimal", "write a plain decimal without quotes")
+
+
+Text = Annotated[str, Strict()]
+Whole = Annotated[int, Strict()]
+Flag = Annotated[bool, Strict()]
+Day = Annotated[date, Strict()]
+Exact = Annotated[Decimal, BeforeValidator(_exact)]
+"""A rate, or an amount in major units: kept digit for digit as the file writes it."""
+
+
+class EventDate(StrEnum):
+    """The dates that can place a record in a period or pick its rate."""
+
+    POSTING = "posting_date"
+    TRANSACTION = "transaction_date"
+    PURCHASE_POSTING = "purchase_posting_date"
+    PURCHASE_TRANSACTION = "purchase_transaction_date"
+
+
+class Negative(StrEnum):
+    """The events that take volume back."""
+
+    REFUND = "refund"
+    REVERSAL = "reversal"
+    CHARGEBACK = "chargeback"
+
+
+class Store(StrEnum):
+    """Whose till the record comes from: a merchant number in the partner's store feed, or not."""
+
+    OWN = "own"
+    OTHER = "other"
+    ANY = "any"
+
+
+class FirstPurchase(StrEnum):
+    """When an account must have been used for the first time, both days included."""
+
+    TO_CONDITION_DAY = "opening_to_condition_day"
+    TO_DAY_BEFORE = "opening_to_day_before_condition_day"
+    ANY = "any"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dating:
+    """Which date is used for a purchase, for a negative event, and for a refund that refers to no purchase."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
+    purchase: EventDate
+    negative: EventDate
+    refund_without_purchase: EventDate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """An opening position that is added to a measure in the first period; for one account class where it says so."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
+    item: Text
+    account_class: Text | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VolumeMeasure:
+    """Net volume in minor units: the bank-side amounts of the records that count, purchases less negative events.
+
+    ``mcc_in`` and ``mcc_not_in`` name a list of ``mcc_lists``, or ``any`` and ``none``; ``account_classes`` lists
+    classes, or ``any`` alone.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
+    type: Literal["volume"]
+    clause: Text
+    counts: Literal["reconciled"]
+    amount: Literal["bank_amount_less_cashback"]
+    takes_back: tuple[Negative, ...]
+    store: Store
+    mcc_in: Text
+    mcc_not_in: Text
+    account_classes: tuple[Text, ...]
+    opening: tuple[Opening, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exclusion:
+    """A class of accounts that does not count from a condition day on."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
+    account_class: Text
+    first: Annotated[Day, Field(alias="from")]
+    clause: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountMeasure:
+    """Accounts whose condition day (opening date + days) has come in the period, not closed on or before that day."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
+    type: Literal["accounts"]
+    clause: Text
+    days_from_opening: Whole
+    place: Literal["condition_day"]
+    still_open: Literal["on_condition_day"]
+    exclude: tuple[Exclusion, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountsWithin:
+    """The accounts of another measure that came through one of the channels and used the card in time.
+
+    ``first_purchase`` says from the opening day to when: the condition day included, or the day before it.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
+    type: Literal["accounts_within"]
+    clause: Text
+    of: Text
+    channels: tuple[Text, ...]
+    first_purchase: FirstPurchase
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalanceMeasure:
+    """Statement balances of the programme's accounts for the month-ends of the period that have been delivered."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
+    type: Literal["month_end_balances"]
+    clause: Text
+    opening: tuple[Opening, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfitMeasure:
+    """The programme's profit of each month for which figures have come: income lines less cost lines."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
+    type: Literal["monthly_profit"]
+    clause: Text
+    income: tuple[Text, ...]
+    costs: tuple[Text, ...]
+    version: Literal["highest_known"]
+
+
+Measure = VolumeMeasure | AccountMeasure | AccountsWithin | BalanceMeasure | ProfitMeasure
+AnyMeasure = Annotated[Measure, Field(discriminator="type")]

@@ -1,0 +1,141 @@
+"""How a layout makes one column of a table out of the fields of a line: the part of the language people write most."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from settlement.model.money import is_currency
+
+
+class FieldType(StrEnum):
+    """How the text of a field is read."""
+
+    TEXT = "text"
+    FREE_TEXT = "free_text"
+    CODE = "code"
+    INTEGER = "integer"
+    DECIMAL = "decimal"
+    MINOR = "minor"
+    MAJOR = "major"
+    CURRENCY = "currency"
+    DATE = "date"
+    OFFSET_TIME = "offset_time"
+    ZONED_TIME = "zoned_time"
+    MASKED_CARD = "masked_card"
+    CARD_REFERENCE = "card_reference"
+    CARD_MASK = "card_mask"
+
+
+GIVES: Final[Mapping[str, frozenset[FieldType]]] = {
+    "int": frozenset({FieldType.CODE, FieldType.INTEGER, FieldType.MINOR, FieldType.MAJOR}),
+    "date": frozenset({FieldType.DATE}),
+    "time": frozenset({FieldType.OFFSET_TIME, FieldType.ZONED_TIME}),
+    "text": frozenset(
+        {
+            *(FieldType.TEXT, FieldType.FREE_TEXT, FieldType.CODE, FieldType.CURRENCY, FieldType.DECIMAL),
+            *(FieldType.MASKED_CARD, FieldType.CARD_REFERENCE, FieldType.CARD_MASK),
+        }
+    ),
+    "flag": frozenset(),
+}
+
+
+class Part(BaseModel):
+    """A part of a layout: it takes no key that it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+Codes = dict[str, str] | dict[str, int]
+
+
+class Coded(Part):
+    """A code in one field and what each of its values means."""
+
+    source: str = Field(alias="from")
+    map: str | dict[str, str]
+
+
+class CurrencyFrom(Part):
+    """A currency that no field of the line tells: a constant, or a field of the header."""
+
+    value: str | None = None
+    header: str | None = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> CurrencyFrom:
+        if (self.value is None) == (self.header is None):
+            raise ValueError("give exactly one of `value` and `header`")
+        if self.value is not None and not is_currency(self.value):
+            raise ValueError(f"`{self.value}` is no ISO 4217 code")
+        return self
+
+
+class ColumnRule(Part):
+    """How one column of the table is made."""
+
+    source: str | list[str] | dict[str, str | list[str]] | None = Field(None, alias="from")
+    header: str | None = None
+    value: str | int | None = None
+    sum: list[str] | None = None
+    date_of: str | None = None
+    type: FieldType = FieldType.TEXT
+    join: str | None = None
+    minus: str | None = None
+    map: str | Codes | None = None
+    currency: str | CurrencyFrom | None = None
+    signed: bool = False
+    decimal: Literal[".", ","] = "."
+    format: str | None = None
+    pattern: str | None = None
+    zone: Coded | None = None
+    to_zone: Coded | None = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> ColumnRule:
+        origins = (self.source, self.header, self.value, self.sum, self.date_of)
+        if sum(origin is not None for origin in origins) != 1:
+            raise ValueError("give exactly one of `from`, `header`, `value`, `sum` and `date_of`")
+        needed = {
+            FieldType.CODE: ("map", self.map),
+            FieldType.MAJOR: ("currency", self.currency),
+            FieldType.DATE: ("format", self.format),
+            FieldType.ZONED_TIME: ("format", self.format),
+        }
+        name, given = needed.get(self.type, ("", True))
+        if given is None:
+            raise ValueError(f"type `{self.type}` needs `{name}`")
+        if self.type is FieldType.ZONED_TIME and (self.zone is None or self.to_zone is None):
+            raise ValueError("type `zoned_time` needs `zone` and `to_zone`")
+        unknown = re.findall(r"%(?![YmdHMSyj])(.?)", self.format or "")
+        if unknown:
+            raise ValueError(f"`format` knows %Y %m %d %H %M %S %y %j, not %{unknown[0]}")
+        if self.pattern is not None:
+            try:
+                re.compile(self.pattern)
+            except re.error as error:
+                raise ValueError(f"`pattern` is no regular expression: {error}") from None
+        return self
+
+    def sources(self, tag: str) -> tuple[str, ...]:
+        """The fields this column is made from in lines of one tag; none where it stays empty there."""
+        found = self.source.get(tag, []) if isinstance(self.source, dict) else self.source
+        return (found,) if isinstance(found, str) else tuple(found or ())
+
+    def references(self) -> Iterator[str]:
+        """Every field of the header that the rule names."""
+        yield from (self.header,) if self.header else ()
+        if isinstance(self.currency, CurrencyFrom) and self.currency.header:
+            yield self.currency.header
+
+    def fields(self) -> Iterator[str]:
+        """Every field of the line that the rule names."""
+        for chosen in self.source.values() if isinstance(self.source, dict) else (self.source,):
+            yield from (chosen,) if isinstance(chosen, str) else (chosen or ())
+        yield from (name for name in (self.minus, self.currency) if isinstance(name, str))
+        yield from (coded.source for coded in (self.zone, self.to_zone) if coded)

@@ -1,0 +1,33 @@
+"""The two layouts of docs/LAYOUTS.md read the two files of that page to the rows it shows."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from layout_files import layout_of, read
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "LAYOUTS.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(
+    r"```toml\n(.*?)```\n\n`([^`]+)`:\n\n```text\n(.*?)```\n\nWhat comes of it:\n\n```csv\n(.*?)```", PAGE, re.DOTALL
+)
+
+
+@pytest.mark.parametrize(("layout", "name", "content", "expected"), EXAMPLES, ids=[e[1] for e in EXAMPLES])
+def test_an_example_gives_what_the_page_says(layout: str, name: str, content: str, expected: str) -> None:
+    parsed = read(layout_of(layout), name, content)
+    assert parsed.fault is None, parsed.detail
+    assert all(total.agrees for total in parsed.controls)
+    shown = []
+    for line in expected.splitlines():
+        table, *pairs = line.split(" ")
+        wanted = dict(pair.split("=", 1) for pair in pairs)
+        rows = [r for r in parsed.tables[table].iter_rows(named=True) if str(r["record"]) == wanted["record"]]
+        assert [{key: str(row[key]) for key in wanted} for row in rows] == [wanted]
+        shown.append(int(wanted["record"]))
+    assert sorted(shown) == list(range(1, 1 + (parsed.records or 0)))
+
+
+def test_the_page_has_an_example_of_each_kind() -> None:
+    assert [re.search('format = "(.*)"', toml)[1] for toml, *_ in EXAMPLES] == ["delimited", "fixed_width"]

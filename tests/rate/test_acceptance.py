@@ -1,0 +1,56 @@
+"""The outsider's nights: every line of both contracts equals the truth, and what was rated leads to its records."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+from acceptance import nights_dir, truth
+from pipeline import run_nights
+
+from settlement.rate.links import counting_records
+
+NIGHTS = ("2010-12-29", "2010-12-30", "2010-12-31")
+CONTRACTS = ("C2-RET-COBRAND", "C3-UNI-ALUMNI")
+COLUMNS = ("as_of", "contract", "period", "term", "beneficiary", "amount_minor", "currency", "state", "quantities")
+NEGATIVES = ("refund", "reversal", "chargeback")
+Tables = dict[tuple[str, str], pl.DataFrame]
+
+
+@pytest.fixture(scope="module")
+def tables() -> Tables:
+    return run_nights(nights_dir(), NIGHTS, until="rate")
+
+
+@pytest.mark.parametrize("night", NIGHTS)
+def test_every_line_of_the_truth(tables: Tables, night: str) -> None:
+    rows = tables[night, "payout"].filter(pl.col("contract").is_in(CONTRACTS)).select(COLUMNS)
+    found = [tuple("" if value is None else str(value) for value in row) for row in rows.iter_rows()]
+    expected = [tuple(row[name] for name in COLUMNS) for row in truth(night, "payouts") if row["contract"] in CONTRACTS]
+    assert sorted(found) == sorted(expected)
+
+
+def test_every_negative_event_refers_to_its_purchase(tables: Tables) -> None:
+    clearing = pl.concat([tables[night, "clearing"] for night in NIGHTS])
+    members = pl.concat([tables[night, "match_member"] for night in NIGHTS])
+    taking_part = clearing.filter(pl.col("kind").is_in(["purchase", *NEGATIVES]))
+    found = counting_records(taking_part, members).filter(pl.col("kind").is_in(NEGATIVES))
+    linked = {
+        (file, record): (origin, number)
+        for file, record, origin, number in found.select("file", "record", "origin_file", "origin_record").iter_rows()
+    }
+    place = {row["event_id"]: (row["file"], int(row["rec"])) for night in NIGHTS for row in truth(night, "events")}
+    here = set(clearing.select("file", "record").iter_rows())
+    matched = {
+        (row["left_file"], int(row["left_rec"]))
+        for night in NIGHTS
+        for row in truth(night, "matches")
+        if row["leg"] == "MERCHANT"
+    }
+    expected = {
+        place[row["event_id"]]: place.get(row["orig_event_id"], (None, None))
+        for night in NIGHTS
+        for row in truth(night, "events")
+        if row["type"].lower() in NEGATIVES and place[row["event_id"]] in here & matched
+    }
+    assert linked == expected
+    assert len(expected) > 50

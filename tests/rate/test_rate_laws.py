@@ -1,0 +1,118 @@
+"""Laws of the stage: order does not matter, runs repeat, contributions add up, nothing is rated twice."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+from rate.histories import Night, RandomHistory, contract_documents, rate_history, tables_of
+
+from settlement.errors import TerminalError
+from settlement.model.stage import StageInput
+from settlement.model.tables import TABLES
+from settlement.rate import night as rate
+
+SEEDS = (3, 11, 19)
+KEY = [name for name in TABLES["rated"].schema if name != "quantity"]
+
+
+def backwards(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.reverse()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_order_of_rows_does_not_matter(seed: int) -> None:
+    nights = RandomHistory(seed).nights
+    for straight, reversed_ in zip(rate_history(nights), rate_history(nights, arrange=backwards), strict=True):
+        for table in ("rated", "payout"):
+            assert_frame_equal(straight[table], reversed_[table])
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_contributions_of_all_nights_add_up_to_those_of_one_evaluation(seed: int) -> None:
+    nights = RandomHistory(seed).nights
+    by_night = pl.concat([output["rated"] for output in rate_history(nights)])
+    added = by_night.group_by(KEY).agg(pl.col("quantity").sum()).filter(pl.col("quantity") != 0)
+    at_once = Night(day=nights[-1].day)
+    for night in nights:
+        for table, rows in night.rows.items():
+            at_once.rows.setdefault(table, []).extend(rows)
+    empty = {name: TABLES[name].empty().with_columns(business_date=pl.lit(None, pl.Date)) for name in TABLES}
+    inputs = StageInput(
+        business_date=at_once.day,
+        unit="all",
+        documents=contract_documents(),
+        tables=tables_of(at_once),
+        history={name: frame.lazy() for name, frame in empty.items()},
+    )
+    once = rate.run(inputs).tables["rated"]
+    assert_frame_equal(added.select(once.columns), once, check_row_order=False)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_records_behind_a_term_add_up_to_its_quantities(seed: int) -> None:
+    nights = RandomHistory(seed).nights
+    outputs = rate_history(nights)
+    rated = pl.concat([output["rated"] for output in outputs])
+    last = outputs[-1]["payout"].filter(pl.col("state") != "RESTATED")
+    opening = {row["item"]: row["value"] for row in nights[0].rows.get("opening_position", [])}
+    for term, measure, item in (
+        ("own_store_rate", "own_volume", "quarter_own_volume"),
+        ("elsewhere_rate", "elsewhere_volume", "quarter_elsewhere_volume"),
+    ):
+        row = last.row(by_predicate=(pl.col("term") == term) & (pl.col("as_of") == nights[-1].day), named=True)
+        records = rated.filter(term=term, period=row["period"])["quantity"].sum()
+        opens = period_opens(row["period"], nights[0].day)
+        assert row["quantities"] == f"{measure}={records + (opening.get(item, 0) if opens else 0)}"
+
+
+def period_opens(period: str, day: date) -> bool:
+    return period == f"{day.year}-Q{(day.month + 2) // 3}"
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_balance_goes_out_as_it_came_in_less_what_is_paid(seed: int) -> None:
+    for output in rate_history(RandomHistory(seed).nights):
+        lines = output["payout"].filter(pl.col("state") != "RESTATED")
+        for key, rows in lines.group_by("as_of", "contract"):
+            total = rows.filter(pl.col("beneficiary").is_null())["amount_minor"].sum()
+            sums = dict(
+                rows.filter(pl.col("beneficiary").is_not_null())
+                .group_by("term")
+                .agg(pl.sum("amount_minor"))
+                .iter_rows()
+            )
+            assert sums.get("share", total) == total, key
+            assert total + sums["carry_in"] == sums["payout"] + sums["carry_out"], key
+
+
+def test_a_record_of_a_class_without_a_rate_is_named() -> None:
+    night = Night(day=date(2010, 12, 29))
+    opened = night.day - timedelta(days=500)
+    account = {"account_id": "A1", "programme": "UNI", "account_class": "GOLD", "opened_on": opened}
+    night.add("account_event", event="SNAPSHOT", effective_on=night.day, **account)
+    night.add("enrolment", card_ref="c1", account_id="A1", programme="UNI", valid_from=opened)
+    told = {"side": "bank", "kind": "purchase", "card_ref": "c1", "currency": "USD", "amount_minor": 5}
+    row = night.add("clearing", **told, posting_date=night.day, transaction_date=night.day)
+    night.add("match", match_id="m", leg="MERCHANT")
+    night.add("match_member", match_id="m", side="bank", file=row["file"], record=row["record"])
+    with pytest.raises(
+        TerminalError, match=r"clause 3 \(volume_rate\) has no rate for account class GOLD on 2010-12-29"
+    ):
+        rate_history([night])
+
+
+def test_a_night_without_contracts_rates_nothing() -> None:
+    (output,) = rate_history([Night(day=date(2010, 12, 29))], documents={})
+    assert output["rated"].is_empty()
+    assert output["payout"].is_empty()
+
+
+def test_a_contract_that_is_not_in_force_yet_rates_nothing() -> None:
+    path = "contracts/alma-mater/2009-01-01.toml"
+    documents = {path.replace("2009", "2011"): contract_documents()[path]}
+    early, late = rate_history([Night(day=date(2010, 12, 31)), Night(day=date(2011, 1, 1))], documents=documents)
+    assert early["payout"].is_empty()
+    assert set(late["payout"]["period"]) == {"2011-Q1"}

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import polars as pl
+from made_night import NIGHT, SALES, frame, made_night
+
+from settlement.report import matching
+
+
+def test_match_rate_counts_records_of_both_sides_that_are_in_play() -> None:
+    tables = made_night()
+    (rate,) = matching.match_rates(tables["match"], tables["match_member"], tables["open_item"])
+    assert (rate.leg, rate.matched, rate.opened, rate.share) == ("MERCHANT", 2 * (SALES - 1), 2, "98.0\u202f%")
+    (part,) = rate.amounts
+    assert part.matched_minor + part.open_minor == tables["clearing"]["amount_minor"].sum()
+    assert rate.main == part
+
+
+def test_a_leg_without_matches_is_told_too() -> None:
+    tables = made_night()
+    opened = tables["open_item"].with_columns(leg=pl.lit("ACCRUAL"))
+    rates = matching.match_rates(tables["match"], tables["match_member"], opened)
+    assert [(rate.leg, rate.share) for rate in rates] == [("ACCRUAL", "0.0\u202f%"), ("MERCHANT", "100.0\u202f%")]
+
+
+def test_passes_add_up_to_all_matches() -> None:
+    tables = made_night()
+    rows = matching.pass_rows(tables["match"], tables["match_member"])
+    assert [(row.name, row.kind, row.matches, row.residual.minor) for row in rows] == [
+        ("arn", "EXACT", SALES - 2, 0),
+        ("tolerance", "AMOUNT_DIFF", 1, -200),
+    ]
+    assert all(row.merchant.minor - row.bank.minor == row.residual.minor for row in rows)
+    (residual,) = matching.residual_rows(tables["match"])
+    assert (residual.reason, residual.matches, residual.residual.minor) == ("TIP", 1, -200)
+
+
+def test_open_items_fall_into_their_buckets() -> None:
+    rows = matching.open_rows(made_night()["open_item"])
+    assert [(row.reason, [count for count, _ in row.ages]) for row in rows] == [
+        ("MISSING_BANK", [1, 0, 0, 0, 0]),
+        ("MISSING_MERCHANT", [0, 0, 0, 1, 0]),
+    ]
+    assert matching.carried(made_night()["open_item"], NIGHT) == 1
+
+
+def test_the_largest_open_items_do_not_compare_currencies() -> None:
+    items = [
+        {
+            "leg": "MERCHANT",
+            "reason": "MISSING_BANK",
+            "opened_on": NIGHT,
+            "age_days": 0,
+            "file": "f",
+            "record": number,
+            "side": "merchant",
+            "amount_minor": minor,
+            "currency": currency,
+        }
+        for number, (minor, currency) in enumerate([(9, "USD"), (800, "JPY"), (7, "USD"), (8, "USD")], start=1)
+    ]
+    opened = frame("open_item", items)
+    found = matching.largest_open(opened.sample(fraction=1.0, shuffle=True, seed=1), made_night()["clearing"], 2)
+    assert [(item.amount.currency, item.amount.minor, item.merchant) for item in found] == [
+        ("USD", 9, ""),
+        ("USD", 8, ""),
+        ("JPY", 800, ""),
+    ]
+
+
+def test_records_of_earlier_nights_that_matched_are_counted() -> None:
+    tables = made_night()
+    later = tables["clearing"].filter(pl.col("side") == "merchant")
+    assert matching.closed_from_before(tables["match_member"], tables["clearing"]) == 0
+    assert matching.closed_from_before(tables["match_member"], later) == SALES - 1

@@ -1,0 +1,167 @@
+"""The report page: self-contained, escaped, complete, and the same bytes for the same tables."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from html.parser import HTMLParser
+from urllib.parse import quote
+
+import polars as pl
+import pytest
+from made_night import NIGHT, made_inputs, made_night
+
+from settlement.errors import TerminalError
+from settlement.model.stage import StageInput
+from settlement.model.tables import TABLES
+from settlement.report import night
+
+HOSTILE = '<script>alert("x")</script><img src=https://evil.example/a>\'"&{{7*7}}'
+VOID = {"meta", "br", "img", "hr"}
+
+
+class Outline(HTMLParser):
+    """Elements with their attributes, and whether every element is closed in order."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def page_of(tables: dict[str, pl.DataFrame], history: dict[str, pl.DataFrame] | None = None) -> str:
+    return night.run(made_inputs(tables, history=history)).files["index.html"].decode()
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return page_of(made_night())
+
+
+def test_the_page_tells_the_night(page: str) -> None:
+    text = re.sub(r"[ \n]+", " ", re.sub(r"<[^>]+>", " ", page))
+    for words in (
+        "Made programme",
+        "The night of Friday, 31 May 2024",
+        "4 files came and 3 were accepted",
+        "A person must act",
+        "is refused: its trailer says 51 rows",
+        "98 of 100 records in play",
+        "98.0\u202f%",
+        "66.67 USD",
+        "settle explain C9/2024-Q2/payout/PARTNER-A --home HOME --business-date 2024-05-31",
+        "ab" * 32,
+        "balanced",
+    ):
+        assert words in text, words
+    assert f'href="../../quality/business_date={NIGHT}/index.html"' in page
+    assert f'href="../../out/business_date={NIGHT}/PARTNER-A/C9_2024-Q2.csv"' in page
+
+
+def test_the_page_stands_alone(page: str) -> None:
+    outline = Outline(page)
+    assert outline.open == []
+    assert not {tag for tag, _ in outline.elements} & {"script", "link", "img", "iframe", "object", "form", "base"}
+    for tag, attributes in outline.elements:
+        assert not [name for name in attributes if name.startswith("on") or name in {"src", "srcset", "xlink:href"}], (
+            tag
+        )
+        target = attributes.get("href") or "#"
+        assert target.startswith(("#", "../../")), target
+    assert not re.search(r"(?i)https?:|url\(|@import", page)
+    assert "default-src &#39;none&#39;" in page
+
+
+def test_charts_take_their_inks_from_the_page(page: str) -> None:
+    assert page.count('<svg version="1.1" class="chart" role="img"') == 3
+    assert "#010203" not in page
+    assert "var(--line)" in page
+
+
+def test_the_same_tables_give_the_same_bytes_in_any_row_order(page: str) -> None:
+    shuffled = {name: table.sample(fraction=1.0, shuffle=True, seed=3) for name, table in made_night().items()}
+    assert page_of(shuffled) == page
+
+
+def test_hostile_text_is_shown_and_never_run() -> None:
+    tables = {}
+    for name, table in made_night().items():
+        free = [column for column in ("merchant_name", "text", "subject", "preview", "field", "why") if column in table]
+        free += ["pass", "kind"] if name == "match" else []
+        free += ["path", "beneficiary"] if name == "settlement_file" else []
+        free += ["quantities", "contract", "clause"] if name == "payout" else []
+        tables[name] = table.with_columns(pl.lit(HOSTILE).alias(column) for column in free)
+    page = page_of(tables)
+    outline = Outline(page)
+    assert not {tag for tag, _ in outline.elements} & {"script", "img"}
+    assert not [attributes for _, attributes in outline.elements if "src" in attributes]
+    assert "&lt;script&gt;alert(" in page
+    assert "{{7*7}}" in page
+    assert [a["href"] for _, a in outline.elements if (a.get("href") or "").startswith("../../out/")] == [
+        f"../../out/business_date={NIGHT}/{quote(HOSTILE)}"
+    ]
+
+
+def test_a_night_without_anything_still_has_its_page() -> None:
+    tables = {name: TABLES[name].empty() for name in made_night()}
+    page = page_of(tables)
+    assert Outline(page).open == []
+    assert "0 files came and 0 were accepted" in page
+    assert "Nothing waits for a person." in page
+    assert "<svg" not in page
+
+
+def test_open_items_of_earlier_nights_show_card_and_merchant() -> None:
+    tables = made_night()
+    opened = tables["open_item"].filter(pl.col("age_days") > 0)
+    before = opened["opened_on"][0]
+    record = tables["clearing"].join(opened, on=["file", "record"], how="semi")
+    tables["clearing"] = tables["clearing"].join(opened, on=["file", "record"], how="anti")
+    assert "Corner shop before" not in page_of(tables)
+    record = record.with_columns(merchant_name=pl.lit("Corner shop before"), business_date=pl.lit(before))
+    assert "Corner shop before" in page_of(tables, {"clearing": record})
+
+
+def test_a_failed_data_quality_rule_waits_for_a_person() -> None:
+    tables = made_night()
+    tables["finding"] = TABLES["finding"].empty()
+    assert "Nothing waits for a person." in page_of(tables)
+    tables["expectation"] = tables["expectation"].with_columns(
+        success=pl.lit(value=False), unexpected=pl.lit(3, pl.Int64)
+    )
+    page = page_of(tables)
+    assert "A person must act." in page
+    assert "3 of 49 rows of suite match break a rule on match_id" in page
+
+
+def test_the_history_is_drawn_night_by_night() -> None:
+    tables = made_night()
+    before = tables["open_item"].with_columns(business_date=pl.lit(NIGHT - timedelta(days=1)))
+    page = page_of(tables, {"open_item": before})
+    assert ">05-30<" in page
+    assert ">05-31<" in page
+
+
+def test_a_programme_without_a_name_is_one_clear_sentence() -> None:
+    inputs = made_inputs(made_night())
+    nameless = StageInput(
+        business_date=inputs.business_date,
+        unit="all",
+        documents={"programme.toml": ""},
+        tables=inputs.tables,
+        history=inputs.history,
+    )
+    with pytest.raises(TerminalError, match=r"config/programme\.toml has no name: write"):
+        night.run(nameless)
