@@ -60,7 +60,7 @@ def gather(inputs: StageInput, day: date) -> Facts:
     events = _known(inputs, "account_event", day, _account_columns()).collect()
     accounts = _fold_accounts(events)
     clearing = _known(inputs, "clearing", day, _CLEARING).filter(pl.col("kind").is_in(["purchase", *NEGATIVES]))
-    records = counting_records(clearing.drop("business_date").collect(), _members(inputs, day))
+    records = counting_records(*_numbered(clearing.drop("business_date").collect(), _members(inputs, day)))
     enrolment = _known(inputs, "enrolment", day, [*LOCATOR, "card_ref", "account_id", "programme", "valid_from"])
     stores = _known(inputs, "store", day, ["merchant_number"]).select("merchant_number").unique().collect()
     opening = _known(inputs, "opening_position", day, [*LOCATOR, "contract", "item", "value"])
@@ -93,6 +93,13 @@ def _members(inputs: StageInput, day: date) -> pl.DataFrame:
     legs = _known(inputs, "match", day, ["match_id", "leg"]).filter(pl.col("leg") == MERCHANT_LEG)
     members = _known(inputs, "match_member", day, ["match_id", "side", *LOCATOR])
     return members.join(legs.select("match_id"), on="match_id", how="semi").drop("business_date").collect()
+
+
+def _numbered(clearing: pl.DataFrame, members: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Both with the names of files as words of one list, so that records are joined by numbers."""
+    files = pl.concat([clearing["file"], members["file"]]).unique().sort()
+    word = pl.col("file").cast(pl.Enum(files))
+    return clearing.with_columns(word), members.with_columns(word)
 
 
 def _account_columns() -> list[str]:
@@ -146,6 +153,7 @@ def _describe(
         described.join(accounts.select("account_id", "account_class"), on="account_id", how="left")
         .join(stores.with_columns(pl.lit(value=True).alias("own_store")), on="merchant_number", how="left")
         .with_columns(
+            pl.col("file").cast(pl.String),
             pl.col("own_store").fill_null(value=False),
             pl.when(pl.col("kind") == "purchase").then(amount).otherwise(-amount).alias("net_minor"),
         )

@@ -29,6 +29,9 @@ from settlement.rate.measures import SCHEMA, add_up, contributions
 from settlement.rate.statement import PayoutRow, read_stated, statement
 
 _KEY: Final = [name for name in TABLES["rated"].schema if name != "quantity"]
+_REPEATING: Final = ["contract", "clause", "term", "period", "selector", "file", "account_id", "unit"]
+# Clause and unit follow from contract, version and term.
+_ORDER: Final = ["contract", "term", "period", "selector", "file", "record", "account_id", "version"]
 
 
 def run(inputs: StageInput) -> StageOutput:
@@ -93,11 +96,15 @@ def _difference(now: pl.DataFrame, inputs: StageInput) -> pl.DataFrame:
     the change; one that moves to another period or selector does both.
     """
     before = inputs.history["rated"].select(*_KEY, -pl.col("quantity")).collect()
+    both = pl.concat([now.select(*_KEY, "quantity"), before])
+    # The words that repeat are numbered in their alphabetical order: grouping and sorting then compare numbers.
+    words = [pl.col(name).cast(pl.Enum(both[name].drop_nulls().unique().sort())) for name in _REPEATING]
     return (
-        pl.concat([now.select(*_KEY, "quantity"), before])
+        both.with_columns(words)
         .group_by(_KEY)
         .agg(pl.col("quantity").sum())
         .filter(pl.col("quantity") != 0)
-        .sort(_KEY, nulls_last=True)
+        .sort(_ORDER, nulls_last=True)
+        .with_columns(pl.col(_REPEATING).cast(pl.String))
         .select(TABLES["rated"].schema.names())
     )

@@ -140,7 +140,7 @@ def render_summary(summary: NightSummary) -> str:
                 count_text(item.items),
                 amount_text(item.total.minor, item.total.currency),
                 item.total.currency,
-                f"oldest {item.oldest_days} days",
+                f"oldest {item.oldest_days} {'day' if item.oldest_days == 1 else 'days'}",
             )
             for item in summary.open_breaks
         ],

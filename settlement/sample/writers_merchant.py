@@ -27,7 +27,7 @@ from settlement.sample.world import World
 from settlement.sample.written import ROWS_AT_A_TIME, Written
 
 _RETAILER: Final = "HARBOR-RETAIL"
-_ACQUIRER: Final = "CORALPAY_US"
+_ACQUIRER: Final = "MERIDIANPAY_US"
 _COMPANY: Final = "SampleProgramme"
 _RETAIL_COLUMNS: Final = (
     "order_id;shipment_no;store_id;merchant_no;masked_pan;auth_code;local_datetime;type;amount_minor;tip_minor;"
