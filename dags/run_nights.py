@@ -69,7 +69,7 @@ def _run(options: argparse.Namespace, terminal: Console) -> int:
     waiting = [night for night in nights if not _settled(home, night)]
     done = len(nights) - len(waiting)
     if done:
-        terminal.print(f"{done} of {len(nights)} nights in {options.home} are settled already.")
+        terminal.print(f"{options.home} is there; settled already: {done} of {len(nights)} nights.")
     if waiting:
         code = _settle_through_airflow(home, waiting, terminal)
         if code:
@@ -89,7 +89,7 @@ def _ready_home(options: argparse.Namespace, terminal: Console) -> Home:
         key = create_home(root, options.source)
     else:
         terminal.print(
-            f"Making a sample programme: {options.nights} nights of about {options.rows} card transactions, "
+            f"Making a sample programme: nights {options.nights}, card transactions a night {options.rows}, "
             f"seed {options.seed} ..."
         )
         with tempfile.TemporaryDirectory(prefix="settlement-sample-") as folder:
@@ -100,7 +100,7 @@ def _ready_home(options: argparse.Namespace, terminal: Console) -> Home:
         terminal.print(f"A card key was created in {key}: keep it safe, card references depend on it.")
     home = store.open_home(root)
     nights = store.delivery_dates(home)
-    terminal.print(f"{options.home} is ready with {len(nights)} delivered nights, {nights[0]} to {nights[-1]}.")
+    terminal.print(f"{options.home} is ready; its delivered nights are {nights[0]} to {nights[-1]}.")
     return home
 
 
@@ -122,6 +122,9 @@ def _settle_through_airflow(home: Home, nights: list[date], terminal: Console) -
     log = airflow_home / "logs" / "nights.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with _alone(airflow_home, terminal), log.open("a", encoding="utf-8") as target, _words_to(target):
+        nights = [night for night in nights if not _settled(home, night)]
+        if not nights:
+            return 0
         terminal.print(f"Starting Airflow (its own words go to {log}) ...")
         # Airflow reads its configuration, and takes seconds, when it is imported.
         from night_watch import night_through_airflow, prepare_airflow  # noqa: PLC0415

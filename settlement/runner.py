@@ -226,6 +226,8 @@ def _inputs_digest(home: Home, engine: books.Engine, business_date: date, stage:
 
 def _require_turn(home: Home, engine: books.Engine, business_date: date, stage: Stage) -> None:
     """Refuse a night whose earlier nights are open, and a stage whose earlier stages are."""
+    if stage.name == "land":
+        store.require_delivery(home, business_date)
     names = [s.name for s in STAGES]
     runs = {(run.business_date, run.stage) for run in books.stage_runs(engine)}
     for earlier in names[: names.index(stage.name)]:

@@ -111,19 +111,26 @@ def delivery_dates(home: Home) -> list[date]:
     return sorted(found)
 
 
-def land_originals(home: Home, business_date: date) -> tuple[Delivery, ...]:
-    """Copy every file of the delivery folder to the originals and return what came, sorted by name.
-
-    The digest is taken in the same pass as the copy. Links are not followed and folders are not entered:
-    they come back as not regular. Raises TerminalError where the delivery folder is missing.
-    """
+def require_delivery(home: Home, business_date: date) -> None:
+    """Raise TerminalError, saying where to deliver, where the night's delivery folder is missing or empty."""
     folder = home.inbox / str(business_date)
     if not folder.is_dir():
         raise TerminalError(
             f"There are no files for {business_date}: {folder} does not exist. Deliver the night's files there."
         )
+    if not any(folder.iterdir()):
+        raise TerminalError(f"There are no files for {business_date}: {folder} is empty. Deliver the files there.")
+
+
+def land_originals(home: Home, business_date: date) -> tuple[Delivery, ...]:
+    """Copy every file of the delivery folder to the originals and return what came, sorted by name.
+
+    The digest is taken in the same pass as the copy. Links are not followed and folders are not entered:
+    they come back as not regular. Raises TerminalError where the delivery folder is missing or empty.
+    """
+    require_delivery(home, business_date)
     deliveries = []
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+    for entry in sorted(os.scandir(home.inbox / str(business_date)), key=lambda entry: entry.name):
         if entry.is_file(follow_symlinks=False):
             sha256, size = _keep_original(home, Path(entry.path))
             regular = True
@@ -132,10 +139,6 @@ def land_originals(home: Home, business_date: date) -> tuple[Delivery, ...]:
         name = entry.name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
         deliveries.append(
             Delivery(file=f"{business_date}/{name}", name=name, sha256=sha256, size_bytes=size, regular=regular)
-        )
-    if not deliveries:
-        raise TerminalError(
-            f"There are no files for {business_date}: {folder} is empty. Deliver the night's files there."
         )
     return tuple(deliveries)
 

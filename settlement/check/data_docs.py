@@ -75,7 +75,7 @@ def verdicts(rendered: str) -> tuple[Verdict, ...]:
                     rule=_text(rule),
                     held=bool(_all(status, ".//i[contains(@class, 'text-success')]")),
                     remark=remark,
-                    observed=_text(observed),
+                    observed=_text(observed).replace("--", "no values"),
                 )
             )
     return tuple(found)

@@ -42,6 +42,9 @@ def read(source: Source) -> Parsed:
             Why.UNREADABLE, f"The file is {look_alike}, not IPM clearing: ask {sender} for the clearing file."
         )
     stream = read_stream(content, spec)
+    if stream.surplus:
+        what = f"goes on behind its end mark, after {len(stream.base)} messages"
+        return _fault(Why.UNREADABLE, f"The file {what}: ask {sender} to send it again.")
     if not stream.whole:
         return _fault(
             Why.TRUNCATED,

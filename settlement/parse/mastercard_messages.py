@@ -55,16 +55,17 @@ class IpmSpec(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
-    """The messages of a file: where they lie, and whether the stream is whole."""
+    """The messages of a file: where they lie, whether the stream is whole, and whether data follow its end mark."""
 
     data: NDArray[np.uint8]
     base: NDArray[np.int64]
     size: NDArray[np.int32]
     whole: bool
+    surplus: bool
 
     def rows(self, at: NDArray[np.int64]) -> Stream:
         """Some of the messages."""
-        return Stream(data=self.data, base=self.base[at], size=self.size[at], whole=self.whole)
+        return Stream(data=self.data, base=self.base[at], size=self.size[at], whole=self.whole, surplus=self.surplus)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,8 +125,9 @@ def _framed(data: NDArray[np.uint8], block: int, *, whole_blocks: bool) -> Strea
     """A stream is whole if its end mark is there and nothing but the filling of its own block follows."""
     base, size, end = frames(data)
     rest = data[end:] if end >= 0 else data[:0]
-    filled = len(rest) < block and any((rest == blank).all() for blank in _BLANKS)
-    return Stream(data=data, base=base, size=size, whole=whole_blocks and end >= 0 and filled)
+    blank = any((rest == filling).all() for filling in _BLANKS)
+    whole = whole_blocks and end >= 0 and blank and len(rest) < block
+    return Stream(data=data, base=base, size=size, whole=whole, surplus=not blank)
 
 
 def cut_messages(stream: Stream, spec: IpmSpec, wanted: Sequence[str]) -> Messages:

@@ -22,7 +22,7 @@ GROUPS: Final[tuple[str, ...]] = ("NORTHWIND", "HARBOR", "ALMA-MATER")
 BINS: Final[tuple[int, ...]] = (55555501, 55555502, 41111101)
 _SHARES: Final[tuple[float, ...]] = (0.38, 0.38, 0.24)
 _CHANNELS: Final[tuple[str, ...]] = ("ONLINE", "STORE", "BRANCH", "AIRPORT", "GIP")
-_CHANNEL_SHARES: Final[tuple[float, ...]] = (0.4, 0.2, 0.15, 0.1, 0.15)
+_GIP: Final = 4
 FOREIGN_BIN: Final = 40000099
 _CARD_STEP: Final = 7_368_787
 _CARD_SPACE: Final = 10_000_000
@@ -121,8 +121,9 @@ def _accounts(rng: np.random.Generator, programme: Ints, first_night: date, nigh
     recent = rng.random(count) < 1 / 12
     age[recent] = rng.integers(max(88 - nights, 30), 94, size=count)[recent]
     purchase = 5 + rng.integers(1, 120, size=count)
-    channel = rng.choice(5, size=count, p=_CHANNEL_SHARES)
-    channel = np.where((channel == 4) & (programme != UNI), 0, channel)  # noqa: PLR2004 - GIP is the last channel
+    # Group incentives win two in five of the alumni's accounts and none of the others.
+    invited = (programme == UNI) & (rng.random(count) < 0.4)  # noqa: PLR2004
+    channel = np.where(invited, _GIP, rng.integers(0, _GIP, size=count))
     student = (programme == UNI) & (rng.random(count) < 0.3)  # noqa: PLR2004 - three in ten
     member_base = rng.permutation(count) + 100_000_003 // 7
     member = [

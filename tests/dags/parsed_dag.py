@@ -8,6 +8,8 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+from settlement.errors import RetryableError, TerminalError
+
 HEAVY = ("polars", "pyarrow", "great_expectations", "altair", "settlement.runner", "settlement.stages")
 CASES: tuple[tuple[str | None, str | None, datetime | None], ...] = (
     ("2026-03-31", "2026-03-30", datetime(2026, 3, 29, tzinfo=UTC)),
@@ -17,6 +19,12 @@ CASES: tuple[tuple[str | None, str | None, datetime | None], ...] = (
     (None, None, None),
     ("31.03.2026", None, None),
     ("", "2026-03-30", None),
+)
+FAILURES = (
+    RetryableError("The disk is full."),
+    TerminalError("Contract C1 has a gap in its tiers."),
+    OSError(28, "No space left on device", "/srv/home"),
+    ValueError("4111111111111111"),
 )
 
 
@@ -42,12 +50,18 @@ def main(dags: Path) -> None:
                 "is_mapped": [task.task_id for task in dag.tasks if task.is_mapped],
                 "max_active_runs": dag.max_active_runs,
                 "nights": [_told(settle.business_date_of, *case) for case in CASES],
+                "failures": [_told(_raised, settle._one_sentence, failure) for failure in FAILURES],
                 "jwt_secret": conf.get("api_auth", "jwt_secret"),
                 "executor": conf.get("core", "executor"),
                 "examples": conf.getboolean("core", "load_examples"),
             }
         )
     )
+
+
+def _raised(guard, failure: Exception) -> None:
+    with guard():
+        raise failure
 
 
 def _told(function, *arguments) -> str:

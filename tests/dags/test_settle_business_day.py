@@ -72,6 +72,17 @@ def test_the_night_is_named_and_never_the_moment_of_the_run(parsed: dict[str, An
     ]
 
 
+def test_what_may_be_tried_again_is_and_all_else_fails_with_one_sentence_that_quotes_no_data(
+    parsed: dict[str, Any],
+) -> None:
+    again, person, machine, program = parsed["failures"]
+    assert again == "RetryableError: The disk is full."
+    assert person == "AirflowFailException: Contract C1 has a gap in its tiers."
+    assert machine == "AirflowFailException: The machine refused: No space left on device (/srv/home). Mend that."
+    assert program.startswith("AirflowFailException: A fault of the program: ValueError at parsed_dag.py:")
+    assert "4111" not in program
+
+
 def test_secrets_are_made_in_the_airflow_home_for_its_owner_alone(airflow_home: Path, parsed: dict[str, Any]) -> None:
     kept = airflow_home / "jwt_secret"
     assert len(parsed["jwt_secret"]) == 64

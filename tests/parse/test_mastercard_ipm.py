@@ -108,6 +108,13 @@ def test_a_foreign_purchase_keeps_both_amounts() -> None:
     assert (row["amount_minor"], row["currency"], row["interchange_micro"]) == (1222, "USD", 160_000)
 
 
+@pytest.mark.parametrize(("code", "currency", "micro"), [("392", "JPY", 50_000_000), ("414", "KWD", 50_000)])
+def test_interchange_follows_the_decimals_of_its_currency(code: str, currency: str, micro: int) -> None:
+    fee = f"000000{code}{50:012d}{code}{50:012d}"
+    row = _read([presentment(1, 2500, DE49=code, DE50=code, DE48=pds({"0146": fee}))]).rows("clearing")[0]
+    assert (row["currency"], row["interchange_micro"]) == (currency, micro)
+
+
 @pytest.mark.parametrize(
     ("changes", "reason", "field", "preview"),
     [
@@ -252,7 +259,9 @@ def test_a_file_that_does_not_hold_together(
         (bytes(1014), "UNREADABLE"),
         (b"\x40" * 1014, "TRUNCATED"),
         ((805306492).to_bytes(4, "big") + bytes(2000), "UNREADABLE"),
-        (ipm_bytes(ipm_file([])) * 2, "TRUNCATED"),
+        (ipm_bytes(ipm_file([])) * 2, "UNREADABLE"),
+        (ipm_bytes(ipm_file([]), blocked=False) + b"x", "UNREADABLE"),
+        (ipm_bytes(ipm_file([])) + b"\x40" * 1014, "TRUNCATED"),
     ],
 )
 def test_what_is_no_clearing_file(content: bytes, fault: str) -> None:

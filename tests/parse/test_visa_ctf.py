@@ -261,6 +261,7 @@ def test_a_file_that_does_not_hold_together(
     [
         (b"", "EMPTY"),
         (b"9" * 167, "TRUNCATED"),
+        (visa_bytes(visa_lines([])) + b"x", "TRUNCATED"),
         (b"\n", "UNREADABLE"),
         (b"\n\n\n", "UNREADABLE"),
         (b"\r\n", "UNREADABLE"),

@@ -154,3 +154,12 @@ def test_new_profit_figures_after_close_restate_the_profit_share_alone() -> None
     assert lines(second, term="adjustment") == [("2011-Q1", "adjustment", None, -400_000, "PREVIEW")]
     corrections = second["rated"].filter(term="profit_share").group_by("selector").agg(pl.col("quantity").sum())
     assert dict(corrections.iter_rows()) == {"2010-12.v1": -5_000_000, "2010-12.v2": 4_000_000}
+
+
+def test_an_exclusion_by_class_leaves_accounts_of_other_classes_and_of_none() -> None:
+    first = night("2010-12-31")
+    for number, class_ in enumerate(("STUDENT", "STANDARD", None)):
+        told = {"programme": "UNI", "account_class": class_, "opened_on": date(2010, 10, 2)}
+        first.add("account_event", event="SNAPSHOT", effective_on=first.day, account_id=f"A{number}", **told)
+    (output,) = rate_history([first])
+    assert lines(output, term="opening_bounty") == [("2010-Q4", "opening_bounty", None, 200, "CLOSED")]

@@ -88,6 +88,8 @@ def test_charts_take_their_inks_from_the_page(page: str) -> None:
     assert page.count('<svg version="1.1" class="chart" role="img"') == 3
     assert "#010203" not in page
     assert "var(--line)" in page
+    drawings = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
+    assert not [run for drawing in drawings for run in re.findall(r"[0-9]{12,}", drawing)], "looks like a card number"
 
 
 def test_the_same_tables_give_the_same_bytes_in_any_row_order(page: str) -> None:

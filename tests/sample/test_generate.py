@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from datetime import date
 from pathlib import Path
@@ -77,6 +78,18 @@ def test_every_planted_fault_is_there(sample: Path) -> None:
     }
     cash = {row["status"] for night in nights for row in truth(sample, night, "cash")}
     assert cash == {"TIED", "SHORT_BY_FEE", "FILE_PENDING"}
+    late = [row for night in nights for row in truth(sample, night, "matches") if row["kind"] == "LATE"]
+    days = [[re.search(r"_(\d{8})", row[f"{side}_file"])[1] for side in ("left", "right")] for row in late]
+    assert {left < right for left, right in days} == {True, False}
+    assert not any(left == right for left, right in days)
+    repeated = {
+        row["file"].split("/")[1][:3]
+        for night in nights
+        for row in truth(sample, night, "breaks")
+        if row["reason"] == "DUPLICATE_RECORD"
+    }
+    assert {"RET", "ACQ"} < repeated
+    assert repeated & {"MC_", "VIS"}
     currencies = {row["currency"] for night in nights for row in truth(sample, night, "matches")}
     assert currencies == {"USD", "JPY", "KWD"}
     events = [row for night in nights for row in truth(sample, night, "events") if row["type"] == "REFUND"]
