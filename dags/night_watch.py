@@ -49,7 +49,16 @@ def night_through_airflow(home: Home, night: date, terminal: Console) -> Failure
     """Run the DAG for one night and show it; what stopped it, or None where the night is settled."""
     started = time.monotonic()
     columns = (TextColumn("{task.description}"), BarColumn(36), TextColumn("{task.fields[at]}"), TimeElapsedColumn())
-    with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
+    # Airflow's words have been sent to its log; the bar must not catch them and print them.
+    bar = Progress(
+        *columns,
+        console=terminal,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+        disable=not terminal.is_terminal,
+    )
+    with bar:
         watch = _Watch(home, night, bar)
         manager = get_listener_manager()
         manager.add_listener(watch)
@@ -80,20 +89,19 @@ class _Watch:
         self._home = home
         self._night = night
         self._bar = bar
-        self._line = bar.add_task(str(night), total=len(ORDER), at="")
+        self._line = bar.add_task(str(night), total=len(ORDER), at="starting")
         self._units = 1
         self._units_done = 0
 
     @hookimpl
     def on_task_instance_running(self, previous_state: object, task_instance: Any) -> None:  # noqa: ARG002
         """Show the stage that starts."""
-        stage, _, step = task_instance.task_id.partition(".")
+        stage = task_instance.task_id.partition(".")[0]
         if stage != self.stage:
             self.stage, self._units, self._units_done = stage, 1, 0
             if not self._bar.console.is_terminal:
                 self._bar.console.print(f"{self._night}  {stage} ...")
-        unit = task_instance.rendered_map_index or "" if step == MAPPED.get(stage) else ""
-        self._show(unit)
+        self._show()
 
     @hookimpl
     def on_task_instance_success(self, previous_state: object, task_instance: Any) -> None:  # noqa: ARG002
@@ -105,7 +113,7 @@ class _Watch:
         elif step == MAPPED.get(stage):
             self._units_done += 1
             self.files += stage == "parse"
-        self._show("")
+        self._show()
 
     @hookimpl
     def on_task_instance_failed(self, previous_state: object, task_instance: Any, error: object) -> None:  # noqa: ARG002
@@ -121,9 +129,7 @@ class _Watch:
                 code=PERSON_MUST_ACT if isinstance(cause, TerminalError) else PROGRAM_FAULT,
             )
 
-    def _show(self, unit: str) -> None:
-        at = self.stage
-        if self.stage in MAPPED:
-            at = f"{self.stage} {self._units_done}/{self._units} {unit}"
+    def _show(self) -> None:
+        at = f"{self.stage} {self._units_done}/{self._units}" if self.stage in MAPPED else self.stage
         done = ORDER.index(self.stage) + self._units_done / max(self._units, 1)
         self._bar.update(self._line, completed=done, at=at)

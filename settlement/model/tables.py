@@ -164,7 +164,7 @@ clause text clause
 term text term
 period text period, such as 2010-Q4, 2010-12 or 2010-12-29
 selector text which rate or population inside the term, empty text where there is one only
-file text? source file of the record; empty for an account or a balance
+file text? source file of the record, balance or profit line; empty for an account
 record int? locator inside the file
 account_id text? account, for terms that count accounts
 quantity int signed quantity: minor units for volumes, 1 for an account
