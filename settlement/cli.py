@@ -121,7 +121,7 @@ def sample(
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 7,
 ) -> None:
     """Make coherent nights in real formats with planted, known faults and their truth."""
-    generate(target, nights=nights, rows=rows, seed=seed)
+    generate(target, nights=nights, rows=rows, seed=seed, progress=lambda line: typer.echo(line, err=True))
     typer.echo(f"{nights} nights are in {target}; go on with `settle init HOME --from {target}`.")
 
 

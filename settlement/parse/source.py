@@ -14,8 +14,8 @@ from datetime import date
 import polars as pl
 
 from settlement.model.clearing import Why
-from settlement.model.stage import CardKey
 from settlement.model.layout import Layout
+from settlement.model.stage import CardKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
