@@ -54,7 +54,7 @@ def written(amount: Decimal) -> str:
 
 def nearest(word: str, known: Sequence[str]) -> str:
     """``did you mean ...`` with the nearest of the known words, and otherwise the list of them."""
-    close = get_close_matches(word, known, n=1, cutoff=0.6)
+    close = get_close_matches(word, known, n=1)
     return f"did you mean `{close[0]}`?" if close else f"write {listed(known)}."
 
 
