@@ -16,9 +16,12 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 
+import polars as pl
+
 from settlement import books, laws, store
 from settlement.cardkey import read_card_key
 from settlement.errors import RetryableError, TerminalError
+from settlement.model.clearing import StatementState
 from settlement.model.stage import StageInput
 from settlement.report import summary
 from settlement.stages import STAGES, Stage, stage_named, whole
@@ -141,8 +144,14 @@ def books_digest(home: Home, business_date: date) -> str:
 
 
 def night_summary(home: Home, business_date: date) -> summary.NightSummary:
-    """What the end of a settled night tells: match rate, open breaks, payouts, and where everything lies."""
+    """What the end of a settled night tells: match rate, open breaks, payouts, and where everything lies.
+
+    Payouts are those of the night and each contract's latest statement before it.
+    """
     tables = {name: store.read_table(home, name, business_date) for name in summary.READS}
+    stated = store.scan_history(home, "payout", business_date).filter(pl.col("state") == StatementState.CLOSED)
+    latest = stated.filter(pl.col("as_of") == pl.col("as_of").max().over("contract"))
+    tables["payout"] = pl.concat([latest.select(tables["payout"].columns).collect(), tables["payout"]])
     places = {
         "report": home.published("report", business_date) / "index.html",
         "data quality": home.published("quality", business_date) / "index.html",
