@@ -15,7 +15,7 @@ export AIRFLOW_HOME := $(CURDIR)/.airflow
 export AIRFLOW_CONFIG := $(CURDIR)/airflow.cfg
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: env night test lint types bench clean
+.PHONY: env night test lint types bench nightly clean
 
 env: $(BUILT)  ## the environment and the compiled kernels
 
@@ -50,6 +50,9 @@ types: env
 
 bench: env  ## rows a second and peak memory, beside Polars and DuckDB
 	@$(BIN)/python -m tests.benchmarks --rows 1000000
+
+nightly: env  ## the same random tests on ten million cases (about half an hour)
+	@SETTLEMENT_CASES=10000000 $(BIN)/python -m pytest tests/kernels -k oracle
 
 clean:
 	rm -rf $(VENV) .airflow build *.egg-info settlement/kernels/*.so ext/*.c
