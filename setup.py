@@ -7,12 +7,13 @@ from setuptools import Extension, find_packages, setup
 
 HERE = Path(__file__).parent
 
-# x86-64 baseline only: a wheel must run on any machine of its architecture.
+# x86-64 baseline only: a wheel must run on any machine of its architecture. The radix kernels use several threads.
 extensions = [
     Extension(
         f"settlement.kernels._{source.stem}",
         [source.relative_to(HERE).as_posix()],
-        extra_compile_args=["-O3"],
+        extra_compile_args=["-O3", *(["-fopenmp"] if source.stem.startswith("radix_") else [])],
+        extra_link_args=["-fopenmp"] if source.stem.startswith("radix_") else [],
     )
     for source in sorted((HERE / "ext").glob("*.pyx"))
 ]

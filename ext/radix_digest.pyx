@@ -1,0 +1,140 @@
+# cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
+"""Kernel: keyed 96-bit digests of composite keys. The twin is in ``settlement.kernels.radix_twin``."""
+
+from cython.parallel cimport prange
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy, memset
+
+import numpy as np
+
+cdef enum:
+    BLOCK = 1024  # rows that are worked on at once, column after column
+    AHEAD = 32  # rows between the order for a number and its use, where rows are picked
+    SHORT = 15  # bytes of a text that enters the sum as it is
+
+cdef struct Column:
+    int width  # 4 or 8 bytes a number; 0 for text
+    int64_t size  # of the text
+    const uint8_t* data
+    const int64_t* offsets
+    const uint8_t* valid  # NULL: no row is null
+    int64_t first_bit
+    const uint64_t* key  # 12 for the column, and 2 for long text
+
+
+cdef extern from * nogil:
+    void __builtin_prefetch(const void* at)
+
+include "radix_sums.pxi"
+
+
+cdef void _digest(const Column* columns, int width, const uint64_t* start, const int32_t* rows, int64_t first,
+                  int64_t count, uint64_t* hashes, uint32_t* checks) noexcept nogil:
+    """Digest one block. Three sums modulo 2**64, of which the upper halves are the digest."""
+    cdef int64_t i, row, bit
+    cdef int which
+    cdef uint64_t sums[3 * BLOCK]
+    cdef uint8_t live[BLOCK]
+    cdef const Column* column
+    cdef uint64_t hash
+    memset(&live[0], 1, BLOCK)
+    for i in range(count):
+        sums[i], sums[BLOCK + i], sums[2 * BLOCK + i] = start[0], start[1], start[2]
+    for which in range(width):
+        column = columns + which
+        for i in range(count):
+            row = rows[first + i] if rows != NULL else first + i
+            if rows != NULL and i + AHEAD < count:
+                __builtin_prefetch(column.data + rows[first + i + AHEAD] * <int64_t>column.width)
+            if column.valid != NULL:
+                bit = column.first_bit + row
+                live[i] &= column.valid[bit >> 3] >> (bit & 7) & 1
+            if column.width == 8:
+                _add(&sums[i], (<const uint64_t*>column.data)[row], column.key)
+            elif column.width == 4:
+                _add(&sums[i], <uint64_t><int64_t>(<const int32_t*>column.data)[row], column.key)
+            elif live[i]:
+                _add_text(&sums[i], column.data + column.offsets[row], column.offsets[row + 1] - column.offsets[row],
+                          column.key)
+    for i in range(count):
+        hash = (sums[i] >> 32 << 32) | (sums[BLOCK + i] >> 32)
+        # One to one, so that it adds no collision; it only spreads rows evenly over partitions and slots.
+        hash = (hash ^ (hash >> 33)) * 0xFF51AFD7ED558CCDU
+        hash = (hash ^ (hash >> 33)) * 0xC4CEB9FE1A85EC53U
+        hash ^= hash >> 33
+        hashes[i] = (hash if hash else 1) if live[i] else 0
+        checks[i] = <uint32_t>(sums[2 * BLOCK + i] >> 32) if live[i] else 0
+
+
+def digest_columns(columns, const uint64_t[::1] keys not None, int64_t count, rows=None, int threads=1):
+    """Digest the composite key of each row to 96 bits.
+
+    Parameters
+    ----------
+    columns : list of (width, data, offsets, valid, first_bit)
+        The columns of the key, each of ``count`` rows. Width 8 or 4: int64 or int32 numbers, which lie in ``data``
+        (uint8); an int32 and an int64 of one value are equal. Width 0: text or bytes, from ``offsets[i]`` to
+        ``offsets[i + 1]`` (int64) of ``data``. ``valid`` is None or an Arrow bitmap (uint8) whose bit ``first_bit + i``
+        is 0 where row i is null.
+    keys : uint64[3 + 14 * columns]
+        Random numbers: 3, and 14 for each column.
+    count : int
+        Rows of each column.
+    rows : int32[k], optional
+        The rows to digest, in this order; all of them if not given.
+    threads : int
+        Threads to use.
+
+    Returns
+    -------
+    hash : uint64[k], check : uint32[k]
+        Equal for equal keys. Hash 0 (and check 0): a column of the row is null, it has no key.
+
+    Notes
+    -----
+    Each column is one or two pairs (a, b) of 32-bit numbers; three sums of (k + a) * (l + b) modulo 2**64 run over
+    all pairs, and the upper halves of the sums are the digest: a strongly universal family. A text of more than
+    15 bytes enters as 120 bits of its keyed SipHash-2-4. Whoever does not know the keys makes two different keys
+    collide with probability 2**-96. Digests must stay inside the process.
+    """
+    if keys.shape[0] != 3 + 14 * len(columns) or not 0 <= count < 2**31 - 1 or threads < 1:
+        raise ValueError("14 keys a column and 3, fewer than 2**31 - 1 rows, and at least one thread are needed.")
+    if rows is not None and len(rows) and not 0 <= rows.min() <= rows.max() < count:
+        raise ValueError(f"rows must lie in 0 .. {count - 1}.")
+    described = np.zeros(max(1, len(columns)) * sizeof(Column), dtype=np.uint8)
+    cdef uint8_t[::1] room = described
+    cdef Column* table = <Column*>&room[0]
+    cdef const uint8_t[::1] data, valid
+    cdef const int64_t[::1] offsets
+    cdef const int32_t[::1] chosen
+    cdef int which, width = len(columns)
+    for which in range(width):
+        table[which].width, data, spans, bits, table[which].first_bit = columns[which]
+        table[which].key = &keys[3 + 14 * which]
+        table[which].data = &data[0] if data.shape[0] else &room[0]
+        if table[which].width == 0:
+            offsets = spans
+            if offsets.shape[0] != count + 1 or offsets[0] < 0 or offsets[count] > data.shape[0]:
+                raise ValueError(f"text column {which} does not have {count} rows.")
+            table[which].offsets = &offsets[0]
+        elif data.shape[0] != count * table[which].width:
+            raise ValueError(f"column {which} does not have {count} rows.")
+        if bits is not None:
+            valid = bits
+            if valid.shape[0] * 8 < table[which].first_bit + count:
+                raise ValueError(f"the bitmap of column {which} does not have {count} rows.")
+            table[which].valid = &valid[0] if count else NULL
+    cdef const int32_t* picked = NULL
+    cdef int64_t block, size = count if rows is None else len(rows)
+    hash_array, check_array = np.empty(size, dtype=np.uint64), np.empty(size, dtype=np.uint32)
+    if not size:
+        return hash_array, check_array
+    if rows is not None:
+        chosen = rows
+        picked = &chosen[0]
+    cdef uint64_t[::1] hashes = hash_array
+    cdef uint32_t[::1] checks = check_array
+    for block in prange((size + BLOCK - 1) // BLOCK, nogil=True, num_threads=threads, schedule="dynamic", chunksize=8):
+        _digest(table, width, &keys[0], picked, block * BLOCK, min(<int64_t>BLOCK, size - block * BLOCK),
+                &hashes[block * BLOCK], &checks[block * BLOCK])
+    return hash_array, check_array
