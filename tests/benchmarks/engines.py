@@ -21,6 +21,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from settlement.kernels import match as kernels
+from settlement.kernels import radix
 from settlement.match.keys import number
 from tests.benchmarks.sides import EXACT_KEY, NEAR_KEY, TOLERANCE_MINOR, WINDOW_DAYS
 
@@ -35,6 +36,23 @@ def settlement_key(left: pl.DataFrame, right: pl.DataFrame) -> Partner:
     """Our kernels on the prehashed key."""
     partner = _pair_exact(left["key"], right["key"])
     return _near_by_kernel(left, right, partner, _number_integers(left["pair"], right["pair"], partner))
+
+
+def settlement_radix(left: pl.DataFrame, right: pl.DataFrame) -> Partner:
+    """Our radix kernels on the prehashed key, on as many threads as the others get."""
+    sides = [(side["key"].to_numpy().view(np.uint64), np.zeros(side.height, dtype=np.uint32)) for side in (left, right)]
+    partner = radix.pair_equal(*sides[0], *sides[1], threads=THREADS)
+    rows = radix.open_rows(partner, right.height, threads=THREADS)
+    columns = []
+    for side, open_side in zip((left, right), rows, strict=True):
+        group = radix.digest_rows([side["pair"]], rows=open_side, threads=THREADS)
+        columns += [*group, side["amount"].to_numpy(), side["day"].to_numpy()]
+    near = radix.pair_best(
+        *columns, TOLERANCE_MINOR, 0, WINDOW_DAYS, threads=THREADS, left_rows=rows[0], right_rows=rows[1]
+    )
+    found = near >= 0
+    partner[rows[0][found]] = rows[1][near[found]]
+    return partner
 
 
 def settlement_columns(left: pl.DataFrame, right: pl.DataFrame) -> Partner:
@@ -254,6 +272,7 @@ def _duckdb() -> duckdb.DuckDBPyConnection:
 
 ENGINES: Final[dict[str, tuple[str, Engine]]] = {
     "settlement_key": ("settlement kernels, one prehashed key", settlement_key),
+    "settlement_radix": ("settlement radix kernels, one prehashed key", settlement_radix),
     "polars_expert": ("Polars, expert form, one prehashed key", polars_expert),
     "duckdb_expert": ("DuckDB, expert form, one prehashed key", duckdb_expert),
     "settlement_columns": ("settlement match, text columns, compared by content", settlement_columns),
