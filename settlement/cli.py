@@ -24,6 +24,11 @@ from settlement import runner, store
 from settlement.errors import RetryableError, SettlementError, TerminalError
 from settlement.explain import explain_line, parse_line_address, render_text
 from settlement.home import create_home
+from settlement.reconcile.check import check_rules, has_errors
+from settlement.reconcile.explain import explain_rules
+from settlement.reconcile.run import load_rules, match_files
+from settlement.reconcile.suggest import suggest_rules, write_suggested
+from settlement.reconcile.wording import render_reconciled
 from settlement.report.summary import render_summary
 from settlement.sample.generate import generate
 from settlement.stages import STAGES
@@ -41,6 +46,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+rules_app = typer.Typer(help="Judge and read a rules file of `settle match`.", no_args_is_help=True)
+app.add_typer(rules_app, name="rules")
 
 HomeOption = Annotated[Path, typer.Option("--home", help="The settlement home.", show_default=False)]
 DateOption = Annotated[
@@ -221,6 +229,50 @@ def explain(
     runner.require_settled(place, night, "rate")
     address = parse_line_address(line)
     typer.echo(render_text(explain_line(place, night, address), limit=None if every else 20))
+
+
+@app.command()
+def match(
+    left: Annotated[Path, typer.Argument(help="CSV, Parquet, Excel or Arrow IPC.", show_default=False)],
+    right: Annotated[Path, typer.Argument(help="The file to match it with.", show_default=False)],
+    rules: Annotated[Path, typer.Option(help="The rules, see docs/RULES.md.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Folder for summary, matches and breaks.", show_default=False)],
+) -> None:
+    """Match any two files by a rules file, without a home."""
+    summary = _with_progress(lambda progress: match_files(left, right, rules, out, progress))
+    typer.echo(f"{render_reconciled(summary)}\nMatches and breaks are in {out}.")
+
+
+@rules_app.command("check")
+def check_rules_file(file: Annotated[Path, typer.Argument(help="A rules file.", show_default=False)]) -> None:
+    """Find passes that can never fire, repeat or cross one another, or rest on too little."""
+    findings = check_rules(load_rules(file))
+    for one in findings:
+        typer.echo(f"{one.level}: {one.sentence}")
+    if has_errors(findings):
+        raise TerminalError(f"{file.name} has passes that can never fire: mend what is told as an error.")
+    typer.echo(f"{file.name}: {len(findings)} warnings, no errors.")
+
+
+@rules_app.command("explain")
+def explain_rules_file(file: Annotated[Path, typer.Argument(help="A rules file.", show_default=False)]) -> None:
+    """Tell the rules in words, pass by pass."""
+    typer.echo(explain_rules(load_rules(file)), nl=False)
+
+
+@rules_app.command("suggest")
+def suggest_rules_file(
+    left: Annotated[Path, typer.Argument(help="CSV, Parquet, Excel or Arrow IPC.", show_default=False)],
+    right: Annotated[Path, typer.Argument(help="The file to match it with.", show_default=False)],
+    out: Annotated[Path | None, typer.Option(help="The rules file to write; printed where it is left out.")] = None,
+) -> None:
+    """Propose rules for two files from what they hold, with the evidence in numbers, to be reviewed."""
+    document = suggest_rules(left, right)
+    if out is None:
+        typer.echo(document, nl=False)
+        return
+    write_suggested(document, out)
+    typer.echo(f"Rules to review are in {out}; go on with `settle rules check {out}`.")
 
 
 def _with_progress(work: Callable[[runner.Progress], _T]) -> _T:

@@ -1,0 +1,244 @@
+"""Near misses: for each open row the open row of the other side that came closest, and the condition it failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from settlement.reconcile.candidates import in_window
+from settlement.reconcile.language import Nearest, Pass, Rules
+from settlement.reconcile.sides import HELD, MATCHED, OPEN, TEXT, Rows
+from settlement.reconcile.tolerance import fits
+from settlement.reconcile.views import View, condition, views
+
+NEAR: Final = {
+    "side": pl.String,
+    "position": pl.Int32,
+    "other": pl.Int32,
+    "reason": pl.String,
+    "score": pl.Int64,
+    "number": pl.Int32,
+    "key": pl.Int32,
+    "gap_amount": pl.Int64,
+    "gap_days": pl.Int64,
+}
+"""A near miss: ``gap_amount`` is left minus right in minor units, ``gap_days`` right minus left; ``score`` says how far
+it is, in thousandths of what is still near; ``key`` is the number of the key that differs, or -1."""
+
+_NEAR: Final = 1000
+_LARGE: Final = 2**50
+_CURRENCY_SCORE: Final = 100
+_KEY_SCORE: Final = 500
+_LONE_KEY_SCORE: Final = 900
+_USED_SCORE: Final = 2**61
+"""What is open always comes nearer than what another row has."""
+
+
+def near_misses(rules: Rules, left: Rows, right: Rows) -> pl.DataFrame:
+    """The nearest miss of each open row that has one, by the conditions of the passes of pairs."""
+    found = [pl.DataFrame(schema=NEAR)]
+    for number, rule in enumerate(rules.passes):
+        if not rule.one_to_one:
+            continue
+        if not rule.keys:
+            # Amount and date alone are no near miss; where they fit, it is the texts that do not.
+            parts = _of_pass(rules, number, rule, left, right) if rule.text else ()
+            found += [_typed(part).filter(pl.col("reason") == "fits") for part in parts]
+        else:
+            found += [_typed(part) for part in _of_pass(rules, number, rule, left, right)]
+            found += [_typed(part) for part in _used(number, rule, left, right)]
+    return (
+        pl.concat(found)
+        .sort("side", "position", "score", "number", "other", "reason")
+        .unique(["side", "position"], keep="first", maintain_order=True)
+    )
+
+
+def _typed(part: pl.DataFrame) -> pl.DataFrame:
+    return part.select(pl.col(name).cast(kind) for name, kind in NEAR.items())
+
+
+def _of_pass(rules: Rules, number: int, rule: Pass, left: Rows, right: Rows) -> Iterator[pl.DataFrame]:
+    looked = rule.model_copy(update={"consumes": ("open",)})
+    for view in views(rules, looked, left, right):
+        if len(view.left) and len(view.right):
+            yield from _of_view(rules.nearest, number, rule, view)
+    if rule.amount.rule == "equal" and rule.keys:
+        for missing in (-1, *range(len(rule.keys))):
+            yield from _without(rule, number, missing, left, right)
+
+
+def _of_view(nearest: Nearest, number: int, rule: Pass, view: View) -> Iterator[pl.DataFrame]:
+    """Rows of one key and currency whose amount or day fails."""
+    ours, theirs = (
+        _frame(view.left_group, view.left_amount, view.left_day),
+        _frame(view.right_group, view.right_amount, view.right_day),
+    )
+    for side, mine, other in (("left", ours, theirs), ("right", theirs, ours)):
+        # The nearest amount on a day that fits first of all, and the nearest day of an equal amount.
+        for on, by in (("amount", ["group", "day"]), ("amount", ["group"]), ("day", ["group", "amount"])):
+            if on == "amount" and by == ["group", "day"] and rule.window is None:
+                continue
+            met = _nearest(mine, other, on, by)
+            at, partner = met["place"].to_numpy(), met["place_other"].to_numpy()
+            pair = (at, partner) if side == "left" else (partner, at)
+            yield _judged(nearest, number, rule, view, pair, side=side)
+
+
+def _frame(group: Any, amount: Any, day: Any) -> pl.DataFrame:
+    return pl.DataFrame(
+        {"place": np.arange(len(group), dtype=np.int32), "group": group, "amount": amount, "day": day.astype(np.int64)}
+    )
+
+
+def _nearest(mine: pl.DataFrame, other: pl.DataFrame, on: str, by: list[str]) -> pl.DataFrame:
+    """Each row with the row of the other side that is nearest in one measure, the rest being equal."""
+    keys = mine.join(other.select(by).unique(), on=by, how="semi")
+    # Of equal values the first one in the declared order, whichever way the nearest is found.
+    first = other.sort(on, "place").unique([*by, on], keep="first", maintain_order=True)
+    return (
+        keys.sort(on, "place")
+        .join_asof(
+            first.select(*by, on, pl.col("place").alias("place_other")),
+            on=on,
+            by=by,
+            strategy="nearest",
+            check_sortedness=False,
+        )
+        .drop_nulls("place_other")
+    )
+
+
+def _judged(nearest: Nearest, number: int, rule: Pass, view: View, pair: tuple[Any, Any], *, side: str) -> pl.DataFrame:
+    """Which one condition each pair fails, and how far; pairs that fail two are far."""
+    left, right = pair
+    ours, theirs = view.left_amount[left], view.right_amount[right]
+    days = view.right_day[right].astype(np.int64) - view.left_day[left]
+    amount_fits = fits(rule.amount, ours, theirs)
+    day_fits = (
+        np.ones(len(left), dtype=np.bool_)
+        if rule.window is None
+        else in_window(rule, view.left_day[left], view.right_day[right])
+    )
+    amount_far = _amount_far(nearest, ours, theirs)
+    day_far = (np.abs(days) - (rule.window or 0)).clip(0) * _NEAR // max(nearest.days, 1)
+    score = np.where(amount_fits, 0, amount_far.clip(1)) + np.where(day_fits, 0, day_far.clip(1))
+    score = np.where(~amount_fits & ~day_fits, score + 2 * _NEAR, score)
+    reason = np.where(
+        (score > _NEAR) | (~amount_fits & ~day_fits),
+        "missing",
+        np.where(~amount_fits, "amount_differs", np.where(~day_fits, "date_outside_window", "fits")),
+    )
+    mine, other = (view.left[left], view.right[right]) if side == "left" else (view.right[right], view.left[left])
+    return pl.DataFrame(
+        {
+            "side": pl.Series([side], dtype=pl.String).new_from_index(0, len(left)),
+            "position": mine,
+            "other": other,
+            "reason": reason.astype(str) if len(left) else pl.Series([], dtype=pl.String),
+            "score": score,
+            "number": np.full(len(left), number, dtype=np.int32),
+            "key": np.full(len(left), -1, dtype=np.int32),
+            "gap_amount": ours - theirs,
+            "gap_days": days,
+        }
+    )
+
+
+def _amount_far(nearest: Nearest, ours: Any, theirs: Any) -> Any:
+    """Thousandths of what is still near: the difference relative to the greater of both amounts."""
+    gap = np.abs(ours - theirs)
+    larger = np.maximum(np.abs(ours), np.abs(theirs))
+    still = np.maximum(larger // 10_000 * nearest.amount_bps + larger % 10_000 * nearest.amount_bps // 10_000, 1)
+    # A product may leave 64 bits: a gap of that size is divided first.
+    return np.where(gap < _LARGE, gap * _NEAR // still, gap // np.maximum(still // _NEAR, 1))
+
+
+def _without(rule: Pass, number: int, missing: int, left: Rows, right: Rows) -> Iterator[pl.DataFrame]:
+    """Rows of equal amount within the window that agree but for one key, or but for the currency (-1)."""
+    kept = [index for index in range(len(rule.keys)) if index != missing]
+    by = [f"key_{index}" for index in kept] + ["amount"] + ([] if missing < 0 else ["currency"])
+    differs = "currency" if missing < 0 else f"key_{missing}"
+    ours, theirs = (_told(rule, side, [OPEN]).drop_nulls(by) for side in (left, right))
+    sizes = [side.group_by(by).len() for side in (ours, theirs)]
+    if not kept:
+        # Amount and day alone say little: only where no other row of either side has them.
+        by_day = [*by, "day"]
+        ours, theirs = (side.filter(pl.len().over(by_day) == 1) for side in (ours, theirs))
+        sizes = [side.group_by(by).len() for side in (ours, theirs)]
+    if not sizes[0].height or not sizes[1].height:
+        return
+    for side, mine, other in (("left", ours, theirs), ("right", theirs, ours)):
+        met = _nearest(mine, other, "day", by).join(
+            other.select(
+                pl.col("place").alias("place_other"), pl.col(differs).alias("told"), pl.col("day").alias("then")
+            ),
+            on="place_other",
+        )
+        days = (pl.col("then") - pl.col("day")) * (1 if side == "left" else -1)
+        inside = pl.lit(value=True) if rule.window is None else days.abs() <= rule.window
+        score = _CURRENCY_SCORE if missing < 0 else _KEY_SCORE if kept else _LONE_KEY_SCORE
+        yield met.filter(inside & pl.col(differs).ne_missing(pl.col("told"))).select(
+            pl.lit(side).alias("side"),
+            pl.col("place").alias("position"),
+            pl.col("place_other").alias("other"),
+            pl.lit("currency_differs" if missing < 0 else "key_differs").alias("reason"),
+            pl.lit(score).alias("score"),
+            pl.lit(number).alias("number"),
+            pl.lit(missing).alias("key"),
+            pl.lit(0).alias("gap_amount"),
+            days.alias("gap_days"),
+        )
+
+
+def _used(number: int, rule: Pass, left: Rows, right: Rows) -> Iterator[pl.DataFrame]:
+    """The nearest amounts among rows that are matched or held: what is closest where nothing open is."""
+    if rule.amount.rule == "converted":
+        return
+    keys = [f"key_{index}" for index in range(len(rule.keys))] + ["currency"]
+    for side, mine, other in (("left", left, right), ("right", right, left)):
+        ours = _told(rule, mine, [OPEN]).drop_nulls()
+        theirs = _told(rule, other, [MATCHED, HELD]).drop_nulls().join(ours, on=keys, how="semi")
+        for by in ([*keys, "day"], keys) if rule.window is not None else (keys,):
+            met = _nearest(ours, theirs, "amount", by).join(
+                theirs.select(
+                    pl.col("place").alias("place_other"), pl.col("amount").alias("told"), pl.col("day").alias("then")
+                ),
+                on="place_other",
+            )
+            sign = 1 if side == "left" else -1
+            far = pl.lit(0 if "day" in by else 1)
+            yield met.select(
+                pl.lit(side).alias("side"),
+                pl.col("place").alias("position"),
+                pl.col("place_other").alias("other"),
+                pl.lit("used").alias("reason"),
+                (_USED_SCORE + far).alias("score"),
+                pl.lit(number).alias("number"),
+                pl.lit(-1).alias("key"),
+                ((pl.col("amount") - pl.col("told")) * sign).alias("gap_amount"),
+                ((pl.col("then") - pl.col("day")) * sign).alias("gap_days"),
+            )
+
+
+def _told(rule: Pass, side: Rows, states: list[int]) -> pl.DataFrame:
+    """The rows in some states that meet the conditions of the pass, empty keys included."""
+    rows = side.positions(states)
+    day = pl.lit(0) if rule.window is None else pl.col("day" if rule.days is not None else "business_day")
+    only = condition(rule.left_only if side.which == "left" else rule.right_only)
+    return (
+        side.frame[rows]
+        .with_columns(pl.Series("place", rows))
+        .filter(*only)
+        .select(
+            "place",
+            *(pl.col(TEXT + getattr(pair, side.which)).alias(f"key_{i}") for i, pair in enumerate(rule.pairs)),
+            "currency",
+            "amount",
+            day.cast(pl.Int64).alias("day"),
+        )
+        .drop_nulls("day")
+    )

@@ -1,0 +1,156 @@
+"""Passes that take pairs: true multisets where amounts and days are equal, otherwise the optimal assignment."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from settlement.kernels import match as kernels
+from settlement.kernels.assign import Assigned, assign_groups
+from settlement.reconcile.candidates import Candidates, candidates
+from settlement.reconcile.found import Found
+from settlement.reconcile.language import Pass
+from settlement.reconcile.sides import Rows
+from settlement.reconcile.views import Positions, View
+
+
+def pairs(rule: Pass, view: View, left: Rows, right: Rows) -> Iterator[Found]:
+    """The pairs of a view, in steps whose rows never meet."""
+    if rule.amount.rule == "equal" and rule.window in {None, 0} and not rule.text:
+        yield _equal(rule, view)
+        return
+    for some in candidates(rule, view, left, right):
+        yield _assigned(rule, view, some) if rule.assignment == "optimal" else _best_first(rule, some)
+
+
+def _equal(rule: Pass, view: View) -> Found:
+    """Rows that are equal in all that the pass compares: the i-th of the left meets the i-th of the right."""
+    left_ids, right_ids, count = view.narrowed(amount=True, day=rule.window == 0)
+    ours, theirs = np.bincount(left_ids, minlength=count), np.bincount(right_ids, minlength=count)
+    many = (ours > 1) | (theirs > 1)
+    if rule.ambiguity == "take":
+        partner = kernels.pair_exact(left_ids, right_ids, count)
+        met = np.flatnonzero(partner >= 0).astype(np.int32)
+        return _paired(met, partner[met], unsure=many[left_ids[met]])
+    single = (ours == 1) & (theirs == 1)
+    held = many & (ours > 0) & (theirs > 0)
+    mine = np.flatnonzero(single[left_ids]).astype(np.int32)
+    other = np.flatnonzero(single[right_ids]).astype(np.int32)
+    right_of = np.empty(count, dtype=np.int32)
+    right_of[right_ids[other]] = other
+    held_left, held_right = (np.flatnonzero(held[ids]).astype(np.int32) for ids in (left_ids, right_ids))
+    return _paired(
+        mine,
+        right_of[left_ids[mine]],
+        unsure=np.zeros(len(mine), dtype=np.bool_),
+        held=(held_left, left_ids[held_left], held_right, right_ids[held_right]),
+    )
+
+
+def _assigned(rule: Pass, view: View, some: Candidates) -> Found:
+    """Most matches, then least cost, then the tie key; what is held follows the declared ambiguity."""
+    if rule.ambiguity == "hold_unless_only":
+        return _only(some)
+    starts = np.flatnonzero(np.diff(some.group, prepend=-1, append=-1)).astype(np.int32)
+    starts = starts if len(some.group) else np.zeros(1, dtype=np.int32)
+    sizes = {"n_left": len(view.left), "n_right": len(view.right)}
+    partner, outcome = assign_groups(starts, some.left, some.right, some.cost, **sizes)
+    given_up = np.concatenate([some.given_up, np.flatnonzero(outcome == Assigned.GAVE_UP).astype(np.int32)])
+    unsure = outcome == Assigned.AMBIGUOUS
+    met = np.flatnonzero(partner >= 0).astype(np.int32)
+    if rule.ambiguity == "take" or not unsure.any():
+        return _paired(met, partner[met], unsure=unsure[met], given_up=given_up)
+    met = met[~unsure[met]]
+    # The right rows that some optimum pairs otherwise: the same optima, seen from the other side.
+    open_groups = np.isin(some.group, np.unique(some.group[unsure[some.left]]))
+    group, ours, theirs, cost = (part[open_groups] for part in (some.group, some.left, some.right, some.cost))
+    starts = np.flatnonzero(np.diff(group, prepend=-1, append=-1)).astype(np.int32)
+    swapped = {"n_left": len(view.right), "n_right": len(view.left)}
+    _, seen = assign_groups(starts, theirs, ours, cost, **swapped)
+    right_unsure = seen == Assigned.AMBIGUOUS
+    between = unsure[ours] & right_unsure[theirs]
+    held = _clusters(ours[between], theirs[between])
+    return _paired(met, partner[met], unsure=np.zeros(len(met), dtype=np.bool_), held=held, given_up=given_up)
+
+
+def _only(some: Candidates) -> Found:
+    """Takes the pairs whose rows have no other candidate, and holds all the rest."""
+    _, left_at, left_counts = np.unique(some.left, return_inverse=True, return_counts=True)
+    _, right_at, right_counts = np.unique(some.right, return_inverse=True, return_counts=True)
+    sure = (left_counts[left_at] == 1) & (right_counts[right_at] == 1)
+    held = _clusters(some.left[~sure], some.right[~sure])
+    unsure = np.zeros(int(sure.sum()), dtype=np.bool_)
+    return _paired(some.left[sure], some.right[sure], unsure=unsure, held=held, given_up=some.given_up)
+
+
+def _best_first(rule: Pass, some: Candidates) -> Found:
+    """The cheapest pair of all, then the cheapest of those whose rows are both free, until none is left."""
+    if rule.ambiguity == "hold_unless_only":
+        return _only(some)
+    order = np.lexsort((some.right, some.left, some.cost))
+    taken_left, taken_right = set[int](), set[int]()
+    kept = []
+    for at, ours, theirs in zip(order.tolist(), some.left[order].tolist(), some.right[order].tolist(), strict=True):
+        if ours not in taken_left and theirs not in taken_right:
+            taken_left.add(ours)
+            taken_right.add(theirs)
+            kept.append(at)
+    chosen = np.sort(np.array(kept, dtype=np.int64))
+    unsure = np.zeros(len(chosen), dtype=np.bool_)
+    return _paired(some.left[chosen], some.right[chosen], unsure=unsure, given_up=some.given_up)
+
+
+def _paired(
+    left: Any,
+    right: Any,
+    *,
+    unsure: Any,
+    held: tuple[Any, Any, Any, Any] | None = None,
+    given_up: Positions | None = None,
+) -> Found:
+    numbers = np.arange(len(left), dtype=np.int32)
+    return Found.of(
+        left=left,
+        left_match=numbers,
+        right=right,
+        right_match=numbers,
+        unsure=unsure,
+        held=held,
+        given_up=given_up,
+    )
+
+
+def _clusters(left: Any, right: Any) -> tuple[Any, Any, Any, Any]:
+    """Rows of both sides that hang together by pairs, each side with the number of its cluster."""
+    ours, theirs = left.tolist(), right.tolist()
+    neighbours: dict[int, list[int]] = defaultdict(list)
+    for one, other in zip(ours, theirs, strict=True):
+        neighbours[one].append(-1 - other)
+        neighbours[-1 - other].append(one)
+    number: dict[int, int] = {}
+    for count, start in enumerate(sorted(set(ours))):
+        if start not in number:
+            _spread(start, count, neighbours, number)
+    lefts, rights = sorted(set(ours)), sorted(set(theirs))
+    return (
+        _int32(lefts),
+        _int32(number[one] for one in lefts),
+        _int32(rights),
+        _int32(number[-1 - other] for other in rights),
+    )
+
+
+def _spread(start: int, count: int, neighbours: dict[int, list[int]], number: dict[int, int]) -> None:
+    waiting = [start]
+    while waiting:
+        one = waiting.pop()
+        if one not in number:
+            number[one] = count
+            waiting += neighbours[one]
+
+
+def _int32(values: Iterable[int]) -> Positions:
+    return np.fromiter(values, dtype=np.int32)

@@ -1,0 +1,157 @@
+"""Read one file, CSV, Parquet, Excel or Arrow IPC, as the columns that the rules name; amounts are never floats."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from settlement.errors import TerminalError
+from settlement.reconcile.language import Side
+from settlement.reconcile.rules import nearest_word
+
+_FORMATS: Final = {
+    **dict.fromkeys((".csv", ".tsv", ".txt"), "csv"),
+    **dict.fromkeys((".parquet", ".pq"), "parquet"),
+    **dict.fromkeys((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), "excel"),
+    **dict.fromkeys((".arrow", ".ipc", ".feather", ".arrows"), "arrow"),
+}
+_CARD: Final = re.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)")
+
+
+def shown(value: object) -> str:
+    """A value for a sentence, short, and without the middle of anything as long as a card number."""
+    text = _CARD.sub(_masked, str(value))
+    return f"{text[:40]!r}" if len(text) <= 40 else f"{text[:37]!r}..."  # noqa: PLR2004 (what fits into a sentence)
+
+
+def _masked(found: re.Match[str]) -> str:
+    digits = re.sub(r"[ -]", "", found[0])
+    return f"{digits[:6]}******{digits[-4:]}"
+
+
+def read_columns(path: Path, side: Side, columns: Sequence[str], also: frozenset[str] = frozenset()) -> pl.DataFrame:
+    """The named columns of a file, in the order of its rows; text as text, typed columns as they are.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its kind follows from the side's ``format``, otherwise from its ending.
+    side : Side
+        What the rules say about the file.
+    columns : sequence of str
+        Columns to read.
+    also : set of str
+        Names in small letters of columns to read where the file has them.
+
+    Raises
+    ------
+    TerminalError
+        Where the file is missing, unreadable, empty, or lacks a column; the sentence names the nearest one.
+    """
+    kind = side.format or _FORMATS.get(path.suffix.lower())
+    if kind is None:
+        raise TerminalError(
+            f"{path.name}: its ending does not tell what it is: write format = "
+            '"csv", "parquet", "excel" or "arrow" for its side.'
+        )
+    if not path.is_file():
+        raise TerminalError(f"{path} is no file: name an existing one.")
+    try:
+        rows = _READERS[kind](path, side, columns, also)
+    except TerminalError:
+        raise
+    except (pl.exceptions.PolarsError, ValueError, OSError) as error:
+        reason = re.split(r"[\n.]", str(error))[0]
+        raise TerminalError(f"{path.name} is not readable as {kind}: {shown_reason(reason)}.") from None
+    if rows.height == 0:
+        raise TerminalError(f"{path.name} holds no rows: both sides need at least one.")
+    return rows
+
+
+def shown_reason(reason: str) -> str:
+    """What a reader says about a file, without values as long as a card number."""
+    return _CARD.sub("(digits)", reason.strip())
+
+
+def _csv(path: Path, side: Side, columns: Sequence[str], also: frozenset[str]) -> pl.DataFrame:
+    source: Path | io.BytesIO = path
+    if side.encoding.lower().replace("_", "-") not in {"utf-8", "utf8"}:
+        try:
+            source = io.BytesIO(path.read_bytes().decode(side.encoding).encode())
+        except LookupError:
+            raise TerminalError(
+                f"{path.name}: {side.encoding!r} is no encoding: write one such as utf-8 or cp1252."
+            ) from None
+        except UnicodeDecodeError as error:
+            raise TerminalError(
+                f"{path.name} is not written in {side.encoding}: byte {error.start + 1} does not fit; write its "
+                "`encoding`."
+            ) from None
+    delimiter = "\t" if path.suffix.lower() == ".tsv" and side.delimiter == "," else side.delimiter
+    head = io.BytesIO(_first_line(source))
+    try:
+        names = pl.read_csv(head, separator=delimiter, infer_schema=False, n_rows=0, has_header=True).columns
+    except pl.exceptions.NoDataError:
+        names = []
+    found = _present(path, names, columns, also)
+    try:
+        return pl.read_csv(source, separator=delimiter, infer_schema=False, columns=found)
+    except pl.exceptions.ComputeError as error:
+        if "utf-8" in str(error).lower() or "utf8" in str(error).lower():
+            raise TerminalError(
+                f'{path.name} is not written in UTF-8: write its `encoding`, such as encoding = "cp1252".'
+            ) from None
+        raise
+
+
+def _first_line(source: Path | io.BytesIO) -> bytes:
+    if isinstance(source, io.BytesIO):
+        line = source.readline()
+        source.seek(0)
+    else:
+        with source.open("rb") as stream:
+            line = stream.readline()
+    # A header in another encoding is read as far as it goes: its plain letters are enough to find a column.
+    return line.decode("utf-8", errors="replace").encode()
+
+
+def _parquet(path: Path, _: Side, columns: Sequence[str], also: frozenset[str]) -> pl.DataFrame:
+    return pl.read_parquet(path, columns=_present(path, list(pl.read_parquet_schema(path)), columns, also))
+
+
+def _arrow(path: Path, _: Side, columns: Sequence[str], also: frozenset[str]) -> pl.DataFrame:
+    with path.open("rb") as stream:
+        of_file = stream.read(6) == b"ARROW1"
+    rows = pl.read_ipc(path) if of_file else pl.read_ipc_stream(path)
+    return rows.select(_present(path, rows.columns, columns, also))
+
+
+def _excel(path: Path, side: Side, columns: Sequence[str], also: frozenset[str]) -> pl.DataFrame:
+    import fastexcel  # noqa: PLC0415 - only a workbook needs it
+
+    book = fastexcel.read_excel(path)
+    if side.sheet is not None and side.sheet not in book.sheet_names:
+        raise TerminalError(
+            f"{path.name} has no sheet {side.sheet!r}: {nearest_word(side.sheet, book.sheet_names)}"
+        ) from None
+    sheet = book.load_sheet(side.sheet or 0, schema_sample_rows=None)
+    rows = pl.DataFrame(sheet.to_polars())
+    return rows.select(_present(path, rows.columns, columns, also))
+
+
+def _present(path: Path, present: Sequence[str], columns: Sequence[str], also: frozenset[str]) -> list[str]:
+    """The columns to read: each that is asked for is there, once."""
+    for column in columns:
+        if column not in present:
+            raise TerminalError(f"{path.name} has no column `{column}`: {nearest_word(column, present)}")
+        if f"{column}_duplicated_0" in present:
+            raise TerminalError(f"{path.name} has two columns `{column}`: give each its own name.")
+    return [*columns, *(name for name in present if name.strip().lower() in also and name not in columns)]
+
+
+_READERS: Final = {"csv": _csv, "parquet": _parquet, "excel": _excel, "arrow": _arrow}

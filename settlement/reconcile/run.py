@@ -1,0 +1,54 @@
+"""Reconcile two files: read the rules and both sides, run the passes, write the outputs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from settlement.errors import TerminalError
+from settlement.reconcile.engine import Progress, reconcile
+from settlement.reconcile.language import Rules
+from settlement.reconcile.rules import read_rules
+from settlement.reconcile.sides import read_sides
+from settlement.reconcile.write import write_outputs
+
+
+def match_files(left: Path, right: Path, rules: Path, out: Path, progress: Progress) -> dict[str, Any]:
+    """Reconcile two files by a rules file and return the summary that is written with the outputs.
+
+    Parameters
+    ----------
+    left, right : Path
+        CSV, Parquet, Excel or Arrow IPC files.
+    rules : Path
+        The rules, as ``docs/RULES.md`` tells.
+    out : Path
+        Folder of the outputs; an earlier run's are replaced, anything else is refused.
+    progress : callable
+        Is told the work, how much is done, and how much there is.
+
+    Raises
+    ------
+    TerminalError
+        With one sentence, where the rules, a file, or the folder does not serve; nothing is written then.
+    """
+    known = load_rules(rules)
+    progress("read", 0, 1)
+    sides = read_sides(known, left, right)
+    progress("read", 1, 1)
+    result = reconcile(known, *sides, progress)
+    progress("write", 0, 1)
+    summary = write_outputs(result, out)
+    progress("write", 1, 1)
+    return summary
+
+
+def load_rules(path: Path) -> Rules:
+    """The rules of a file; TerminalError with one sentence where there is none or it is not right."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (FileNotFoundError, IsADirectoryError):
+        raise TerminalError(f"{path} is no file: name a rules file, as docs/RULES.md describes it.") from None
+    except UnicodeDecodeError:
+        raise TerminalError(f"{path.name} is not written in UTF-8: save it as UTF-8.") from None
+    return read_rules(text, path.name)

@@ -1,0 +1,227 @@
+"""The two sides as the engine sees them: ids, amounts, day numbers and texts, in one declared order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from settlement.errors import TerminalError
+from settlement.model.money import is_currency
+from settlement.reconcile.amounts import LIKELY_CURRENCY, columns_of, read_amounts
+from settlement.reconcile.language import Calendar, DateColumn, Rules
+from settlement.reconcile.language import Side as SideRules
+from settlement.reconcile.normalise import normalised
+from settlement.reconcile.read import read_columns, shown
+
+OPEN: Final = 0
+MATCHED: Final = 1
+HELD: Final = 2
+NETTED: Final = 3
+
+TEXT: Final = "text:"
+"""Texts stand in the frame under this prefix, so that they never meet the engine's own names."""
+
+_TELLING: Final = 5
+_MOST_LOOKED_AT: Final = 100
+"""So many ids in a row that pass the check digit of cards are cards: one in ten does by chance."""
+
+_EPOCH: Final = date(1970, 1, 1)
+_WEEK: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """One side.
+
+    ``frame`` has ``amount`` (Int64, minor units), ``currency``, ``day`` (Int32, days since 1970), ``business_day``
+    (Int32, business days since then) and a column for each text that the rules use. A row's position is its place in
+    the declared order, the id last; ``ids`` tells its id. ``state`` is one of OPEN, MATCHED, HELD and NETTED, and is
+    the only thing that changes.
+    """
+
+    which: str
+    name: str
+    file: str
+    ids: pl.Series
+    frame: pl.DataFrame
+    state: NDArray[np.uint8]
+
+    def positions(self, states: Iterable[int]) -> NDArray[np.int32]:
+        """Positions of the rows in one of the states, ascending."""
+        return np.flatnonzero(np.isin(self.state, list(states))).astype(np.int32)
+
+
+def read_sides(rules: Rules, left: Path, right: Path) -> tuple[Rows, Rows]:
+    """Both files as the rules tell to read them; TerminalError with one sentence where they do not fit."""
+    business = any(one.business_days is not None for one in rules.passes)
+    both = tuple(
+        _read(rules, which, side, path, business)
+        for which, side, path in (("left", rules.left, left), ("right", rules.right, right))
+    )
+    codes = [set(rows.frame["currency"].unique().to_list()) for rows in both]
+    if not codes[0] & codes[1] and not any(one.amount.rule == "converted" for one in rules.passes):
+        raise TerminalError(
+            f"{both[0].file} is in {_listed(codes[0])} and {both[1].file} in {_listed(codes[1])}: no pair can agree; "
+            'correct a currency, or add a pass with amount = { rule = "converted" }.'
+        )
+    return both[0], both[1]
+
+
+def _listed(codes: set[str]) -> str:
+    return ", ".join(sorted(codes))
+
+
+def texts_used(rules: Rules, which: str) -> list[str]:
+    """The texts of a side that passes and netting look at, each once."""
+    side = rules.left if which == "left" else rules.right
+    found: dict[str, None] = {}
+    for one in rules.passes:
+        pairs: Iterator[Any] = iter((*one.pairs, *one.text))
+        found |= dict.fromkeys(getattr(pair, which) for pair in pairs)
+        found |= dict.fromkeys(one.left_only if which == "left" else one.right_only)
+    for net in side.net:
+        found |= dict.fromkeys((*net.keys, *net.originals, *net.reversals))
+    return list(found)
+
+
+def _read(rules: Rules, which: str, side: SideRules, path: Path, business: bool) -> Rows:
+    texts = texts_used(rules, which)
+    sources = {name: _sources(side, name) for name in texts}
+    wanted = [name for names in sources.values() for name in names] + columns_of(side.amount) + list(side.order)
+    wanted += [name for name in (side.id, side.date.column if side.date else None) if name is not None]
+    raw = read_columns(path, side, list(dict.fromkeys(wanted)), LIKELY_CURRENCY)
+    _require_declared_currency(raw, side, path.name)
+    amount, currency = read_amounts(raw, side.amount, path.name)
+    columns = [amount, currency]
+    if side.date is not None:
+        days = _days(raw[side.date.column], side.date, path.name)
+        columns += [days, _business_days(days, rules.calendar)] if business else [days]
+    # Codes are compared row by row: as categories they are small numbers.
+    columns[1] = currency.cast(pl.Categorical)
+    frame = pl.DataFrame(columns).with_columns(
+        normalised(_joined([raw[column].cast(pl.String) for column in names]), _steps(side, name), rules.alias).alias(
+            TEXT + name
+        )
+        for name, names in sources.items()
+    )
+    ids = _ids(raw, side, path.name)
+    order = _order(raw, ids, side)
+    if order is not None:
+        frame, ids = frame[order], ids[order]
+    state = np.zeros(frame.height, dtype=np.uint8)
+    name = side.name or which
+    return Rows(which=which, name=name, file=path.name, ids=ids.cast(pl.String), frame=frame, state=state)
+
+
+def _sources(side: SideRules, name: str) -> tuple[str, ...]:
+    declared = side.text.get(name)
+    return declared.columns if declared is not None and declared.columns is not None else (name,)
+
+
+def _steps(side: SideRules, name: str) -> tuple[str, ...]:
+    return side.text[name].normalise if name in side.text else ()
+
+
+def _joined(parts: list[pl.Series]) -> pl.Expr:
+    """The columns of a text, joined; an empty part makes it empty."""
+    if len(parts) == 1:
+        return pl.lit(parts[0])
+    whole = pl.all_horizontal([pl.lit(part) != "" for part in parts])
+    return pl.when(whole).then(pl.concat_str([pl.lit(part) for part in parts]))
+
+
+def _require_declared_currency(raw: pl.DataFrame, side: SideRules, place: str) -> None:
+    """Where one currency is declared for all rows, no column tells another."""
+    for column in raw.columns if side.amount.currency is not None else ():
+        if column.strip().lower() not in LIKELY_CURRENCY:
+            continue
+        told = {str(code).strip() for code in raw[column].unique().to_list() if code}
+        if told - {side.amount.currency} and all(is_currency(code) for code in told):
+            raise TerminalError(
+                f"{place}: `currency` declares {side.amount.currency} for all rows, but column `{column}` tells "
+                f'{_listed(told)}: write currency_column = "{column}".'
+            )
+
+
+def _days(values: pl.Series, declared: DateColumn, place: str) -> pl.Series:
+    """Day numbers of a date column; an empty date is null and lies in no window."""
+    written, column = declared.format, declared.column
+    if values.dtype == pl.String:
+        text = values.str.strip_chars(" ")
+        told = text.fill_null("") != ""
+        has_time = any(mark in written for mark in ("%H", "%I", "%M", "%S", "%T", "%R", "%s"))
+        try:
+            found = (
+                text.str.to_datetime(written, strict=False).dt.date()
+                if has_time
+                else text.str.to_date(written, strict=False)
+            )
+        except pl.exceptions.PolarsError:
+            raise TerminalError(f'{place}: {written!r} is no date format: write one such as "%Y-%m-%d".') from None
+        wrong = (told & found.is_null()).arg_true()
+        if len(wrong):
+            raise TerminalError(
+                f"{place}, row {wrong[0] + 1}, column `{column}`: {shown(text[wrong[0]])} is no date of the form "
+                f"{written}: correct it or the `format`."
+            )
+    elif values.dtype == pl.Date or isinstance(values.dtype, pl.Datetime):
+        found = values.cast(pl.Date)
+    else:
+        raise TerminalError(f"{place}, column `{column}` holds no dates but {values.dtype}: name the date column.")
+    return found.to_physical().cast(pl.Int32).alias("day")
+
+
+def _business_days(days: pl.Series, calendar: Calendar) -> pl.Series:
+    """Business days from 1970 up to and including each day; a day off counts as the last business day before it."""
+    week = [name not in calendar.weekend for name in _WEEK]
+    ends = (days.fill_null(0).to_numpy().astype("datetime64[D]")) + 1
+    counts = np.busday_count(_EPOCH, ends, weekmask=week, holidays=list(calendar.holidays))
+    numbers = pl.Series("business_day", counts.astype(np.int32))
+    return pl.select(pl.when(days.is_not_null()).then(numbers)).to_series().alias("business_day")
+
+
+def _ids(raw: pl.DataFrame, side: SideRules, place: str) -> pl.Series:
+    if side.id is None:
+        return pl.int_range(1, raw.height + 1, eager=True).alias("id")
+    ids = raw[side.id].alias("id")
+    text = ids.cast(pl.String)
+    empty = (text.fill_null("") == "").arg_true()
+    if len(empty):
+        raise TerminalError(f"{place}, row {empty[0] + 1}: the id column `{side.id}` is empty; write an id.")
+    if len(ids) >= _TELLING and all(_is_card(value) for value in text.head(_MOST_LOOKED_AT)):
+        raise TerminalError(
+            f"{place}: column `{side.id}` holds card numbers, and ids are written out: name another column as `id`."
+        )
+    ordered = ids.sort()
+    if (ordered == ordered.shift()).any():
+        twice = (text == text.filter(text.is_duplicated())[0]).arg_true()
+        value = text[twice[0]]
+        raise TerminalError(
+            f"{place}, rows {twice[0] + 1} and {twice[1] + 1} have one id, {shown(value)}: name a column that is "
+            "unique, or leave `id` out to count rows."
+        )
+    return ids
+
+
+def _is_card(text: str) -> bool:
+    if not text.isascii() or not text.isdigit() or not 13 <= len(text) <= 19:  # noqa: PLR2004 (ISO/IEC 7812)
+        return False
+    doubled = [divmod(2 * int(digit), 10) for digit in text[-2::-2]]
+    return (sum(int(digit) for digit in text[::-2]) + sum(map(sum, doubled))) % 10 == 0
+
+
+def _order(raw: pl.DataFrame, ids: pl.Series, side: SideRules) -> pl.Series | None:
+    """Row numbers in the declared order, or None where the rows stand in it."""
+    if side.id is None and not side.order:
+        return None
+    if not side.order and ids.is_sorted():
+        return None
+    keys = pl.DataFrame([*(raw[column] for column in side.order), ids.alias(TEXT + "id")])
+    return keys.select(pl.arg_sort_by(keys.columns, nulls_last=True)).to_series()

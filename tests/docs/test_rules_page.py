@@ -1,0 +1,52 @@
+"""Every example of docs/RULES.md runs as it stands and gives what is printed; the schema is current."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import jsonschema
+import pytest
+from reconcile_runs import run_files
+
+from settlement.reconcile.rules import read_rules
+from settlement.reconcile.schema import rules_schema
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+CHAPTERS = {
+    chapter.partition("\n")[0]: dict(re.findall(r"^```\w+ (\S+)\n(.*?)^```", chapter, re.DOTALL | re.MULTILINE))
+    for chapter in (DOCS / "RULES.md").read_text(encoding="utf-8").split("\n## ")[1:]
+    if "```toml rules.toml" in chapter
+}
+
+
+def test_the_page_has_its_examples() -> None:
+    assert len(CHAPTERS) >= 14
+
+
+@pytest.mark.parametrize("chapter", sorted(CHAPTERS))
+def test_an_example_gives_what_the_page_prints(chapter: str, tmp_path: Path) -> None:
+    blocks = CHAPTERS[chapter]
+    for name in ("left.csv", "right.csv", "rules.toml"):
+        (tmp_path / name).write_text(blocks[name], encoding="utf-8")
+    run_files(tmp_path / "left.csv", tmp_path / "right.csv", tmp_path / "rules.toml", tmp_path / "out")
+    for name, text in blocks.items():
+        assert (tmp_path / name).read_text(encoding="utf-8") == text, name
+
+
+def test_the_schema_is_made_from_the_language() -> None:
+    assert (DOCS / "rules.schema.json").read_text(encoding="utf-8") == rules_schema(), (
+        "run: python -m settlement.reconcile.schema > docs/rules.schema.json"
+    )
+
+
+def test_the_schema_takes_the_examples_and_refuses_an_unknown_word() -> None:
+    schema = json.loads(rules_schema())
+    for chapter, blocks in CHAPTERS.items():
+        read_rules(blocks["rules.toml"], chapter)
+        content = json.loads(json.dumps(tomllib.loads(blocks["rules.toml"]), default=str))
+        jsonschema.validate(content, schema)
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(content | {"pas": []}, schema)

@@ -1,0 +1,71 @@
+"""Outputs appear whole or not at all, and the command says what a person needs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from reconcile_runs import HEAD, row, run, write_csv
+
+from settlement import cli
+from settlement.errors import TerminalError
+from settlement.reconcile import write
+
+PASS = '[[pass]]\nname = "one"\nkeys = ["key"]\n'
+FILES = {"summary.json", "matches.csv", "matches.parquet", "breaks.csv", "breaks.parquet"}
+
+
+def test_an_earlier_run_is_replaced_and_nothing_is_left_beside(tmp_path: Path) -> None:
+    run(tmp_path, [row("B1", 5)], [row("T1", 5)], PASS)
+    found = run(tmp_path, [row("B1", 5)], [row("T1", 6)], PASS)
+    assert not found.matches
+    assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
+    assert {path.name for path in tmp_path.iterdir()} == {"left.csv", "right.csv", "rules.toml", "out"}
+
+
+def test_a_fault_while_writing_leaves_the_earlier_outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = run(tmp_path, [row("B1", 5)], [row("T1", 5)], PASS).matches
+    monkeypatch.setattr(write.json, "dumps", lambda *_args, **_more: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run(tmp_path, [row("B1", 5)], [row("T1", 6)], PASS)
+    monkeypatch.undo()
+    assert {path.name for path in tmp_path.iterdir()} == {"left.csv", "right.csv", "rules.toml", "out"}
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["passes"][0]["matches"] == len(before) == 1
+
+
+def test_a_folder_of_other_things_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "letter.txt").write_text("dear")
+    with pytest.raises(TerminalError, match="holds other files than the outputs of an earlier run"):
+        run(tmp_path, [row("B1", 5)], [row("T1", 5)], PASS)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TerminalError, match="is a file: name a folder"):
+        write._require_replaceable(tmp_path / "file")
+
+
+def _settle(monkeypatch: pytest.MonkeyPatch, *words: str | Path) -> int:
+    monkeypatch.setattr("sys.argv", ["settle", *map(str, words)])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    return int(left.value.code or 0)
+
+
+def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    left, right = write_csv(tmp_path / "left.csv", [row("B1", 5)]), write_csv(tmp_path / "right.csv", [row("T1", 5)])
+    rules = tmp_path / "rules.toml"
+    rules.write_text(HEAD + PASS)
+    assert _settle(monkeypatch, "match", left, right, "--rules", rules, "--out", tmp_path / "out") == 0
+    assert "bank: 1 rows (0.05 USD), 1 matched (0.05 USD), 0 open (nothing)" in capsys.readouterr().out
+    assert _settle(monkeypatch, "rules", "check", rules) == 0
+    assert _settle(monkeypatch, "rules", "explain", rules) == 0
+    assert "Pass 1, one. One row of bank meets one row of till of the same key." in capsys.readouterr().out
+    rules.write_text(HEAD + PASS + PASS.replace('"one"', '"two"'))
+    assert _settle(monkeypatch, "rules", "check", rules) == 2
+    said = capsys.readouterr()
+    assert "error: pass `two` can never fire" in said.out
+    rules.write_text(HEAD + PASS + "dayz = 1\n")
+    assert _settle(monkeypatch, "match", left, right, "--rules", rules, "--out", tmp_path / "out2") == 2
+    assert capsys.readouterr().err.endswith("`dayz`: is an unknown word: did you mean `days`?\n")
+    assert not (tmp_path / "out2").exists()
+    assert _settle(monkeypatch, "match", left, right, "--rules", tmp_path / "none.toml", "--out", tmp_path / "o") == 2
