@@ -50,9 +50,16 @@ def assemble(source: Source, spec: DeclaredSpec, cut: Cut) -> Parsed:
         net_settlement_minor=amount,
         net_settlement_currency=currency,
         payout_text=text,
-        controls=(ControlTotal(control="lines", declared=None, computed=cut.records), *totals),
+        controls=_with_line_count(totals, cut.records),
         tables=_tables(source, spec, cut, facts, file_date),
     )
+
+
+def _with_line_count(totals: tuple[ControlTotal, ...], records: int) -> tuple[ControlTotal, ...]:
+    """The layout's totals, after a plain count of lines where none of them has its name."""
+    if any(total.control == "lines" for total in totals):
+        return totals
+    return (ControlTotal(control="lines", declared=None, computed=records), *totals)
 
 
 def unreadable(source: Source, fault: Fault) -> Parsed:

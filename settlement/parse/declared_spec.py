@@ -196,6 +196,9 @@ class DeclaredSpec(Part):
         tags = [tag for kind in self.kinds for tag in kind.tags]
         if len(tags) != len(set(tags)):
             raise ValueError("a tag stands in two kinds of lines")
+        for index, control in enumerate(self.controls):
+            if control.name in {earlier.name for earlier in self.controls[:index]}:
+                raise ValueError(f"two controls are named `{control.name}`: give each its own name")
         totals = [total for control in self.controls for total in _totals(control)]
         named = [tag for total in totals for tag in (*total.lines, *total.except_lines)]
         for tag in (*self.first, *self.last, *named, *([self.settlement.line] if self.settlement else [])):

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from layout_files import layout_of, read
 
+from settlement.errors import TerminalError
+
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "LAYOUTS.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(
     r"```toml\n(.*?)```\n\n`([^`]+)`:\n\n```text\n(.*?)```\n\nWhat comes of it:\n\n```csv\n(.*?)```", PAGE, re.DOTALL
@@ -31,3 +33,16 @@ def test_an_example_gives_what_the_page_says(layout: str, name: str, content: st
 
 def test_the_page_has_an_example_of_each_kind() -> None:
     assert [re.search('format = "(.*)"', toml)[1] for toml, *_ in EXAMPLES] == ["delimited", "fixed_width"]
+
+
+@pytest.mark.parametrize(("layout", "name", "content", "expected"), EXAMPLES, ids=[e[1] for e in EXAMPLES])
+def test_each_total_of_an_example_has_a_name_of_its_own(layout: str, name: str, content: str, expected: str) -> None:
+    names = [total.control for total in read(layout_of(layout), name, content).controls]
+    assert len(names) == len(set(names))
+
+
+def test_two_totals_of_one_name_are_refused() -> None:
+    layout, name, content, _ = EXAMPLES[0]
+    control = layout[layout.index("[[spec.controls]]") :]
+    with pytest.raises(TerminalError, match="two controls are named `lines`"):
+        read(layout_of(layout + control), name, content)
