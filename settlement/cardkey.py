@@ -65,6 +65,8 @@ def outside_card_key() -> CardKey:
             raise TerminalError(
                 f"There is no card key: set SETTLEMENT_CARD_KEY to 64 hex digits or put them into {path}."
             ) from None
+        except UnicodeDecodeError:
+            text = ""
     try:
         secret = bytes.fromhex(text.strip())
     except ValueError:
@@ -77,10 +79,21 @@ def outside_card_key() -> CardKey:
 def read_card_key(home: Home) -> CardKey:
     """The card key of this home; TerminalError where the key outside is another one than the home was made with."""
     key = outside_card_key()
-    known = json.loads((home.root / "home.json").read_text(encoding="utf-8"))["card_keys"]
-    if known.get(key.key_id) != check_value(key):
+    if _check_values(home).get(key.key_id) != check_value(key):
         raise TerminalError(
             f"The card key {key.key_id!r} is not the one that {home.root} was made with: "
             "give the right key, or create a new home for a new key."
         )
     return key
+
+
+def _check_values(home: Home) -> dict[str, str]:
+    """The check values that the home keeps, by key id."""
+    note = home.root / "home.json"
+    try:
+        found = json.loads(note.read_text(encoding="utf-8"))["card_keys"]
+        return {str(key_id): str(value) for key_id, value in found.items()}
+    except (FileNotFoundError, ValueError, LookupError, TypeError, AttributeError):
+        raise TerminalError(
+            f"{note}, which tells the home's card key, cannot be read: restore it from backup."
+        ) from None

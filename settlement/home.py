@@ -12,6 +12,7 @@ from typing import Final
 from settlement.cardkey import check_value, create_card_key, outside_card_key
 from settlement.errors import TerminalError
 
+_ARRIVING: Final = ".arriving"
 _PACKAGE: Final = Path(__file__).resolve().parent
 
 
@@ -27,25 +28,44 @@ def create_home(root: Path, source: Path | None) -> Path | None:
     The home appears whole or not at all. Returns the path of a card key that had to be created for this user,
     else None. Raises TerminalError where ``root`` is in use or ``source`` holds no delivery folder.
     """
-    if root.exists() and any(root.iterdir() if root.is_dir() else (root,)):
+    standing = root.exists()
+    if standing and (not root.is_dir() or any(path.name != _ARRIVING for path in root.iterdir())):
         raise TerminalError(f"{root} is not empty: choose another folder for the new home.")
     folders = _delivery_folders(source) if source else []
     created = create_card_key()
     key = outside_card_key()
-    root.parent.mkdir(parents=True, exist_ok=True)
-    arriving = root.with_name(f".{root.name}.arriving")
+    # A folder that stands there is filled and not replaced: somebody may stand in it, or it may be a mount.
+    arriving = root / _ARRIVING if standing else root.with_name(f".{root.name}{_ARRIVING}")
     shutil.rmtree(arriving, ignore_errors=True)
-    _write_config(arriving / "config")
-    (arriving / "home.json").write_text(
-        json.dumps({"version": 1, "card_keys": {key.key_id: check_value(key)}}) + "\n", encoding="utf-8"
-    )
-    (arriving / "inbox").mkdir()
-    for folder in folders:
-        shutil.copytree(folder, arriving / "inbox" / folder.name, symlinks=True)
-    if root.exists():
-        root.rmdir()
-    arriving.rename(root)
+    try:
+        # Files of card networks hold card numbers: they are nobody's but the user's and the group's.
+        arriving.mkdir(mode=0o750, parents=True)
+        _write_config(arriving / "config")
+        (arriving / "home.json").write_text(
+            json.dumps({"version": 1, "card_keys": {key.key_id: check_value(key)}}) + "\n", encoding="utf-8"
+        )
+        (arriving / "inbox").mkdir()
+        for folder in folders:
+            _copy_delivery(folder, arriving / "inbox" / folder.name)
+        if standing:
+            # The configuration last: without it the folder is no home.
+            for name in ("home.json", "inbox", "config"):
+                (arriving / name).rename(root / name)
+        else:
+            arriving.rename(root)
+    finally:
+        shutil.rmtree(arriving, ignore_errors=True)
     return created
+
+
+def _copy_delivery(folder: Path, target: Path) -> None:
+    try:
+        shutil.copytree(folder, target, symlinks=True)
+    except shutil.Error as error:
+        path, _, why = error.args[0][0]
+        raise TerminalError(
+            f"{path} cannot be copied into the home ({why}): take it away or make it readable, then do this again."
+        ) from None
 
 
 def _write_config(config: Path) -> None:
