@@ -38,6 +38,7 @@ _T = TypeVar("_T")
 PERSON_MUST_ACT: Final = 2
 PROGRAM_FAULT: Final = 1
 STOPPED: Final = 130
+_MOST_NAMED: Final = 12
 
 app = typer.Typer(
     help="Settle co-branded and affinity cards: from landed files to partners' money, with evidence.",
@@ -63,17 +64,19 @@ def main() -> None:
     except typer.Exit as leaving:
         code = leaving.exit_code
     except KeyboardInterrupt:
-        code = _say("Stopped. Run the same command again: it goes on where it was.", STOPPED)
+        code = STOPPED
     except TerminalError as error:
         code = _say(str(error), PERSON_MUST_ACT)
     except (RetryableError, SettlementError) as error:
         code = _say(f"{error} Run the same command again.", PROGRAM_FAULT)
     except OSError as error:
-        code = _say(
-            f"The machine refused: {error.strerror} ({error.filename}). Mend that and run again.", PROGRAM_FAULT
-        )
+        why = f"{error.strerror} ({error.filename})" if error.filename else error.strerror or str(error)
+        code = _say(f"The machine refused: {why}. Mend that and run again.", PROGRAM_FAULT)
     except Exception as error:  # noqa: BLE001 - the last door: what gets here is a fault of the program
         code = _usage_or_fault(error)
+    if code == STOPPED:
+        # The command line's library turns an interrupt into this code without a word.
+        _say("Stopped. Run the same command again: it goes on where it was.", STOPPED)
     sys.exit(code or 0)
 
 
@@ -158,10 +161,12 @@ def verify(home: HomeOption, business_date: DateOption) -> None:
     place, night = store.open_home(home), _night(business_date)
     result = _with_progress(lambda progress: runner.verify_night(place, night, progress))
     if result.differing or result.standing != result.performed:
-        where = ", ".join(result.differing) or "the books"
+        shown = ", ".join(result.differing[:_MOST_NAMED]) or "the books"
+        more = f" and {len(result.differing) - _MOST_NAMED} more" if len(result.differing) > _MOST_NAMED else ""
+        changed = "" if result.same_configuration else " The configuration is not the one the night was settled with."
         raise TerminalError(
-            f"The night {night} does not re-perform: {where} differ (books digest {result.standing} stands, "
-            f"{result.performed} re-performed). Find out who changed the home or its configuration."
+            f"The night {night} does not re-perform: {shown}{more} differ (books digest {result.standing} stands, "
+            f"{result.performed} re-performed).{changed} Find out who changed the home or its configuration."
         )
     typer.echo(f"{night} re-performs to the same books digest {result.performed}.")
 

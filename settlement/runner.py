@@ -33,12 +33,13 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyResult:
-    """The books digest as it stands and as re-performed, and the tables and files that differ."""
+    """The books digest as it stands and as re-performed, and the tables, entries and files that differ."""
 
     business_date: date
     standing: str
     performed: str
     differing: tuple[str, ...]
+    same_configuration: bool
 
 
 def plan(home: Home, business_date: date, stage_name: str) -> tuple[str, ...]:
@@ -60,7 +61,12 @@ def run_unit(home: Home, business_date: date, stage_name: str, unit: str) -> Non
     if store.unit_saved(home, business_date, stage.name, unit):
         return
     inputs = _inputs(home, business_date, stage, unit)
-    output = stage.run(inputs)
+    try:
+        output = stage.run(inputs)
+    except pl.exceptions.PolarsError:
+        # Earlier nights are read as a stage asks for them: one that was damaged shows only then.
+        store.require_readable(home, (*stage.reads, *stage.history), business_date)
+        raise
     laws.assert_unit(stage.name, inputs, output)
     try:
         store.save_unit(home, business_date, stage.name, unit, output)
@@ -167,12 +173,14 @@ def verify_night(home: Home, business_date: date, progress: Progress | None = No
     Earlier nights are taken as they stand; verify them one by one for the whole chain.
     """
     standing = books_digest(home, business_date)
+    read_card_key(home)
     with tempfile.TemporaryDirectory(prefix="settle-verify-") as scratch:
         other = _scratch_home(home, business_date, Path(scratch))
         run_night(other, business_date, progress, until="pay")
         performed = books_digest(other, business_date)
         engine, other_engine = books.connect(home), books.connect(other)
-        differing = []
+        differing: list[str] = []
+        same_configuration = False
         for stage in STAGES[: [s.name for s in STAGES].index("pay") + 1]:
             for table in stage.writes:
                 a = store.read_table(home, table, business_date)
@@ -181,9 +189,37 @@ def verify_night(home: Home, business_date: date, progress: Progress | None = No
                     differing.append(f"table {table}")
             mine = books.committed(engine, business_date, stage.name)
             theirs = books.committed(other_engine, business_date, stage.name)
-            if mine is not None and theirs is not None and mine.outputs_digest != theirs.outputs_digest:
+            if mine is None or theirs is None or mine.outputs_digest != theirs.outputs_digest:
                 differing.append(f"stage {stage.name}")
-    return VerifyResult(business_date=business_date, standing=standing, performed=performed, differing=tuple(differing))
+            if stage.name == "land":
+                # This first stage of a night rests on the configuration and on nights that the scratch home copies.
+                same_configuration = (
+                    mine is not None and theirs is not None and mine.inputs_digest == theirs.inputs_digest
+                )
+        differing += _differing_entries(engine, other_engine, business_date)
+        differing += _differing_files(home.published("out", business_date), other.published("out", business_date))
+    return VerifyResult(
+        business_date=business_date,
+        standing=standing,
+        performed=performed,
+        differing=tuple(differing),
+        same_configuration=same_configuration,
+    )
+
+
+def _differing_entries(mine: books.Engine, theirs: books.Engine, until: date) -> list[str]:
+    """Journal entries that only one of two books holds, or that they hold otherwise, by key."""
+    a, b = ({entry.key: entry for entry in books.read_entries(engine, until)} for engine in (mine, theirs))
+    return [f"journal entry {key}" for key in sorted(a.keys() | b.keys()) if a.get(key) != b.get(key)]
+
+
+def _differing_files(mine: Path, theirs: Path) -> list[str]:
+    """Partner files that only one of two folders holds, or that they hold with other bytes, by path."""
+    a, b = (
+        {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        for folder in (mine, theirs)
+    )
+    return [f"partner file {path}" for path in sorted(a.keys() | b.keys()) if a.get(path) != b.get(path)]
 
 
 def _scratch_home(home: Home, business_date: date, root: Path) -> Home:

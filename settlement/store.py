@@ -187,7 +187,23 @@ def read_table(home: Home, table: str, business_date: date) -> pl.DataFrame:
     parts = sorted(folder.glob("part-*.parquet")) if folder.is_dir() else []
     if not parts:
         return TABLES[table].empty()
-    return pl.concat([pl.read_parquet(part, hive_partitioning=False) for part in parts])
+    return pl.concat([_read_part(part) for part in parts])
+
+
+def _read_part(part: Path) -> pl.DataFrame:
+    try:
+        return pl.read_parquet(part, hive_partitioning=False)
+    except pl.exceptions.PolarsError:
+        raise TerminalError(f"{part} is no readable Parquet file: restore it from backup.") from None
+
+
+def require_readable(home: Home, tables: Sequence[str], until: date) -> None:
+    """Raise TerminalError that names the first part of these tables, up to a night, that cannot be read."""
+    for table in tables:
+        for partition in sorted((home.root / "tables" / table).glob("business_date=*")):
+            if date.fromisoformat(partition.name.removeprefix("business_date=")) <= until:
+                for part in sorted(partition.glob("part-*.parquet")):
+                    _read_part(part)
 
 
 def scan_history(home: Home, table: str, before: date) -> pl.LazyFrame:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -136,3 +138,114 @@ def test_a_sample_twice_is_the_same_bytes(tmp_path: Path) -> None:
     for path in files:
         assert (tmp_path / "one" / path).read_bytes() == (tmp_path / "two" / path).read_bytes()
     shutil.rmtree(tmp_path / "two")
+
+
+def test_a_home_is_made_in_the_empty_folder_one_stands_in(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    done = subprocess.run([*SETTLE, "init", "."], check=False, capture_output=True, text=True, cwd=tmp_path / "home")
+    assert done.returncode == 0, done.stderr
+    assert store.open_home(tmp_path / "home").inbox.is_dir()
+
+
+def test_only_its_user_and_group_may_look_into_a_home(changed_home: Home) -> None:
+    assert changed_home.root.stat().st_mode & 0o007 == 0
+
+
+def test_what_cannot_be_copied_into_a_home_is_named(tmp_path: Path) -> None:
+    night = tmp_path / "nights" / "2025-12-30"
+    night.mkdir(parents=True)
+    os.mkfifo(night / "pipe")
+    assert str(night / "pipe") in refused("init", tmp_path / "home", "--from", tmp_path / "nights")
+    assert [path.name for path in tmp_path.iterdir()] == ["nights"]
+
+
+def test_a_card_key_that_is_no_text(changed_home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SETTLEMENT_CARD_KEY")
+    (tmp_path / "key").write_bytes(b"\xff\xfe\x00")
+    night = store.delivery_dates(changed_home)[0]
+    words = ("run", "--home", changed_home.root, "--business-date", night)
+    assert "64 hex digits" in refused(*words, env={"SETTLEMENT_CARD_KEY_FILE": str(tmp_path / "key")})
+
+
+@pytest.mark.parametrize("text", [None, "{", "[]", '{"version": 1, "card_keys": []}', "\x00"])
+def test_a_home_that_lost_its_card_key_check(changed_home: Home, text: str | None) -> None:
+    note = changed_home.root / "home.json"
+    note.unlink()
+    if text is not None:
+        note.write_text(text)
+    night = store.delivery_dates(changed_home)[0]
+    assert "home.json" in refused("run", "--home", changed_home.root, "--business-date", night)
+
+
+def test_a_stopped_night_says_how_it_goes_on(changed_home: Home) -> None:
+    night = str(store.delivery_dates(changed_home)[0])
+    script = "from settlement.cli import main; main()"
+    words = [sys.executable, "-c", script, "run", "--home", str(changed_home.root), "--business-date", night]
+    with subprocess.Popen(
+        words,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509 - one thread
+    ) as running:
+        assert running.stderr is not None
+        assert running.stderr.readline() == "land ...\n"
+        running.send_signal(signal.SIGINT)
+        told = running.stderr.read()
+    assert running.returncode == 130
+    assert "settle: Stopped." in told
+
+
+@pytest.fixture
+def tampered_home(settled_home: Home, tmp_path: Path) -> Home:
+    shutil.copytree(settled_home.root, tmp_path / "home", symlinks=True)
+    return store.open_home(tmp_path / "home")
+
+
+def _verified(home: Home) -> str:
+    return refused("verify", "--home", home.root, "--business-date", store.delivery_dates(home)[0])
+
+
+def test_a_changed_partner_file_is_named(tampered_home: Home) -> None:
+    out = tampered_home.published("out", store.delivery_dates(tampered_home)[0])
+    changed, gone, *_ = sorted(path for path in out.rglob("*") if path.is_file())
+    changed.write_bytes(changed.read_bytes() + b"x")
+    gone.unlink()
+    (out / "added.csv").write_text("x")
+    sentence = _verified(tampered_home)
+    for path in (changed, gone, out / "added.csv"):
+        assert f"partner file {path.relative_to(out).as_posix()}" in sentence
+
+
+def test_a_changed_posting_is_named(tampered_home: Home) -> None:
+    books = sqlite3.connect(tampered_home.root / "books.sqlite")
+    night = store.delivery_dates(tampered_home)[0].isoformat()
+    (key,) = books.execute("SELECT min(entry_key) FROM entry WHERE business_date = ?", (night,)).fetchone()
+    books.execute("UPDATE posting SET amount_minor = amount_minor + 1 WHERE entry_key = ?", (key,))
+    books.commit()
+    books.close()
+    assert f"journal entry {key}" in _verified(tampered_home)
+
+
+def test_a_lost_commit_is_named(tampered_home: Home) -> None:
+    books = sqlite3.connect(tampered_home.root / "books.sqlite")
+    night = store.delivery_dates(tampered_home)[0].isoformat()
+    books.execute("DELETE FROM stage_run WHERE business_date = ? AND stage = 'rate'", (night,))
+    books.commit()
+    books.close()
+    assert "stage rate" in _verified(tampered_home)
+
+
+def test_a_table_that_cannot_be_read_is_named(tampered_home: Home) -> None:
+    night = store.delivery_dates(tampered_home)[0]
+    part = tampered_home.partition("rated", night) / "part-00000.parquet"
+    part.write_bytes(b"junk")
+    assert str(part) in _verified(tampered_home)
+    second = store.delivery_dates(tampered_home)[1]
+    assert str(part) in refused("verify", "--home", tampered_home.root, "--business-date", second)
+
+
+def test_other_configuration_than_the_nights_is_told(tampered_home: Home) -> None:
+    layouts = tampered_home.config / "layouts"
+    (layouts / "retailer_capture.toml").rename(layouts / "retailer_capture.off")
+    assert "configuration is not the one" in _verified(tampered_home)
