@@ -194,7 +194,8 @@ def _read_part(part: Path) -> pl.DataFrame:
     try:
         return pl.read_parquet(part, hive_partitioning=False)
     except pl.exceptions.PolarsError:
-        raise TerminalError(f"{part} is no readable Parquet file: restore it from backup.") from None
+        # Through links: a re-performed night stands on the tables of the nights before it.
+        raise TerminalError(f"{part.resolve()} is no readable Parquet file: restore it from backup.") from None
 
 
 def require_readable(home: Home, tables: Sequence[str], until: date) -> None:

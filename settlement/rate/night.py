@@ -10,7 +10,7 @@ period as if an empty night had been settled on it: as known on that day, under 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 from functools import cache
@@ -18,6 +18,7 @@ from typing import Final
 
 import polars as pl
 
+from settlement.errors import TerminalError
 from settlement.model.clearing import StatementState
 from settlement.model.contract import ContractVersion
 from settlement.model.stage import StageInput, StageOutput
@@ -40,9 +41,11 @@ def run(inputs: StageInput) -> StageOutput:
     Raises
     ------
     TerminalError
-        Where a contract file cannot be read or a record does not fit its contract.
+        Where a contract file cannot be read, a contract of earlier nights is gone, or a record does not fit its
+        contract.
     """
     contracts = read_contracts(inputs.documents)
+    _require_known(contracts, inputs)
     facts_of = cache(lambda day: gather(inputs, day))
     rows: list[PayoutRow] = []
     rated = [SCHEMA.to_frame()]
@@ -58,6 +61,17 @@ def run(inputs: StageInput) -> StageOutput:
             "payout": pl.DataFrame([asdict(row) for row in rows], schema=TABLES["payout"].schema),
         }
     )
+
+
+def _require_known(contracts: Mapping[str, Sequence[ContractVersion]], inputs: StageInput) -> None:
+    """Refuse a night whose configuration has lost a contract: all it ever gave would be taken back without a word."""
+    stated = inputs.history["payout"].select("contract").unique().collect()["contract"].sort()
+    for contract_id in stated:
+        if contract_id not in contracts:
+            raise TerminalError(
+                f"The contract {contract_id} has statements of earlier nights, and no file under config/contracts says "
+                "it now: put its files back; a contract's files are kept for as long as its home."
+            )
 
 
 def _statements(

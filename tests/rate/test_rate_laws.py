@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
-from rate.histories import Night, RandomHistory, contract_documents, rate_history, tables_of
+from rate.histories import Night, RandomHistory, contract_documents, joined, rate_history, tables_of
 
 from settlement.errors import TerminalError
 from settlement.model.stage import StageInput
@@ -116,3 +116,18 @@ def test_a_contract_that_is_not_in_force_yet_rates_nothing() -> None:
     early, late = rate_history([Night(day=date(2010, 12, 31)), Night(day=date(2011, 1, 1))], documents=documents)
     assert early["payout"].is_empty()
     assert set(late["payout"]["period"]) == {"2011-Q1"}
+
+
+def test_a_contract_that_was_stated_cannot_just_go() -> None:
+    first, second, *_ = RandomHistory(SEEDS[0]).nights
+    known = tables_of(first) | rate_history([first])[0]
+    day = pl.lit(first.day, pl.Date).alias("business_date")
+    inputs = StageInput(
+        business_date=second.day,
+        unit="all",
+        documents={source: text for source, text in contract_documents().items() if "alma-mater" not in source},
+        tables=tables_of(second),
+        history={name: joined(name, [frame.with_columns(day)]).lazy() for name, frame in known.items()},
+    )
+    with pytest.raises(TerminalError, match="C3-UNI-ALUMNI has statements of earlier nights"):
+        rate.run(inputs)
