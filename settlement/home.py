@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from datetime import date
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from settlement.cardkey import check_value, create_card_key, outside_card_key
-from settlement.errors import TerminalError
+from settlement.errors import RetryableError, TerminalError
 
 _ARRIVING: Final = ".arriving"
 _PACKAGE: Final = Path(__file__).resolve().parent
@@ -63,6 +64,8 @@ def _copy_delivery(folder: Path, target: Path) -> None:
         shutil.copytree(folder, target, symlinks=True)
     except shutil.Error as error:
         path, _, why = error.args[0][0]
+        if os.access(path, os.R_OK) and (Path(path).is_file() or Path(path).is_dir()):
+            raise RetryableError(f"{path} could not be copied into the home: {why}.") from None
         raise TerminalError(
             f"{path} cannot be copied into the home ({why}): take it away or make it readable, then do this again."
         ) from None

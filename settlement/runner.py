@@ -275,6 +275,8 @@ def _require_turn(home: Home, engine: books.Engine, business_date: date, stage: 
         store.require_delivery(home, business_date)
     names = [s.name for s in STAGES]
     runs = {(run.business_date, run.stage) for run in books.stage_runs(engine)}
+    if stage.name == "land" and (business_date, "land") not in runs:
+        _refuse_left_behind(home, business_date)
     for earlier in names[: names.index(stage.name)]:
         if (business_date, earlier) not in runs:
             raise TerminalError(f"Stage {stage.name} of {business_date} waits for stage {earlier}: run that first.")
@@ -291,6 +293,17 @@ def _require_turn(home: Home, engine: books.Engine, business_date: date, stage: 
             f"The night {business_date} cannot be settled after {min(later)}: deliver its files with the next night; "
             "they keep their own business date and are marked late."
         )
+
+
+def _refuse_left_behind(home: Home, business_date: date) -> None:
+    """A file that came into the folder of an earlier night after that was landed would never be read."""
+    landed = store.scan_history(home, "delivery", business_date).select("business_date", "name").collect()
+    for (night,), rows in landed.group_by("business_date", maintain_order=True):
+        if isinstance(night, date) and (left := sorted(store.arrived_names(home, night) - set(rows["name"]))):
+            raise TerminalError(
+                f"{night}/{left[0]} came after its night was landed: move it to the delivery folder {business_date}; "
+                "it keeps its own business date and is marked late."
+            )
 
 
 def _refuse_late_arrivals(home: Home, business_date: date) -> None:

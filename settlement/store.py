@@ -136,11 +136,22 @@ def land_originals(home: Home, business_date: date) -> tuple[Delivery, ...]:
             regular = True
         else:
             sha256, size, regular = hashlib.sha256(b"").hexdigest(), 0, False
-        name = entry.name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        name = _shown_name(entry.name)
         deliveries.append(
             Delivery(file=f"{business_date}/{name}", name=name, sha256=sha256, size_bytes=size, regular=regular)
         )
     return tuple(deliveries)
+
+
+def arrived_names(home: Home, business_date: date) -> frozenset[str]:
+    """The names of all that lies in a delivery folder, as table ``delivery`` writes them; none where it is gone."""
+    folder = home.inbox / str(business_date)
+    return frozenset(_shown_name(path.name) for path in folder.iterdir()) if folder.is_dir() else frozenset()
+
+
+def _shown_name(name: str) -> str:
+    """A file's name as text: bytes that are no UTF-8 are written out."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _keep_original(home: Home, source: Path) -> tuple[str, int]:
@@ -242,9 +253,7 @@ def save_unit(home: Home, business_date: date, stage: str, unit: str, output: St
     shutil.rmtree(arriving, ignore_errors=True)
     (arriving / "tables").mkdir(parents=True)
     for name, frame in output.tables.items():
-        checked(TABLES[name], frame).write_parquet(
-            arriving / "tables" / f"{name}.parquet", compression="zstd", compression_level=1, statistics=False
-        )
+        _write_part(checked(TABLES[name], frame), arriving / "tables" / f"{name}.parquet")
     for path, content in output.files.items():
         target = arriving / "files" / path
         if not target.resolve().is_relative_to((arriving / "files").resolve()):
@@ -262,6 +271,14 @@ def save_unit(home: Home, business_date: date, stage: str, unit: str, output: St
         shutil.rmtree(arriving, ignore_errors=True)
         if not final.exists():
             raise RetryableError(f"Could not keep the output of {stage} for {unit}: try again.") from None
+
+
+def _write_part(frame: pl.DataFrame, path: Path) -> None:
+    try:
+        frame.write_parquet(path, compression="zstd", compression_level=1, statistics=False)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        # A full disk comes as either of the two.
+        raise RetryableError(f"{path} could not be written: {error}.") from None
 
 
 def unit_saved(home: Home, business_date: date, stage: str, unit: str) -> bool:
@@ -289,7 +306,7 @@ def publish(
             os.link(part, content)
             digest.update(f"{name}/{content.name} {_file_digest(content)}\n".encode())
         if not any(staged.iterdir()):
-            TABLES[name].empty().write_parquet(staged / "part-00000.parquet")
+            _write_part(TABLES[name].empty(), staged / "part-00000.parquet")
         _swap(staged, home.partition(name, business_date))
     if files is not None:
         staged = work / ".publish-files"

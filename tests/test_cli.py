@@ -245,6 +245,18 @@ def test_a_table_that_cannot_be_read_is_named(tampered_home: Home) -> None:
     assert str(part) in refused("verify", "--home", tampered_home.root, "--business-date", second)
 
 
+def test_a_file_left_in_the_folder_of_a_settled_night_is_not_forgotten(tampered_home: Home) -> None:
+    first, *_, last = store.delivery_dates(tampered_home)
+    (tampered_home.inbox / str(first) / "late.csv").write_text("x")
+    (tampered_home.inbox / "2031-05-05").mkdir()
+    (tampered_home.inbox / "2031-05-05" / "new.csv").write_text("x")
+    words = ("run", "--home", tampered_home.root, "--until", "land", "--business-date", "2031-05-05")
+    assert f"{first}/late.csv came after its night was landed: move it" in refused(*words)
+    (tampered_home.inbox / str(first) / "late.csv").rename(tampered_home.inbox / "2031-05-05" / "late.csv")
+    shutil.rmtree(tampered_home.inbox / str(last))
+    assert settle(*words).returncode == 0
+
+
 def test_other_configuration_than_the_nights_is_told(tampered_home: Home) -> None:
     layouts = tampered_home.config / "layouts"
     (layouts / "retailer_capture.toml").rename(layouts / "retailer_capture.off")

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from settlement import store
-from settlement.errors import TerminalError
+from settlement.errors import RetryableError, TerminalError
 from settlement.model.journal import Entry, Posting
 from settlement.model.stage import StageOutput
 from settlement.model.tables import TABLES
@@ -260,3 +260,8 @@ def test_a_second_commit_waits_for_the_first(home: Home) -> None:
         order.append("first")
     waiting.join(10)
     assert order == ["first", "second"]
+
+
+def test_a_table_that_a_full_disk_refuses_is_worth_another_run() -> None:
+    with pytest.raises(RetryableError, match="/dev/full could not be written"):
+        store._write_part(stores(*range(100_000)), Path("/dev/full"))
