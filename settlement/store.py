@@ -21,7 +21,7 @@ import json
 import mmap
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -31,7 +31,7 @@ from typing import Final
 import polars as pl
 
 from settlement.errors import RetryableError, TerminalError
-from settlement.model.journal import Entry, Posting
+from settlement.model.journal import Entry, entry_from_json, entry_to_json
 from settlement.model.stage import Delivery, StageOutput
 from settlement.model.table import Table
 from settlement.model.tables import TABLES
@@ -260,7 +260,7 @@ def save_unit(home: Home, business_date: date, stage: str, unit: str, output: St
             raise TerminalError(f"Stage {stage} names a file outside its folder: {path!r}.")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
-    (arriving / "entries.json").write_text(json.dumps([_entry_to_json(entry) for entry in output.entries]))
+    (arriving / "entries.json").write_text(json.dumps([entry_to_json(entry) for entry in output.entries]))
     _sync_files(arriving)
     if final.exists():
         shutil.rmtree(arriving)
@@ -320,7 +320,7 @@ def publish(
             digest.update(f"{path.relative_to(staged).as_posix()} {_file_digest(path)}\n".encode())
         _swap(staged, home.published(files, business_date))
     entries = [
-        _entry_from_json(item) for folder in folders for item in json.loads((folder / "entries.json").read_text())
+        entry_from_json(item) for folder in folders for item in json.loads((folder / "entries.json").read_text())
     ]
     return digest.hexdigest(), entries
 
@@ -385,26 +385,3 @@ def locked(home: Home) -> Iterator[None]:
     with (home.root / ".lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
-
-
-def _entry_to_json(entry: Entry) -> Mapping[str, object]:
-    return {
-        "key": entry.key,
-        "business_date": entry.business_date.isoformat(),
-        "kind": entry.kind,
-        "text": entry.text,
-        "postings": [[p.account, p.currency, p.amount_minor] for p in entry.postings],
-    }
-
-
-def _entry_from_json(item: Mapping[str, object]) -> Entry:
-    postings = item["postings"]
-    if not isinstance(postings, list):
-        raise TerminalError(f"Journal entry {item['key']} has no postings.")
-    return Entry(
-        key=str(item["key"]),
-        business_date=date.fromisoformat(str(item["business_date"])),
-        kind=str(item["kind"]),
-        text=str(item["text"]),
-        postings=tuple(Posting(account=a, currency=c, amount_minor=m) for a, c, m in postings),
-    )

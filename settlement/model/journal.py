@@ -7,6 +7,7 @@ currency sum to zero. An entry's ``key`` is what makes posting idempotent: the s
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -40,3 +41,28 @@ class Entry:
         off = {currency: total for currency, total in sums.items() if total}
         if off:
             raise TerminalError(f"Journal entry {self.key} does not balance: {off} (minor units).")
+
+
+def entry_to_json(entry: Entry) -> Mapping[str, object]:
+    """An entry as plain values for JSON."""
+    return {
+        "key": entry.key,
+        "business_date": entry.business_date.isoformat(),
+        "kind": entry.kind,
+        "text": entry.text,
+        "postings": [[p.account, p.currency, p.amount_minor] for p in entry.postings],
+    }
+
+
+def entry_from_json(item: Mapping[str, object]) -> Entry:
+    """The entry that ``entry_to_json`` wrote; TerminalError where it has no postings."""
+    postings = item["postings"]
+    if not isinstance(postings, list):
+        raise TerminalError(f"Journal entry {item['key']} has no postings.")
+    return Entry(
+        key=str(item["key"]),
+        business_date=date.fromisoformat(str(item["business_date"])),
+        kind=str(item["kind"]),
+        text=str(item["text"]),
+        postings=tuple(Posting(account=a, currency=c, amount_minor=m) for a, c, m in postings),
+    )
