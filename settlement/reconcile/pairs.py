@@ -66,7 +66,8 @@ def _assigned(rule: Pass, view: View, some: Candidates) -> Found:
     met = met[~unsure[met]]
     # The right rows that some optimum pairs otherwise: the same optima, seen from the other side.
     open_groups = np.isin(some.group, np.unique(some.group[unsure[some.left]]))
-    group, ours, theirs, cost = (part[open_groups] for part in (some.group, some.left, some.right, some.cost))
+    group, cost = some.group[open_groups], some.cost[open_groups]
+    ours, theirs = some.left[open_groups], some.right[open_groups]
     starts = np.flatnonzero(np.diff(group, prepend=-1, append=-1)).astype(np.int32)
     swapped = {"n_left": len(view.right), "n_right": len(view.left)}
     _, seen = assign_groups(starts, theirs, ours, cost, **swapped)
