@@ -111,24 +111,21 @@ def _days(view: View) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
 def _searched(rule: Pass, search: Search, view: View, free_left: Any, free_right: Any) -> Found:
     """All targets look for their sums; what is certain is taken, which makes more certain, until nothing changes."""
     taken: list[_Answer] = []
-    answers: list[_Answer] = []
-    for cardinality in rule.cardinality:
-        while True:
-            answers = [one for one in answers if _still_open(one, free_left, free_right)]
+    while True:
+        answers: list[_Answer] = []
+        for cardinality in rule.cardinality:
             asked = list(_ask(rule, search, view, cardinality, free=(free_left, free_right)))
             certain = _certain(one for one in asked if one.status is Searched.FOUND)
-            if not certain:
-                answers += asked
+            if certain:
+                # Whatever was told before rests on rows that may be gone now: all is asked again.
                 break
-            taken += certain
-            for one in certain:
-                free_left[list(one.left)] = False
-                free_right[list(one.right)] = False
-    return _result(taken, [one for one in answers if _still_open(one, free_left, free_right)])
-
-
-def _still_open(one: _Answer, free_left: Any, free_right: Any) -> bool:
-    return bool((free_left if one.side == "left" else free_right)[one.place])
+            answers += asked
+        else:
+            return _result(taken, answers)
+        taken += certain
+        for one in certain:
+            free_left[list(one.left)] = False
+            free_right[list(one.right)] = False
 
 
 def _certain(answers: Iterable[_Answer]) -> list[_Answer]:

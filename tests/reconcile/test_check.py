@@ -86,6 +86,12 @@ def test_an_honest_ladder_has_no_errors(later: str) -> None:
     assert not has_errors(check_rules(read_rules(HEAD + wide + later, "r")))
 
 
+def test_a_pass_that_also_compares_texts_hides_none() -> None:
+    wide = WIDE + 'text = [{ left = "shop", right = "shop", at_least = 80 }]\n'
+    later = _pass("b", 'keys = ["key"]', "days = 3")
+    assert not has_errors(check_rules(read_rules(HEAD + wide + later, "r")))
+
+
 def test_the_rules_in_words() -> None:
     text = (
         '[left.text.card]\ncolumns = ["first6", "last4"]\nnormalise = ["masked_card"]\n'

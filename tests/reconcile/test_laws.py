@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reconcile_runs import Run, row, run
+
+from settlement.errors import TerminalError
+from settlement.reconcile import write
 
 RULES = """
 [[left.net]]
@@ -128,11 +132,18 @@ def test_parquet_says_what_csv_says(tmp_path: Path) -> None:
         assert told == rows
 
 
-def test_rows_that_make_up_none_of_the_law_stop_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from settlement.errors import TerminalError
-    from settlement.reconcile import write
-
-    monkeypatch.setattr(write, "_pass_summary", lambda _result, _number: {"left_rows": 0, "right_rows": 0})
+@pytest.mark.parametrize(
+    ("name", "lie"),
+    [
+        ("_pass_summary", lambda _result, _number: {"left_rows": 0, "right_rows": 0}),
+        ("_sums", lambda _side, _rows: {"USD": 7}),
+        ("_break_summary", lambda _result, _breaks: []),
+    ],
+)
+def test_a_run_that_does_not_come_out_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, lie: Callable[..., Any]
+) -> None:
+    monkeypatch.setattr(write, name, lie)
     with pytest.raises(TerminalError, match="do not come out at what was read: nothing was written"):
-        run(tmp_path, [row("B1", 5)], [row("T1", 5)], '[[pass]]\nname = "one"\nkeys = ["key"]\n')
+        run(tmp_path, [row("B1", 5), row("B2", 6)], [row("T1", 5)], '[[pass]]\nname = "one"\nkeys = ["key"]\n')
     assert not (tmp_path / "out").exists()

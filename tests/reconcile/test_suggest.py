@@ -154,13 +154,15 @@ def by_reference_less_fee(folder: Path) -> Case:
 
 def batches(folder: Path) -> Case:
     random = Random(5)
-    left, right, truth = [], [], set()
+    left: list[Row] = []
+    right: list[Row] = []
+    truth: set[tuple[str, str]] = set()
     for batch in range(120):
         day = FIRST + timedelta(random.randrange(28))
         parts = [random.randrange(200, 9000) * random.choice([1, 1, 1, -1]) for _ in range(random.randrange(2, 12))]
         for minor in parts:
             right.append((f"T{len(right):05d}", f"BT-{batch:05d}", money(minor), day.isoformat()))
-            truth.add((f"P{batch * 7 % 1009}", right[-1][0]))
+            truth.add((f"P{batch * 7 % 1009}", str(right[-1][0])))
         left.append((f"P{batch * 7 % 1009}", f"{batch}", money(sum(parts)), (day + timedelta(2)).isoformat()))
     return Case(
         left=written(folder / "payouts.csv", ("payout", "lot", "amount", "date"), left, random),
@@ -254,7 +256,46 @@ def test_tips_are_bounded_in_basis_points(tmp_path: Path) -> None:
 
 def test_sums_of_a_key_are_found(tmp_path: Path) -> None:
     _, rules = suggested(batches(tmp_path))
-    assert [one.cardinality for one in rules.passes] == [("1:N",)]
+    assert [(one.cardinality, one.days) for one in rules.passes] == [(("1:N",), 2)]
+
+
+def test_sums_come_after_pairs(tmp_path: Path) -> None:
+    random = Random(12)
+    left: list[Row] = []
+    right: list[Row] = []
+    truth = set()
+    for number in range(600):
+        parts = [random.randrange(100, 9000) for _ in range(random.choice([1, 1, 1, 2, 3]))]
+        whole, many = (right, left) if number % 5 == 0 else (left, right)
+        whole.append((f"W{number * 7919 % 10007}", f"O-{number:04d}", money(sum(parts))))
+        for part in parts:
+            many.append((f"M{len(many) * 104_729 % 100_003}", f"O-{number:04d}", money(part)))
+            truth.add((str(left[-1][0]), str(right[-1][0])))
+    head = ("id", "order", "amount")
+    case = Case(
+        left=written(tmp_path / "a.csv", head, left, random),
+        right=written(tmp_path / "b.csv", head, right, random),
+        truth=frozenset(truth),
+    )
+    _, rules = suggested(case)
+    assert [one.cardinality for one in rules.passes] == [("1:1",), ("1:N",), ("N:1",)]
+    assert matched(rules, case) == case.truth
+
+
+def test_where_chance_is_dense_no_tolerance_is_made_up(tmp_path: Path) -> None:
+    random = Random(13)
+    left, right = [], []
+    for number in range(4000):
+        store, minor, day = random.randrange(5), random.randrange(200, 15_000), FIRST + timedelta(random.randrange(30))
+        more = 2000 if random.random() < 0.5 else 0
+        left.append((f"A{number * 7919 % 10007}", store, day, money(minor + more)))
+        right.append((f"L{number * 104_729 % 100_003}", store, day, money(minor)))
+    head = ("id", "store", "date", "amount")
+    text = suggest_rules(
+        written(tmp_path / "l.csv", head, left, random), written(tmp_path / "r.csv", head, right, random)
+    )
+    assert [one.name for one in read_rules(text, "suggested.toml").passes] == ["exact", "steps_left"]
+    assert "Not proposed" not in text
 
 
 def test_the_estimate_is_what_chance_makes(tmp_path: Path) -> None:

@@ -110,6 +110,16 @@ def test_two_targets_that_claim_one_row_are_both_held(tmp_path: Path) -> None:
     assert "bank B1, B2; till T1, T2, T3" in found.breaks[0]["note"]
 
 
+def test_what_one_shape_leaves_doubtful_another_may_take_and_nothing_is_told_twice(tmp_path: Path) -> None:
+    # Two till rows claim the same two bank rows; equal as they are, the order decides once many may meet many.
+    left, right = [row("B1", -5), row("B2", -5)], [row("T1", -10), row("T2", -10)]
+    rules = SEARCH.replace('"1:N"', '"1:N", "N:1"')
+    assert set(run(tmp_path, left, right, rules).reasons.values()) == {"held_ambiguous"}
+    found = run(tmp_path, left, right, rules.replace('"N:1"', '"N:1", "N:M"'))
+    assert found.pairs == {("B1", "T1"), ("B2", "T1")}
+    assert found.reasons == {"T2": "missing_left"}
+
+
 def test_rows_of_equal_amount_are_taken_by_order_only_where_declared(tmp_path: Path) -> None:
     left, right = [row("B1", 70)], [row("T1", 40), row("T2", 30), row("T3", 30)]
     held = run(tmp_path, left, right, SEARCH + 'ambiguity = "hold"\n')
