@@ -165,7 +165,7 @@ def _find(payout: pl.DataFrame, as_of: date, address: LineAddress) -> Mapping[st
     if not names:
         raise TerminalError(f"The night {as_of} has no payout lines: ask for a night that is settled.")
     if not found:
-        near = difflib.get_close_matches(address.text, names, n=3, cutoff=0.6)
+        near = difflib.get_close_matches(address.text, names, n=3)
         if near:
             raise TerminalError(f"The night {as_of} has no payout line {address.text}: did you mean {', '.join(near)}?")
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""

@@ -9,15 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from settlement.errors import TerminalError
-from settlement.kernels.choice import use_compiled
+from settlement.kernels.choice import NOT_BUILT, use_compiled
 
 if use_compiled():
     try:
         from settlement.kernels._assign_best import assign_groups as _assign_groups
     except ImportError:
-        raise TerminalError(
-            "The compiled kernels are not built: run `make env`, or set SETTLEMENT_KERNELS=python to do without."
-        ) from None
+        raise TerminalError(NOT_BUILT) from None
 else:
     from settlement.kernels.assign_twin import assign_groups as _assign_groups
 

@@ -12,6 +12,9 @@ from typing import Final
 
 from settlement.errors import TerminalError
 
+NOT_BUILT: Final = "The compiled kernels are not built: run `make env`, or set SETTLEMENT_KERNELS=python to do without."
+"""What every family says where its compiled kernels are missing."""
+
 _CHOICE: Final = os.environ.get("SETTLEMENT_KERNELS", "") or "compiled"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from settlement.errors import TerminalError
-from settlement.kernels.choice import use_compiled
+from settlement.kernels.choice import NOT_BUILT, use_compiled
 
 if use_compiled():
     try:
@@ -12,9 +12,7 @@ if use_compiled():
         from settlement.kernels._parse_frames import frames
         from settlement.kernels._parse_text import gather
     except ImportError:
-        raise TerminalError(
-            "The compiled kernels are not built: run `make env`, or set SETTLEMENT_KERNELS=python to do without."
-        ) from None
+        raise TerminalError(NOT_BUILT) from None
 else:
     from settlement.kernels.ipm_twin import element_spans, frames
     from settlement.kernels.spans_twin import gather, luhn, numbers

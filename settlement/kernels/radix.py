@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from settlement.errors import TerminalError
-from settlement.kernels.choice import use_compiled
+from settlement.kernels.choice import NOT_BUILT, use_compiled
 from settlement.kernels.radix_columns import DEFAULT_SECRET, digest_keys, key_column
 from settlement.kernels.radix_twin import Checks, Hashes, Rows
 
@@ -23,9 +23,7 @@ if use_compiled():
         from settlement.kernels._radix_equal import kernel_bytes, pair_equal
         from settlement.kernels._radix_open import open_rows
     except ImportError:
-        raise TerminalError(
-            "The compiled kernels are not built: run `make env`, or set SETTLEMENT_KERNELS=python to do without."
-        ) from None
+        raise TerminalError(NOT_BUILT) from None
     finally:
         if _told is None:
             del os.environ["OMP_WAIT_POLICY"]

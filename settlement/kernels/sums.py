@@ -9,16 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from settlement.errors import TerminalError
-from settlement.kernels.choice import use_compiled
+from settlement.kernels.choice import NOT_BUILT, use_compiled
 
 if use_compiled():
     try:
         from settlement.kernels._subset_sums import find_subsets as _find_subsets
         from settlement.kernels._subset_sums import whole_groups as _whole_groups
     except ImportError:
-        raise TerminalError(
-            "The compiled kernels are not built: run `make env`, or set SETTLEMENT_KERNELS=python to do without."
-        ) from None
+        raise TerminalError(NOT_BUILT) from None
 else:
     from settlement.kernels.sums_twin import find_subsets as _find_subsets
     from settlement.kernels.sums_twin import whole_groups as _whole_groups
