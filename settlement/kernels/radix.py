@@ -22,13 +22,21 @@ if use_compiled():
         from settlement.kernels._radix_digest import digest_columns
         from settlement.kernels._radix_equal import kernel_bytes, pair_equal
         from settlement.kernels._radix_open import open_rows
+        from settlement.kernels._radix_repeated import repeated_rows
     except ImportError:
         raise TerminalError(NOT_BUILT) from None
     finally:
         if _told is None:
             del os.environ["OMP_WAIT_POLICY"]
 else:
-    from settlement.kernels.radix_twin import digest_columns, kernel_bytes, open_rows, pair_best, pair_equal
+    from settlement.kernels.radix_twin import (
+        digest_columns,
+        kernel_bytes,
+        open_rows,
+        pair_best,
+        pair_equal,
+        repeated_rows,
+    )
 
 __all__ = [
     "compiled",
@@ -39,6 +47,7 @@ __all__ = [
     "open_rows",
     "pair_best",
     "pair_equal",
+    "repeated_rows",
 ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from itertools import product
 
 import numpy as np
@@ -131,6 +131,40 @@ def pair_equal(  # noqa: PLR0917 (the kernel's own order)
             waiting[key].append(row)
     partner = [waiting[key].popleft() if key is not None and waiting.get(key) else -1 for key in lefts]
     return np.array(partner, dtype=np.int32)
+
+
+def repeated_rows(  # noqa: PLR0917 (the kernel's own order)
+    left_hash: Hashes,
+    left_check: Checks,
+    right_hash: Hashes,
+    right_check: Checks,
+    threads: int = 1,
+    bits: int = -1,
+    arena: Arena = None,  # noqa: ARG001 (the twin takes what it needs)
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Mark the rows whose key both sides have and one side has more than once.
+
+    Parameters
+    ----------
+    left_hash, right_hash, left_check, right_check, threads, bits, arena
+        As for ``pair_equal``.
+
+    Returns
+    -------
+    left : bool[n], right : bool[m]
+        True where another choice of partner would be as good. The result depends neither on threads nor on bits.
+
+    Notes
+    -----
+    16 bytes a row of either side and 1 for the result; besides 24 bytes a row of the partitions that are worked on.
+    """
+    _refuse(threads, bits)
+    sides = _keys(left_hash, left_check, None), _keys(right_hash, right_check, None)
+    counts = [Counter(side) for side in sides]
+    both = (counts[0].keys() & counts[1].keys()) - {None}
+    repeated = {key for key in both if counts[0][key] > 1 or counts[1][key] > 1}
+    left, right = (np.array([key in repeated for key in side], dtype=np.bool_) for side in sides)
+    return left, right
 
 
 def kernel_bytes(lefts: int, rights: int, threads: int = 1, bits: int = -1) -> int:

@@ -39,7 +39,7 @@ def read_amounts(rows: pl.DataFrame, amount: Amount, place: str) -> tuple[pl.Ser
     -------
     amount_minor : Int64[n]
         Signed minor units, with what is added back and taken off.
-    currency : String[n]
+    currency : Enum[n]
         ISO 4217 codes.
 
     Raises
@@ -59,8 +59,10 @@ def read_amounts(rows: pl.DataFrame, amount: Amount, place: str) -> tuple[pl.Ser
 
 
 def _currencies(rows: pl.DataFrame, amount: Amount, place: str) -> pl.Series:
+    if amount.currency is not None:
+        return pl.Series("currency", [amount.currency], pl.Enum([amount.currency])).new_from_index(0, rows.height)
     if amount.currency_column is None:
-        return pl.Series("currency", [amount.currency]).new_from_index(0, rows.height)
+        raise ValueError("the language asks for one of `currency` and `currency_column`.")
     codes = rows[amount.currency_column].cast(pl.String).str.strip_chars(" ").alias("currency")
     distinct = codes.unique().to_list()
     for code in sorted(distinct, key=str):
@@ -70,7 +72,7 @@ def _currencies(rows: pl.DataFrame, amount: Amount, place: str) -> pl.Series:
             raise TerminalError(
                 f"{place}, row {row}, column `{amount.currency_column}`: {said}; write one such as USD."
             )
-    return codes
+    return codes.cast(pl.Enum(sorted(distinct)))
 
 
 def _signs(rows: pl.DataFrame, amount: Amount, column: str, place: str) -> pl.Series:
@@ -149,7 +151,11 @@ def _places(currency: pl.Series) -> pl.Expr:
     codes = currency.unique().to_list()
     if len(codes) == 1:
         return pl.lit(EXPONENTS[codes[0]])
-    return pl.col("currency").replace_strict({code: EXPONENTS[code] for code in codes}, return_dtype=pl.Int64)
+    return (
+        pl.col("currency")
+        .cast(pl.String)
+        .replace_strict({code: EXPONENTS[code] for code in codes}, return_dtype=pl.Int64)
+    )
 
 
 def _refusal(rows: pl.DataFrame, amount: Amount, column: str, *, row: int, currency: pl.Series, place: str) -> str:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any, Final
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from settlement.reconcile.engine import Result
+from settlement.reconcile.engine import Held, Result, Taken
 from settlement.reconcile.found import Searched
 from settlement.reconcile.language import Pass
 from settlement.reconcile.near import near_misses
+from settlement.reconcile.notes import miss_notes, money_text
 from settlement.reconcile.sides import HELD, OPEN, TEXT, Rows
 from settlement.reconcile.views import condition
-from settlement.reconcile.wording import held_note, joined, miss_note, money
+from settlement.reconcile.wording import joined
+
+_MOST_NAMED: Final = 4
 
 
 class Reason(StrEnum):
@@ -40,42 +46,94 @@ def find_breaks(result: Result) -> pl.DataFrame:
     What says most comes first: held back, equal to a matched row, part of an incomplete sum, a near miss, later than
     the other side goes, and otherwise missing.
     """
-    parts = [_held(result), _gave_up(result), _duplicates(result), _incomplete(result), _near(result), _rest(result)]
-    rank = pl.concat([part.with_columns(pl.lit(number).alias("rank")) for number, part in enumerate(parts)])
-    return (
-        rank.sort("side", "position", "rank", "nearest", "note")
-        .unique(["side", "position"], keep="first", maintain_order=True)
-        .select(list(SCHEMA))
+    undecided = {side.which: np.isin(side.state, (OPEN, HELD)) for side in (result.left, result.right)}
+    parts = [pl.DataFrame(schema=SCHEMA)]
+    for told in (_held, _gave_up, _duplicates, _incomplete, _near, _rest):
+        part = told(result, undecided).select(list(SCHEMA)).sort("side", "position", "nearest", "note")
+        part = part.unique(["side", "position"], keep="first", maintain_order=True)
+        for side in (result.left, result.right):
+            undecided[side.which][part.filter(pl.col("side") == side.which)["position"].to_numpy()] = False
+        parts.append(part)
+    return pl.concat(parts).sort("side", "position")
+
+
+_Undecided = dict[str, NDArray[np.bool_]]
+
+
+def _frame(side: Rows, positions: Any, reason: Any, nearest: Any, note: Any) -> pl.DataFrame:
+    """Breaks of one side; what is one value holds for all of them."""
+    return pl.DataFrame({"position": pl.Series(positions, dtype=pl.Int32)}).select(
+        pl.lit(side.which).alias("side"),
+        "position",
+        pl.lit(reason, pl.String).alias("reason"),
+        pl.lit(nearest, pl.String).alias("nearest"),
+        pl.lit(note, pl.String).alias("note"),
     )
 
 
-_Break = tuple[str, int, Reason, str | None, str]
+def _nothing() -> list[pl.DataFrame]:
+    return [pl.DataFrame(schema=SCHEMA)]
 
 
-def _frame(rows: list[_Break]) -> pl.DataFrame:
-    return pl.DataFrame(rows, schema=dict(SCHEMA), orient="row")
+def _held(result: Result, _: _Undecided) -> pl.DataFrame:
+    return pl.concat([*_nothing(), *(part for step in result.held for part in _held_of(result, step))])
 
 
-def _held(result: Result) -> pl.DataFrame:
-    rows: list[_Break] = []
-    left, right = result.left, result.right
-    for cluster in result.held:
-        ours = [int(at) for at in cluster.left if left.state[at] == HELD]
-        theirs = [int(at) for at in cluster.right if right.state[at] == HELD]
-        note = held_note(cluster.rule, left, ours, right, theirs)
-        for side, mine, other, others in ((left, ours, right, theirs), (right, theirs, left, ours)):
-            nearest = other.ids[others[0]] if others else None
-            rows += [(side.which, at, Reason.HELD_AMBIGUOUS, nearest, note) for at in mine]
-    return _frame(rows)
+def _held_of(result: Result, step: Held) -> Iterator[pl.DataFrame]:
+    if step.rule.one_to_one:
+        why = f"pass {step.rule.name} cannot tell which belongs to which: "
+    else:
+        why = f"pass {step.rule.name} finds more than one sum that fits: "
+    clusters = [
+        _named(side, rows, cluster)
+        for side, rows, cluster in (
+            (result.left, step.left, step.left_cluster),
+            (result.right, step.right, step.right_cluster),
+        )
+    ]
+    both = clusters[0].join(clusters[1], on="cluster", how="full", coalesce=True)
+    none = [pl.lit(f"none of {side.name}") for side in (result.left, result.right)]
+    names = (pl.col("names").fill_null(none[0]), pl.lit("; "), pl.col("names_right").fill_null(none[1]))
+    told = both.with_columns(note=pl.concat_str(pl.lit(why), *names))
+    for side, rows, cluster, nearest in (
+        (result.left, step.left, step.left_cluster, "first_right"),
+        (result.right, step.right, step.right_cluster, "first"),
+    ):
+        still = _still(side, rows, cluster).join(told, on="cluster", how="left", maintain_order="left")
+        yield _frame(side, still["position"], Reason.HELD_AMBIGUOUS, still[nearest], still["note"])
 
 
-def _gave_up(result: Result) -> pl.DataFrame:
+def _still(side: Rows, rows: Any, cluster: Any) -> pl.DataFrame:
+    """The rows that no later pass has taken."""
+    held = side.state[rows] == HELD
+    return pl.DataFrame(
+        {"position": rows[held].astype(np.int32), "cluster": cluster[held].astype(np.int64)},
+        schema={"position": pl.Int32, "cluster": pl.Int64},
+    )
+
+
+def _named(side: Rows, rows: Any, cluster: Any) -> pl.DataFrame:
+    """By cluster its first row and its rows for a sentence: ``till T1, T2, T3, T4 and 2 more``."""
+    still = _still(side, rows, cluster).sort("cluster", "position")
+    still = still.with_columns(side.ids.gather(still["position"]).alias("id"))
+    more = pl.when(pl.col("rows") > _MOST_NAMED).then(
+        pl.concat_str(pl.lit(" and "), pl.col("rows") - _MOST_NAMED, pl.lit(" more"))
+    )
+    names = pl.concat_str(pl.lit(f"{side.name} "), pl.col("names").list.join(", "), more.fill_null(""))
+    return (
+        still.group_by("cluster", maintain_order=True)
+        .agg(pl.len().alias("rows"), pl.col("id").first().alias("first"), pl.col("id").head(_MOST_NAMED).alias("names"))
+        .select("cluster", "first", names.alias("names"))
+    )
+
+
+def _gave_up(result: Result, undecided: _Undecided) -> pl.DataFrame:
     """Rows whose group has more candidates than the bound: nobody knows, so nobody decides."""
-    rows: list[_Break] = []
+    parts = _nothing()
     for rule, positions in result.given_up:
         note = f"pass {rule.name} gave up: too many rows fit one another; add a key or narrow its tolerance"
-        still = positions[result.left.state[positions] == OPEN].tolist()
-        rows += [(result.left.which, at, Reason.HELD_AMBIGUOUS, None, note) for at in still]
+        still = positions[undecided[result.left.which][positions] & (result.left.state[positions] == OPEN)]
+        parts.append(_frame(result.left, still, Reason.HELD_AMBIGUOUS, None, note))
     for told in result.told:
         side = result.left if told.side == "left" else result.right
         if told.outcome.status is Searched.GAVE_UP and side.state[told.position] == OPEN and told.rule.search:
@@ -84,47 +142,56 @@ def _gave_up(result: Result) -> pl.DataFrame:
                 f"pass {told.rule.name} gave up at the bound: {told.outcome.candidates} rows could be part of the sum, "
                 f"{bound.most_candidates} are searched in {bound.most_steps} steps"
             )
-            rows.append((told.side, told.position, Reason.SUM_INCOMPLETE, None, note))
-    return _frame(rows)
-
-
-def _duplicates(result: Result) -> pl.DataFrame:
-    """Open rows that are equal, in all that a pass compares, to a row of their side which that pass has matched."""
-    parts = [_frame([])]
-    for step in result.taken:
-        if not step.rule.one_to_one or step.rule.amount.rule != "equal":
-            continue
-        for side, other, mine, theirs in (
-            (result.left, result.right, step.left, step.right),
-            (result.right, result.left, step.right, step.left),
-        ):
-            still = side.positions([OPEN])
-            if not len(still) or not len(mine):
-                continue
-            columns = [TEXT + getattr(pair, side.which) for pair in (*step.rule.pairs, *step.rule.text)]
-            columns += ["currency", "amount", *(["day"] if "day" in side.frame.columns else [])]
-            columns = list(dict.fromkeys(columns))
-            only = condition(step.rule.left_only if side.which == "left" else step.rule.right_only)
-            equal = side.frame[still].with_columns(pl.Series("position", still)).filter(*only)
-            twins = side.frame[mine].select(*columns, pl.Series("twin", mine), pl.Series("partner", theirs))
-            met = equal.select(*columns, "position").join(twins, on=columns, how="inner")
-            met = met.sort("position", "twin").unique("position", keep="first", maintain_order=True)
-            parts.append(_told_duplicates(side, other, met))
+            parts.append(_frame(side, [told.position], Reason.SUM_INCOMPLETE, None, note))
     return pl.concat(parts)
 
 
-def _told_duplicates(side: Rows, other: Rows, met: pl.DataFrame) -> pl.DataFrame:
-    rows: list[_Break] = []
-    for position, twin, partner in met.select("position", "twin", "partner").iter_rows():
-        met_with = f"{other.name} {other.ids[partner]}"
-        note = f"equal to {side.name} {side.ids[twin]}, which met {met_with}; {other.name} has no more of them"
-        rows.append((side.which, position, Reason.DUPLICATE, other.ids[partner], note))
-    return _frame(rows)
+def _duplicates(result: Result, undecided: _Undecided) -> pl.DataFrame:
+    """Open rows that are equal, in all that a pass compares, to a row of their side which that pass has matched."""
+    parts = _nothing()
+    for step in result.taken:
+        if step.rule.one_to_one and step.rule.amount.rule == "equal":
+            sure = step.rule.assignment == "optimal" or step.rule.window in {None, 0}
+            # Where such a row is open, it could have been matched as well: the match was not the only choice.
+            some = np.flatnonzero(step.unsure) if sure else np.arange(len(step.unsure))
+            parts.append(_twins(step, (result.left, result.right), (step.left[some], step.right[some]), undecided))
+            parts.append(_twins(step, (result.right, result.left), (step.right[some], step.left[some]), undecided))
+    return pl.concat(parts)
 
 
-def _incomplete(result: Result) -> pl.DataFrame:
+def _twins(step: Taken, sides: tuple[Rows, Rows], matched: tuple[Any, Any], undecided: _Undecided) -> pl.DataFrame:
+    side, other = sides
+    still = np.flatnonzero(undecided[side.which] & (side.state == OPEN)).astype(np.int32)
+    columns = [TEXT + getattr(pair, side.which) for pair in (*step.rule.pairs, *step.rule.text)]
+    columns += ["currency", "amount", *(["day"] if "day" in side.frame.columns else [])]
+    columns = list(dict.fromkeys(columns))
+    only = condition(step.rule.left_only if side.which == "left" else step.rule.right_only)
+    names = list(dict.fromkeys([*columns, *(name for one in only for name in one.meta.root_names())]))
+    equal = _rows_of(side, names, still).with_columns(pl.Series("position", still)).filter(*only)
+    twins = _rows_of(side, columns, matched[0])
+    twins = twins.with_columns(pl.Series("twin", matched[0]), pl.Series("partner", matched[1]))
+    met = equal.select(*columns, "position").join(twins, on=columns, how="inner")
+    met = met.sort("position", "twin").unique("position", keep="first", maintain_order=True)
+    ids, partners = side.ids.gather(met["twin"]), other.ids.gather(met["partner"])
+    note = pl.select(
+        pl.concat_str(
+            pl.lit(f"equal to {side.name} "),
+            pl.lit(ids),
+            pl.lit(f", which met {other.name} "),
+            pl.lit(partners),
+            pl.lit(f"; {other.name} has no more of them"),
+        )
+    ).to_series()
+    return _frame(side, met["position"], Reason.DUPLICATE, partners, note)
+
+
+def _rows_of(side: Rows, columns: list[str], rows: Any) -> pl.DataFrame:
+    return side.frame.lazy().select(pl.col(columns).gather(rows)).collect()
+
+
+def _incomplete(result: Result, undecided: _Undecided) -> pl.DataFrame:
     """Open rows whose key stands open on both sides, with more than one row on one of them, in a pass of sums."""
-    parts = [_frame([])]
+    parts = _nothing()
     for rule in result.rules.passes:
         if rule.one_to_one or not rule.keys or rule.amount.rule == "converted":
             continue
@@ -135,25 +202,15 @@ def _incomplete(result: Result) -> pl.DataFrame:
             for side in sides
         ]
         both = totals[0].join(totals[1], on=keys, suffix="_right").filter(pl.col("rows") + pl.col("rows_right") > 2)  # noqa: PLR2004
-        for side, other, rows, mine in (
-            (result.left, result.right, sides[0], ""),
-            (result.right, result.left, sides[1], "_right"),
+        both = both.with_columns(_sum_note(result, rule).alias("note"))
+        for side, other, rows, nearest in (
+            (result.left, result.right, sides[0], "position_right"),
+            (result.right, result.left, sides[1], "position_total"),
         ):
             met = rows.join(both, on=keys, suffix="_total").sort("position")
-            nearest = "position_right" if mine == "" else "position_total"
+            met = met.filter(pl.Series(undecided[side.which][met["position"].to_numpy()]))
             parts.append(
-                _frame(
-                    [
-                        (
-                            side.which,
-                            one["position"],
-                            Reason.SUM_INCOMPLETE,
-                            other.ids[one[nearest]],
-                            _sum_note(result, rule, one),
-                        )
-                        for one in met.iter_rows(named=True)
-                    ]
-                )
+                _frame(side, met["position"], Reason.SUM_INCOMPLETE, other.ids.gather(met[nearest]), met["note"])
             )
     return pl.concat(parts)
 
@@ -171,84 +228,103 @@ def _open_groups(rule: Pass, side: Rows) -> pl.DataFrame:
     )
 
 
-def _sum_note(result: Result, rule: Pass, one: dict[str, Any]) -> str:
-    left, right, code = result.left, result.right, one["currency"]
-    keys = joined([pair.left for pair in rule.pairs])
-    ours, theirs = one["amount_total"], one["amount_right"]
-    said = (
-        f"same {keys}: {one['rows']} of {left.name} sum to {money(ours, code)}, "
-        f"{one['rows_right']} of {right.name} to {money(theirs, code)}"
+def _sum_note(result: Result, rule: Pass) -> pl.Expr:
+    left, right, code = result.left, result.right, pl.col("currency").cast(pl.String)
+    ours, theirs = pl.col("amount"), pl.col("amount_right")
+    short = pl.when(ours.abs() > theirs.abs()).then(pl.lit(right.name)).otherwise(pl.lit(left.name))
+    missing = pl.concat_str(money_text((ours - theirs).abs(), code), pl.lit(" are missing on "), short)
+    why = pl.when(ours == theirs).then(pl.lit("dates or the allowed number of rows do not fit")).otherwise(missing)
+    return pl.concat_str(
+        pl.lit(f"same {joined([pair.left for pair in rule.pairs])}: "),
+        pl.col("rows").cast(pl.String),
+        pl.lit(f" of {left.name} sum to "),
+        money_text(ours, code),
+        pl.lit(", "),
+        pl.col("rows_right").cast(pl.String),
+        pl.lit(f" of {right.name} to "),
+        money_text(theirs, code),
+        pl.lit("; "),
+        why,
     )
-    if ours == theirs:
-        return f"{said}; dates or the allowed number of rows do not fit"
-    short = right.name if abs(ours) > abs(theirs) else left.name
-    return f"{said}; {money(abs(ours - theirs), code)} are missing on {short}"
 
 
-def _near(result: Result) -> pl.DataFrame:
-    names = {"left": result.left, "right": result.right}
-    late = {"left": _late(result.left, result.right), "right": _late(result.right, result.left)}
-    rows: list[_Break] = []
-    for one in near_misses(result.rules, result.left, result.right).iter_rows(named=True):
-        side, other = names[one["side"]], names["right" if one["side"] == "left" else "left"]
-        reason = one["reason"]
-        if reason in {"missing", "used"}:
-            reason = Reason.LATE if one["position"] in late[side.which] else _missing(side)
-        elif reason == "fits":
-            # Key, amount and date agree; what the pass asks beside them is a likeness of texts.
-            reason = Reason.KEY_DIFFERS
-        note = miss_note(result.rules.passes[one["number"]], result.left, result.right, one)
-        rows.append((side.which, one["position"], Reason(reason), other.ids[one["other"]], note))
-    return _frame(rows)
-
-
-def _rest(result: Result) -> pl.DataFrame:
-    none = {(told.side, told.position): told for told in result.told if told.outcome.status is Searched.PROVED_NONE}
-    rows: list[_Break] = []
+def _near(result: Result, undecided: _Undecided) -> pl.DataFrame:
+    found = near_misses(result.rules, result.left, result.right, undecided)
+    notes = miss_notes(result.rules, result.left, result.right, found)
+    told = found.with_columns(notes.alias("note"))
+    parts = _nothing()
     for side, other in ((result.left, result.right), (result.right, result.left)):
-        late, keyless = _late(side, other), _keyless(result, side)
-        for at in side.positions([OPEN]).tolist():
-            told = none.get((side.which, at))
-            if at in keyless:
-                reason, note = _missing(side), f"{keyless[at]} is empty: no pass has a key to match it on"
-            elif at in late:
-                reason, note = Reason.LATE, f"{other.name} ends before its date: its counterpart may still come"
-            elif told is not None:
-                reason = _missing(side)
-                note = f"pass {told.rule.name} proved that no sum among {told.outcome.candidates} rows makes it up"
-            else:
-                reason, note = _missing(side), f"no open row of {other.name} comes near"
-            rows.append((side.which, at, reason, None, note))
-    return _frame(rows)
+        mine = told.filter(pl.col("side") == side.which)
+        late = pl.Series(_late(side, other)[mine["position"].to_numpy()])
+        missing = pl.when(late).then(pl.lit(str(Reason.LATE))).otherwise(pl.lit(str(_missing(side))))
+        reason = (
+            pl.when(pl.col("reason").is_in(["missing", "used"]))
+            .then(missing)
+            # Key, amount and date agree; what the pass asks beside them is a likeness of texts.
+            .when(pl.col("reason") == "fits")
+            .then(pl.lit(str(Reason.KEY_DIFFERS)))
+            .otherwise("reason")
+        )
+        reasons = mine.select(reason.alias("reason"))["reason"]
+        parts.append(_frame(side, mine["position"], reasons, other.ids.gather(mine["other"]), mine["note"]))
+    return pl.concat(parts)
 
 
-def _keyless(result: Result, side: Rows) -> dict[int, str]:
-    """Open rows without a whole key in any pass, and the first text that is empty."""
-    rows = side.positions([OPEN])
-    frame = side.frame[rows]
-    found: dict[int, str] | None = None
+def _rest(result: Result, undecided: _Undecided) -> pl.DataFrame:
+    none = {(told.side, told.position): told for told in result.told if told.outcome.status is Searched.PROVED_NONE}
+    parts = _nothing()
+    for side, other in ((result.left, result.right), (result.right, result.left)):
+        rows = np.flatnonzero(undecided[side.which] & (side.state == OPEN)).astype(np.int32)
+        empty, late = _first_empty(result, side, rows), pl.Series(_late(side, other)[rows])
+        proved = pl.Series(
+            [
+                f"pass {told.rule.name} proved that no sum among {told.outcome.candidates} rows makes it up"
+                if (told := none.get((side.which, at))) is not None
+                else None
+                for at in (rows.tolist() if none else ())
+            ]
+            or [None],
+            dtype=pl.String,
+        )
+        table = pl.DataFrame({"position": rows, "empty": empty, "late": late}).with_columns(
+            proved.alias("proved") if none and len(rows) else pl.lit(None, pl.String).alias("proved")
+        )
+        late_only = pl.col("late") & pl.col("empty").is_null()
+        table = table.with_columns(
+            reason=pl.when(late_only).then(pl.lit(str(Reason.LATE))).otherwise(pl.lit(str(_missing(side)))),
+            note=pl.when(pl.col("empty").is_not_null())
+            .then(pl.concat_str(pl.col("empty"), pl.lit(" is empty: no pass has a key to match it on")))
+            .when(pl.col("late"))
+            .then(pl.lit(f"{other.name} ends before its date: its counterpart may still come"))
+            .when(pl.col("proved").is_not_null())
+            .then("proved")
+            .otherwise(pl.lit(f"no open row of {other.name} comes near")),
+        )
+        parts.append(_frame(side, rows, table["reason"], None, table["note"]))
+    return pl.concat(parts)
+
+
+def _first_empty(result: Result, side: Rows, rows: NDArray[np.int32]) -> pl.Series:
+    """For each row without a whole key in any pass the name of its first empty text; null for all others."""
+    frame = side.frame.lazy().select(pl.all().gather(rows)).collect()
+    keyless, named = pl.lit(value=True), []
     for rule in result.rules.passes:
         names = [getattr(pair, side.which) for pair in rule.pairs]
         if not names:
-            return {}
-        empty: dict[int, str] = {}
-        for name in names:
-            for at in rows[frame[TEXT + name].is_null().to_numpy()].tolist():
-                empty.setdefault(at, name)
-        found = empty if found is None else {at: name for at, name in found.items() if at in empty}
-    return found or {}
+            return pl.Series([None], dtype=pl.String).new_from_index(0, len(rows))
+        empty = [pl.col(TEXT + name).is_null() for name in names]
+        keyless &= pl.any_horizontal(empty)
+        named += [pl.when(one).then(pl.lit(name)) for one, name in zip(empty, names, strict=True)]
+    return frame.select(pl.when(keyless).then(pl.coalesce(named)))[:, 0]
 
 
 def _missing(side: Rows) -> Reason:
     return Reason.MISSING_RIGHT if side.which == "left" else Reason.MISSING_LEFT
 
 
-def _late(side: Rows, other: Rows) -> set[int]:
-    """Open rows of a date after the last one of the other side: nobody can know yet."""
-    if "day" not in side.frame.columns or "day" not in other.frame.columns:
-        return set()
-    last = other.frame["day"].max()
+def _late(side: Rows, other: Rows) -> NDArray[np.bool_]:
+    """By row whether its date is after the last one of the other side: nobody can know yet."""
+    last = other.frame["day"].max() if "day" in side.frame.columns and "day" in other.frame.columns else None
     if last is None:
-        return set()
-    rows = side.positions([OPEN])
-    return set(rows[(side.frame["day"].gather(rows) > last).fill_null(value=False).to_numpy()].tolist())
+        return np.zeros(side.frame.height, dtype=np.bool_)
+    return (side.frame["day"] > last).fill_null(value=False).to_numpy()

@@ -43,10 +43,10 @@ class Candidates:
 def candidates(rule: Pass, view: View, left: Rows, right: Rows) -> Iterator[Candidates]:
     """The candidate pairs of a view in portions that fit into memory."""
     equal = rule.amount.rule == "equal"
-    left_group, right_group, _ = view.narrowed(amount=equal, day=rule.window == 0)
+    groups = view.groups(amount=equal, day=rule.window == 0)
     ours, theirs = _ranges(rule, view)
-    order, start, end = _reachable(left_group, ours, right_group, theirs)
-    for lefts, given_up in _portions(left_group, end - start):
+    order, start, end = _reachable(groups.left, ours, groups.right, theirs)
+    for lefts, given_up in _portions(groups.left, end - start):
         counts = (end - start)[lefts]
         at = np.repeat(lefts, counts)
         steps = np.arange(len(at), dtype=np.int64) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -55,7 +55,7 @@ def candidates(rule: Pass, view: View, left: Rows, right: Rows) -> Iterator[Cand
         at, met = at[keep], met[keep]
         distance, alike = _texts(rule, (left, view.left[at]), (right, view.right[met]))
         at, met, distance = at[alike], met[alike], distance[alike]
-        group = left_group[at]
+        group = groups.left[at]
         ranked = np.lexsort((met, at, group))
         at, met, group = at[ranked], met[ranked], group[ranked]
         yield Candidates(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,12 +39,19 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cluster:
-    """Rows that one pass holds back because more than one choice among them is as good."""
+class Held:
+    """Rows that one step of a pass holds back because more than one choice among them is as good.
 
+    ``left`` and ``right`` are positions in the sides; rows of equal ``left_cluster`` and ``right_cluster`` are those
+    among which a person must choose.
+    """
+
+    number: int
     rule: Pass
     left: Positions
+    left_cluster: Positions
     right: Positions
+    right_cluster: Positions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +73,7 @@ class Result:
     right: Rows
     netted: tuple[Netted, ...]
     taken: tuple[Taken, ...]
-    held: tuple[Cluster, ...]
+    held: tuple[Held, ...]
     told: tuple[Told, ...]
     given_up: tuple[tuple[Pass, Positions], ...]
 
@@ -91,7 +97,7 @@ def reconcile(rules: Rules, left: Rows, right: Rows, progress: Progress = lambda
     """
     netted = (*net(rules.left.net, left), *net(rules.right.net, right))
     taken: list[Taken] = []
-    held: list[Cluster] = []
+    held: list[Held] = []
     told: list[Told] = []
     given_up: list[tuple[Pass, Positions]] = []
     for number, rule in enumerate(rules.passes):
@@ -99,7 +105,8 @@ def reconcile(rules: Rules, left: Rows, right: Rows, progress: Progress = lambda
         for view in views(rules, rule, left, right):
             for found in _steps(rule, view, left, right):
                 taken.append(_take(rule, view, found, left, right, number=number))
-                held += _hold(rule, view, found, left, right)
+                if len(found.held_left) or len(found.held_right):
+                    held.append(_hold(rule, view, found, left, right, number=number))
                 told += _outcomes(rule, view, found)
                 if len(found.given_up):
                     given_up.append((rule, view.left[found.given_up]))
@@ -123,7 +130,9 @@ def _steps(rule: Pass, view: View, left: Rows, right: Rows) -> Iterator[Found]:
 
 
 def _take(rule: Pass, view: View, found: Found, left: Rows, right: Rows, *, number: int) -> Taken:
-    if rule.one_to_one:
+    if rule.amount.rule == "equal":
+        residual = np.zeros(len(found.unsure), dtype=np.int64)
+    elif rule.one_to_one:
         residual = view.left_amount[found.left] - view.right_amount[found.right]
     else:
         residual = np.zeros(len(found.unsure), dtype=np.int64)
@@ -144,23 +153,19 @@ def _take(rule: Pass, view: View, found: Found, left: Rows, right: Rows, *, numb
     return step
 
 
-def _hold(rule: Pass, view: View, found: Found, left: Rows, right: Rows) -> Iterator[Cluster]:
-    """The clusters of a step; their rows are held from now on."""
-    ours = _by_cluster(view.left[found.held_left], found.held_left_cluster)
-    theirs = _by_cluster(view.right[found.held_right], found.held_right_cluster)
-    none = np.zeros(0, dtype=np.int32)
-    for cluster in sorted(ours.keys() | theirs.keys()):
-        one = Cluster(rule=rule, left=ours.get(cluster, none), right=theirs.get(cluster, none))
-        left.state[one.left] = HELD
-        right.state[one.right] = HELD
-        yield one
-
-
-def _by_cluster(positions: Any, cluster: Any) -> dict[int, Positions]:
-    order = np.lexsort((positions, cluster))
-    numbers, starts = np.unique(cluster[order], return_index=True)
-    parts = np.split(positions[order], starts[1:])
-    return dict(zip(numbers.tolist(), parts, strict=False))
+def _hold(rule: Pass, view: View, found: Found, left: Rows, right: Rows, *, number: int) -> Held:
+    """What a step holds back; its rows are held from now on."""
+    step = Held(
+        number=number,
+        rule=rule,
+        left=view.left[found.held_left],
+        left_cluster=found.held_left_cluster,
+        right=view.right[found.held_right],
+        right_cluster=found.held_right_cluster,
+    )
+    left.state[step.left] = HELD
+    right.state[step.right] = HELD
+    return step
 
 
 def _outcomes(rule: Pass, view: View, found: Found) -> Iterator[Told]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from settlement.reconcile.candidates import in_window
 from settlement.reconcile.language import Nearest, Pass, Rules
 from settlement.reconcile.sides import HELD, MATCHED, OPEN, TEXT, Rows
 from settlement.reconcile.tolerance import fits
-from settlement.reconcile.views import View, condition, views
+from settlement.reconcile.views import Positions, View, condition, views
 
 NEAR: Final = {
     "side": pl.String,
@@ -37,8 +38,11 @@ _USED_SCORE: Final = 2**61
 """What is open always comes nearer than what another row has."""
 
 
-def near_misses(rules: Rules, left: Rows, right: Rows) -> pl.DataFrame:
-    """The nearest miss of each open row that has one, by the conditions of the passes of pairs."""
+def near_misses(rules: Rules, left: Rows, right: Rows, undecided: Mapping[str, NDArray[np.bool_]]) -> pl.DataFrame:
+    """The nearest miss of each open row that has one, by the conditions of the passes of pairs.
+
+    ``undecided`` tells by side the rows that are asked for; every row of the other side may be the nearest.
+    """
     found = [pl.DataFrame(schema=NEAR)]
     for number, rule in enumerate(rules.passes):
         if not rule.one_to_one:
@@ -49,9 +53,29 @@ def near_misses(rules: Rules, left: Rows, right: Rows) -> pl.DataFrame:
             found += [_typed(part).filter(pl.col("reason") == "fits") for part in parts]
         else:
             found += [_typed(part) for part in _of_pass(rules, number, rule, left, right)]
-            found += [_typed(part) for part in _used(number, rule, left, right)]
+    best = _best(found, undecided)
+    # What another row has is nearest only where nothing open is.
+    alone = {which: flags.copy() for which, flags in undecided.items()}
+    for side in (left, right):
+        alone[side.which][best.filter(pl.col("side") == side.which)["position"].to_numpy()] = False
+    used = [
+        _typed(part)
+        for number, rule in enumerate(rules.passes)
+        if rule.one_to_one and rule.keys
+        for part in _used(number, rule, left, right, alone)
+    ]
+    return pl.concat([best, _best([pl.DataFrame(schema=NEAR), *used], alone)])
+
+
+def _best(found: list[pl.DataFrame], asked: Mapping[str, NDArray[np.bool_]]) -> pl.DataFrame:
+    """The nearest of each row that is asked for."""
+    kept = []
+    for part in found:
+        for side, flags in asked.items():
+            some = part.filter(pl.col("side") == side)
+            kept.append(some.filter(pl.Series(flags[some["position"].to_numpy()])))
     return (
-        pl.concat(found)
+        pl.concat(kept)
         .sort("side", "position", "score", "number", "other", "reason")
         .unique(["side", "position"], keep="first", maintain_order=True)
     )
@@ -73,9 +97,10 @@ def _of_pass(rules: Rules, number: int, rule: Pass, left: Rows, right: Rows) -> 
 
 def _of_view(nearest: Nearest, number: int, rule: Pass, view: View) -> Iterator[pl.DataFrame]:
     """Rows of one key and currency whose amount or day fails."""
+    groups = view.groups()
     ours, theirs = (
-        _frame(view.left_group, view.left_amount, view.left_day),
-        _frame(view.right_group, view.right_amount, view.right_day),
+        _frame(groups.left, view.left_amount, view.left_day),
+        _frame(groups.right, view.right_amount, view.right_day),
     )
     for side, mine, other in (("left", ours, theirs), ("right", theirs, ours)):
         # The nearest amount on a day that fits first of all, and the nearest day of an equal amount.
@@ -162,7 +187,7 @@ def _without(rule: Pass, number: int, missing: int, left: Rows, right: Rows) -> 
     kept = [index for index in range(len(rule.keys)) if index != missing]
     by = [f"key_{index}" for index in kept] + ["amount"] + ([] if missing < 0 else ["currency"])
     differs = "currency" if missing < 0 else f"key_{missing}"
-    ours, theirs = (_told(rule, side, [OPEN]).drop_nulls(by) for side in (left, right))
+    ours, theirs = (_told(rule, side, side.positions([OPEN])).drop_nulls(by) for side in (left, right))
     sizes = [side.group_by(by).len() for side in (ours, theirs)]
     if not kept:
         # Amount and day alone say little: only where no other row of either side has them.
@@ -194,14 +219,19 @@ def _without(rule: Pass, number: int, missing: int, left: Rows, right: Rows) -> 
         )
 
 
-def _used(number: int, rule: Pass, left: Rows, right: Rows) -> Iterator[pl.DataFrame]:
+def _used(
+    number: int, rule: Pass, left: Rows, right: Rows, alone: Mapping[str, NDArray[np.bool_]]
+) -> Iterator[pl.DataFrame]:
     """The nearest amounts among rows that are matched or held: what is closest where nothing open is."""
     if rule.amount.rule == "converted":
         return
     keys = [f"key_{index}" for index in range(len(rule.keys))] + ["currency"]
     for side, mine, other in (("left", left, right), ("right", right, left)):
-        ours = _told(rule, mine, [OPEN]).drop_nulls()
-        theirs = _told(rule, other, [MATCHED, HELD]).drop_nulls().join(ours, on=keys, how="semi")
+        ours = _told(rule, mine, mine.positions([OPEN])).drop_nulls()
+        ours = ours.filter(pl.Series(alone[mine.which][ours["place"].to_numpy()]))
+        if ours.is_empty():
+            continue
+        theirs = _told(rule, other, _of_keys(rule, other, ours.select(keys))).drop_nulls()
         for by in ([*keys, "day"], keys) if rule.window is not None else (keys,):
             met = _nearest(ours, theirs, "amount", by).join(
                 theirs.select(
@@ -224,9 +254,24 @@ def _used(number: int, rule: Pass, left: Rows, right: Rows) -> Iterator[pl.DataF
             )
 
 
-def _told(rule: Pass, side: Rows, states: list[int]) -> pl.DataFrame:
-    """The rows in some states that meet the conditions of the pass, empty keys included."""
-    rows = side.positions(states)
+def _of_keys(rule: Pass, side: Rows, keys: pl.DataFrame) -> Positions:
+    """Positions of the rows, matched or held, that have one of the keys."""
+    names = [pl.col(TEXT + getattr(pair, side.which)).alias(f"key_{i}") for i, pair in enumerate(rule.pairs)]
+    met = (
+        side.frame.lazy()
+        .select(*names, "currency")
+        .with_row_index("place")
+        .join(keys.lazy().unique(), on=keys.columns, how="semi")
+        .select(pl.col("place").cast(pl.Int32))
+        .collect()["place"]
+        .sort()
+        .to_numpy()
+    )
+    return met[np.isin(side.state[met], (MATCHED, HELD))]
+
+
+def _told(rule: Pass, side: Rows, rows: Positions) -> pl.DataFrame:
+    """The rows among some that meet the conditions of the pass, empty keys included."""
     day = pl.lit(0) if rule.window is None else pl.col("day" if rule.days is not None else "business_day")
     only = condition(rule.left_only if side.which == "left" else rule.right_only)
     return (

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
+import polars as pl
 
-from settlement.kernels import match as kernels
+from settlement.kernels import radix
 from settlement.kernels.assign import Assigned, assign_groups
+from settlement.match.keys import number
 from settlement.reconcile.candidates import Candidates, candidates
 from settlement.reconcile.found import Found
 from settlement.reconcile.language import Pass
@@ -28,25 +30,20 @@ def pairs(rule: Pass, view: View, left: Rows, right: Rows) -> Iterator[Found]:
 
 def _equal(rule: Pass, view: View) -> Found:
     """Rows that are equal in all that the pass compares: the i-th of the left meets the i-th of the right."""
-    left_ids, right_ids, count = view.narrowed(amount=True, day=rule.window == 0)
-    ours, theirs = np.bincount(left_ids, minlength=count), np.bincount(right_ids, minlength=count)
-    many = (ours > 1) | (theirs > 1)
+    ours, theirs = view.digests(amount=True, day=rule.window == 0)
+    partner = radix.pair_equal(*ours, *theirs, threads=radix.cores())
+    many, many_right = radix.repeated_rows(*ours, *theirs, threads=radix.cores())
+    met = np.flatnonzero(partner >= 0).astype(np.int32)
     if rule.ambiguity == "take":
-        partner = kernels.pair_exact(left_ids, right_ids, count)
-        met = np.flatnonzero(partner >= 0).astype(np.int32)
-        return _paired(met, partner[met], unsure=many[left_ids[met]])
-    single = (ours == 1) & (theirs == 1)
-    held = many & (ours > 0) & (theirs > 0)
-    mine = np.flatnonzero(single[left_ids]).astype(np.int32)
-    other = np.flatnonzero(single[right_ids]).astype(np.int32)
-    right_of = np.empty(count, dtype=np.int32)
-    right_of[right_ids[other]] = other
-    held_left, held_right = (np.flatnonzero(held[ids]).astype(np.int32) for ids in (left_ids, right_ids))
+        return _paired(met, partner[met], unsure=many[met])
+    met = met[~many[met]]
+    left, right = (np.flatnonzero(flags).astype(np.int32) for flags in (many, many_right))
+    clusters = number(*(pl.DataFrame([side[0][rows], side[1][rows]]) for side, rows in ((ours, left), (theirs, right))))
     return _paired(
-        mine,
-        right_of[left_ids[mine]],
-        unsure=np.zeros(len(mine), dtype=np.bool_),
-        held=(held_left, left_ids[held_left], held_right, right_ids[held_right]),
+        met,
+        partner[met],
+        unsure=np.zeros(len(met), dtype=np.bool_),
+        held=(left, clusters[0], right, clusters[1]),
     )
 
 

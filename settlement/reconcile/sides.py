@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
@@ -40,10 +40,10 @@ _WEEK: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturda
 class Rows:
     """One side.
 
-    ``frame`` has ``amount`` (Int64, minor units), ``currency``, ``day`` (Int32, days since 1970), ``business_day``
-    (Int32, business days since then) and a column for each text that the rules use. A row's position is its place in
-    the declared order, the id last; ``ids`` tells its id. ``state`` is one of OPEN, MATCHED, HELD and NETTED, and is
-    the only thing that changes.
+    ``frame`` has ``amount`` (Int64, minor units), ``currency`` (Enum, the same on both sides), ``day`` (Int32, days
+    since 1970), ``business_day`` (Int32, business days since then) and a column for each text that the rules use. A
+    row's position is its place in the declared order, the id last; ``ids`` tells its id. ``state`` is one of OPEN,
+    MATCHED, HELD and NETTED, and is the only thing that changes.
     """
 
     which: str
@@ -66,6 +66,9 @@ def read_sides(rules: Rules, left: Path, right: Path) -> tuple[Rows, Rows]:
         for which, side, path in (("left", rules.left, left), ("right", rules.right, right))
     )
     codes = [set(rows.frame["currency"].unique().to_list()) for rows in both]
+    # One list of codes for both sides, so that equal codes are equal numbers.
+    listed = pl.Enum(sorted(codes[0] | codes[1]))
+    both = tuple(replace(rows, frame=rows.frame.with_columns(pl.col("currency").cast(listed))) for rows in both)
     if not codes[0] & codes[1] and not any(one.amount.rule == "converted" for one in rules.passes):
         raise TerminalError(
             f"{both[0].file} is in {_listed(codes[0])} and {both[1].file} in {_listed(codes[1])}: no pair can agree; "
@@ -93,8 +96,7 @@ def texts_used(rules: Rules, which: str) -> list[str]:
 
 def _read(rules: Rules, which: str, side: SideRules, path: Path, business: bool) -> Rows:
     texts = texts_used(rules, which)
-    sources = {name: _sources(side, name) for name in texts}
-    wanted = [name for names in sources.values() for name in names] + columns_of(side.amount) + list(side.order)
+    wanted = [column for name in texts for column in _sources(side, name)] + columns_of(side.amount) + list(side.order)
     wanted += [name for name in (side.id, side.date.column if side.date else None) if name is not None]
     raw = read_columns(path, side, list(dict.fromkeys(wanted)), LIKELY_CURRENCY)
     _require_declared_currency(raw, side, path.name)
@@ -103,14 +105,7 @@ def _read(rules: Rules, which: str, side: SideRules, path: Path, business: bool)
     if side.date is not None:
         days = _days(raw[side.date.column], side.date, path.name)
         columns += [days, _business_days(days, rules.calendar)] if business else [days]
-    # Codes are compared row by row: as categories they are small numbers.
-    columns[1] = currency.cast(pl.Categorical)
-    frame = pl.DataFrame(columns).with_columns(
-        normalised(_joined([raw[column].cast(pl.String) for column in names]), _steps(side, name), rules.alias).alias(
-            TEXT + name
-        )
-        for name, names in sources.items()
-    )
+    frame = pl.DataFrame([*columns, *(_text(raw, rules, side, name).alias(TEXT + name) for name in texts)])
     ids = _ids(raw, side, path.name)
     order = _order(raw, ids, side)
     if order is not None:
@@ -125,8 +120,13 @@ def _sources(side: SideRules, name: str) -> tuple[str, ...]:
     return declared.columns if declared is not None and declared.columns is not None else (name,)
 
 
-def _steps(side: SideRules, name: str) -> tuple[str, ...]:
-    return side.text[name].normalise if name in side.text else ()
+def _text(raw: pl.DataFrame, rules: Rules, side: SideRules, name: str) -> pl.Series:
+    """A text of a side after its steps; empty ones are null."""
+    steps = side.text[name].normalise if name in side.text else ()
+    parts = [raw[column].cast(pl.String) for column in _sources(side, name)]
+    if len(parts) == 1 and not steps and not (parts[0] == "").any():
+        return parts[0]
+    return pl.select(normalised(_joined(parts), steps, rules.alias)).to_series()
 
 
 def _joined(parts: list[pl.Series]) -> pl.Expr:

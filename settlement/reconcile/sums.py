@@ -20,7 +20,7 @@ from settlement.reconcile.candidates import in_window
 from settlement.reconcile.found import Found, Outcome, Searched
 from settlement.reconcile.language import Pass, Search
 from settlement.reconcile.tolerance import fits, interval
-from settlement.reconcile.views import View
+from settlement.reconcile.views import Groups, View
 
 _STATUS: Final = {
     Shown.PROVED_NONE: Searched.PROVED_NONE,
@@ -45,7 +45,8 @@ class _Answer:
 
 def sums(rule: Pass, view: View) -> Iterator[Found]:
     """The sums of a view, in steps whose rows never meet."""
-    whole = _whole(rule, view) if rule.keys else None
+    groups = view.groups()
+    whole = _whole(rule, view, groups) if rule.keys else None
     if whole is not None:
         yield whole
     if rule.search is not None:
@@ -53,24 +54,24 @@ def sums(rule: Pass, view: View) -> Iterator[Found]:
         if whole is not None:
             free_left[whole.left] = False
             free_right[whole.right] = False
-        yield _searched(rule, rule.search, view, free_left, free_right)
+        yield _searched(rule, rule.search, view, groups, free=(free_left, free_right))
 
 
-def _whole(rule: Pass, view: View) -> Found:
+def _whole(rule: Pass, view: View, groups: Groups) -> Found:
     """Whole groups of one key whose sums fit, all their rows within the window."""
-    ours, theirs = view.left_group, view.right_group
-    counts = [np.bincount(group, minlength=view.groups) for group in (ours, theirs)]
+    ours, theirs = groups.left, groups.right
+    counts = [np.bincount(group, minlength=groups.count) for group in (ours, theirs)]
     totals = []
     for group, amount in ((ours, view.left_amount), (theirs, view.right_amount)):
-        total = np.zeros(view.groups, dtype=np.int64)
+        total = np.zeros(groups.count, dtype=np.int64)
         np.add.at(total, group, amount)
         totals.append(total)
-    allowed = np.zeros(view.groups, dtype=np.bool_)
+    allowed = np.zeros(groups.count, dtype=np.bool_)
     for cardinality in rule.cardinality:
         allowed |= _shape(cardinality, counts[0], counts[1])
     allowed &= fits(rule.amount, totals[0], totals[1])
     if rule.window is not None:
-        first, last = _days(view)
+        first, last = _days(view, groups)
         # The furthest two rows of the two sides stand for all: the first of one and the last of the other.
         allowed &= in_window(rule, first[0], last[1]) & in_window(rule, last[0], first[1])
     number = np.cumsum(allowed, dtype=np.int32) - 1
@@ -96,11 +97,11 @@ def _shape(cardinality: str, lefts: Any, rights: Any) -> Any:
     return both
 
 
-def _days(view: View) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+def _days(view: View, groups: Groups) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
     """First and last days of each group, of the left and the right rows."""
     first, last = [], []
-    for group, day in ((view.left_group, view.left_day), (view.right_group, view.right_day)):
-        low, high = np.full(view.groups, np.iinfo(np.int32).max), np.full(view.groups, np.iinfo(np.int32).min)
+    for group, day in ((groups.left, view.left_day), (groups.right, view.right_day)):
+        low, high = np.full(groups.count, np.iinfo(np.int32).max), np.full(groups.count, np.iinfo(np.int32).min)
         np.minimum.at(low, group, day)
         np.maximum.at(high, group, day)
         first.append(low)
@@ -108,13 +109,13 @@ def _days(view: View) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
     return (first[0], first[1]), (last[0], last[1])
 
 
-def _searched(rule: Pass, search: Search, view: View, free_left: Any, free_right: Any) -> Found:
+def _searched(rule: Pass, search: Search, view: View, groups: Groups, *, free: tuple[Any, Any]) -> Found:
     """All targets look for their sums; what is certain is taken, which makes more certain, until nothing changes."""
     taken: list[_Answer] = []
     while True:
         answers: list[_Answer] = []
         for cardinality in rule.cardinality:
-            asked = list(_ask(rule, search, view, cardinality, free=(free_left, free_right)))
+            asked = list(_ask(rule, search, view, groups, cardinality, free=free))
             certain = _certain(one for one in asked if one.status is Searched.FOUND)
             if certain:
                 # Whatever was told before rests on rows that may be gone now: all is asked again.
@@ -124,8 +125,8 @@ def _searched(rule: Pass, search: Search, view: View, free_left: Any, free_right
             return _result(taken, answers)
         taken += certain
         for one in certain:
-            free_left[list(one.left)] = False
-            free_right[list(one.right)] = False
+            free[0][list(one.left)] = False
+            free[1][list(one.right)] = False
 
 
 def _certain(answers: Iterable[_Answer]) -> list[_Answer]:
@@ -145,16 +146,21 @@ def _rows(one: _Answer) -> Iterator[tuple[str, int]]:
     yield from (("right", row) for row in one.right)
 
 
-def _ask(rule: Pass, search: Search, view: View, cardinality: str, *, free: tuple[Any, Any]) -> Iterator[_Answer]:
+def _ask(
+    rule: Pass, search: Search, view: View, groups: Groups, cardinality: str, *, free: tuple[Any, Any]
+) -> Iterator[_Answer]:
     """What the search tells for each open target of a cardinality."""
     lefts, rights = np.flatnonzero(free[0]), np.flatnonzero(free[1])
     if not len(lefts) or not len(rights):
         return
     target_side = "right" if cardinality == "N:1" else "left"
     asked: list[tuple[int, Any, Any, tuple[int, int]]] = []
-    by_group = (_by_group(view.left_group, lefts), _by_group(view.right_group, rights))
+    by_group = (_by_group(groups.left, lefts), _by_group(groups.right, rights))
     for target in lefts if target_side == "left" else rights:
-        mine, other = _candidates(rule, view, cardinality, int(target), by_group)
+        group = int((groups.left if target_side == "left" else groups.right)[target])
+        mine, other = _candidates(
+            rule, view, cardinality, int(target), (by_group[0].get(group), by_group[1].get(group))
+        )
         if not len(other if target_side == "left" else mine):
             continue
         count = len(mine) + len(other)
@@ -172,21 +178,20 @@ def _by_group(group: Any, places: Any) -> dict[int, Any]:
     return dict(zip(numbers.tolist(), np.split(order, starts[1:]), strict=True))
 
 
-def _candidates(rule: Pass, view: View, cardinality: str, target: int, by_group: tuple[Any, Any]) -> tuple[Any, Any]:
-    """The left and right rows that may make up a target with others, within the window of its day."""
+def _candidates(
+    rule: Pass, view: View, cardinality: str, target: int, group: tuple[Any | None, Any | None]
+) -> tuple[Any, Any]:
+    """The left and right rows of a target's group that may make it up with others, within the window of its day."""
     none = np.zeros(0, dtype=np.int64)
+    mine, other = (none if rows is None else rows for rows in group)
     if cardinality == "N:1":
-        mine = by_group[0].get(int(view.right_group[target]), none)
-        return mine[
-            in_window(rule, view.left_day[mine], view.right_day[target])
-        ] if rule.window is not None else mine, none
-    group = int(view.left_group[target])
-    other = by_group[1].get(group, none)
+        if rule.window is not None:
+            mine = mine[in_window(rule, view.left_day[mine], view.right_day[target])]
+        return mine, none
     if rule.window is not None:
         other = other[in_window(rule, view.left_day[target], view.right_day[other])]
     if cardinality == "1:N":
         return none, other
-    mine = by_group[0][group]
     mine = mine[mine != target]
     if rule.window is not None:
         # Rows of one side are near each other where both can be near a row of the other side.

@@ -6,12 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
+from secrets import token_bytes
 from typing import Any, Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from settlement.kernels.radix import cores, digest_rows
+from settlement.kernels.radix_twin import Checks, Hashes
 from settlement.match.keys import integers, number
 from settlement.model.money import exponent, round_fraction
 from settlement.reconcile.language import Condition, Pass, Rate, Rules
@@ -22,39 +25,64 @@ Positions = NDArray[np.int32]
 _STATES: Final[Mapping[str, int]] = {"open": OPEN, "held": HELD}
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 _SAFE: Final = 2**62
+_SECRET: Final = token_bytes(32)
+"""Whoever writes the files cannot know it, so no keys can be chosen to collide. No result depends on it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Groups:
+    """Rows of both sides by content: equal numbers from 0 below ``count`` are equal rows."""
+
+    left: Positions
+    right: Positions
+    count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
     """The rows of a pass, compared in one currency each.
 
-    ``left`` and ``right`` are positions in the sides, ascending. All other arrays stand beside them: ``group`` numbers
-    the tuples of key texts and currency from 0 below ``groups``; ``amount`` is in minor units of the currency that is
-    compared; ``day`` counts the days, or business days, by which the pass compares, and is zero where it does not.
+    ``left`` and ``right`` are positions in the sides, ascending. All else stands beside them: ``keys`` are the key
+    texts, none of them null, and the currency; ``amount`` is in minor units of the currency that is compared; ``day``
+    counts the days, or business days, by which the pass compares, and is zero where it does not.
     """
 
     left: Positions
     right: Positions
-    left_group: Positions
-    right_group: Positions
-    groups: int
+    left_keys: pl.DataFrame
+    right_keys: pl.DataFrame
     left_amount: NDArray[np.int64]
     right_amount: NDArray[np.int64]
     left_day: NDArray[np.int32]
     right_day: NDArray[np.int32]
 
-    def narrowed(self, *, amount: bool, day: bool) -> tuple[Positions, Positions, int]:
-        """Groups in which amounts, days or both are equal as well."""
-        if not amount and not day:
-            return self.left_group, self.right_group, self.groups
-        frames = []
-        for group, amounts, days in (
-            (self.left_group, self.left_amount, self.left_day),
-            (self.right_group, self.right_amount, self.right_day),
-        ):
-            columns = {"group": group} | ({"amount": amounts} if amount else {}) | ({"day": days} if day else {})
-            frames.append(pl.DataFrame(columns))
-        return number(frames[0], frames[1])
+    def groups(self, *, amount: bool = False, day: bool = False) -> Groups:
+        """The groups of equal keys, and of equal amounts and days where asked."""
+        ours, theirs = self._columns(amount=amount, day=day)
+        left, right, count = number(pl.DataFrame(ours), pl.DataFrame(theirs))
+        return Groups(left=left, right=right, count=count)
+
+    def digests(self, *, amount: bool, day: bool) -> tuple[tuple[Hashes, Checks], tuple[Hashes, Checks]]:
+        """Digests of what ``groups`` numbers, of the left and the right rows."""
+        ours, theirs = (
+            digest_rows(
+                [column.to_physical() if column.dtype == pl.Enum else column for column in columns],
+                secret=_SECRET,
+                threads=cores(),
+            )
+            for columns in self._columns(amount=amount, day=day)
+        )
+        return ours, theirs
+
+    def _columns(self, *, amount: bool, day: bool) -> tuple[list[pl.Series], list[pl.Series]]:
+        ours, theirs = self.left_keys.get_columns(), self.right_keys.get_columns()
+        if amount:
+            ours.append(pl.Series("amount", self.left_amount))
+            theirs.append(pl.Series("amount", self.right_amount))
+        if day:
+            ours.append(pl.Series("day", self.left_day))
+            theirs.append(pl.Series("day", self.right_day))
+        return ours, theirs
 
 
 def views(rules: Rules, rule: Pass, left: Rows, right: Rows) -> Iterator[View]:
@@ -160,24 +188,28 @@ def _view(
     *,
     convert: str | None,
 ) -> View:
-    frames = []
-    for side, rows, _ in (left, right):
-        columns = [pl.col(TEXT + getattr(pair, side.which)).alias(f"key_{i}") for i, pair in enumerate(rule.pairs)]
-        money = pl.col("currency") if convert is None else pl.lit(convert).alias("currency")
-        told = side.frame.lazy().with_columns(money).select(*columns, "currency")
-        frames.append((told if len(rows) == side.frame.height else told.select(pl.all().gather(rows))).collect())
-    left_group, right_group, groups = number(frames[0], frames[1])
     return View(
         left=left[1],
         right=right[1],
-        left_group=left_group,
-        right_group=right_group,
-        groups=groups,
+        left_keys=_keys(rule, left[0], left[1], convert=convert),
+        right_keys=_keys(rule, right[0], right[1], convert=convert),
         left_amount=left[2],
         right_amount=right[2],
         left_day=_days(rule, left[0], left[1]),
         right_day=_days(rule, right[0], right[1]),
     )
+
+
+def _keys(rule: Pass, side: Rows, rows: Positions, *, convert: str | None) -> pl.DataFrame:
+    """Key texts and currency of some rows; converted amounts are all of one currency, which says nothing."""
+    told = [
+        _gathered(side, TEXT + getattr(pair, side.which), rows).alias(f"key_{at}") for at, pair in enumerate(rule.pairs)
+    ]
+    if convert is None:
+        told.append(_gathered(side, "currency", rows))
+    elif not told:
+        told.append(pl.Series("currency", np.zeros(len(rows), dtype=np.int32)))
+    return pl.DataFrame(told)
 
 
 def _days(rule: Pass, side: Rows, rows: Positions) -> NDArray[np.int32]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import polars as pl
 import pytest
 from reconcile_runs import row, run
 
 from settlement.reconcile.breaks import Reason
-from settlement.reconcile.wording import looks_like
+from settlement.reconcile.notes import looks_like, shown_texts
+from settlement.reconcile.read import shown
 
 PASS = '[[pass]]\nname = "one"\nkeys = ["key", "till"]\ndays = 1\n'
 
@@ -107,17 +110,39 @@ def test_values_in_notes_hide_card_numbers(tmp_path: Path) -> None:
     assert "'411111******1111' on bank and '550000******5559' on till" in found.breaks[0]["note"]
 
 
-@pytest.mark.parametrize(
-    ("left", "right", "words"),
-    [
-        (5_000, 3_000, "looks like cash-back"),
-        (5_000, -5_000, "the sign is turned"),
-        (5_001, 5_000, "looks like rounding"),
-        (1_254, 1_245, "digits look swapped"),
-        (123_400, 1_234, "looks like another unit"),
-        (1_150, 1_000, "looks like a tip or a fee"),
-        (9_999, 1_000, ""),
-    ],
-)
-def test_what_a_difference_looks_like(left: int, right: int, words: str) -> None:
-    assert looks_like(left, right, "USD") == words
+LIKENESSES = [
+    (5_000, 3_000, "looks like cash-back"),
+    (5_000, -5_000, "the sign is turned"),
+    (5_001, 5_000, "looks like rounding"),
+    (1_254, 1_245, "digits look swapped"),
+    (-1_254, -1_245, "digits look swapped"),
+    (10**18 - 1, 9 * 10**17 + 1, "looks like a tip or a fee"),
+    (123_400, 1_234, "looks like another unit"),
+    (1_150, 1_000, "looks like a tip or a fee"),
+    (1_301, 1_000, ""),
+    (9_999, 1_000, ""),
+    (500, 0, ""),
+]
+
+
+def test_what_a_difference_looks_like() -> None:
+    left, right = (np.array([one[at] for one in LIKENESSES]) for at in (0, 1))
+    found = looks_like(left, right, np.full(len(LIKENESSES), 2)).to_list()
+    assert found == [words for *_, words in LIKENESSES]
+
+
+def test_values_in_a_sentence_are_told_alike_one_by_one_or_together() -> None:
+    values = [
+        "A1",
+        "",
+        "it's",
+        "back\\slash",
+        "4111111111111111",
+        "4111-1111-1111-1111",
+        "12345678",
+        "ü",
+        "x" * 50,
+        None,
+    ]
+    expected = ["empty" if value is None else shown(value) for value in values]
+    assert shown_texts(pl.Series(values, dtype=pl.String)).to_list() == expected

@@ -1,0 +1,249 @@
+"""The rows of ``matches``: a row a pair, numbered by match, with what is to be said about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from settlement.model.money import EXPONENTS
+from settlement.reconcile.engine import Result, Taken
+from settlement.reconcile.netting import Netted
+from settlement.reconcile.sides import Rows
+
+MATCHES: Final[dict[str, type[pl.DataType]]] = {
+    "match_id": pl.String,
+    "pass": pl.String,
+    "cardinality": pl.String,
+    "left_id": pl.String,
+    "right_id": pl.String,
+    "residual": pl.Int64,
+    "note": pl.String,
+}
+_CARDINALITIES: Final = ("1:1", "1:N", "N:1", "N:M", "net")
+_DIGITS: Final = 9
+_NOBODY: Final = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Lines:
+    """Lines of one step, whole matches at a time.
+
+    ``left`` and ``right`` are positions in the sides, -1 where the line has nobody; ``match`` numbers the matches of
+    the step; ``place`` is by match what the order of the matches goes by. ``notes`` are the distinct notes and
+    ``note`` picks one for each line, -1 for none.
+    """
+
+    name: str
+    left: NDArray[np.int32]
+    right: NDArray[np.int32]
+    cardinality: NDArray[np.int8]
+    residual: NDArray[np.int64]
+    match: NDArray[np.int64]
+    place: NDArray[np.int64]
+    note: NDArray[np.int32]
+    notes: pl.Series
+
+
+def match_rows(result: Result) -> pl.DataFrame:
+    """A row a pair, by match: ``MATCHES``.
+
+    Matches are numbered by their first left row, or after all of these by their first right row where a netting has
+    none. In a sum the one row stands beside each of the many; of two many sides the shorter one ends with its last row
+    repeated. ``residual`` is left minus right in minor units of the currency compared, the same on every row of a
+    match.
+    """
+    steps = [_pairs(result, step) for step in result.taken] + [_netting(result, one) for one in result.netted]
+    steps = [step for step in steps if len(step.left)]
+    if not steps:
+        return pl.DataFrame(schema=MATCHES)
+    place = np.concatenate([step.place[step.match] for step in steps])
+    # Stable, and nearly in order already: the lines of a match stay beside one another in their own order.
+    order = np.argsort(place, kind="stable")
+    place = place[order]
+    number = np.cumsum(np.diff(place, prepend=-1) != 0)
+    lengths = [len(step.left) for step in steps]
+    return pl.DataFrame(
+        [
+            _ids_of_matches(number).alias("match_id"),
+            _picked([step.name for step in steps], np.repeat(np.arange(len(steps)), lengths)[order]).alias("pass"),
+            _picked(_CARDINALITIES, _ordered([step.cardinality for step in steps], order)).alias("cardinality"),
+            _told(result.left, _ordered([step.left for step in steps], order)).alias("left_id"),
+            _told(result.right, _ordered([step.right for step in steps], order)).alias("right_id"),
+            pl.Series("residual", _ordered([step.residual for step in steps], order)),
+            _notes(steps, order).alias("note"),
+        ]
+    )
+
+
+def _ordered(parts: Sequence[NDArray[Any]], order: NDArray[np.int64]) -> NDArray[Any]:
+    return np.concatenate(parts)[order]
+
+
+def _ids_of_matches(number: NDArray[np.int64]) -> pl.Series:
+    """``M000000001`` for 1; the digits of all are written column by column."""
+    if len(number) and number[-1] >= 10**_DIGITS:
+        return pl.select("M" + pl.Series(number).cast(pl.String)).to_series()
+    width = _DIGITS + 1
+    text = np.empty((len(number), width), dtype=np.uint8)
+    text[:, 0] = ord("M")
+    rest = number.astype(np.int32)
+    for column in range(_DIGITS, 0, -1):
+        tenth = rest // 10
+        text[:, column] = ord("0") + (rest - 10 * tenth)
+        rest = tenth
+    offsets = np.arange(len(number) + 1, dtype=np.int64) * width
+    texts = pa.LargeStringArray.from_buffers(len(number), pa.py_buffer(offsets), pa.py_buffer(text))
+    return pl.Series(texts)
+
+
+def _picked(words: Sequence[str], which: NDArray[Any]) -> pl.Series:
+    return pl.Series(words, dtype=pl.String).gather(which)
+
+
+def _told(side: Rows, rows: NDArray[np.int32]) -> pl.Series:
+    """Ids of rows; null where a line has nobody of the side."""
+    if not len(rows) or rows.min() >= 0:
+        return side.ids.gather(rows)
+    return pl.select(pl.lit(side.ids).gather(_or_null(rows))).to_series()
+
+
+def _or_null(rows: NDArray[np.int32]) -> pl.Series:
+    places = pl.Series("place", rows)
+    return pl.select(pl.when(places >= 0).then(places)).to_series()
+
+
+def _notes(steps: Sequence[_Lines], order: NDArray[np.int64]) -> pl.Series:
+    starts = np.cumsum([0, *(len(step.notes) for step in steps[:-1])])
+    which = [np.where(step.note >= 0, step.note + start, -1) for step, start in zip(steps, starts, strict=True)]
+    notes = pl.concat([step.notes for step in steps])
+    if not len(notes):
+        return pl.Series([None], dtype=pl.String).new_from_index(0, len(order))
+    return pl.select(pl.lit(notes).gather(_or_null(_ordered(which, order)))).to_series()
+
+
+def _pairs(result: Result, step: Taken) -> _Lines:
+    count = len(step.residual)
+    if step.rule.one_to_one:
+        match = np.arange(count, dtype=np.int64)
+        ours, theirs, cardinality = step.left, step.right, np.zeros(count, dtype=np.int8)
+        first = ours
+    else:
+        match, ours, theirs, cardinality = _spread(step, count)
+        first = ours[np.searchsorted(match, np.arange(count))]
+    told = np.flatnonzero((step.residual != 0) | step.unsure)
+    # What is to be said about a match is said on each of its lines.
+    note = np.full(count, _NOBODY, dtype=np.int32)
+    note[told] = np.arange(len(told), dtype=np.int32)
+    at = told if step.rule.one_to_one else np.searchsorted(match, told)
+    return _Lines(
+        name=step.rule.name,
+        left=ours,
+        right=theirs,
+        cardinality=cardinality,
+        residual=step.residual[match],
+        match=match,
+        place=first.astype(np.int64),
+        note=note[match],
+        notes=_told_of(result, step, told, (ours[at], theirs[at])),
+    )
+
+
+def _spread(step: Taken, count: int) -> tuple[Any, Any, Any, Any]:
+    """The lines of sums: by line its match, its left row, its right row and the cardinality."""
+    lefts = np.bincount(step.left_match, minlength=count)
+    rights = np.bincount(step.right_match, minlength=count)
+    lines = np.maximum(lefts, rights)
+    match = np.repeat(np.arange(count), lines)
+    at = np.arange(len(match)) - np.repeat(np.cumsum(lines) - lines, lines)
+    ours = step.left[(np.cumsum(lefts) - lefts)[match] + np.minimum(at, lefts[match] - 1)]
+    theirs = step.right[(np.cumsum(rights) - rights)[match] + np.minimum(at, rights[match] - 1)]
+    cardinality = np.where(lefts[match] > 1, 2, 0) + np.where(rights[match] > 1, 1, 0)
+    return match, ours, theirs, cardinality.astype(np.int8)
+
+
+def _told_of(result: Result, step: Taken, told: Any, rows: tuple[Any, Any]) -> pl.Series:
+    """Notes of the matches ``told``, of which ``rows`` are first rows of both sides."""
+    # A converted amount is in the currency of the side that stays as it is.
+    moved_right = step.rule.amount.rule == "converted" and step.rule.amount.convert == "right"
+    side, at = (result.left, rows[0]) if moved_right else (result.right, rows[1])
+    frame = pl.DataFrame(
+        {
+            "residual": step.residual[told],
+            "unsure": step.unsure[told],
+            "currency": side.frame["currency"].gather(at).cast(pl.String),
+            "refund": result.left.frame["amount"].gather(rows[0]) < 0,
+        }
+    )
+    return frame.select(_note(step, result.left.name, result.right.name).alias("note"))["note"]
+
+
+def _note(step: Taken, left: str, right: str) -> pl.Expr:
+    """What a residual is, and whether another choice was as good."""
+    residual = pl.col("residual")
+    side = pl.when((residual > 0) != pl.col("refund")).then(pl.lit(left)).otherwise(pl.lit(right))
+    rule = step.rule.amount
+    amount = pl.concat_str(major_text(residual.abs(), pl.col("currency")), pl.lit(" "), pl.col("currency"))
+    told = pl.concat_str(amount, pl.lit(" more on "), side)
+    if rule.rule == "within":
+        steps = [bound.step_minor for bound in rule.ways() if bound is not None and bound.step_minor is not None]
+        if steps:
+            count = residual.abs() // steps[0]
+            told = pl.concat_str(told, pl.lit(": "), count.cast(pl.String), pl.lit(" of the allowed steps"))
+        else:
+            told = pl.concat_str(told, pl.lit(", within tolerance"))
+    elif rule.rule == "converted":
+        told = pl.concat_str(told, pl.lit(" after conversion"))
+    elif rule.rule == "any":
+        told = pl.concat_str(told, pl.lit("; the pass compares no amounts"))
+    parts = [
+        pl.when(residual != 0).then(told),
+        pl.when(pl.col("unsure")).then(pl.lit("another choice was as good: taken by order")),
+    ]
+    return pl.concat_str(parts, separator="; ", ignore_nulls=True)
+
+
+def major_text(amount: pl.Expr, currency: pl.Expr) -> pl.Expr:
+    """Whole minor units, not negative, as a text in major units of each row's currency."""
+    places = currency.replace_strict(dict(EXPONENTS), return_dtype=pl.Int64)
+    found = amount.cast(pl.String)
+    for digits in sorted({*EXPONENTS.values()} - {0}):
+        padded = amount.cast(pl.String).str.zfill(digits + 1)
+        with_point = pl.concat_str(padded.str.head(-digits), pl.lit("."), padded.str.tail(digits))
+        found = pl.when(places == digits).then(with_point).otherwise(found)
+    return found
+
+
+def _netting(result: Result, one: Netted) -> _Lines:
+    """Two lines a netting: the original, and the row that takes it back with the link to it."""
+    count, mine = len(one.original), one.side.which == "left"
+    rows = np.stack([one.original, one.reversal], axis=1).ravel()
+    nobody = np.full(2 * count, _NOBODY, dtype=np.int32)
+    ids = one.side.ids
+    originals, reversals = ids.gather(one.original), ids.gather(one.reversal)
+    doubt = np.zeros(count, dtype=np.bool_)
+    doubt[one.unsure] = True
+    order = (
+        pl.when(pl.Series(doubt)).then(pl.lit("; another original was as near: taken by order")).otherwise(pl.lit(""))
+    )
+    notes = pl.select(
+        back=pl.concat_str(pl.lit(f"taken back by {one.side.name} "), pl.lit(reversals), order),
+        takes=pl.concat_str(pl.lit(f"takes back {one.side.name} "), pl.lit(originals), order),
+    )
+    place = one.original.astype(np.int64)
+    return _Lines(
+        name=one.rule.name,
+        left=rows if mine else nobody,
+        right=nobody if mine else rows,
+        cardinality=np.full(2 * count, _CARDINALITIES.index("net"), dtype=np.int8),
+        residual=np.zeros(2 * count, dtype=np.int64),
+        match=np.repeat(np.arange(count), 2),
+        place=place if mine else place + result.left.frame.height,
+        note=np.stack([np.arange(count), np.arange(count) + count], axis=1).ravel().astype(np.int32),
+        notes=pl.concat([notes["back"], notes["takes"]]),
+    )
