@@ -2,68 +2,18 @@
 """Kernel: the optimal one-to-one pairs of each group. The twin is ``settlement.kernels.assign_twin.assign_groups``."""
 
 from libc.stdint cimport int32_t, int64_t, uint8_t
-from libc.stdlib cimport free, malloc, qsort
+from libc.stdlib cimport qsort
 
 import numpy as np
 
 include "assign_components.pxi"
 include "assign_optimum.pxi"
 include "assign_ties.pxi"
-
-
-cdef void _load(Component* c, const Edge* edges, int32_t count, int32_t* local) noexcept nogil:
-    cdef int32_t i, right
-    cdef int64_t dearest = 0
-    c.lefts = c.rights = 0
-    for i in range(count):
-        local[edges[i].right] = -1
-    for i in range(count):
-        if i == 0 or edges[i].left != edges[i - 1].left:
-            c.left_rows[c.lefts], c.start[c.lefts] = edges[i].left, i
-            c.lefts += 1
-        right = edges[i].right
-        if local[right] < 0:
-            local[right] = c.rights
-            c.right_rows[c.rights], c.mate[c.rights] = right, -1
-            c.v[c.rights], c.distance[c.rights] = 0, INT64_MAX
-            c.rights += 1
-        c.to[i], c.cost[i] = local[right], edges[i].cost
-        dearest = max(dearest, edges[i].cost)
-    c.start[c.lefts] = count
-    c.miss = min(c.lefts, c.rights) * dearest + 1
-
-
-cdef int _solve(Component* c, Edge* edges, int32_t count, int32_t* local, int32_t most, int32_t[::1] partner,
-                uint8_t[::1] outcome) noexcept nogil:
-    """Pair the rows of one component, its edges sorted."""
-    cdef int32_t i, kept = 1
-    for i in range(1, count):  # of equal pairs the cheapest, which stands first
-        if edges[i].left != edges[kept - 1].left or edges[i].right != edges[kept - 1].right:
-            edges[kept] = edges[i]
-            kept += 1
-    if kept == 1:
-        partner[edges[0].left] = edges[0].right
-        return 0
-    if kept > most:
-        for i in range(kept):
-            outcome[edges[i].left] = 2
-        return 0
-    if _make_room(c, kept) < 0:
-        return -1
-    _load(c, edges, kept, local)
-    for i in range(c.lefts):
-        _insert(c, i)
-    _find_rings(c)
-    _choose_first(c)
-    for i in range(c.lefts):
-        outcome[c.left_rows[i]] = c.ring[i] >= 0
-        if c.partner[i] >= 0:
-            partner[c.left_rows[i]] = c.right_rows[c.partner[i]]
-    return 0
+include "assign_solve.pxi"
 
 
 cdef int32_t _assign(const int32_t[::1] group_start, const int32_t[::1] left, const int32_t[::1] right,
-                     const int64_t[::1] cost, int32_t lefts, int32_t most, int32_t[::1] partner, uint8_t[::1] outcome,
+                     const int64_t[::1] cost, int32_t lefts, int32_t most, int32_t* partner, uint8_t* outcome,
                      int32_t* parent, Edge* pool, Component* c) noexcept nogil:
     cdef int32_t group, edge, count, first, last
     for group in range(group_start.shape[0] - 1):
@@ -82,7 +32,7 @@ cdef int32_t _assign(const int32_t[::1] group_start, const int32_t[::1] left, co
             last = first + 1
             while last < count and pool[last].root == pool[first].root:
                 last += 1
-            if _solve(c, pool + first, last - first, parent + lefts, most, partner, outcome) < 0:
+            if _solve(c, pool + first, last - first, parent + lefts, most, partner, outcome, NULL) < 0:
                 return -1
             first = last
         for edge in range(group_start[group], group_start[group + 1]):
@@ -141,22 +91,23 @@ def assign_groups(const int32_t[::1] group_start not None, const int32_t[::1] ed
         raise ValueError("costs must not be negative.")
     if count and int(costs.max()) * min(int(sizes.max()), n_left, n_right) >= 2**61:
         raise OverflowError("The costs are too great for exact sums in 64 bits.")
-    partner_array, outcome_array = np.full(n_left, -1, dtype=np.int32), np.zeros(n_left, dtype=np.uint8)
+    # One more than needed, so that there is a first one.
+    partner_array, outcome_array = np.full(n_left + 1, -1, dtype=np.int32), np.zeros(n_left + 1, dtype=np.uint8)
     cdef int32_t[::1] partner = partner_array, parent = np.full(n_left + n_right + 1, -1, dtype=np.int32)
     cdef uint8_t[::1] outcome = outcome_array
-    cdef Edge* pool = <Edge*>malloc(((sizes.max() if len(sizes) else 0) + 1) * sizeof(Edge))
+    cdef Edge* pool = <Edge*>PyMem_RawMalloc(((sizes.max() if len(sizes) else 0) + 1) * sizeof(Edge))
     cdef Component c
     cdef int32_t fault
     c.room, c.wide, c.narrow, c.heap = 0, NULL, NULL, NULL
     if pool == NULL:
         raise MemoryError
     with nogil:
-        fault = _assign(group_start, edge_left, edge_right, edge_cost, <int32_t>n_left, <int32_t>most_edges, partner,
-                        outcome, &parent[0], pool, &c)
+        fault = _assign(group_start, edge_left, edge_right, edge_cost, <int32_t>n_left, <int32_t>most_edges,
+                        &partner[0], &outcome[0], &parent[0], pool, &c)
         _release(&c)
-        free(pool)
+        PyMem_RawFree(pool)
     if fault > 0:
         raise ValueError(f"left row {lefts[fault - 1]} or right row {rights[fault - 1]} stands in two groups.")
     if fault < 0:
         raise MemoryError
-    return partner_array, outcome_array
+    return partner_array[:n_left], outcome_array[:n_left]

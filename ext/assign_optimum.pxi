@@ -3,7 +3,10 @@
 # `miss`, more than any matching costs, so a match is never given up for a cheaper sum.
 
 from libc.stdint cimport INT64_MAX, int32_t, int64_t
-from libc.stdlib cimport free, malloc
+
+cdef extern from "Python.h" nogil:
+    void* PyMem_RawMalloc(size_t size)
+    void PyMem_RawFree(void* memory)
 
 
 cdef struct Near:
@@ -40,9 +43,9 @@ cdef struct Component:
 
 
 cdef void _release(Component* c) noexcept nogil:
-    free(c.wide)
-    free(c.narrow)
-    free(c.heap)
+    PyMem_RawFree(c.wide)
+    PyMem_RawFree(c.narrow)
+    PyMem_RawFree(c.heap)
     c.room, c.wide, c.narrow, c.heap = 0, NULL, NULL, NULL
 
 
@@ -52,9 +55,9 @@ cdef int _make_room(Component* c, int32_t edges) noexcept nogil:
     if edges <= c.room:
         return 0
     _release(c)
-    c.wide = <int64_t*>malloc(4 * rows * sizeof(int64_t))
-    c.narrow = <int32_t*>malloc(15 * rows * sizeof(int32_t))
-    c.heap = <Near*>malloc(rows * sizeof(Near))
+    c.wide = <int64_t*>PyMem_RawMalloc(4 * rows * sizeof(int64_t))
+    c.narrow = <int32_t*>PyMem_RawMalloc(15 * rows * sizeof(int32_t))
+    c.heap = <Near*>PyMem_RawMalloc(rows * sizeof(Near))
     if c.wide == NULL or c.narrow == NULL or c.heap == NULL:
         _release(c)
         return -1

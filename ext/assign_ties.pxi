@@ -42,6 +42,7 @@ cdef void _find_rings(Component* c) noexcept nogil:
     cdef int32_t nodes = c.lefts + c.rights + 2, first, node, target, depth, waiting = 0, count = 0, other
     for node in range(nodes):
         c.number[node] = c.cursor[node] = 0
+        c.ring[node] = -1
     for first in range(c.lefts):
         if c.number[first]:
             continue

@@ -1,16 +1,19 @@
-"""The radix kernels, compiled or twin: digests of keys, equal pairs, open rows, and best pairs of what is open."""
+"""The radix kernels, compiled or twin: digests of keys, equal pairs, open rows, and pairs of what is open."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import Final
 
 import polars as pl
 
 from settlement.errors import TerminalError
+from settlement.kernels.assign import MOST_EDGES
 from settlement.kernels.choice import NOT_BUILT, use_compiled
 from settlement.kernels.radix_columns import DEFAULT_SECRET, digest_keys, key_column
-from settlement.kernels.radix_twin import Checks, Hashes, Rows
+from settlement.kernels.radix_optimal_twin import ANY, Outcomes, Way
+from settlement.kernels.radix_twin import Amounts, Arena, Checks, Hashes, Rows
 
 if use_compiled():
     # OpenMP reads this once, when the first kernel loads it: threads that wait by spinning take the core from the
@@ -22,6 +25,7 @@ if use_compiled():
         from settlement.kernels._radix_digest import digest_columns
         from settlement.kernels._radix_equal import kernel_bytes, pair_equal
         from settlement.kernels._radix_open import open_rows
+        from settlement.kernels._radix_optimal import pair_optimal as _pair_optimal
         from settlement.kernels._radix_repeated import repeated_rows
     except ImportError:
         raise TerminalError(NOT_BUILT) from None
@@ -29,6 +33,7 @@ if use_compiled():
         if _told is None:
             del os.environ["OMP_WAIT_POLICY"]
 else:
+    from settlement.kernels.radix_optimal_twin import pair_optimal as _pair_optimal
     from settlement.kernels.radix_twin import (
         digest_columns,
         kernel_bytes,
@@ -39,6 +44,9 @@ else:
     )
 
 __all__ = [
+    "ANY",
+    "MOST_PAIRS",
+    "Way",
     "compiled",
     "cores",
     "digest_columns",
@@ -47,8 +55,12 @@ __all__ = [
     "open_rows",
     "pair_best",
     "pair_equal",
+    "pair_optimal",
     "repeated_rows",
 ]
+
+MOST_PAIRS: Final = 32_000_000
+"""Pairs in reach of one block that are still looked at: some tenths of a second."""
 
 
 def compiled() -> bool:
@@ -96,3 +108,50 @@ def digest_rows(
         taken, digest_keys(secret, len(taken)), lengths.pop(), rows, threads
     )
     return digests
+
+
+def pair_optimal(  # noqa: PLR0917 (the kernel's own order)
+    left_hash: Hashes,
+    left_check: Checks,
+    left_amounts: Amounts,
+    left_days: Rows,
+    right_hash: Hashes,
+    right_check: Checks,
+    right_amounts: Amounts,
+    right_days: Rows,
+    *,
+    left_way: Way,
+    right_way: Way,
+    days: tuple[int, int] | None,
+    weights: tuple[int, int],
+    most_edges: int = MOST_EDGES,
+    most_pairs: int = MOST_PAIRS,
+    threads: int = 1,
+    bits: int = -1,
+    arena: Arena = None,
+    left_rows: Rows | None = None,
+    right_rows: Rows | None = None,
+) -> tuple[Rows, Outcomes, Outcomes]:
+    """Pair rows of equal group whose amounts and days are near: most pairs, then least cost, then by row order.
+
+    Arguments and results are the kernel's, see ``settlement.kernels.radix_optimal_twin.pair_optimal``; the second and
+    third array hold values of ``settlement.kernels.assign.Assigned`` for the left and the right rows.
+
+    Raises
+    ------
+    TerminalError
+        Where the dearest candidate of a component times their number reaches 2**61, so that sums of costs would not
+        be exact in 64 bits.
+    """
+    ours, theirs = (
+        (left_hash, left_check, left_amounts, left_days),
+        (right_hash, right_check, right_amounts, right_days),
+    )
+    rule, bounds = (left_way, right_way, days, weights), (most_edges, most_pairs)
+    try:
+        return _pair_optimal(*ours, *theirs, *rule, *bounds, threads, bits, arena, left_rows, right_rows)  # type: ignore[no-any-return]
+    except OverflowError:
+        raise TerminalError(
+            "Candidate pairs cost more than can be summed exactly in 64 bits: give the pass smaller cost weights or a "
+            "narrower tolerance."
+        ) from None

@@ -123,7 +123,7 @@ def pair_equal(  # noqa: PLR0917 (the kernel's own order)
     -----
     16 bytes a row of either side and 4 for the result; a key that many rows share adds 9 bytes a right row.
     """
-    _refuse(threads, bits)
+    refuse(threads, bits)
     lefts = _keys(left_hash, left_check, left_live)
     waiting: dict[tuple[int, int], deque[int]] = defaultdict(deque)
     for row, key in enumerate(_keys(right_hash, right_check, right_live)):
@@ -284,10 +284,10 @@ def pair_best(  # noqa: PLR0917 (the kernel's own order)
     """
     if not 0 <= minor < 2**62 or not 0 <= ppm <= _MILLION or days < 0:
         raise ValueError("minor must lie in 0 .. 2**62 - 1, ppm in 0 .. 1000000, and days must not be negative.")
-    _refuse(threads, bits)
-    lefts, rights = _groups(left_hash, left_check), _groups(right_hash, right_check)
-    left_amounts, left_days = _taken(left_amounts, left_days, left_rows, len(left_hash))
-    right_amounts, right_days = _taken(right_amounts, right_days, right_rows, len(right_hash))
+    refuse(threads, bits)
+    lefts, rights = groups(left_hash, left_check), groups(right_hash, right_check)
+    left_amounts, left_days = rows_taken(left_amounts, left_days, left_rows, len(left_hash))
+    right_amounts, right_days = rows_taken(right_amounts, right_days, right_rows, len(right_hash))
     candidates = []
     for key, rows_of_key in lefts.items():
         for left, right in product(rows_of_key, rights.get(key, [])):
@@ -304,7 +304,8 @@ def pair_best(  # noqa: PLR0917 (the kernel's own order)
     return np.array(partner, dtype=np.int32)
 
 
-def _refuse(threads: int, bits: int) -> None:
+def refuse(threads: int, bits: int) -> None:
+    """Raise ValueError for threads or partitions that no kernel takes."""
     if threads < 1 or bits > _MOST_BITS:
         raise ValueError(f"threads must be at least 1, and bits at most {_MOST_BITS}.")
 
@@ -317,7 +318,8 @@ def _keys(hashes: Hashes, checks: Checks, live: Live) -> list[tuple[int, int] | 
     return [(value, check) if good else None for value, check, good in keys]
 
 
-def _groups(hashes: Hashes, checks: Checks) -> dict[tuple[int, int], list[int]]:
+def groups(hashes: Hashes, checks: Checks) -> dict[tuple[int, int], list[int]]:
+    """The rows of each group, ascending."""
     rows: dict[tuple[int, int], list[int]] = defaultdict(list)
     for row, key in enumerate(_keys(hashes, checks, None)):
         if key is not None:
@@ -325,7 +327,8 @@ def _groups(hashes: Hashes, checks: Checks) -> dict[tuple[int, int], list[int]]:
     return rows
 
 
-def _taken(amounts: Amounts, days: Rows, rows: Rows | None, count: int) -> tuple[Amounts, Rows]:
+def rows_taken(amounts: Amounts, days: Rows, rows: Rows | None, count: int) -> tuple[Amounts, Rows]:
+    """Amounts and days of the rows, or those given if every row takes part; checked."""
     if rows is not None and len(amounts) == len(days):
         if len(rows) and not 0 <= rows.min() <= rows.max() < len(amounts):
             raise ValueError(f"rows must lie in 0 .. {len(amounts) - 1}.")
