@@ -158,7 +158,7 @@ def repeated_rows(  # noqa: PLR0917 (the kernel's own order)
     -----
     16 bytes a row of either side and 1 for the result; besides 24 bytes a row of the partitions that are worked on.
     """
-    _refuse(threads, bits)
+    refuse(threads, bits)
     sides = _keys(left_hash, left_check, None), _keys(right_hash, right_check, None)
     counts = [Counter(side) for side in sides]
     both = (counts[0].keys() & counts[1].keys()) - {None}

@@ -123,12 +123,18 @@ def _allowed(rule: Pass, view: View, at: Any, met: Any) -> Any:
 def in_window(rule: Pass, left_day: Any, right_day: Any) -> Any:
     """Whether each pair of days lies within the pass's window, in the declared order."""
     later = right_day.astype(np.int64) - left_day
-    keep = np.abs(later) <= (rule.window or 0)
-    if rule.date_order == "left_first":
-        return keep & (later >= 0)
-    if rule.date_order == "right_first":
-        return keep & (later <= 0)
-    return keep
+    first, last = window_bounds(rule) or (0, 0)
+    return (later >= first) & (later <= last)
+
+
+def window_bounds(rule: Pass) -> tuple[int, int] | None:
+    """Least and greatest number of days from a left row to its right one; None where dates do not count."""
+    if rule.window is None:
+        return None
+    return (
+        0 if rule.date_order == "left_first" else -rule.window,
+        0 if rule.date_order == "right_first" else rule.window,
+    )
 
 
 def _costs(rule: Pass, view: View, at: Any, met: Any, distance: Any) -> Any:

@@ -4,28 +4,36 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
 
 from settlement.kernels import radix
-from settlement.kernels.assign import Assigned, assign_groups
+from settlement.kernels.assign import MOST_EDGES, Assigned, assign_groups
 from settlement.match.keys import number
-from settlement.reconcile.candidates import Candidates, candidates
+from settlement.reconcile.candidates import Candidates, candidates, window_bounds
 from settlement.reconcile.found import Found
-from settlement.reconcile.language import Pass
+from settlement.reconcile.language import AnyAmount, Bound, Converted, Equal, Pass, Within
 from settlement.reconcile.sides import Rows
 from settlement.reconcile.views import Positions, View
+
+_MOST_CANDIDATES: Final = MOST_EDGES
+"""Candidate pairs that hang together and are still solved; above it they are given up, and said to be."""
 
 
 def pairs(rule: Pass, view: View, left: Rows, right: Rows) -> Iterator[Found]:
     """The pairs of a view, in steps whose rows never meet."""
     if rule.amount.rule == "equal" and rule.window in {None, 0} and not rule.text:
         yield _equal(rule, view)
-        return
-    for some in candidates(rule, view, left, right):
-        yield _assigned(rule, view, some) if rule.assignment == "optimal" else _best_first(rule, some)
+    elif rule.assignment == "optimal" and rule.ambiguity != "hold_unless_only" and not rule.text:
+        yield _optimal(rule, view, left, right)
+    else:
+        for some in candidates(rule, view, left, right):
+            if rule.ambiguity == "hold_unless_only":
+                yield _only(some)
+            else:
+                yield _assigned(rule, view, some) if rule.assignment == "optimal" else _best_first(some)
 
 
 def _equal(rule: Pass, view: View) -> Found:
@@ -47,10 +55,64 @@ def _equal(rule: Pass, view: View) -> Found:
     )
 
 
-def _assigned(rule: Pass, view: View, some: Candidates) -> Found:
+def _optimal(rule: Pass, view: View, left: Rows, right: Rows) -> Found:
     """Most matches, then least cost, then the tie key; what is held follows the declared ambiguity."""
-    if rule.ambiguity == "hold_unless_only":
-        return _only(some)
+    ours, theirs = view.digests(amount=rule.amount.rule == "equal", day=rule.window == 0)
+    ways = _ways(rule)
+    partner, outcome, right_outcome = radix.pair_optimal(
+        *ours,
+        view.left_amount,
+        view.left_day,
+        *theirs,
+        view.right_amount,
+        view.right_day,
+        left_way=ways[0],
+        right_way=ways[1],
+        days=window_bounds(rule),
+        weights=(rule.weights.amount, rule.weights.date),
+        most_edges=_MOST_CANDIDATES,
+        threads=radix.cores(),
+    )
+    given_up = np.flatnonzero(outcome == Assigned.GAVE_UP).astype(np.int32)
+    unsure, right_unsure = outcome == Assigned.AMBIGUOUS, right_outcome == Assigned.AMBIGUOUS
+    met = np.flatnonzero(partner >= 0).astype(np.int32)
+    if rule.ambiguity == "take" or not unsure.any():
+        return _paired(met, partner[met], unsure=unsure[met], given_up=given_up)
+    met = met[~unsure[met]]
+    places = np.flatnonzero(unsure).astype(np.int32), np.flatnonzero(right_unsure).astype(np.int32)
+    between = list(candidates(rule, view.of(*places), left, right))
+    held = _clusters(
+        places[0][np.concatenate([some.left for some in between])],
+        places[1][np.concatenate([some.right for some in between])],
+    )
+    return _paired(met, partner[met], unsure=np.zeros(len(met), dtype=np.bool_), held=held, given_up=given_up)
+
+
+def _ways(rule: Pass) -> tuple[radix.Way, radix.Way]:
+    """How far either amount may exceed the other one, as the kernel takes it."""
+    match rule.amount:
+        case Within():
+            left, right = (_way(bound) for bound in rule.amount.ways())
+            return left, right
+        case Converted():
+            both = radix.Way(rule.amount.minor, 0, False, 0, 0)
+        case AnyAmount():
+            both = radix.Way(radix.ANY, 0, False, 0, 0)
+        case Equal():
+            both = _way(None)
+    return both, both
+
+
+def _way(bound: Bound | None) -> radix.Way:
+    if bound is None:
+        return radix.Way(0, 0, False, 0, 0)
+    if bound.step_minor is not None and bound.most_steps is not None:
+        return radix.Way(0, 0, False, bound.step_minor, bound.most_steps)
+    return radix.Way(bound.minor or 0, bound.bps or 0, bound.bound == "smaller", 0, 0)
+
+
+def _assigned(rule: Pass, view: View, some: Candidates) -> Found:
+    """As ``_optimal``, of candidates that a likeness of texts has chosen."""
     starts = np.flatnonzero(np.diff(some.group, prepend=-1, append=-1)).astype(np.int32)
     starts = starts if len(some.group) else np.zeros(1, dtype=np.int32)
     sizes = {"n_left": len(view.left), "n_right": len(view.right)}
@@ -84,10 +146,8 @@ def _only(some: Candidates) -> Found:
     return _paired(some.left[sure], some.right[sure], unsure=unsure, held=held, given_up=some.given_up)
 
 
-def _best_first(rule: Pass, some: Candidates) -> Found:
+def _best_first(some: Candidates) -> Found:
     """The cheapest pair of all, then the cheapest of those whose rows are both free, until none is left."""
-    if rule.ambiguity == "hold_unless_only":
-        return _only(some)
     order = np.lexsort((some.right, some.left, some.cost))
     taken_left, taken_right = set[int](), set[int]()
     kept = []

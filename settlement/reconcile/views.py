@@ -56,6 +56,19 @@ class View:
     left_day: NDArray[np.int32]
     right_day: NDArray[np.int32]
 
+    def of(self, left: Positions, right: Positions) -> View:
+        """The view of some of the rows, by places in this one."""
+        return View(
+            left=self.left[left],
+            right=self.right[right],
+            left_keys=self.left_keys[left],
+            right_keys=self.right_keys[right],
+            left_amount=self.left_amount[left],
+            right_amount=self.right_amount[right],
+            left_day=self.left_day[left],
+            right_day=self.right_day[right],
+        )
+
     def groups(self, *, amount: bool = False, day: bool = False) -> Groups:
         """The groups of equal keys, and of equal amounts and days where asked."""
         ours, theirs = self._columns(amount=amount, day=day)
