@@ -46,7 +46,7 @@ def find_breaks(result: Result) -> pl.DataFrame:
     What says most comes first: held back, equal to a matched row, part of an incomplete sum, a near miss, later than
     the other side goes, and otherwise missing.
     """
-    undecided = {side.which: np.isin(side.state, (OPEN, HELD)) for side in (result.left, result.right)}
+    undecided = {side.which: side.among(OPEN, HELD) for side in (result.left, result.right)}
     parts = [pl.DataFrame(schema=SCHEMA)]
     for told in (_held, _gave_up, _duplicates, _incomplete, _near, _rest):
         part = told(result, undecided).select(list(SCHEMA)).sort("side", "position", "nearest", "note")
@@ -186,7 +186,7 @@ def _twins(step: Taken, sides: tuple[Rows, Rows], matched: tuple[Any, Any], unde
 
 
 def _rows_of(side: Rows, columns: list[str], rows: Any) -> pl.DataFrame:
-    return side.frame.lazy().select(pl.col(columns).gather(rows)).collect()
+    return side.frame.select(columns)[rows]
 
 
 def _incomplete(result: Result, undecided: _Undecided) -> pl.DataFrame:
@@ -306,7 +306,8 @@ def _rest(result: Result, undecided: _Undecided) -> pl.DataFrame:
 
 def _first_empty(result: Result, side: Rows, rows: NDArray[np.int32]) -> pl.Series:
     """For each row without a whole key in any pass the name of its first empty text; null for all others."""
-    frame = side.frame.lazy().select(pl.all().gather(rows)).collect()
+    texts = {TEXT + getattr(pair, side.which) for rule in result.rules.passes for pair in rule.pairs}
+    frame = _rows_of(side, sorted(texts), rows)
     keyless, named = pl.lit(value=True), []
     for rule in result.rules.passes:
         names = [getattr(pair, side.which) for pair in rule.pairs]

@@ -86,17 +86,18 @@ def _ordered(parts: Sequence[NDArray[Any]], order: NDArray[np.int64]) -> NDArray
 
 
 def _ids_of_matches(number: NDArray[np.int64]) -> pl.Series:
-    """``M000000001`` for 1; the digits of all are written column by column."""
+    """``M000000001`` for 1; three digits of all are written at once."""
     if len(number) and number[-1] >= 10**_DIGITS:
         return pl.select("M" + pl.Series(number).cast(pl.String)).to_series()
     width = _DIGITS + 1
     text = np.empty((len(number), width), dtype=np.uint8)
     text[:, 0] = ord("M")
+    thousand = np.array([list(f"{digits:03d}".encode()) for digits in range(1000)], dtype=np.uint8)
     rest = number.astype(np.int32)
-    for column in range(_DIGITS, 0, -1):
-        tenth = rest // 10
-        text[:, column] = ord("0") + (rest - 10 * tenth)
-        rest = tenth
+    for column in range(_DIGITS - 2, 0, -3):
+        thousandth = rest // 1000
+        text[:, column : column + 3] = thousand[rest - 1000 * thousandth]
+        rest = thousandth
     offsets = np.arange(len(number) + 1, dtype=np.int64) * width
     texts = pa.LargeStringArray.from_buffers(len(number), pa.py_buffer(offsets), pa.py_buffer(text))
     return pl.Series(texts)

@@ -91,7 +91,9 @@ def _of_pass(rules: Rules, number: int, rule: Pass, left: Rows, right: Rows) -> 
         if len(view.left) and len(view.right):
             yield from _of_view(rules.nearest, number, rule, view)
     if rule.amount.rule == "equal" and rule.keys:
-        for missing in (-1, *range(len(rule.keys))):
+        currencies = left.frame["currency"].dtype
+        several = isinstance(currencies, pl.Enum) and len(currencies.categories) > 1
+        for missing in (*((-1,) if several else ()), *range(len(rule.keys))):
             yield from _without(rule, number, missing, left, right)
 
 
@@ -123,7 +125,8 @@ def _nearest(mine: pl.DataFrame, other: pl.DataFrame, on: str, by: list[str]) ->
     """Each row with the row of the other side that is nearest in one measure, the rest being equal."""
     keys = mine.join(other.select(by).unique(), on=by, how="semi")
     # Of equal values the first one in the declared order, whichever way the nearest is found.
-    first = other.sort(on, "place").unique([*by, on], keep="first", maintain_order=True)
+    first = other.join(keys.select(by).unique(), on=by, how="semi").sort(on, "place")
+    first = first.unique([*by, on], keep="first", maintain_order=True)
     return (
         keys.sort(on, "place")
         .join_asof(
@@ -274,8 +277,11 @@ def _told(rule: Pass, side: Rows, rows: Positions) -> pl.DataFrame:
     """The rows among some that meet the conditions of the pass, empty keys included."""
     day = pl.lit(0) if rule.window is None else pl.col("day" if rule.days is not None else "business_day")
     only = condition(rule.left_only if side.which == "left" else rule.right_only)
+    texts = {TEXT + getattr(pair, side.which) for pair in rule.pairs}
+    texts |= {TEXT + name for name in (rule.left_only if side.which == "left" else rule.right_only)}
+    days = [] if rule.window is None else ["day" if rule.days is not None else "business_day"]
     return (
-        side.frame[rows]
+        side.frame.select(*sorted(texts), "currency", "amount", *days)[rows]
         .with_columns(pl.Series("place", rows))
         .filter(*only)
         .select(

@@ -70,7 +70,8 @@ def read_columns(path: Path, side: Side, columns: Sequence[str], also: frozenset
         raise TerminalError(f"{path.name} is not readable as {kind}: {shown_reason(reason)}.") from None
     if rows.height == 0:
         raise TerminalError(f"{path.name} holds no rows: both sides need at least one.")
-    return rows
+    # In one piece: rows are picked from these columns again and again.
+    return rows.rechunk()
 
 
 def shown_reason(reason: str) -> str:

@@ -24,6 +24,7 @@ OPEN: Final = 0
 MATCHED: Final = 1
 HELD: Final = 2
 NETTED: Final = 3
+_STATES: Final = 4
 
 TEXT: Final = "text:"
 """Texts stand in the frame under this prefix, so that they never meet the engine's own names."""
@@ -53,9 +54,16 @@ class Rows:
     frame: pl.DataFrame
     state: NDArray[np.uint8]
 
+    def among(self, *states: int) -> NDArray[np.bool_]:
+        """By row whether it is in one of the states."""
+        wanted = np.zeros(_STATES, dtype=np.bool_)
+        wanted[list(states)] = True
+        found: NDArray[np.bool_] = wanted[self.state]
+        return found
+
     def positions(self, states: Iterable[int]) -> NDArray[np.int32]:
         """Positions of the rows in one of the states, ascending."""
-        return np.flatnonzero(np.isin(self.state, list(states))).astype(np.int32)
+        return np.flatnonzero(self.among(*states)).astype(np.int32)
 
 
 def read_sides(rules: Rules, left: Path, right: Path) -> tuple[Rows, Rows]:

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,20 +42,27 @@ def write_outputs(result: Result, out: Path) -> dict[str, Any]:
         Where the folder holds something else than an earlier run's outputs, or counts or sums do not come out.
     """
     _require_replaceable(out)
-    matches, breaks = match_rows(result), break_rows(result)
-    summary = summarise(result, breaks)
     partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        for name, rows in (("matches", matches), ("breaks", breaks)):
-            rows.write_csv(partial / f"{name}.csv")
-            rows.write_parquet(partial / f"{name}.parquet", compression="lz4")
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            # The matches are written while the breaks are found: neither needs the other.
+            matches = beside.submit(lambda: _write(match_rows(result), partial, "matches"))
+            breaks = break_rows(result)
+            summary = summarise(result, breaks)
+            _write(breaks, partial, "breaks")
+            matches.result()
         (partial / SUMMARY).write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         _move(partial, out)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return summary
+
+
+def _write(rows: pl.DataFrame, folder: Path, name: str) -> None:
+    rows.write_csv(folder / f"{name}.csv")
+    rows.write_parquet(folder / f"{name}.parquet", compression="lz4")
 
 
 def _require_replaceable(out: Path) -> None:
@@ -88,7 +96,7 @@ def summarise(result: Result, breaks: pl.DataFrame) -> dict[str, Any]:
     sides = {}
     for side in (result.left, result.right):
         parts = {
-            word: _counted(side, np.isin(side.state, states))
+            word: _counted(side, side.among(*states))
             for word, states in (
                 ("read", (OPEN, HELD, MATCHED, NETTED)),
                 ("matched", (MATCHED,)),
@@ -113,9 +121,17 @@ def _counted(side: Rows, which: Any) -> dict[str, Any]:
 
 def _sums(side: Rows, rows: Any) -> dict[str, int]:
     """Sums by currency; they may leave 64 bits where single amounts do not."""
-    picked = side.frame.select("currency", "amount")[rows] if len(rows) < side.frame.height else side.frame
-    found = picked.group_by("currency").agg(pl.col("amount").cast(pl.Int128).sum())
-    return {code: int(total) for code, total in sorted(found.select("currency", "amount").iter_rows())}
+    whole = len(rows) == side.frame.height
+    amounts, codes = (side.frame[name] if whole else side.frame[name].gather(rows) for name in ("amount", "currency"))
+    if not len(amounts):
+        return {}
+    known = codes.dtype.categories.to_list() if isinstance(codes.dtype, pl.Enum) else []
+    if len(known) == 1:
+        # High and low halves apart: neither sum leaves 64 bits.
+        minor = amounts.to_numpy()
+        return {known[0]: (int((minor >> 32).sum()) << 32) + int((minor & 0xFFFFFFFF).sum())}
+    table = pl.DataFrame([codes, amounts]).group_by("currency").agg(pl.col("amount").cast(pl.Int128).sum())
+    return {code: int(total) for code, total in sorted(table.select("currency", "amount").iter_rows())}
 
 
 def _pass_summary(result: Result, number: int) -> dict[str, Any]:
@@ -161,7 +177,7 @@ def _netting_summary(one: Netted) -> dict[str, Any]:
 def _break_summary(result: Result, breaks: pl.DataFrame) -> list[dict[str, Any]]:
     told = []
     for side in (result.left, result.right):
-        rows = np.flatnonzero(np.isin(side.state, (OPEN, HELD)))
+        rows = np.flatnonzero(side.among(OPEN, HELD))
         reasons = breaks.filter(pl.col("side") == side.which)["reason"]
         for reason in sorted(reasons.unique().to_list()):
             some = rows[(reasons == reason).to_numpy()]
