@@ -1,5 +1,5 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
-"""Kernel: keyed 96-bit digests of composite keys. The twin is in ``settlement.kernels.radix_twin``."""
+"""Kernel: keyed 96-bit digests of composite keys. The twin is in ``settlement.kernels.radix_digest_twin``."""
 
 from cython.parallel cimport prange
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t

@@ -23,24 +23,23 @@ if use_compiled():
     try:
         from settlement.kernels._radix_best import pair_best
         from settlement.kernels._radix_digest import digest_columns
-        from settlement.kernels._radix_equal import kernel_bytes, pair_equal
+        from settlement.kernels._radix_equal import kernel_bytes, pair_equal, pair_equal_told
         from settlement.kernels._radix_open import open_rows
         from settlement.kernels._radix_optimal import pair_optimal as _pair_optimal
-        from settlement.kernels._radix_repeated import repeated_rows
     except ImportError:
         raise TerminalError(NOT_BUILT) from None
     finally:
         if _told is None:
             del os.environ["OMP_WAIT_POLICY"]
 else:
+    from settlement.kernels.radix_digest_twin import digest_columns
     from settlement.kernels.radix_optimal_twin import pair_optimal as _pair_optimal
     from settlement.kernels.radix_twin import (
-        digest_columns,
         kernel_bytes,
         open_rows,
         pair_best,
         pair_equal,
-        repeated_rows,
+        pair_equal_told,
     )
 
 __all__ = [
@@ -55,8 +54,8 @@ __all__ = [
     "open_rows",
     "pair_best",
     "pair_equal",
+    "pair_equal_told",
     "pair_optimal",
-    "repeated_rows",
 ]
 
 MOST_PAIRS: Final = 32_000_000

@@ -1,4 +1,4 @@
-"""The pure-Python twins of the radix kernels: same names, same arguments, same results, and slow."""
+"""The pure-Python twins of the kernels of pairs: same names, same arguments, same results, and slow."""
 
 from __future__ import annotations
 
@@ -8,81 +8,17 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from settlement.kernels.radix_columns import Column
-
 Hashes = NDArray[np.uint64]
 Checks = NDArray[np.uint32]
 Rows = NDArray[np.int32]
 Amounts = NDArray[np.int64]
+Flags = NDArray[np.uint8]
 Live = NDArray[np.bool_] | None
 Arena = NDArray[np.uint8] | None
 
-_MOST_ROWS = 2**31 - 1
-_SHORT = 15
-_MASK = 2**64 - 1
 _NEAR_ROWS = 65536
 _MOST_BITS = 13
 _MILLION = 1_000_000
-
-
-def digest_columns(
-    columns: list[Column],
-    keys: NDArray[np.uint64],
-    count: int,
-    rows: Rows | None = None,
-    threads: int = 1,
-) -> tuple[Hashes, Checks]:
-    """Digest the composite key of each row to 96 bits.
-
-    Parameters
-    ----------
-    columns : list of (width, data, offsets, valid, first_bit)
-        The columns of the key, each of ``count`` rows. Width 8 or 4: int64 or int32 numbers, which lie in ``data``
-        (uint8); an int32 and an int64 of one value are equal. Width 0: text or bytes, from ``offsets[i]`` to
-        ``offsets[i + 1]`` (int64) of ``data``. ``valid`` is None or an Arrow bitmap (uint8) whose bit ``first_bit + i``
-        is 0 where row i is null.
-    keys : uint64[3 + 14 * columns]
-        Random numbers: 3, and 14 for each column.
-    count : int
-        Rows of each column.
-    rows : int32[k], optional
-        The rows to digest, in this order; all of them if not given.
-    threads : int
-        Threads to use.
-
-    Returns
-    -------
-    hash : uint64[k], check : uint32[k]
-        Equal for equal keys. Hash 0 (and check 0): a column of the row is null, it has no key.
-
-    Notes
-    -----
-    Each column is one or two pairs (a, b) of 32-bit numbers; three sums of (k + a) * (l + b) modulo 2**64 run over
-    all pairs, and the upper halves of the sums are the digest: a strongly universal family. A text of more than
-    15 bytes enters as 120 bits of its keyed SipHash-2-4. Whoever does not know the keys makes two different keys
-    collide with probability 2**-96. Digests must stay inside the process.
-    """
-    if len(keys) != 3 + 14 * len(columns) or not 0 <= count < _MOST_ROWS or threads < 1:
-        raise ValueError("14 keys a column and 3, fewer than 2**31 - 1 rows, and at least one thread are needed.")
-    if rows is not None and len(rows) and not 0 <= rows.min() <= rows.max() < count:
-        raise ValueError(f"rows must lie in 0 .. {count - 1}.")
-    picked = np.arange(count, dtype=np.int32) if rows is None else rows
-    live = np.ones(len(picked), dtype=np.bool_)
-    sums = [np.full(len(picked), keys[lane]) for lane in range(3)]
-    for which, column in enumerate(columns):
-        own = keys[3 + 14 * which : 17 + 14 * which]
-        live &= _valid(which, column, count)[picked]
-        for pair, words in enumerate(_words(which, column, own, count, live, picked)):
-            low, high = words & np.uint64(0xFFFFFFFF), words >> np.uint64(32)
-            for lane in range(3):
-                sums[lane] += (own[6 * pair + 2 * lane] + low) * (own[6 * pair + 2 * lane + 1] + high)
-    upper = [one >> np.uint64(32) for one in sums]
-    hashes = upper[0] << np.uint64(32) | upper[1]
-    for factor in (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53):
-        hashes = (hashes ^ hashes >> np.uint64(33)) * np.uint64(factor)
-    hashes ^= hashes >> np.uint64(33)
-    hashes[hashes == 0] = 1
-    return np.where(live, hashes, np.uint64(0)), np.where(live, upper[2], np.uint64(0)).astype(np.uint32)
 
 
 def pair_equal(  # noqa: PLR0917 (the kernel's own order)
@@ -121,7 +57,7 @@ def pair_equal(  # noqa: PLR0917 (the kernel's own order)
 
     Notes
     -----
-    16 bytes a row of either side and 4 for the result; a key that many rows share adds 9 bytes a right row.
+    16 bytes a row of either side and 4 for the result; a key that many rows share adds 6 bytes a right row.
     """
     refuse(threads, bits)
     lefts = _keys(left_hash, left_check, left_live)
@@ -133,54 +69,62 @@ def pair_equal(  # noqa: PLR0917 (the kernel's own order)
     return np.array(partner, dtype=np.int32)
 
 
-def repeated_rows(  # noqa: PLR0917 (the kernel's own order)
+def pair_equal_told(  # noqa: PLR0917 (the kernel's own order)
     left_hash: Hashes,
     left_check: Checks,
     right_hash: Hashes,
     right_check: Checks,
+    left_live: Live = None,
+    right_live: Live = None,
     threads: int = 1,
     bits: int = -1,
-    arena: Arena = None,  # noqa: ARG001 (the twin takes what it needs)
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Mark the rows whose key both sides have and one side has more than once.
+    arena: Arena = None,
+) -> tuple[Rows, Flags, Flags]:
+    """Pair equal keys as ``pair_equal``, and tell where another choice would have been as good.
 
     Parameters
     ----------
-    left_hash, right_hash, left_check, right_check, threads, bits, arena
+    left_hash, left_check, right_hash, right_check, left_live, right_live, threads, bits, arena
         As for ``pair_equal``.
 
     Returns
     -------
-    left : bool[n], right : bool[m]
-        True where another choice of partner would be as good. The result depends neither on threads nor on bits.
+    partner : int32[n]
+        As from ``pair_equal``.
+    left_many : uint8[n], right_many : uint8[m]
+        1 where the row's key stands on both sides, and more than once on one of them; else 0.
 
     Notes
     -----
-    16 bytes a row of either side and 1 for the result; besides 24 bytes a row of the partitions that are worked on.
+    2 bytes a row more than ``pair_equal``, and 4 a right row of a key that many rows share.
     """
-    refuse(threads, bits)
-    sides = _keys(left_hash, left_check, None), _keys(right_hash, right_check, None)
-    counts = [Counter(side) for side in sides]
-    both = (counts[0].keys() & counts[1].keys()) - {None}
-    repeated = {key for key in both if counts[0][key] > 1 or counts[1][key] > 1}
-    left, right = (np.array([key in repeated for key in side], dtype=np.bool_) for side in sides)
-    return left, right
+    ours, theirs = (left_hash, left_check), (right_hash, right_check)
+    partner = pair_equal(*ours, *theirs, left_live, right_live, threads, bits, arena)
+    sides = _keys(*ours, left_live), _keys(*theirs, right_live)
+    counts = Counter(sides[0]), Counter(sides[1])
+    left_many, right_many = (
+        np.array([key is not None and counts[0][key] * counts[1][key] > 1 for key in side], dtype=np.uint8)
+        for side in sides
+    )
+    return partner, left_many, right_many
 
 
-def kernel_bytes(lefts: int, rights: int, threads: int = 1, bits: int = -1) -> int:
-    """Bytes that ``pair_equal`` takes at most, result included, whatever the keys are.
+def kernel_bytes(lefts: int, rights: int, threads: int = 1, bits: int = -1, told: bool = False) -> int:
+    """Bytes that ``pair_equal`` or ``pair_equal_told`` takes at most, result included, whatever the keys are.
 
     Parameters
     ----------
     lefts, rights : int
         Rows of each side.
     threads, bits : int
-        As ``pair_equal`` is to be told.
+        As the kernel is to be told.
+    told : bool
+        Whether it is ``pair_equal_told``.
 
     Returns
     -------
     int
-        Below 48 for each row of the longer side, and 1.5 MiB a thread.
+        At most 48 for each row of the longer side, and 1.5 MiB a thread.
     """
     most = max(lefts, rights)
     if bits < 0:
@@ -189,8 +133,9 @@ def kernel_bytes(lefts: int, rights: int, threads: int = 1, bits: int = -1) -> i
     chunks = 4 * threads if most > _NEAR_ROWS else 1
     arena = 64 * 9 + 16 * (lefts + rights + 16 * threads * parts) + 4 * (2 * chunks + threads + 2) * parts
     near = min(rights, _NEAR_ROWS)
-    tables = max(threads * (5 * near + 1), 2 * rights + rights // 4 + 1 if rights > _NEAR_ROWS else 0)
-    return arena + 4 * tables + 4 * lefts
+    room = [rows + (rows if told else 0) for rows in (near, rights)]
+    tables = max(threads * (2 * near + 1 + room[0]), rights // 2 + 1 + room[1] if rights > _NEAR_ROWS else 0)
+    return arena + 4 * tables + 4 * lefts + (lefts + rights if told else 0)
 
 
 def open_rows(
@@ -338,75 +283,3 @@ def rows_taken(amounts: Amounts, days: Rows, rows: Rows | None, count: int) -> t
     if count and not -(2**62) < amounts.min() <= amounts.max() < 2**62:
         raise ValueError("amounts must lie below 2**62 in magnitude.")
     return amounts, days
-
-
-def _valid(which: int, column: Column, count: int) -> NDArray[np.bool_]:
-    _, _, _, valid, first = column
-    if valid is None:
-        return np.ones(count, dtype=np.bool_)
-    if len(valid) * 8 < first + count:
-        raise ValueError(f"the bitmap of column {which} does not have {count} rows.")
-    return np.unpackbits(valid, bitorder="little")[first : first + count].astype(np.bool_)
-
-
-def _words(  # noqa: PLR0917
-    which: int, column: Column, keys: NDArray[np.uint64], count: int, live: NDArray[np.bool_], picked: Rows
-) -> list[NDArray[np.uint64]]:
-    """The column as one 64-bit number a row, or two for text."""
-    width, data, offsets, _, _ = column
-    if width and len(data) != count * width:
-        raise ValueError(f"column {which} does not have {count} rows.")
-    if width:
-        return [data.view(np.int64 if width == 8 else np.int32).astype(np.int64).view(np.uint64)[picked]]  # noqa: PLR2004
-    if offsets is None or len(offsets) != count + 1 or offsets[0] < 0 or offsets[count] > len(data):
-        raise ValueError(f"text column {which} does not have {count} rows.")
-    both = [
-        _text(data[offsets[row] : offsets[row + 1]].tobytes(), keys) if good else (0, 0)
-        for row, good in zip(picked.tolist(), live.tolist(), strict=True)
-    ]
-    return [np.array([one[place] for one in both], dtype=np.uint64) for place in range(2)]
-
-
-def _text(text: bytes, keys: NDArray[np.uint64]) -> tuple[int, int]:
-    """A short text is two numbers that no other text has; a long one is 120 bits of its SipHash."""
-    if len(text) <= _SHORT:
-        low, high = int.from_bytes(text[:8], "little"), int.from_bytes(text[8:], "little")
-        return low, high | len(text) << 56
-    low, high = sip_hash(text, int(keys[12]), int(keys[13]))
-    return low, high | 255 << 56
-
-
-def sip_hash(text: bytes, first: int, second: int) -> tuple[int, int]:
-    """SipHash-2-4 with a result of 128 bits (Aumasson and Bernstein), as two numbers, the low one first."""
-    state = [
-        first ^ 0x736F6D6570736575,
-        second ^ 0x646F72616E646F6D ^ 0xEE,
-        first ^ 0x6C7967656E657261,
-        second ^ 0x7465646279746573,
-    ]
-    padded = text + bytes(7 - len(text) % 8) + bytes([len(text) & 255])
-    for at in range(0, len(padded), 8):
-        word = int.from_bytes(padded[at : at + 8], "little")
-        state[3] ^= word
-        _sip_rounds(state, 2)
-        state[0] ^= word
-    state[2] ^= 0xEE
-    _sip_rounds(state, 4)
-    low = state[0] ^ state[1] ^ state[2] ^ state[3]
-    state[1] ^= 0xDD
-    _sip_rounds(state, 4)
-    return low, state[0] ^ state[1] ^ state[2] ^ state[3]
-
-
-def _sip_rounds(v: list[int], rounds: int) -> None:
-    for _ in range(rounds):
-        v[0], v[2] = (v[0] + v[1]) & _MASK, (v[2] + v[3]) & _MASK
-        v[1], v[3] = _turn(v[1], 13) ^ v[0], _turn(v[3], 16) ^ v[2]
-        v[0] = _turn(v[0], 32)
-        v[2], v[0] = (v[2] + v[1]) & _MASK, (v[0] + v[3]) & _MASK
-        v[1], v[3] = _turn(v[1], 17) ^ v[2], _turn(v[3], 21) ^ v[0]
-        v[2] = _turn(v[2], 32)
-
-
-def _turn(value: int, bits: int) -> int:
-    return (value << bits | value >> (64 - bits)) & _MASK

@@ -186,7 +186,8 @@ def _twins(step: Taken, sides: tuple[Rows, Rows], matched: tuple[Any, Any], unde
 
 
 def _rows_of(side: Rows, columns: list[str], rows: Any) -> pl.DataFrame:
-    return side.frame.select(columns)[rows]
+    picked: pl.DataFrame = side.frame.select(columns)[rows]
+    return picked
 
 
 def _incomplete(result: Result, undecided: _Undecided) -> pl.DataFrame:
@@ -306,13 +307,13 @@ def _rest(result: Result, undecided: _Undecided) -> pl.DataFrame:
 
 def _first_empty(result: Result, side: Rows, rows: NDArray[np.int32]) -> pl.Series:
     """For each row without a whole key in any pass the name of its first empty text; null for all others."""
+    if any(not rule.pairs for rule in result.rules.passes):
+        return pl.Series([None], dtype=pl.String).new_from_index(0, len(rows))
     texts = {TEXT + getattr(pair, side.which) for rule in result.rules.passes for pair in rule.pairs}
     frame = _rows_of(side, sorted(texts), rows)
     keyless, named = pl.lit(value=True), []
     for rule in result.rules.passes:
         names = [getattr(pair, side.which) for pair in rule.pairs]
-        if not names:
-            return pl.Series([None], dtype=pl.String).new_from_index(0, len(rows))
         empty = [pl.col(TEXT + name).is_null() for name in names]
         keyless &= pl.any_horizontal(empty)
         named += [pl.when(one).then(pl.lit(name)) for one, name in zip(empty, names, strict=True)]

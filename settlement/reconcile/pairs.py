@@ -39,13 +39,13 @@ def pairs(rule: Pass, view: View, left: Rows, right: Rows) -> Iterator[Found]:
 def _equal(rule: Pass, view: View) -> Found:
     """Rows that are equal in all that the pass compares: the i-th of the left meets the i-th of the right."""
     ours, theirs = view.digests(amount=True, day=rule.window == 0)
-    partner = radix.pair_equal(*ours, *theirs, threads=radix.cores())
-    many, many_right = radix.repeated_rows(*ours, *theirs, threads=radix.cores())
+    partner, *flags = radix.pair_equal_told(*ours, *theirs, threads=radix.cores())
+    many, many_right = (told.view(np.bool_) for told in flags)
     met = np.flatnonzero(partner >= 0).astype(np.int32)
     if rule.ambiguity == "take":
         return _paired(met, partner[met], unsure=many[met])
     met = met[~many[met]]
-    left, right = (np.flatnonzero(flags).astype(np.int32) for flags in (many, many_right))
+    left, right = (np.flatnonzero(told).astype(np.int32) for told in (many, many_right))
     clusters = number(*(pl.DataFrame([side[0][rows], side[1][rows]]) for side, rows in ((ours, left), (theirs, right))))
     return _paired(
         met,

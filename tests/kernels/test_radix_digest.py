@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from settlement.kernels import _radix_digest, radix, radix_twin
+from settlement.kernels import _radix_digest, radix, radix_digest_twin
 from settlement.kernels.radix_columns import digest_keys, key_column
 
 SEEDED = settings(derandomize=True, deadline=None, max_examples=200)
@@ -26,7 +26,7 @@ def both(frame, rows=None, threads=1):
     columns = [key_column(column) for column in frame]
     keys = digest_keys(SECRET, len(columns))
     compiled = _radix_digest.digest_columns(columns, keys, len(frame), rows, threads)
-    twin = radix_twin.digest_columns(columns, keys, len(frame), rows)
+    twin = radix_digest_twin.digest_columns(columns, keys, len(frame), rows)
     for one, other in zip(compiled, twin, strict=True):
         assert one.tolist() == other.tolist()
         assert one.dtype == other.dtype
@@ -93,7 +93,7 @@ def test_the_place_of_a_column_the_secret_and_the_border_of_texts_count() -> Non
 )
 def test_the_text_hash_is_the_published_one(size, digest) -> None:
     first, second = np.frombuffer(SECRET, "<u8").tolist()
-    low, high = radix_twin.sip_hash(bytes(range(size)), first, second)
+    low, high = radix_digest_twin.sip_hash(bytes(range(size)), first, second)
     assert low.to_bytes(8, "little").hex() + high.to_bytes(8, "little").hex() == digest
 
 
@@ -111,7 +111,7 @@ def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 16 are needed"):
         radix.digest_rows([one], secret=b"short")
     text, keys = key_column(pl.Series(["a"])), digest_keys(SECRET, 1)
-    for kernel in (_radix_digest.digest_columns, radix_twin.digest_columns):
+    for kernel in (_radix_digest.digest_columns, radix_digest_twin.digest_columns):
         with pytest.raises(ValueError, match="does not have 2 rows"):
             kernel([key_column(one)], keys, 2)
         with pytest.raises(ValueError, match="does not have 2 rows"):

@@ -64,6 +64,23 @@ def test_compiled_and_twin_agree_for_any_threads_and_partitions(left, right, sha
     assert compiled.dtype == twin.dtype
 
 
+@SEEDED
+@given(left=KEYS, right=KEYS, shape=SHAPES, data=st.data())
+def test_told_beside_the_twin_and_beside_counting(left, right, shape, data) -> None:
+    live = flags(data.draw, len(left)), flags(data.draw, len(right))
+    told = _radix_equal.pair_equal_told(*side(left), *side(right), *live, *shape)
+    twin = radix_twin.pair_equal_told(*side(left), *side(right), *live)
+    assert [(one.dtype, one.tolist()) for one in told] == [(one.dtype, one.tolist()) for one in twin]
+    assert told[0].tolist() == radix_twin.pair_equal(*side(left), *side(right), *live).tolist()
+    rows = [
+        [key if key[0] and (alive is None or alive[row]) else None for row, key in enumerate(keys)]
+        for keys, alive in zip((left, right), live, strict=True)
+    ]
+    for mine, other, many in ((rows[0], rows[1], told[1]), (rows[1], rows[0], told[2])):
+        several = [key is not None and key in other and mine.count(key) + other.count(key) > 2 for key in mine]
+        assert many.tolist() == several
+
+
 @WAYS
 @SEEDED
 @given(left=KEYS, right=KEYS, data=st.data())
@@ -88,15 +105,19 @@ def test_many_rows_in_many_chunks_meet_as_the_twin_says(threads, bits) -> None:
     right[:9_000] = 7  # one key that many rows share
     sides = (spread(left), left.astype(np.uint32), spread(right), right.astype(np.uint32))
     live = (random.random(80_000) < 0.9, random.random(70_001) < 0.9)
-    compiled = _radix_equal.pair_equal(*sides, *live, threads, bits)
-    assert np.array_equal(compiled, radix_twin.pair_equal(*sides, *live))
+    compiled = _radix_equal.pair_equal_told(*sides, *live, threads, bits)
+    assert all(np.array_equal(*both) for both in zip(compiled, radix_twin.pair_equal_told(*sides, *live), strict=True))
+    assert np.array_equal(compiled[0], _radix_equal.pair_equal(*sides, *live, threads, bits))
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_one_key_for_all_rows_is_paired_in_order(threads) -> None:
     rows = 400_000
     hashes, checks = np.full(rows, 12345, np.uint64), np.full(rows, 6, np.uint32)
-    partner = _radix_equal.pair_equal(hashes, checks, hashes[:-5], checks[:-5], threads=threads)
+    partner, *many = _radix_equal.pair_equal_told(hashes, checks, hashes[:-5], checks[:-5], threads=threads)
+    assert many[0].all()
+    assert many[1].all()
+    assert np.array_equal(partner, _radix_equal.pair_equal(hashes, checks, hashes[:-5], checks[:-5], threads=threads))
     assert np.array_equal(partner[:-5], np.arange(rows - 5))
     assert partner[-5:].tolist() == [-1] * 5
 
@@ -106,22 +127,27 @@ def test_a_partition_larger_than_near_takes_distinct_keys_too(bits) -> None:
     rows = 150_000
     order = np.random.default_rng(2).permutation(rows)
     hashes, checks = spread(np.arange(rows)), np.zeros(rows, np.uint32)
-    partner = _radix_equal.pair_equal(hashes[order], checks, hashes, checks, threads=2, bits=bits)
+    partner, *many = _radix_equal.pair_equal_told(hashes[order], checks, hashes, checks, threads=2, bits=bits)
     assert np.array_equal(partner, order)
+    assert np.array_equal(partner, _radix_equal.pair_equal(hashes[order], checks, hashes, checks, bits=bits))
+    assert not many[0].any()
+    assert not many[1].any()
 
 
+@pytest.mark.parametrize("told", [False, True], ids=["plain", "told"])
 @pytest.mark.parametrize(("distinct", "threads"), [(1, 1), (1, 2), (10**9, 1), (10**9, 2)])
-def test_memory_is_what_kernel_bytes_says_and_below_48_bytes_a_row(distinct, threads) -> None:
+def test_memory_is_what_kernel_bytes_says_and_at_most_48_bytes_a_row(distinct, threads, told) -> None:
+    kernel = _radix_equal.pair_equal_told if told else _radix_equal.pair_equal
     rows = 500_000
     keys = np.random.default_rng(3).integers(0, distinct, rows)
     hashes, checks = spread(keys), keys.astype(np.uint32)
-    told = _radix_equal.kernel_bytes(rows, rows, threads)
+    most = _radix_equal.kernel_bytes(rows, rows, threads, told=told)
     tracemalloc.start()
-    _radix_equal.pair_equal(hashes, checks, hashes, checks, threads=threads)
+    kernel(hashes, checks, hashes, checks, threads=threads)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert 32 * rows < peak <= told + 10_000
-    assert told <= 48 * rows + threads * 3 * 2**19
+    assert 32 * rows < peak <= most + 10_000
+    assert most <= 48 * rows + threads * 3 * 2**19
 
 
 @pytest.mark.parametrize("bits", [-1, 0, 13])
@@ -129,7 +155,8 @@ def test_memory_is_what_kernel_bytes_says_and_below_48_bytes_a_row(distinct, thr
     "sides", [(0, 0), (1, 0), (0, 1), (70_000, 65_536), (65_536, 70_000), (10**7, 10**7), (10**9, 1)]
 )
 def test_compiled_and_twin_tell_the_same_bytes(sides, bits) -> None:
-    assert _radix_equal.kernel_bytes(*sides, 2, bits) == radix_twin.kernel_bytes(*sides, 2, bits)
+    for told in (False, True):
+        assert _radix_equal.kernel_bytes(*sides, 2, bits, told) == radix_twin.kernel_bytes(*sides, 2, bits, told)
 
 
 def test_an_arena_serves_many_calls_and_a_small_one_is_refused() -> None:

@@ -9,16 +9,28 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from settlement.kernels import _radix_best, _radix_digest, _radix_equal, _radix_open, radix, radix_twin
+from settlement.kernels import (
+    _radix_best,
+    _radix_digest,
+    _radix_equal,
+    _radix_open,
+    _radix_optimal,
+    radix,
+    radix_digest_twin,
+    radix_optimal_twin,
+    radix_twin,
+)
 from settlement.kernels.choice import use_compiled
 
 SEEDED = settings(derandomize=True, deadline=None, max_examples=200)
 PAIRS = [
     (_radix_best.pair_best, radix_twin.pair_best),
-    (_radix_digest.digest_columns, radix_twin.digest_columns),
+    (_radix_digest.digest_columns, radix_digest_twin.digest_columns),
     (_radix_equal.kernel_bytes, radix_twin.kernel_bytes),
     (_radix_equal.pair_equal, radix_twin.pair_equal),
+    (_radix_equal.pair_equal_told, radix_twin.pair_equal_told),
     (_radix_open.open_rows, radix_twin.open_rows),
+    (_radix_optimal.pair_optimal, radix_optimal_twin.pair_optimal),
 ]
 
 
@@ -48,7 +60,8 @@ def test_a_partner_that_does_not_exist_is_refused(open_rows) -> None:
 def test_the_chosen_kernels_are_the_ones_that_run() -> None:
     assert radix.compiled() is use_compiled()
     for kernel, twin in PAIRS:
-        assert getattr(radix, twin.__name__) is (kernel if use_compiled() else twin)
+        chosen = getattr(radix, f"_{twin.__name__}", None) or getattr(radix, twin.__name__)
+        assert chosen is (kernel if use_compiled() else twin)
 
 
 @pytest.mark.parametrize(("kernel", "twin"), PAIRS, ids=lambda one: one.__module__)
