@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 from assign_oracle import by_table
 from random_cases import batches
 
@@ -74,18 +75,19 @@ def asked(rule):
 def random_view(rng, rule, cases, rows):
     """Cases as groups, ``rows`` rows each; amounts of both signs, and without a window all days alike."""
     spread = int(rng.choice([3, 12, 60]))
-    found = {"groups": cases}
+    found = {}
     for side, count in zip(("left", "right"), rows, strict=True):
         found[side] = np.arange(cases * count, dtype=np.int32)
-        found[f"{side}_group"] = np.repeat(np.arange(cases, dtype=np.int32), count)
+        found[f"{side}_keys"] = pl.DataFrame({"key_0": np.repeat(np.arange(cases, dtype=np.int32), count)})
         found[f"{side}_amount"] = rng.integers(-spread // 3, spread + 1, cases * count)
         found[f"{side}_day"] = rng.integers(0, 6 if rule.window is not None else 1, cases * count).astype(np.int32)
     return View(**found)
 
 
 def by_kernel(rule, view, rng):
-    hashes = [(group.astype(np.uint64) + 1) * np.uint64(2**63 - 25) for group in (view.left_group, view.right_group)]
-    checks = [group.astype(np.uint32) for group in (view.left_group, view.right_group)]
+    groups = [keys["key_0"].to_numpy() for keys in (view.left_keys, view.right_keys)]
+    hashes = [(group.astype(np.uint64) + 1) * np.uint64(2**63 - 25) for group in groups]
+    checks = [group.astype(np.uint32) for group in groups]
     left = hashes[0], checks[0], view.left_amount, view.left_day
     right = hashes[1], checks[1], view.right_amount, view.right_day
     shape = {"threads": int(rng.integers(1, 4)), "bits": int(rng.integers(-1, 6))}
