@@ -23,7 +23,7 @@ def columns_of(amount: Amount) -> list[str]:
     return [amount.column, *amount.add_back, *amount.take_off, *(name for name in optional if name is not None)]
 
 
-def read_amounts(rows: pl.DataFrame, amount: Amount, place: str) -> tuple[pl.Series, pl.Series]:
+def read_amounts(rows: pl.DataFrame, amount: Amount, place: str, first: int = 0) -> tuple[pl.Series, pl.Series]:
     """Gross amounts and currencies of a file's rows.
 
     Parameters
@@ -34,6 +34,8 @@ def read_amounts(rows: pl.DataFrame, amount: Amount, place: str) -> tuple[pl.Ser
         What the rules say about it.
     place : str
         The file's name, for sentences.
+    first : int
+        Rows of the file before these.
 
     Returns
     -------
@@ -47,18 +49,18 @@ def read_amounts(rows: pl.DataFrame, amount: Amount, place: str) -> tuple[pl.Ser
     TerminalError
         For the first row that tells no exact amount, no known currency, or no known sign.
     """
-    currency = _currencies(rows, amount, place)
-    total = _minor(rows, amount, amount.column, currency, place)
+    currency = _currencies(rows, amount, place, first)
+    total = _minor(rows, amount, amount.column, currency, place, first)
     if amount.sign_column is not None:
-        total = total * _signs(rows, amount, amount.sign_column, place)
+        total = total * _signs(rows, amount, amount.sign_column, place, first)
     for name in amount.add_back:
-        total = total + _minor(rows, amount, name, currency, place, empty=0)
+        total = total + _minor(rows, amount, name, currency, place, first, empty=0)
     for name in amount.take_off:
-        total = total - _minor(rows, amount, name, currency, place, empty=0)
+        total = total - _minor(rows, amount, name, currency, place, first, empty=0)
     return (-total if amount.negate else total).alias("amount"), currency
 
 
-def _currencies(rows: pl.DataFrame, amount: Amount, place: str) -> pl.Series:
+def _currencies(rows: pl.DataFrame, amount: Amount, place: str, first: int) -> pl.Series:
     if amount.currency is not None:
         return pl.Series("currency", [amount.currency], pl.Enum([amount.currency])).new_from_index(0, rows.height)
     if amount.currency_column is None:
@@ -67,7 +69,7 @@ def _currencies(rows: pl.DataFrame, amount: Amount, place: str) -> pl.Series:
     distinct = codes.unique().to_list()
     for code in sorted(distinct, key=str):
         if code is None or not is_currency(code):
-            row = codes.eq_missing(pl.Series([code], dtype=pl.String)).arg_true()[0] + 1
+            row = codes.eq_missing(pl.Series([code], dtype=pl.String)).arg_true()[0] + 1 + first
             said = "is empty" if not code else f"{shown(code)} is no ISO 4217 code"
             raise TerminalError(
                 f"{place}, row {row}, column `{amount.currency_column}`: {said}; write one such as USD."
@@ -75,7 +77,7 @@ def _currencies(rows: pl.DataFrame, amount: Amount, place: str) -> pl.Series:
     return codes.cast(pl.Enum(sorted(distinct)))
 
 
-def _signs(rows: pl.DataFrame, amount: Amount, column: str, place: str) -> pl.Series:
+def _signs(rows: pl.DataFrame, amount: Amount, column: str, place: str, first: int) -> pl.Series:
     words = rows[column].cast(pl.String).fill_null("").str.strip_chars(" ")
     known = [*amount.negative, *amount.positive]
     if amount.positive:
@@ -83,15 +85,22 @@ def _signs(rows: pl.DataFrame, amount: Amount, column: str, place: str) -> pl.Se
         if len(strange):
             word = words[strange[0]]
             raise TerminalError(
-                f"{place}, row {strange[0] + 1}, column `{column}`: {shown(word)} is no known sign: "
+                f"{place}, row {strange[0] + 1 + first}, column `{column}`: {shown(word)} is no known sign: "
                 f"{nearest_word(word, known)}"
             )
     signs = pl.select(pl.when(words.is_in(amount.negative)).then(pl.lit(-1)).otherwise(pl.lit(1)))
     return signs.to_series().cast(pl.Int64)
 
 
-def _minor(
-    rows: pl.DataFrame, amount: Amount, column: str, currency: pl.Series, place: str, *, empty: int | None = None
+def _minor(  # noqa: PLR0917
+    rows: pl.DataFrame,
+    amount: Amount,
+    column: str,
+    currency: pl.Series,
+    place: str,
+    first: int,
+    *,
+    empty: int | None = None,
 ) -> pl.Series:
     """One column as minor units."""
     values = rows[column]
@@ -104,7 +113,8 @@ def _minor(
         told = text.fill_null("") != ""
         wrong = (found.is_null() & (told | (empty is None))).arg_true()
     if len(wrong):
-        raise TerminalError(_refusal(rows, amount, column, row=int(wrong[0]), currency=currency, place=place))
+        where = f"{place}, row {wrong[0] + 1 + first}, column `{column}`"
+        raise TerminalError(f"{where}: {_refusal(rows[column][wrong[0]], currency[wrong[0]], amount)}")
     return found if empty is None else found.fill_null(empty)
 
 
@@ -158,13 +168,11 @@ def _places(currency: pl.Series) -> pl.Expr:
     )
 
 
-def _refusal(rows: pl.DataFrame, amount: Amount, column: str, *, row: int, currency: pl.Series, place: str) -> str:
-    value, code = rows[column][row], currency[row]
-    where = f"{place}, row {row + 1}, column `{column}`"
+def _refusal(value: object, code: str, amount: Amount) -> str:
     if value is None or str(value).strip() == "":
-        return f"{where}: there is no amount; write one, 0 where nothing was paid, or leave the row out."
+        return "there is no amount; write one, 0 where nothing was paid, or leave the row out."
     sample = "1234" if amount.unit == "minor" else f"12{amount.decimal_mark}34"
     hint = ""
     if "," in str(value) and amount.decimal_mark == "." and amount.thousands_mark is None:
         hint = ', or declare thousands_mark = "," or decimal_mark = ","'
-    return f"{where}: {shown(value)} is no amount of {code} in {amount.unit} units; write one such as {sample}{hint}."
+    return f"{shown(value)} is no amount of {code} in {amount.unit} units; write one such as {sample}{hint}."

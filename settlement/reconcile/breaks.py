@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from settlement.reconcile.engine import Held, Result, Taken
 from settlement.reconcile.found import Searched
-from settlement.reconcile.language import Pass
+from settlement.reconcile.language import KeyPair, Pass, Rules
 from settlement.reconcile.near import near_misses
 from settlement.reconcile.notes import miss_notes, money_text
 from settlement.reconcile.sides import HELD, OPEN, TEXT, Rows
@@ -38,23 +38,38 @@ class Reason(StrEnum):
 
 
 SCHEMA: Final = {"side": pl.String, "position": pl.Int32, "reason": pl.String, "nearest": pl.String, "note": pl.String}
+NEAR_RANK: Final = 4
+RANKED: Final = SCHEMA | {
+    "rank": pl.Int32,
+    "score": pl.Int64,
+    "number": pl.Int32,
+    "other": pl.Int32,
+    "miss": pl.String,
+}
+"""A break with what it says more by than others of its row: the less the better, column by column."""
 
 
 def find_breaks(result: Result) -> pl.DataFrame:
-    """One row for each open or held row of both sides: ``SCHEMA``, by side and position.
+    """One row for each open or held row of both sides: ``SCHEMA``, by side and position."""
+    return ranked_breaks(result).select(list(SCHEMA))
+
+
+def ranked_breaks(result: Result, apart: frozenset[KeyPair] = frozenset()) -> pl.DataFrame:
+    """One row for each open or held row of both sides: ``RANKED``, by side and position.
 
     What says most comes first: held back, equal to a matched row, part of an incomplete sum, a near miss, later than
-    the other side goes, and otherwise missing.
+    the other side goes, and otherwise missing. Near misses that differ in a key of ``apart`` are not looked for.
     """
     undecided = {side.which: side.among(OPEN, HELD) for side in (result.left, result.right)}
-    parts = [pl.DataFrame(schema=SCHEMA)]
-    for told in (_held, _gave_up, _duplicates, _incomplete, _near, _rest):
-        part = told(result, undecided).select(list(SCHEMA)).sort("side", "position", "nearest", "note")
+    parts = [pl.DataFrame(schema=RANKED)]
+    for rank, told in enumerate((_held, _gave_up, _duplicates, _incomplete, _near(apart), _rest)):
+        part = told(result, undecided).with_columns(pl.lit(rank, pl.Int32).alias("rank"))
+        part = part.sort("side", "position", "nearest", "note")
         part = part.unique(["side", "position"], keep="first", maintain_order=True)
         for side in (result.left, result.right):
             undecided[side.which][part.filter(pl.col("side") == side.which)["position"].to_numpy()] = False
         parts.append(part)
-    return pl.concat(parts).sort("side", "position")
+    return pl.concat(parts, how="diagonal").sort("side", "position")
 
 
 _Undecided = dict[str, NDArray[np.bool_]]
@@ -249,12 +264,19 @@ def _sum_note(result: Result, rule: Pass) -> pl.Expr:
     )
 
 
-def _near(result: Result, undecided: _Undecided) -> pl.DataFrame:
-    found = near_misses(result.rules, result.left, result.right, undecided)
-    notes = miss_notes(result.rules, result.left, result.right, found)
-    told = found.with_columns(notes.alias("note"))
-    parts = _nothing()
-    for side, other in ((result.left, result.right), (result.right, result.left)):
+def _near(apart: frozenset[KeyPair]) -> Callable[[Result, _Undecided], pl.DataFrame]:
+    def found(result: Result, undecided: _Undecided) -> pl.DataFrame:
+        misses = near_misses(result.rules, result.left, result.right, undecided, apart)
+        return near_breaks(result.rules, result.left, result.right, misses)
+
+    return found
+
+
+def near_breaks(rules: Rules, left: Rows, right: Rows, misses: pl.DataFrame) -> pl.DataFrame:
+    """Breaks of near misses: ``RANKED``."""
+    told = misses.with_columns(miss_notes(rules, left, right, misses).alias("note"))
+    parts = [pl.DataFrame(schema=RANKED)]
+    for side, other in ((left, right), (right, left)):
         mine = told.filter(pl.col("side") == side.which)
         late = pl.Series(_late(side, other)[mine["position"].to_numpy()])
         missing = pl.when(late).then(pl.lit(str(Reason.LATE))).otherwise(pl.lit(str(_missing(side))))
@@ -266,8 +288,20 @@ def _near(result: Result, undecided: _Undecided) -> pl.DataFrame:
             .then(pl.lit(str(Reason.KEY_DIFFERS)))
             .otherwise("reason")
         )
-        reasons = mine.select(reason.alias("reason"))["reason"]
-        parts.append(_frame(side, mine["position"], reasons, other.ids.gather(mine["other"]), mine["note"]))
+        parts.append(
+            mine.select(
+                "side",
+                "position",
+                reason.alias("reason"),
+                pl.lit(other.ids.gather(mine["other"])).alias("nearest"),
+                "note",
+                pl.lit(NEAR_RANK, pl.Int32).alias("rank"),
+                "score",
+                "number",
+                "other",
+                pl.col("reason").alias("miss"),
+            )
+        )
     return pl.concat(parts)
 
 
@@ -326,7 +360,6 @@ def _missing(side: Rows) -> Reason:
 
 def _late(side: Rows, other: Rows) -> NDArray[np.bool_]:
     """By row whether its date is after the last one of the other side: nobody can know yet."""
-    last = other.frame["day"].max() if "day" in side.frame.columns and "day" in other.frame.columns else None
-    if last is None:
+    if other.last_day is None or "day" not in side.frame.columns:
         return np.zeros(side.frame.height, dtype=np.bool_)
-    return (side.frame["day"] > last).fill_null(value=False).to_numpy()
+    return (side.frame["day"] > other.last_day).fill_null(value=False).to_numpy()

@@ -58,19 +58,33 @@ def match_rows(result: Result) -> pl.DataFrame:
     repeated. ``residual`` is left minus right in minor units of the currency compared, the same on every row of a
     match.
     """
+    place, lines = match_lines(result)
+    return numbered(place, lines, 0)[0]
+
+
+def numbered(place: NDArray[np.int64], lines: pl.DataFrame, before: int) -> tuple[pl.DataFrame, int]:
+    """Lines in the order of their places, with ids that go on after ``before`` matches; and the matches so far."""
+    number = np.cumsum(np.diff(place, prepend=-1) != 0) + before
+    matches = lines.select(_ids_of_matches(number).alias("match_id"), pl.all())
+    return matches, int(number[-1]) if len(number) else before
+
+
+def match_lines(result: Result) -> tuple[NDArray[np.int64], pl.DataFrame]:
+    """Lines of ``match_rows`` without their id, and the place of each by which the matches are ordered.
+
+    A place is a left position, or the number of left rows and a right position; lines of one match have one place,
+    lines of two matches never.
+    """
     steps = [_pairs(result, step) for step in result.taken] + [_netting(result, one) for one in result.netted]
     steps = [step for step in steps if len(step.left)]
     if not steps:
-        return pl.DataFrame(schema=MATCHES)
+        return np.zeros(0, dtype=np.int64), pl.DataFrame(schema=MATCHES).drop("match_id")
     place = np.concatenate([step.place[step.match] for step in steps])
     # Stable, and nearly in order already: the lines of a match stay beside one another in their own order.
     order = np.argsort(place, kind="stable")
-    place = place[order]
-    number = np.cumsum(np.diff(place, prepend=-1) != 0)
     lengths = [len(step.left) for step in steps]
-    return pl.DataFrame(
+    lines = pl.DataFrame(
         [
-            _ids_of_matches(number).alias("match_id"),
             _picked([step.name for step in steps], np.repeat(np.arange(len(steps)), lengths)[order]).alias("pass"),
             _picked(_CARDINALITIES, _ordered([step.cardinality for step in steps], order)).alias("cardinality"),
             _told(result.left, _ordered([step.left for step in steps], order)).alias("left_id"),
@@ -79,6 +93,7 @@ def match_rows(result: Result) -> pl.DataFrame:
             _notes(steps, order).alias("note"),
         ]
     )
+    return place[order], lines
 
 
 def _ordered(parts: Sequence[NDArray[Any]], order: NDArray[np.int64]) -> NDArray[Any]:

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from settlement.reconcile.candidates import in_window
-from settlement.reconcile.language import Nearest, Pass, Rules
+from settlement.reconcile.language import KeyPair, Nearest, Pass, Rules
 from settlement.reconcile.sides import HELD, MATCHED, OPEN, TEXT, Rows
 from settlement.reconcile.tolerance import fits
 from settlement.reconcile.views import Positions, View, condition, views
@@ -38,10 +38,17 @@ _USED_SCORE: Final = 2**61
 """What is open always comes nearer than what another row has."""
 
 
-def near_misses(rules: Rules, left: Rows, right: Rows, undecided: Mapping[str, NDArray[np.bool_]]) -> pl.DataFrame:
+def near_misses(
+    rules: Rules,
+    left: Rows,
+    right: Rows,
+    undecided: Mapping[str, NDArray[np.bool_]],
+    apart: frozenset[KeyPair] = frozenset(),
+) -> pl.DataFrame:
     """The nearest miss of each open row that has one, by the conditions of the passes of pairs.
 
-    ``undecided`` tells by side the rows that are asked for; every row of the other side may be the nearest.
+    ``undecided`` tells by side the rows that are asked for; every row of the other side may be the nearest. Rows that
+    differ in a key of ``apart`` are not looked for: see ``misses_but_for``.
     """
     found = [pl.DataFrame(schema=NEAR)]
     for number, rule in enumerate(rules.passes):
@@ -53,6 +60,9 @@ def near_misses(rules: Rules, left: Rows, right: Rows, undecided: Mapping[str, N
             found += [_typed(part).filter(pl.col("reason") == "fits") for part in parts]
         else:
             found += [_typed(part) for part in _of_pass(rules, number, rule, left, right)]
+        for key, pair in enumerate(rule.pairs):
+            if pair not in apart:
+                found += misses_but_for(rules, number, key, left, right)
     best = _best(found, undecided)
     # What another row has is nearest only where nothing open is.
     alone = {which: flags.copy() for which, flags in undecided.items()}
@@ -65,6 +75,14 @@ def near_misses(rules: Rules, left: Rows, right: Rows, undecided: Mapping[str, N
         for part in _used(number, rule, left, right, alone)
     ]
     return pl.concat([best, _best([pl.DataFrame(schema=NEAR), *used], alone)])
+
+
+def misses_but_for(rules: Rules, number: int, key: int, left: Rows, right: Rows) -> list[pl.DataFrame]:
+    """Near misses of open rows that agree in all that a pass of equal amounts asks but for one key."""
+    rule = rules.passes[number]
+    if not rule.one_to_one or rule.amount.rule != "equal":
+        return []
+    return [_typed(part) for part in _without(rule, number, key, left, right)]
 
 
 def _best(found: list[pl.DataFrame], asked: Mapping[str, NDArray[np.bool_]]) -> pl.DataFrame:
@@ -92,9 +110,8 @@ def _of_pass(rules: Rules, number: int, rule: Pass, left: Rows, right: Rows) -> 
             yield from _of_view(rules.nearest, number, rule, view)
     if rule.amount.rule == "equal" and rule.keys:
         currencies = left.frame["currency"].dtype
-        several = isinstance(currencies, pl.Enum) and len(currencies.categories) > 1
-        for missing in (*((-1,) if several else ()), *range(len(rule.keys))):
-            yield from _without(rule, number, missing, left, right)
+        if isinstance(currencies, pl.Enum) and len(currencies.categories) > 1:
+            yield from _without(rule, number, -1, left, right)
 
 
 def _of_view(nearest: Nearest, number: int, rule: Pass, view: View) -> Iterator[pl.DataFrame]:

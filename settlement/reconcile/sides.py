@@ -44,7 +44,7 @@ class Rows:
     ``frame`` has ``amount`` (Int64, minor units), ``currency`` (Enum, the same on both sides), ``day`` (Int32, days
     since 1970), ``business_day`` (Int32, business days since then) and a column for each text that the rules use. A
     row's position is its place in the declared order, the id last; ``ids`` tells its id. ``state`` is one of OPEN,
-    MATCHED, HELD and NETTED, and is the only thing that changes.
+    MATCHED, HELD and NETTED, and is the only thing that changes. ``last_day`` is the last one that the file tells.
     """
 
     which: str
@@ -53,6 +53,7 @@ class Rows:
     ids: pl.Series
     frame: pl.DataFrame
     state: NDArray[np.uint8]
+    last_day: int | None
 
     def among(self, *states: int) -> NDArray[np.bool_]:
         """By row whether it is in one of the states."""
@@ -68,21 +69,22 @@ class Rows:
 
 def read_sides(rules: Rules, left: Path, right: Path) -> tuple[Rows, Rows]:
     """Both files as the rules tell to read them; TerminalError with one sentence where they do not fit."""
-    business = any(one.business_days is not None for one in rules.passes)
-    both = tuple(
-        _read(rules, which, side, path, business)
-        for which, side, path in (("left", rules.left, left), ("right", rules.right, right))
-    )
+    both = (_read(rules, "left", rules.left, left), _read(rules, "right", rules.right, right))
     codes = [set(rows.frame["currency"].unique().to_list()) for rows in both]
+    require_common_currency(rules, (both[0].file, codes[0]), (both[1].file, codes[1]))
     # One list of codes for both sides, so that equal codes are equal numbers.
     listed = pl.Enum(sorted(codes[0] | codes[1]))
-    both = tuple(replace(rows, frame=rows.frame.with_columns(pl.col("currency").cast(listed))) for rows in both)
-    if not codes[0] & codes[1] and not any(one.amount.rule == "converted" for one in rules.passes):
+    ours, theirs = (replace(rows, frame=rows.frame.with_columns(pl.col("currency").cast(listed))) for rows in both)
+    return ours, theirs
+
+
+def require_common_currency(rules: Rules, left: tuple[str, set[str]], right: tuple[str, set[str]]) -> None:
+    """TerminalError where two files, each with its currencies, can have no pair in common."""
+    if not left[1] & right[1] and not any(one.amount.rule == "converted" for one in rules.passes):
         raise TerminalError(
-            f"{both[0].file} is in {_listed(codes[0])} and {both[1].file} in {_listed(codes[1])}: no pair can agree; "
+            f"{left[0]} is in {_listed(left[1])} and {right[0]} in {_listed(right[1])}: no pair can agree; "
             'correct a currency, or add a pass with amount = { rule = "converted" }.'
         )
-    return both[0], both[1]
 
 
 def _listed(codes: set[str]) -> str:
@@ -102,25 +104,51 @@ def texts_used(rules: Rules, which: str) -> list[str]:
     return list(found)
 
 
-def _read(rules: Rules, which: str, side: SideRules, path: Path, business: bool) -> Rows:
-    texts = texts_used(rules, which)
-    wanted = [column for name in texts for column in _sources(side, name)] + columns_of(side.amount) + list(side.order)
-    wanted += [name for name in (side.id, side.date.column if side.date else None) if name is not None]
-    raw = read_columns(path, side, list(dict.fromkeys(wanted)), LIKELY_CURRENCY)
-    _require_declared_currency(raw, side, path.name)
-    amount, currency = read_amounts(raw, side.amount, path.name)
-    columns = [amount, currency]
-    if side.date is not None:
-        days = _days(raw[side.date.column], side.date, path.name)
-        columns += [days, _business_days(days, rules.calendar)] if business else [days]
-    frame = pl.DataFrame([*columns, *(_text(raw, rules, side, name).alias(TEXT + name) for name in texts)])
-    ids = _ids(raw, side, path.name)
+def _read(rules: Rules, which: str, side: SideRules, path: Path) -> Rows:
+    raw = read_columns(path, side, columns_wanted(rules, which), LIKELY_CURRENCY)
+    frame, ids = prepared(rules, which, raw, path.name)
+    _require_unique(ids, side, path.name)
     order = _order(raw, ids, side)
     if order is not None:
         frame, ids = frame[order], ids[order]
+    return rows_of(rules, which, path.name, frame, ids.cast(pl.String), last_day=last_day(frame))
+
+
+def rows_of(rules: Rules, which: str, file: str, frame: pl.DataFrame, ids: pl.Series, *, last_day: int | None) -> Rows:
+    """A side whose rows are all open."""
+    side = rules.left if which == "left" else rules.right
     state = np.zeros(frame.height, dtype=np.uint8)
-    name = side.name or which
-    return Rows(which=which, name=name, file=path.name, ids=ids.cast(pl.String), frame=frame, state=state)
+    return Rows(which=which, name=side.name or which, file=file, ids=ids, frame=frame, state=state, last_day=last_day)
+
+
+def last_day(frame: pl.DataFrame) -> int | None:
+    """The last day that the rows tell."""
+    last = frame["day"].max() if "day" in frame.columns else None
+    return last if isinstance(last, int) else None
+
+
+def columns_wanted(rules: Rules, which: str) -> list[str]:
+    """The columns of a file that the rules look at, each once."""
+    side = rules.left if which == "left" else rules.right
+    wanted = [column for name in texts_used(rules, which) for column in _sources(side, name)]
+    wanted += columns_of(side.amount) + list(side.order)
+    wanted += [name for name in (side.id, side.date.column if side.date else None) if name is not None]
+    return list(dict.fromkeys(wanted))
+
+
+def prepared(rules: Rules, which: str, raw: pl.DataFrame, place: str, first: int = 0) -> tuple[pl.DataFrame, pl.Series]:
+    """The frame of ``Rows`` and the ids, as the file tells them, of rows of a file of which ``first`` stand before."""
+    side = rules.left if which == "left" else rules.right
+    _require_declared_currency(raw, side, place)
+    amount, currency = read_amounts(raw, side.amount, place, first)
+    columns = [amount, currency]
+    if side.date is not None:
+        days = _days(raw[side.date.column], side.date, place, first)
+        columns.append(days)
+        if any(one.business_days is not None for one in rules.passes):
+            columns.append(_business_days(days, rules.calendar))
+    texts = (_text(raw, rules, side, name).alias(TEXT + name) for name in texts_used(rules, which))
+    return pl.DataFrame([*columns, *texts]), _ids(raw, side, place, first)
 
 
 def _sources(side: SideRules, name: str) -> tuple[str, ...]:
@@ -158,7 +186,7 @@ def _require_declared_currency(raw: pl.DataFrame, side: SideRules, place: str) -
             )
 
 
-def _days(values: pl.Series, declared: DateColumn, place: str) -> pl.Series:
+def _days(values: pl.Series, declared: DateColumn, place: str, first: int) -> pl.Series:
     """Day numbers of a date column; an empty date is null and lies in no window."""
     written, column = declared.format, declared.column
     if values.dtype == pl.String:
@@ -176,8 +204,8 @@ def _days(values: pl.Series, declared: DateColumn, place: str) -> pl.Series:
         wrong = (told & found.is_null()).arg_true()
         if len(wrong):
             raise TerminalError(
-                f"{place}, row {wrong[0] + 1}, column `{column}`: {shown(text[wrong[0]])} is no date of the form "
-                f"{written}: correct it or the `format`."
+                f"{place}, row {wrong[0] + 1 + first}, column `{column}`: {shown(text[wrong[0]])} is no date of the "
+                f"form {written}: correct it or the `format`."
             )
     elif values.dtype == pl.Date or isinstance(values.dtype, pl.Datetime):
         found = values.cast(pl.Date)
@@ -195,27 +223,33 @@ def _business_days(days: pl.Series, calendar: Calendar) -> pl.Series:
     return pl.select(pl.when(days.is_not_null()).then(numbers)).to_series().alias("business_day")
 
 
-def _ids(raw: pl.DataFrame, side: SideRules, place: str) -> pl.Series:
+def _ids(raw: pl.DataFrame, side: SideRules, place: str, first: int) -> pl.Series:
     if side.id is None:
-        return pl.int_range(1, raw.height + 1, eager=True).alias("id")
+        return pl.int_range(first + 1, first + raw.height + 1, eager=True).alias("id")
     ids = raw[side.id].alias("id")
-    text = ids.cast(pl.String)
-    empty = (text.fill_null("") == "").arg_true()
+    empty = (ids.is_null() | (ids == "") if ids.dtype == pl.String else ids.is_null()).arg_true()
     if len(empty):
-        raise TerminalError(f"{place}, row {empty[0] + 1}: the id column `{side.id}` is empty; write an id.")
-    if len(ids) >= _TELLING and all(_is_card(value) for value in text.head(_MOST_LOOKED_AT)):
+        raise TerminalError(f"{place}, row {empty[0] + 1 + first}: the id column `{side.id}` is empty; write an id.")
+    if len(ids) >= _TELLING and all(_is_card(value) for value in ids.head(_MOST_LOOKED_AT).cast(pl.String)):
         raise TerminalError(
             f"{place}: column `{side.id}` holds card numbers, and ids are written out: name another column as `id`."
         )
-    ordered = ids.sort()
-    if (ordered == ordered.shift()).any():
-        twice = (text == text.filter(text.is_duplicated())[0]).arg_true()
-        value = text[twice[0]]
-        raise TerminalError(
-            f"{place}, rows {twice[0] + 1} and {twice[1] + 1} have one id, {shown(value)}: name a column that is "
-            "unique, or leave `id` out to count rows."
-        )
     return ids
+
+
+def _require_unique(ids: pl.Series, side: SideRules, place: str) -> None:
+    ordered = ids if ids.is_sorted() else ids.sort()
+    if side.id is not None and (ordered == ordered.shift()).any():
+        twice = (ids == ids.filter(ids.is_duplicated())[0]).arg_true()
+        raise TerminalError(one_id(place, ids[twice[0]], int(twice[0]), int(twice[1])))
+
+
+def one_id(place: str, value: object, row: int, other: int) -> str:
+    """What to say of two rows, from 0, of one id."""
+    return (
+        f"{place}, rows {row + 1} and {other + 1} have one id, {shown(value)}: name a column that is unique, or leave "
+        "`id` out to count rows."
+    )
 
 
 def _is_card(text: str) -> bool:

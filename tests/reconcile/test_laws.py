@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import polars as pl
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from reconcile_runs import Run, row, run
 
 from settlement.errors import TerminalError
-from settlement.reconcile import write
+from settlement.reconcile import summary, write
 
 RULES = """
 [[left.net]]
@@ -133,17 +134,17 @@ def test_parquet_says_what_csv_says(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "lie"),
+    ("where", "name", "lie"),
     [
-        ("_pass_summary", lambda _result, _number: {"left_rows": 0, "right_rows": 0}),
-        ("_sums", lambda _side, _rows: {"USD": 7}),
-        ("_break_summary", lambda _result, _breaks: []),
+        (summary, "_pass_summary", lambda _result, _number: {"left_rows": 0, "right_rows": 0}),
+        (summary, "_sums", lambda _side, _rows: {"USD": 7}),
+        (write, "break_summary", lambda _breaks: []),
     ],
 )
 def test_a_run_that_does_not_come_out_writes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, lie: Callable[..., Any]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: ModuleType, name: str, lie: Callable[..., Any]
 ) -> None:
-    monkeypatch.setattr(write, name, lie)
+    monkeypatch.setattr(where, name, lie)
     with pytest.raises(TerminalError, match="do not come out at what was read: nothing was written"):
         run(tmp_path, [row("B1", 5), row("B2", 6)], [row("T1", 5)], '[[pass]]\nname = "one"\nkeys = ["key"]\n')
     assert not (tmp_path / "out").exists()

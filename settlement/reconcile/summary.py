@@ -1,0 +1,144 @@
+"""The summary of a run: counts and sums of each side by what became of its rows, by pass and by reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from settlement.errors import TerminalError
+from settlement.reconcile.engine import Result
+from settlement.reconcile.found import Searched
+from settlement.reconcile.netting import Netted
+from settlement.reconcile.sides import HELD, MATCHED, NETTED, OPEN, Rows
+
+BOUNDS: Final = frozenset({"most_members", "most_candidates", "most_steps"})
+"""Words of a summary that tell a rule and count nothing."""
+
+
+def summarise(result: Result) -> dict[str, Any]:
+    """Counts and sums by side, netting and pass; the breaks are told by ``break_summary``."""
+    sides = {}
+    for side in (result.left, result.right):
+        parts = {
+            word: _counted(side, side.among(*states))
+            for word, states in (
+                ("read", (OPEN, HELD, MATCHED, NETTED)),
+                ("matched", (MATCHED,)),
+                ("netted", (NETTED,)),
+                ("open", (OPEN, HELD)),
+            )
+        }
+        sides[side.which] = {"name": side.name, "file": side.file} | parts
+    return {
+        **sides,
+        "netting": [_netting_summary(one) for one in result.netted],
+        "passes": [_pass_summary(result, number) for number in range(len(result.rules.passes))],
+    }
+
+
+def break_summary(breaks: pl.DataFrame) -> list[dict[str, Any]]:
+    """Rows and sums of ``side``, ``reason``, ``currency`` and ``amount``, by side and reason."""
+    by_currency = breaks.group_by("side", "reason", pl.col("currency").cast(pl.String)).agg(
+        pl.len().alias("rows"), pl.col("amount").cast(pl.Int128).sum()
+    )
+    told: dict[tuple[str, str], dict[str, Any]] = {}
+    for side, reason, code, rows, total in sorted(by_currency.iter_rows()):
+        one = told.setdefault((side, reason), {"side": side, "reason": reason, "rows": 0, "sums_minor": {}})
+        one["rows"] += rows
+        one["sums_minor"][code] = int(total)
+    return list(told.values())
+
+
+def added(one: Any, other: Any) -> Any:
+    """The summary of two parts of a run: what counts is added, what tells a name or a rule is the same in both."""
+    if isinstance(one, dict):
+        keys = one.keys() | other.keys()
+        # Sums by currency stand in the order of the codes; all other words are in both parts.
+        words = list(one) if one.keys() == keys else sorted(keys)
+        return {word: one[word] if word in BOUNDS else added(one.get(word, 0), other.get(word, 0)) for word in words}
+    if isinstance(one, list):
+        return [added(*both) for both in zip(one, other, strict=True)]
+    return one if isinstance(one, str) else one + other
+
+
+def _counted(side: Rows, which: Any) -> dict[str, Any]:
+    return {"rows": int(which.sum()), "sums_minor": _sums(side, np.flatnonzero(which))}
+
+
+def _sums(side: Rows, rows: Any) -> dict[str, int]:
+    """Sums by currency; they may leave 64 bits where single amounts do not."""
+    whole = len(rows) == side.frame.height
+    amounts, codes = (side.frame[name] if whole else side.frame[name].gather(rows) for name in ("amount", "currency"))
+    if not len(amounts):
+        return {}
+    known = codes.dtype.categories.to_list() if isinstance(codes.dtype, pl.Enum) else []
+    if len(known) == 1:
+        # High and low halves apart: neither sum leaves 64 bits.
+        minor = amounts.to_numpy()
+        return {known[0]: (int((minor >> 32).sum()) << 32) + int((minor & 0xFFFFFFFF).sum())}
+    table = pl.DataFrame([codes, amounts]).group_by("currency").agg(pl.col("amount").cast(pl.Int128).sum())
+    return {code: int(total) for code, total in sorted(table.select("currency", "amount").iter_rows())}
+
+
+def _pass_summary(result: Result, number: int) -> dict[str, Any]:
+    rule = result.rules.passes[number]
+    steps = [step for step in result.taken if step.number == number]
+    left = np.concatenate([step.left for step in steps]) if steps else np.zeros(0, dtype=np.int32)
+    right = np.concatenate([step.right for step in steps]) if steps else np.zeros(0, dtype=np.int32)
+    held = [step for step in result.held if step.number == number]
+    told: dict[str, Any] = {
+        "name": rule.name,
+        "matches": sum(len(step.residual) for step in steps),
+        "left_rows": len(left),
+        "right_rows": len(right),
+        "left_sums_minor": _sums(result.left, left),
+        "right_sums_minor": _sums(result.right, right),
+        "residuals": sum(int((step.residual != 0).sum()) for step in steps),
+        "taken_by_order": sum(int(step.unsure.sum()) for step in steps),
+        "held_clusters": sum(len(np.union1d(step.left_cluster, step.right_cluster)) for step in held),
+        "held_left_rows": sum(len(step.left) for step in held),
+        "held_right_rows": sum(len(step.right) for step in held),
+        "given_up_left_rows": sum(len(rows) for one, rows in result.given_up if one == rule),
+    }
+    if rule.search is not None:
+        outcomes = [one.outcome.status for one in result.told if one.rule == rule]
+        told["search"] = {str(status): outcomes.count(status) for status in Searched} | {
+            "most_members": rule.search.most_members,
+            "most_candidates": rule.search.most_candidates,
+            "most_steps": rule.search.most_steps,
+        }
+    return told
+
+
+def _netting_summary(one: Netted) -> dict[str, Any]:
+    return {
+        "side": one.side.which,
+        "name": one.rule.name,
+        "nettings": len(one.original),
+        "sums_minor": _sums(one.side, np.concatenate([one.original, one.reversal])),
+        "taken_by_order": len(one.unsure),
+    }
+
+
+def require_law(summary: dict[str, Any]) -> None:
+    """Every row is in one place, and every minor unit with it."""
+    for which in ("left", "right"):
+        side = summary[which]
+        by_pass = sum(one[f"{which}_rows"] for one in summary["passes"])
+        by_reason = sum(one["rows"] for one in summary["breaks"] if one["side"] == which)
+        parts: Sequence[dict[str, Any]] = (side["matched"], side["netted"], side["open"])
+        sums = {code: sum(part["sums_minor"].get(code, 0) for part in parts) for code in side["read"]["sums_minor"]}
+        counts = sum(part["rows"] for part in parts)
+        if (
+            counts != side["read"]["rows"]
+            or by_pass != side["matched"]["rows"]
+            or by_reason != side["open"]["rows"]
+            or sums != side["read"]["sums_minor"]
+        ):
+            raise TerminalError(
+                f"Matched and open rows of {side['name']} do not come out at what was read: nothing was written; "
+                "report this with the rules file."
+            )
