@@ -26,6 +26,7 @@ from settlement.explain import explain_line, parse_line_address, render_text
 from settlement.home import create_home
 from settlement.reconcile.check import check_rules, has_errors
 from settlement.reconcile.explain import explain_rules
+from settlement.reconcile.plan import read_bytes
 from settlement.reconcile.run import load_rules, match_files
 from settlement.reconcile.suggest import suggest_rules, write_suggested
 from settlement.reconcile.wording import render_reconciled
@@ -242,9 +243,13 @@ def match(
     right: Annotated[Path, typer.Argument(help="The file to match it with.", show_default=False)],
     rules: Annotated[Path, typer.Option(help="The rules, see docs/RULES.md.", show_default=False)],
     out: Annotated[Path, typer.Option(help="Folder for summary, matches and breaks.", show_default=False)],
+    memory: Annotated[
+        str | None, typer.Option(help="Stay within this memory, such as 384MB or 2GB; the result is the same.")
+    ] = None,
 ) -> None:
     """Match any two files by a rules file, without a home."""
-    summary = _with_progress(lambda progress: match_files(left, right, rules, out, progress))
+    most = read_bytes(memory) if memory is not None else None
+    summary = _with_progress(lambda progress: match_files(left, right, rules, out, progress, memory=most))
     typer.echo(f"{render_reconciled(summary)}\nMatches and breaks are in {out}.")
 
 

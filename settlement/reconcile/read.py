@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -53,6 +55,17 @@ def read_columns(path: Path, side: Side, columns: Sequence[str], also: frozenset
     TerminalError
         Where the file is missing, unreadable, empty, or lacks a column; the sentence names the nearest one.
     """
+    kind = kind_of(path, side)
+    with readable(path, kind):
+        rows = _READERS[kind](path, side, columns, also)
+    if rows.height == 0:
+        raise TerminalError(f"{path.name} holds no rows: both sides need at least one.")
+    # In one piece: rows are picked from these columns again and again.
+    return rows.rechunk()
+
+
+def kind_of(path: Path, side: Side) -> str:
+    """``csv``, ``parquet``, ``excel`` or ``arrow``; TerminalError where nothing tells, or where there is no file."""
     kind = side.format or _FORMATS.get(path.suffix.lower())
     if kind is None:
         raise TerminalError(
@@ -61,17 +74,19 @@ def read_columns(path: Path, side: Side, columns: Sequence[str], also: frozenset
         )
     if not path.is_file():
         raise TerminalError(f"{path} is no file: name an existing one.")
+    return kind
+
+
+@contextmanager
+def readable(path: Path, kind: str) -> Iterator[None]:
+    """Turn what a library says about a file into one sentence."""
     try:
-        rows = _READERS[kind](path, side, columns, also)
+        yield
     except TerminalError:
         raise
     except (pl.exceptions.PolarsError, ValueError, OSError) as error:
         reason = re.split(r"[\n.]", str(error))[0]
         raise TerminalError(f"{path.name} is not readable as {kind}: {shown_reason(reason)}.") from None
-    if rows.height == 0:
-        raise TerminalError(f"{path.name} holds no rows: both sides need at least one.")
-    # In one piece: rows are picked from these columns again and again.
-    return rows.rechunk()
 
 
 def shown_reason(reason: str) -> str:
@@ -81,27 +96,55 @@ def shown_reason(reason: str) -> str:
 
 def _csv(path: Path, side: Side, columns: Sequence[str], also: frozenset[str]) -> pl.DataFrame:
     source: Path | io.BytesIO = path
-    if side.encoding.lower().replace("_", "-") not in {"utf-8", "utf8"}:
+    if not is_utf8(side):
         try:
-            source = io.BytesIO(path.read_bytes().decode(side.encoding).encode())
-        except LookupError:
-            raise TerminalError(
-                f"{path.name}: {side.encoding!r} is no encoding: write one such as utf-8 or cp1252."
-            ) from None
+            source = io.BytesIO(path.read_bytes().decode(encoding_of(path, side)).encode())
         except UnicodeDecodeError as error:
-            raise TerminalError(
-                f"{path.name} is not written in {side.encoding}: byte {error.start + 1} does not fit; write its "
-                "`encoding`."
-            ) from None
-    delimiter = "\t" if path.suffix.lower() == ".tsv" and side.delimiter == "," else side.delimiter
-    head = io.BytesIO(_first_line(source))
+            raise wrong_encoding(path, side, error.start) from None
+    delimiter = delimiter_of(path, side)
+    found = present_columns(path, header_of(io.BytesIO(_first_line(source)), delimiter), columns, also)
+    return parse_csv(path, source, delimiter, found)
+
+
+def is_utf8(side: Side) -> bool:
+    """Whether a text file is written in UTF-8."""
+    return side.encoding.lower().replace("_", "-") in {"utf-8", "utf8"}
+
+
+def encoding_of(path: Path, side: Side) -> str:
+    """The declared encoding of a text file; TerminalError for one that does not exist."""
     try:
-        names = pl.read_csv(head, separator=delimiter, infer_schema=False, n_rows=0, has_header=True).columns
+        return codecs.lookup(side.encoding).name
+    except LookupError:
+        raise TerminalError(
+            f"{path.name}: {side.encoding!r} is no encoding: write one such as utf-8 or cp1252."
+        ) from None
+
+
+def wrong_encoding(path: Path, side: Side, at: int) -> TerminalError:
+    """What to say where a byte does not fit the declared encoding."""
+    return TerminalError(
+        f"{path.name} is not written in {side.encoding}: byte {at + 1} does not fit; write its `encoding`."
+    )
+
+
+def delimiter_of(path: Path, side: Side) -> str:
+    """What stands between the values of a text file."""
+    return "\t" if path.suffix.lower() == ".tsv" and side.delimiter == "," else side.delimiter
+
+
+def header_of(line: io.BytesIO, delimiter: str) -> list[str]:
+    """The names in the first line of a text file."""
+    try:
+        return pl.read_csv(line, separator=delimiter, infer_schema=False, n_rows=0, has_header=True).columns
     except pl.exceptions.NoDataError:
-        names = []
-    found = _present(path, names, columns, also)
+        return []
+
+
+def parse_csv(path: Path, source: Path | io.BytesIO, delimiter: str, columns: Sequence[str]) -> pl.DataFrame:
+    """Some columns of a text in UTF-8 with a header, all of them as text."""
     try:
-        return pl.read_csv(source, separator=delimiter, infer_schema=False, columns=found)
+        return pl.read_csv(source, separator=delimiter, infer_schema=False, columns=list(columns))
     except pl.exceptions.ComputeError as error:
         if "utf-8" in str(error).lower() or "utf8" in str(error).lower():
             raise TerminalError(
@@ -122,14 +165,14 @@ def _first_line(source: Path | io.BytesIO) -> bytes:
 
 
 def _parquet(path: Path, _: Side, columns: Sequence[str], also: frozenset[str]) -> pl.DataFrame:
-    return pl.read_parquet(path, columns=_present(path, list(pl.read_parquet_schema(path)), columns, also))
+    return pl.read_parquet(path, columns=present_columns(path, list(pl.read_parquet_schema(path)), columns, also))
 
 
 def _arrow(path: Path, _: Side, columns: Sequence[str], also: frozenset[str]) -> pl.DataFrame:
     with path.open("rb") as stream:
         of_file = stream.read(6) == b"ARROW1"
     rows = pl.read_ipc(path) if of_file else pl.read_ipc_stream(path)
-    return rows.select(_present(path, rows.columns, columns, also))
+    return rows.select(present_columns(path, rows.columns, columns, also))
 
 
 def _excel(path: Path, side: Side, columns: Sequence[str], also: frozenset[str]) -> pl.DataFrame:
@@ -142,10 +185,10 @@ def _excel(path: Path, side: Side, columns: Sequence[str], also: frozenset[str])
         ) from None
     sheet = book.load_sheet(side.sheet or 0, schema_sample_rows=None)
     rows = pl.DataFrame(sheet.to_polars())
-    return rows.select(_present(path, rows.columns, columns, also))
+    return rows.select(present_columns(path, rows.columns, columns, also))
 
 
-def _present(path: Path, present: Sequence[str], columns: Sequence[str], also: frozenset[str]) -> list[str]:
+def present_columns(path: Path, present: Sequence[str], columns: Sequence[str], also: frozenset[str]) -> list[str]:
     """The columns to read: each that is asked for is there, once."""
     for column in columns:
         if column not in present:

@@ -8,12 +8,16 @@ from typing import Any
 from settlement.errors import TerminalError
 from settlement.reconcile.engine import Progress, reconcile
 from settlement.reconcile.language import Rules
+from settlement.reconcile.plan import planned
 from settlement.reconcile.rules import read_rules
 from settlement.reconcile.sides import read_sides
-from settlement.reconcile.write import write_outputs
+from settlement.reconcile.streamed import match_streamed
+from settlement.reconcile.write import partial_outputs, write_outputs
 
 
-def match_files(left: Path, right: Path, rules: Path, out: Path, progress: Progress) -> dict[str, Any]:
+def match_files(
+    left: Path, right: Path, rules: Path, out: Path, progress: Progress, *, memory: int | None = None
+) -> dict[str, Any]:
     """Reconcile two files by a rules file and return the summary that is written with the outputs.
 
     Parameters
@@ -26,6 +30,8 @@ def match_files(left: Path, right: Path, rules: Path, out: Path, progress: Progr
         Folder of the outputs; an earlier run's are replaced, anything else is refused.
     progress : callable
         Is told the work, how much is done, and how much there is.
+    memory : int, optional
+        Bytes that the run may take; files that do not fit are matched part by part, to the same result.
 
     Raises
     ------
@@ -34,6 +40,10 @@ def match_files(left: Path, right: Path, rules: Path, out: Path, progress: Progr
     """
     known = load_rules(rules)
     progress("read", 0, 1)
+    plan = planned(known, left, right, memory) if memory is not None else None
+    if plan is not None:
+        with partial_outputs(out) as folder:
+            return match_streamed(known, (left, right), plan, folder, progress)
     sides = read_sides(known, left, right)
     progress("read", 1, 1)
     result = reconcile(known, *sides, progress)

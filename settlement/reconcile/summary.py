@@ -39,13 +39,17 @@ def summarise(result: Result) -> dict[str, Any]:
     }
 
 
-def break_summary(breaks: pl.DataFrame) -> list[dict[str, Any]]:
-    """Rows and sums of ``side``, ``reason``, ``currency`` and ``amount``, by side and reason."""
-    by_currency = breaks.group_by("side", "reason", pl.col("currency").cast(pl.String)).agg(
-        pl.len().alias("rows"), pl.col("amount").cast(pl.Int128).sum()
-    )
+def break_totals(breaks: pl.DataFrame) -> pl.DataFrame:
+    """Rows and sums of ``side``, ``reason``, ``currency`` and ``amount`` by the first three."""
+    by = ("side", "reason", pl.col("currency").cast(pl.String))
+    return breaks.group_by(by).agg(pl.len().cast(pl.Int64).alias("rows"), pl.col("amount").cast(pl.Int128).sum())
+
+
+def break_summary(totals: pl.DataFrame) -> list[dict[str, Any]]:
+    """Totals of all parts of a run, by side and reason."""
+    summed = totals.group_by("side", "reason", "currency").agg(pl.col("rows", "amount").sum())
     told: dict[tuple[str, str], dict[str, Any]] = {}
-    for side, reason, code, rows, total in sorted(by_currency.iter_rows()):
+    for side, reason, code, rows, total in sorted(summed.iter_rows()):
         one = told.setdefault((side, reason), {"side": side, "reason": reason, "rows": 0, "sums_minor": {}})
         one["rows"] += rows
         one["sums_minor"][code] = int(total)

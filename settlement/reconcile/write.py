@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
+import pyarrow.parquet as pq
 
 from settlement.errors import TerminalError
 from settlement.reconcile.breaks import find_breaks
 from settlement.reconcile.engine import Result
-from settlement.reconcile.matched import match_rows
-from settlement.reconcile.summary import break_summary, require_law, summarise
+from settlement.reconcile.matched import MATCHES, match_rows, numbered
+from settlement.reconcile.spill import Spill
+from settlement.reconcile.summary import break_summary, break_totals, require_law, summarise
 
 BREAKS: Final[dict[str, type[pl.DataType]]] = {
     "side": pl.String,
@@ -44,7 +47,7 @@ def write_outputs(result: Result, out: Path) -> dict[str, Any]:
             # The matches are written while the breaks are found: neither needs the other.
             matches = beside.submit(lambda: _write(match_rows(result), partial, "matches"))
             breaks = break_rows(result)
-            summary = summarise(result) | {"breaks": break_summary(breaks)}
+            summary = summarise(result) | {"breaks": break_summary(break_totals(breaks))}
             _write(breaks.select(list(BREAKS)), partial, "breaks")
             matches.result()
         write_summary(summary, partial)
@@ -69,6 +72,58 @@ def write_summary(summary: dict[str, Any], folder: Path) -> None:
     """Write the summary; TerminalError where it does not come out."""
     require_law(summary)
     (folder / SUMMARY).write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """Matches and breaks on disk, in ranges of positions: left rows first, right rows from ``left_ranges`` on."""
+
+    matches: Spill
+    breaks: Spill
+    left_ranges: int
+
+
+def write_parts(summary: dict[str, Any], found: Written, folder: Path) -> dict[str, Any]:
+    """Put matches and breaks of parts of a run in order and write them; return the whole summary."""
+    with _growing(folder, "matches", MATCHES) as write:
+        before = 0
+        for bucket in range(found.matches.buckets):
+            lines = found.matches.take(bucket)
+            if lines is not None:
+                ordered = lines.sort("place", maintain_order=True)
+                told, before = numbered(ordered["place"].to_numpy(), ordered.drop("place"), before)
+                write(told)
+    totals = []
+    with _growing(folder, "breaks", BREAKS) as write:
+        for bucket in range(found.breaks.buckets):
+            ranked = found.breaks.take(bucket)
+            if ranked is not None:
+                # Of all that is known of a row what says most comes first.
+                best = ranked.sort("position", "rank", "score", "number", "other", "miss", "nearest", "note")
+                best = best.unique("position", keep="first", maintain_order=True)
+                totals.append(break_totals(best))
+                write(best.select(list(BREAKS)))
+    breaks = break_summary(pl.concat(totals)) if totals else []
+    whole = summary | {"breaks": breaks}
+    write_summary(whole, folder)
+    return whole
+
+
+@contextmanager
+def _growing(folder: Path, name: str, schema: dict[str, type[pl.DataType]]) -> Iterator[Callable[[pl.DataFrame], None]]:
+    """A table written part by part, as CSV and as Parquet."""
+    empty = pl.DataFrame(schema=schema)
+    with (
+        (folder / f"{name}.csv").open("wb") as text,
+        pq.ParquetWriter(folder / f"{name}.parquet", empty.to_arrow().schema, compression="lz4") as table,
+    ):
+        empty.write_csv(text)
+
+        def write(rows: pl.DataFrame) -> None:
+            rows.write_csv(text, include_header=False)
+            table.write_table(rows.to_arrow())
+
+        yield write
 
 
 def _write(rows: pl.DataFrame, folder: Path, name: str) -> None:

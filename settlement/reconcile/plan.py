@@ -1,0 +1,119 @@
+"""How a run is kept within a bound of memory: the keys that all passes share, the buckets, and the rows of a batch."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from settlement.errors import TerminalError
+from settlement.reconcile.amounts import LIKELY_CURRENCY
+from settlement.reconcile.batches import read_batches
+from settlement.reconcile.language import KeyPair, Rules
+from settlement.reconcile.read import kind_of
+from settlement.reconcile.sides import columns_wanted, prepared
+
+_MIB: Final = 2**20
+_UNITS: Final = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
+LEAST_BYTES: Final = 256 * _MIB
+_RESIDENT: Final = 170 * _MIB
+"""What the program and its libraries take before the first row."""
+_FACTOR: Final = 8
+"""Memory that the work on a bucket takes, in sizes of its rows."""
+_MOST_BUCKETS: Final = 4096
+_BATCH: Final = 2**16
+_SAMPLED: Final = 2**14
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How rows are dealt out: by which keys, to how many buckets, from batches of how many rows."""
+
+    shared: tuple[KeyPair, ...]
+    buckets: int
+    batch: int
+
+
+def read_bytes(text: str) -> int:
+    """``384MB``, ``2GB`` or ``1.5GiB`` as bytes; TerminalError for anything else, or for less than is needed."""
+    found = re.fullmatch(r"(\d{1,6})(?:\.(\d))?\s*([KMG]I?|)B?", text.strip().upper())
+    if found is None:
+        raise TerminalError(f"--memory {text!r} is no size: write one such as 384MB or 2GB.")
+    tenths = int(found[1]) * 10 + int(found[2] or 0)
+    size = tenths * _UNITS[found[3]] // 10
+    if size < LEAST_BYTES:
+        raise TerminalError(f"--memory {text} is too little to work in: give at least {LEAST_BYTES // _MIB + 1} MiB.")
+    return size
+
+
+def planned(rules: Rules, left: Path, right: Path, memory: int) -> Plan | None:
+    """How to reconcile two files within a bound of memory, in bytes; None where they fit as they are.
+
+    Raises
+    ------
+    TerminalError
+        Where the files do not fit and the passes share no key by which they could be parted.
+    """
+    size = sum(_size(rules, which, path) for which, path in (("left", left), ("right", right)))
+    free = memory - _RESIDENT
+    if size * _FACTOR <= free:
+        return None
+    shared = _shared(rules)
+    if not shared:
+        raise TerminalError(
+            f"The rows of {left.name} and {right.name} take some {size * _FACTOR // _MIB} MiB to reconcile, and no key "
+            f"is shared by all passes to part them by: {_without(rules)}. Give more --memory, or add a key."
+        )
+    buckets = min(size * _FACTOR // free + 1, _MOST_BUCKETS)
+    return Plan(shared=shared, buckets=buckets, batch=_BATCH)
+
+
+def _shared(rules: Rules) -> tuple[KeyPair, ...]:
+    """The keys of the first pass that every other pass and every netting has as well."""
+
+    def everywhere(pair: KeyPair) -> bool:
+        return (
+            all(pair in rule.pairs for rule in rules.passes)
+            and all(pair.left in net.keys for net in rules.left.net)
+            and all(pair.right in net.keys for net in rules.right.net)
+        )
+
+    return tuple(pair for pair in rules.passes[0].pairs if everywhere(pair))
+
+
+def _without(rules: Rules) -> str:
+    """Which pass or netting has none of the keys that all before it share."""
+    shared = set(rules.passes[0].pairs)
+    if not shared:
+        return f"pass `{rules.passes[0].name}` has no key"
+    for rule in rules.passes[1:]:
+        if not shared & set(rule.pairs):
+            return f"pass `{rule.name}` has none of the keys of the passes before it"
+        shared &= set(rule.pairs)
+    return "a netting has none of the keys that the passes share"
+
+
+def _size(rules: Rules, which: str, path: Path) -> int:
+    """Bytes that the rows of a side take in memory, by its first rows."""
+    side = rules.left if which == "left" else rules.right
+    raw = next(read_batches(path, side, columns_wanted(rules, which), LIKELY_CURRENCY, rows=_SAMPLED))
+    frame, ids = prepared(rules, which, raw, path.name)
+    sample = int(frame.estimated_size()) + int(ids.cast(pl.String).estimated_size())
+    return sample * _rows(path, kind_of(path, side), raw) // raw.height
+
+
+def _rows(path: Path, kind: str, raw: pl.DataFrame) -> int:
+    """Rows of a file: counted where it tells them, otherwise by the size of its first ones."""
+    if kind == "parquet":
+        return int(pl.scan_parquet(path).select(pl.len()).collect().item())
+    if kind == "excel":
+        return raw.height
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        head = stream.read(_MIB)
+    if kind == "csv":
+        return size * max(head.count(b"\n"), 1) // max(len(head), 1)
+    return max(size * raw.height // max(int(raw.estimated_size()), 1), raw.height)
