@@ -18,8 +18,8 @@ from settlement.reconcile.sides import columns_wanted, prepared
 
 _MIB: Final = 2**20
 _UNITS: Final = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
-LEAST_BYTES: Final = 256 * _MIB
-_RESIDENT: Final = 170 * _MIB
+LEAST_BYTES: Final = 288 * _MIB
+_RESIDENT: Final = 240 * _MIB
 """What the program and its libraries take before the first row."""
 _FACTOR: Final = 8
 """Memory that the work on a bucket takes, in sizes of its rows."""

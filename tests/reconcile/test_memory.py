@@ -1,0 +1,263 @@
+"""Bounded memory: buckets, batches and ranges change nothing in what is written, and what cannot be parted is told."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from reconcile_runs import HEAD, Run, row, run, run_files, write_csv
+
+from settlement.errors import TerminalError
+from settlement.reconcile import batches, ordered, streamed
+from settlement.reconcile.plan import Plan, planned, read_bytes
+from settlement.reconcile.run import load_rules, match_files
+from settlement.reconcile.spill import Spill
+from settlement.reconcile.streamed import match_streamed
+from settlement.reconcile.write import partial_outputs
+
+PAIRS = """
+[[left.net]]
+name = "voids"
+keys = ["key"]
+days = 2
+
+[[rate]]
+from = "EUR"
+to = "USD"
+date = 2024-01-01
+rate = 1.1
+
+[[pass]]
+name = "exact"
+keys = ["key", "till"]
+days = 0
+
+[[pass]]
+name = "held"
+keys = ["key"]
+days = 3
+ambiguity = "hold"
+
+[[pass]]
+name = "over"
+keys = ["key"]
+amount = { rule = "within", left_may_exceed = { step_minor = 20, most_steps = 2 } }
+ambiguity = "hold_unless_only"
+
+[[pass]]
+name = "converted"
+keys = ["key"]
+amount = { rule = "converted", minor = 1 }
+business_days = 3
+"""
+SUMS = """
+[[right.net]]
+name = "voids"
+keys = ["key", "till"]
+days = 1
+
+[[pass]]
+name = "pairs"
+keys = ["key", "till"]
+ambiguity = "hold"
+left_only = { till = ["1", ""] }
+
+[[pass]]
+name = "near"
+keys = ["key"]
+amount = { rule = "within", minor = 3, bps = 2000, bound = "smaller" }
+days = 2
+date_order = "left_first"
+
+[[pass]]
+name = "sums"
+keys = ["key", "till"]
+cardinality = ["1:N", "N:1"]
+search = { most_members = 3, most_candidates = 10 }
+"""
+FILES = ("summary.json", "matches.csv", "breaks.csv")
+
+
+def _rows(rnd: random.Random, name: str) -> list[dict[str, Any]]:
+    made = [
+        row(
+            f"{name}{at:03d}",
+            rnd.choice([-10, -5, 3, 4, 5, 5, 10, 10, 11, 25, 30, 45]),
+            key=rnd.choice(["A", "B", "C", "D", "E", ""]),
+            till=rnd.choice(["1", "2", ""]),
+            date=f"2024-03-0{rnd.randint(1, 6)}",
+            ccy=rnd.choice(["USD", "USD", "USD", "EUR"]),
+        )
+        for at in range(rnd.randint(1, 50))
+    ]
+    made.append(row(f"{name}usd", 7, key="only", till=name, ccy="USD"))
+    return rnd.sample(made, len(made)) if rnd.random() < 0.5 else made
+
+
+def _streamed(whole: Run, plan: Plan) -> Path:
+    folder = whole.out.parent
+    rules = load_rules(folder / "rules.toml")
+    with partial_outputs(folder / "parts") as partial:
+        match_streamed(rules, (folder / "left.csv", folder / "right.csv"), plan, partial, lambda *_: None)
+    return folder / "parts"
+
+
+def _shared(folder: Path) -> Any:
+    (only,) = (pair for pair in load_rules(folder / "rules.toml").passes[0].pairs if pair.left == "key")
+    return (only,)
+
+
+@pytest.mark.parametrize("passes", [PAIRS, SUMS], ids=["pairs", "sums"])
+@pytest.mark.parametrize("seed", range(25))
+def test_parts_give_the_same_bytes_as_the_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, passes: str, seed: int
+) -> None:
+    rnd = random.Random(seed)
+    whole = run(tmp_path, _rows(rnd, "B"), _rows(rnd, "T"), passes)
+    monkeypatch.setattr(batches, "_BLOCK", rnd.choice([40, 300, 10**6]))
+    monkeypatch.setattr(ordered, "_ROWS", rnd.choice([2, 5, 1000]))
+    monkeypatch.setattr(streamed, "_RANGE", rnd.choice([3, 10, 1000]))
+    out = _streamed(whole, Plan(shared=_shared(tmp_path), buckets=rnd.choice([1, 3, 7]), batch=4))
+    assert [(out / name).read_bytes() for name in FILES] == [(whole.out / name).read_bytes() for name in FILES]
+    assert sorted(path.name for path in out.iterdir()) == sorted(path.name for path in whole.out.iterdir())
+    for name in ("matches", "breaks"):
+        tables = [pl.read_parquet(folder / f"{name}.parquet") for folder in (out, whole.out)]
+        assert tables[0].equals(tables[1])
+        assert tables[0].schema == tables[1].schema
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow", "arrows", "csv", "tsv", "cp1252"])
+def test_every_kind_of_file_comes_in_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    frame = pl.DataFrame([row(f"B{at}", at, key=f"é{at}", shop=f'a, "b"\n{at}') for at in range(9)])
+    path = tmp_path / f"left.{'csv' if kind == 'cp1252' else kind}"
+    match kind:
+        case "parquet":
+            frame.write_parquet(path, row_group_size=2)
+        case "arrow":
+            frame.write_ipc(path, record_batch_size=2)
+        case "arrows":
+            frame.write_ipc_stream(path)
+        case _:
+            text = frame.write_csv(separator="\t" if kind == "tsv" else ",")
+            path.write_bytes(text.encode("cp1252" if kind == "cp1252" else "utf-8"))
+    head = HEAD if kind != "cp1252" else HEAD.replace('id = "id"', 'id = "id"\nencoding = "cp1252"', 1)
+    (tmp_path / "rules.toml").write_text(head + '[[pass]]\nname = "one"\nkeys = ["key", "shop"]\n', encoding="utf-8")
+    side = load_rules(tmp_path / "rules.toml").left
+    monkeypatch.setattr(batches, "_BLOCK", 30)
+    found = list(batches.read_batches(path, side, ["id", "shop", "key", "amount"], frozenset(), rows=4))
+    told = pl.concat([part.with_columns(pl.col("amount").cast(pl.Int64)) for part in found])
+    assert told.equals(frame.select("id", "shop", "key", "amount"))
+    assert len(found) > 1
+
+
+def test_a_command_within_memory_gives_the_same_bytes(tmp_path: Path) -> None:
+    rows = [row(f"{at:06d}", at % 977, key=str(at // 3), note="x" * 300) for at in range(60_000)]
+    frame = pl.DataFrame(rows)
+    for name, some in (("left", frame), ("right", frame.filter(pl.col("amount") % 50 != 7))):
+        some.write_parquet(tmp_path / f"{name}.parquet")
+    rules = '[[pass]]\nname = "one"\nkeys = ["key", "note"]\n[[pass]]\nname = "two"\nkeys = ["key"]\ndays = 1\n'
+    (tmp_path / "rules.toml").write_text(HEAD + rules, encoding="utf-8")
+    files = (tmp_path / "left.parquet", tmp_path / "right.parquet", tmp_path / "rules.toml")
+    whole = run_files(*files, tmp_path / "out")
+    assert planned(load_rules(files[2]), *files[:2], read_bytes("304MB")) is not None
+    match_files(*files, tmp_path / "parts", lambda *_: None, memory=read_bytes("304MB"))
+    assert [(tmp_path / "parts" / name).read_bytes() for name in FILES] == [
+        (whole.out / name).read_bytes() for name in FILES
+    ]
+
+
+def test_an_id_that_stands_twice_is_told_as_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["B3", "B1", "B2", "B9", "B1", "B3"]
+    left = write_csv(tmp_path / "left.csv", [row(name, 5) for name in names])
+    right = write_csv(tmp_path / "right.csv", [row("T1", 5)])
+    rules = tmp_path / "rules.toml"
+    rules.write_text(HEAD + '[[pass]]\nname = "one"\nkeys = ["key"]\n', encoding="utf-8")
+    monkeypatch.setattr(ordered, "_ROWS", 2)
+    with pytest.raises(TerminalError) as whole:
+        run_files(left, right, rules, tmp_path / "out")
+    plan = Plan(shared=_shared(tmp_path), buckets=3, batch=2)
+    with pytest.raises(TerminalError) as parts, partial_outputs(tmp_path / "out") as partial:
+        match_streamed(load_rules(rules), (left, right), plan, partial, lambda *_: None)
+    assert str(parts.value) == str(whole.value)
+    assert "rows 1 and 6 have one id, 'B3'" in str(parts.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_wrong_row_is_told_with_its_number_in_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [row(f"B{at}", at) for at in range(8)]
+    rows[6]["amount"] = "five"
+    left = write_csv(tmp_path / "left.csv", [{name: str(value) for name, value in one.items()} for one in rows])
+    right = write_csv(tmp_path / "right.csv", [row("T1", 5)])
+    rules = tmp_path / "rules.toml"
+    rules.write_text(HEAD + '[[pass]]\nname = "one"\nkeys = ["key"]\n', encoding="utf-8")
+    monkeypatch.setattr(batches, "_BLOCK", 60)
+    plan = Plan(shared=_shared(tmp_path), buckets=2, batch=2)
+    with (
+        pytest.raises(TerminalError, match=r"left\.csv, row 7, column `amount`: 'five' is no amount"),
+        partial_outputs(tmp_path / "out") as partial,
+    ):
+        match_streamed(load_rules(rules), (left, right), plan, partial, lambda *_: None)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("passes", "why"),
+    [
+        ('[[pass]]\nname = "one"\ndays = 1\n', "pass `one` has no key"),
+        (
+            '[[pass]]\nname = "one"\nkeys = ["key"]\n[[pass]]\nname = "two"\nkeys = ["till"]\n',
+            "pass `two` has none of the keys of the passes before it",
+        ),
+        (
+            '[[left.net]]\nname = "net"\nkeys = ["till"]\ndays = 3\n[[pass]]\nname = "one"\nkeys = ["key"]\n',
+            "a netting has none of the keys that the passes share",
+        ),
+    ],
+)
+def test_rules_without_a_shared_key_run_where_they_fit_and_are_refused_where_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, passes: str, why: str
+) -> None:
+    run(tmp_path, [row("B1", 5, till="1")], [row("T1", 5, till="1")], passes)
+    rules = load_rules(tmp_path / "rules.toml")
+    files = (tmp_path / "left.csv", tmp_path / "right.csv")
+    assert planned(rules, *files, read_bytes("2GB")) is None
+    monkeypatch.setattr("settlement.reconcile.plan._FACTOR", 10**9)
+    with pytest.raises(TerminalError, match=why):
+        planned(rules, *files, read_bytes("2GB"))
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("384MB", 384_000_000), ("2GB", 2_000_000_000), ("1.5GiB", 3 * 2**29), ("400000 kb", 400_000_000)],
+)
+def test_sizes(text: str, size: int) -> None:
+    assert read_bytes(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "two", "-1GB", "1,5GB", "10TB", "100MB", "12"])
+def test_what_is_no_size_is_told(text: str) -> None:
+    with pytest.raises(TerminalError, match="--memory"):
+        read_bytes(text)
+
+
+def test_an_open_quotation_mark_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "left.csv"
+    path.write_text('id,amount\n"B1,5\n' + "B2,6\n" * 100, encoding="utf-8")
+    monkeypatch.setattr(batches, "_BLOCK", 16)
+    monkeypatch.setattr(batches, "_MOST_OF_A_LINE", 64)
+    (tmp_path / "rules.toml").write_text(HEAD + '[[pass]]\nname = "one"\nkeys = ["key"]\n', encoding="utf-8")
+    side = load_rules(tmp_path / "rules.toml").left
+    with pytest.raises(TerminalError, match="close the quotation mark that is open"):
+        list(batches.read_batches(path, side, ["id"], frozenset(), rows=4))
+
+
+def test_a_bucket_gives_its_rows_back_in_order_and_once(tmp_path: Path) -> None:
+    spill = Spill.at(tmp_path / "rows", 3)
+    rows = pl.DataFrame({"at": range(10), "text": [f"row {at}" if at % 4 else None for at in range(10)]})
+    for some in (rows[:6], rows[6:]):
+        spill.add(some, some["at"].to_numpy() % 3)
+    assert [spill.take(bucket).rows() for bucket in range(3)] == [rows[bucket::3].rows() for bucket in range(3)]
+    assert [spill.take(bucket) for bucket in range(3)] == [None] * 3
