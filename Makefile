@@ -48,8 +48,8 @@ lint: env
 types: env
 	@$(BIN)/mypy
 
-bench: env  ## rows a second and peak memory, beside Polars and DuckDB
-	@$(BIN)/python -m tests.benchmarks --rows 1000000
+bench: env  ## the match at ten million rows a side beside other engines, sums, whole processes, a night (some 20 minutes)
+	@$(BIN)/python -m tests.benchmarks
 
 nightly: env  ## the same random tests on ten million cases (about half an hour)
 	@SETTLEMENT_CASES=10000000 $(BIN)/python -m pytest tests/kernels -k oracle

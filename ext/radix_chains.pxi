@@ -1,6 +1,9 @@
 # The rows of each group, chained, and every group settled alone. Included by the kernels of pairs within groups behind
 # their Rule and ``_group``, which settles one group and returns its faults, never imported.
 
+cdef enum:
+    NEXT = 12  # slots between the order for a group's numbers and its settling
+
 
 cdef int _pair(const Side* left_side, const Side* right_side, int64_t part, uint32_t* table,
                Rule* rule) noexcept nogil:
@@ -26,6 +29,13 @@ cdef int _pair(const Side* left_side, const Side* right_side, int64_t part, uint
         if table[at]:
             left_after[i - 1], left_table[at] = left_table[at], i
     for at in range(slots):
+        if at + NEXT < slots and left_table[at + NEXT]:
+            top = left_table[at + NEXT] - 1
+            __builtin_prefetch(rule.left_amount + left[top].row)
+            __builtin_prefetch(rule.left_day + left[top].row)
+            top = table[at + NEXT] - 1
+            __builtin_prefetch(rule.right_amount + right[top].row)
+            __builtin_prefetch(rule.right_day + right[top].row)
         if left_table[at]:
             fault |= _group(left, left_table[at], left_after, right, table[at], right_after, rule)
     return fault

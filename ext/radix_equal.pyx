@@ -43,7 +43,7 @@ cdef _pair_sides(const uint64_t[::1] left_hash, const uint32_t[::1] left_check, 
             for part in range(parts):
                 if right.bounds[part + 1] - right.bounds[part] > NEAR_ROWS:
                     _pair(&left, &right, part, tables, &result)
-        for part in prange(parts, num_threads=plan.threads, schedule="dynamic", chunksize=1):
+        for part in prange(parts, num_threads=plan.threads, schedule="dynamic", chunksize=4):
             if right.bounds[part + 1] - right.bounds[part] <= NEAR_ROWS:
                 _pair(&left, &right, part, tables + threadid() * room, &result)
     return partner_array, *many

@@ -1,6 +1,7 @@
 # One partition of equal pairs. Included by radix_equal.pyx, never imported.
 # The table holds the first right row (from 1) of each slot, ``after`` the next one of the same slot. Rows enter
 # backwards, so that each chain is in row order. The plain join takes a right row out of its chain once it is paired.
+# While one side is worked on the next one is fetched: the left rows, then the right rows of the partition behind.
 
 cdef extern from * nogil:
     void __builtin_prefetch(const void* at, int written)
@@ -19,21 +20,24 @@ cdef inline bint _same(const Row* one, const Row* other) noexcept nogil:
     return one.hash == other.hash and one.check == other.check
 
 
-cdef void _chain(const Row* right, uint32_t rights, uint32_t* table, uint32_t slots, uint32_t* after) noexcept nogil:
+cdef void _chain(const Row* right, uint32_t rights, uint32_t* table, uint32_t slots, uint32_t* after,
+                 const Row* left) noexcept nogil:
     cdef uint32_t i
     cdef uint32_t* slot
     memset(table, 0, slots * sizeof(uint32_t))
     for i in range(rights, 0, -1):
+        __builtin_prefetch(left + i - 1, 0)
         slot = _slot(right + i - 1, table, slots)
         after[i - 1], slot[0] = slot[0], i
 
 
 cdef void _join(const Row* left, uint32_t lefts, const Row* right, uint32_t* table, uint32_t slots, uint32_t* after,
-                int32_t* partner) noexcept nogil:
+                int32_t* partner, const Row* behind) noexcept nogil:
     cdef uint32_t i, top
     cdef uint32_t* link
     for i in range(lefts):
         __builtin_prefetch(partner + left[i + AHEAD if i + AHEAD < lefts else i].row, 1)
+        __builtin_prefetch(behind + lefts - i - 1, 0)
         link = _slot(left + i, table, slots)
         top = link[0]
         while top and not _same(right + top - 1, left + i):
@@ -54,7 +58,7 @@ cdef inline uint32_t _next_same(const Row* right, uint32_t at, const uint32_t* a
 
 cdef void _join_told(const Row* left, uint32_t lefts, const Row* right, uint32_t* table, uint32_t slots,
                      uint32_t* after, uint32_t* taker, int32_t* partner, uint8_t* left_many,
-                     uint8_t* right_many) noexcept nogil:
+                     uint8_t* right_many, const Row* behind) noexcept nogil:
     """Pair as ``_join``, and flag the rows of keys that both sides have and one has more than once.
 
     The last right row of a key stays in its chain, with the left row that took it: so the next left row finds it.
@@ -63,6 +67,7 @@ cdef void _join_told(const Row* left, uint32_t lefts, const Row* right, uint32_t
     cdef uint32_t* link
     for i in range(lefts):
         __builtin_prefetch(partner + left[i + AHEAD if i + AHEAD < lefts else i].row, 1)
+        __builtin_prefetch(behind + lefts - i - 1, 0)
         link = _slot(left + i, table, slots)
         top = link[0] & PLACE
         while top and not _same(right + top - 1, left + i):
@@ -116,13 +121,13 @@ cdef void _pair(const Side* left_side, const Side* right_side, int64_t part, uin
     cdef uint32_t* after = table + slots
     if not lefts or not rights:
         return
-    _chain(right, rights, table, slots, after)
+    _chain(right, rights, table, slots, after, left)
     if result.left_many == NULL:
-        _join(left, lefts, right, table, slots, after, result.partner)
+        _join(left, lefts, right, table, slots, after, result.partner, right + rights)
         return
     memset(after + rights, 0, rights * sizeof(uint32_t))
     _join_told(left, lefts, right, table, slots, after, after + rights, result.partner, result.left_many,
-               result.right_many)
+               result.right_many, right + rights)
 
 
 cdef uint32_t _largest(const Side* side, const Plan* plan, uint32_t limit) noexcept nogil:

@@ -7,84 +7,25 @@ Each engine is given the two sides and gives back, for each left row, the right 
    WINDOW_DAYS: of all candidates the one with the least (amount difference, day difference, left row, right row)
    first, then the least of those whose rows are both free.
 
-Two tasks: on one prehashed integer key, as an expert would write it, and on the text columns as they come.
+Two tasks: on one prehashed integer key, as an expert would write it, and on four columns of whole numbers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
-import duckdb
 import numpy as np
+import pandas as pd
 import polars as pl
 from numpy.typing import NDArray
 
-from settlement.kernels import match as kernels
-from settlement.kernels import radix
-from settlement.match.keys import number
+from tests.benchmarks import ours
+from tests.benchmarks.ours import Partner, Sides
 from tests.benchmarks.sides import EXACT_KEY, NEAR_KEY, TOLERANCE_MINOR, WINDOW_DAYS
 
-Partner = NDArray[np.int32]
-Engine = Callable[[pl.DataFrame, pl.DataFrame], Partner]
 Rows = NDArray[np.int64]
-
-THREADS: Final = 2
-
-
-def settlement_key(left: pl.DataFrame, right: pl.DataFrame) -> Partner:
-    """Our kernels on the prehashed key."""
-    partner = _pair_exact(left["key"], right["key"])
-    return _near_by_kernel(left, right, partner, _number_integers(left["pair"], right["pair"], partner))
-
-
-def settlement_radix(left: pl.DataFrame, right: pl.DataFrame) -> Partner:
-    """Our radix kernels on the prehashed key, on as many threads as the others get."""
-    sides = [(side["key"].to_numpy().view(np.uint64), np.zeros(side.height, dtype=np.uint32)) for side in (left, right)]
-    partner = radix.pair_equal(*sides[0], *sides[1], threads=THREADS)
-    rows = radix.open_rows(partner, right.height, threads=THREADS)
-    columns = []
-    for side, open_side in zip((left, right), rows, strict=True):
-        group = radix.digest_rows([side["pair"]], rows=open_side, threads=THREADS)
-        columns += [*group, side["amount"].to_numpy(), side["day"].to_numpy()]
-    near = radix.pair_best(
-        *columns, TOLERANCE_MINOR, 0, WINDOW_DAYS, threads=THREADS, left_rows=rows[0], right_rows=rows[1]
-    )
-    found = near >= 0
-    partner[rows[0][found]] = rows[1][near[found]]
-    return partner
-
-
-def settlement_columns(left: pl.DataFrame, right: pl.DataFrame) -> Partner:
-    """Our match on text columns: every pair compared by content, no result rests on a hash."""
-    left_ids, right_ids, count = number(left.select(EXACT_KEY), right.select(EXACT_KEY))
-    partner = kernels.pair_exact(left_ids, right_ids, count)
-    open_left, open_right = _open_rows(partner, right.height)
-    ids = number(left.select(NEAR_KEY)[open_left], right.select(NEAR_KEY)[open_right])[:2]
-    return _near_by_kernel(left, right, partner, ids)
-
-
-def _pair_exact(left: pl.Series, right: pl.Series) -> Partner:
-    ids, first = kernels.number_keys(np.concatenate([left.to_numpy(), right.to_numpy()]))
-    return kernels.pair_exact(ids[: len(left)], ids[len(left) :], len(first))
-
-
-def _number_integers(left: pl.Series, right: pl.Series, partner: Partner) -> tuple[Partner, Partner]:
-    open_left, open_right = _open_rows(partner, len(right))
-    ids, _ = kernels.number_keys(np.concatenate([left.to_numpy()[open_left], right.to_numpy()[open_right]]))
-    return ids[: len(open_left)], ids[len(open_left) :]
-
-
-def _near_by_kernel(left: pl.DataFrame, right: pl.DataFrame, partner: Partner, ids: tuple[Partner, Partner]) -> Partner:
-    rows = _open_rows(partner, right.height)
-    sides = [
-        (side_ids, frame["amount"].to_numpy()[side_rows], frame["day"].to_numpy()[side_rows])
-        for side_ids, frame, side_rows in zip(ids, (left, right), rows, strict=True)
-    ]
-    near = kernels.pair_tolerant(*sides[0], *sides[1], TOLERANCE_MINOR, WINDOW_DAYS)
-    found = near >= 0
-    partner[rows[0][found]] = rows[1][near[found]]
-    return partner
 
 
 def _open_rows(partner: Partner, right_rows: int) -> tuple[Rows, Rows]:
@@ -93,18 +34,80 @@ def _open_rows(partner: Partner, right_rows: int) -> tuple[Rows, Rows]:
     return np.flatnonzero(partner < 0), np.flatnonzero(~taken)
 
 
-def polars_expert(left: pl.DataFrame, right: pl.DataFrame) -> Partner:
-    """Polars: one join on the integer key, repeats repaired afterwards, leftovers joined and solved."""
-    a = left.select("key").with_row_index("l")
-    b = right.select("key").with_row_index("r")
-    found = a.join(b, on="key")
-    partner = _repaired(found["l"].to_numpy(), found["r"].to_numpy(), left["key"].to_numpy(), left.height, right.height)
-    open_left, open_right = _open_rows(partner, right.height)
-    columns = ("pair", "amount", "day")
+def polars_expert(sides: Sides) -> Partner:
+    """Polars: one join of the streaming engine on the integer key, repeats repaired, leftovers joined and solved."""
+    found = _polars_pairs(sides)
+    return _with_near(sides, _repaired(sides, found["l"].to_numpy(), found["r"].to_numpy()))
+
+
+def duckdb_expert(sides: Sides) -> Partner:
+    """DuckDB: one join of its own tables on the integer key, repeats repaired, leftovers joined and solved."""
+    found = _duckdb_pairs(sides)
+    partner = _repaired(sides, found["l"], found["r"])
+    c, d = _leftovers(sides, partner)  # noqa: RUF059 - DuckDB finds frames by their names
+    near = sides.db.sql(
+        f"""SELECT abs(c.amount - d.amount) AS gap, abs(c.day - d.day) AS days, l, r FROM c JOIN d USING (pair)
+            WHERE abs(c.amount - d.amount) <= {TOLERANCE_MINOR} AND abs(c.day - d.day) <= {WINDOW_DAYS}"""
+    ).fetchnumpy()
+    return _best_first(partner, *(np.asarray(near[name]) for name in ("gap", "days", "l", "r")))
+
+
+def numpy_sort(sides: Sides) -> Partner:
+    """NumPy: both sides sorted by the integer key, the i-th looked up beside the i-th; leftovers joined by Polars."""
+    keys = [side["key"].to_numpy() for side in sides.frames]
+    order = [np.argsort(key, kind="stable") for key in keys]
+    left, right = (key[one] for key, one in zip(keys, order, strict=True))
+    run = np.flatnonzero(np.concatenate([[True], left[1:] != left[:-1]]))
+    place = np.arange(len(left)) - np.repeat(run, np.diff(run, append=len(left)))
+    at = np.searchsorted(right, left) + place
+    there = at < len(right)
+    there[there] = right[at[there]] == left[there]
+    partner = np.full(len(left), -1, dtype=np.int32)
+    partner[order[0][there]] = order[1][at[there]]
+    return _with_near(sides, partner)
+
+
+def pandas_merge(sides: Sides) -> Partner:
+    """pandas: numbered within the integer key, merged on key and number; leftovers merged and solved."""
+    exact = [pd.DataFrame({"key": side["key"].to_numpy()}) for side in sides.frames]
+    for frame, name in zip(exact, ("l", "r"), strict=True):
+        frame["place"] = frame.groupby("key", sort=False).cumcount()
+        frame[name] = np.arange(len(frame))
+    met = exact[0].merge(exact[1], on=["key", "place"])
+    partner = np.full(sides.left.height, -1, dtype=np.int32)
+    partner[met["l"].to_numpy()] = met["r"].to_numpy()
+    left, right = (
+        pd.DataFrame({name: side[name].to_numpy() for name in side.columns}) for side in _leftovers(sides, partner)
+    )
+    near = left.merge(right, on="pair", suffixes=("", "_right"))
+    near["gap"], near["days"] = (near["amount"] - near["amount_right"]).abs(), (near["day"] - near["day_right"]).abs()
+    near = near[(near["gap"] <= TOLERANCE_MINOR) & (near["days"] <= WINDOW_DAYS)]
+    return _best_first(partner, *(near[name].to_numpy() for name in ("gap", "days", "l", "r")))
+
+
+def _polars_pairs(sides: Sides) -> pl.DataFrame:
+    a = sides.left.lazy().select("key").with_row_index("l")
+    b = sides.right.lazy().select("key").with_row_index("r")
+    return a.join(b, on="key").select("l", "r").collect(engine="streaming")
+
+
+def _duckdb_pairs(sides: Sides) -> dict[str, Rows]:
+    found = sides.db.sql("SELECT l, r FROM a_side JOIN b_side USING (key)").fetchnumpy()
+    return {name: np.asarray(found[name]) for name in ("l", "r")}
+
+
+def _leftovers(sides: Sides, partner: Partner) -> tuple[pl.DataFrame, pl.DataFrame]:
+    rows = _open_rows(partner, sides.right.height)
+    return tuple(  # type: ignore[return-value]
+        side.select("pair", "amount", "day")[some].with_columns(pl.Series(name, some))
+        for side, some, name in zip(sides.frames, rows, ("l", "r"), strict=True)
+    )
+
+
+def _with_near(sides: Sides, partner: Partner) -> Partner:
+    left, right = _leftovers(sides, partner)
     near = (
-        left.select(columns)[open_left]
-        .with_columns(pl.Series("l", open_left))
-        .join(right.select(columns)[open_right].with_columns(pl.Series("r", open_right)), on="pair")
+        left.join(right, on="pair")
         .with_columns(
             (pl.col("amount") - pl.col("amount_right")).abs().alias("gap"),
             (pl.col("day") - pl.col("day_right")).abs().alias("days"),
@@ -114,40 +117,9 @@ def polars_expert(left: pl.DataFrame, right: pl.DataFrame) -> Partner:
     return _best_first(partner, *(near[name].to_numpy() for name in ("gap", "days", "l", "r")))
 
 
-def polars_hashed(left: pl.DataFrame, right: pl.DataFrame) -> Partner:
-    """Polars on text columns in expert form: hashed first, matched on the hash without a look at the content."""
-    hashed = [
-        side.with_columns(
-            side.select(EXACT_KEY).hash_rows(seed=1).reinterpret(signed=True).alias("key"),
-            side.select(NEAR_KEY).hash_rows(seed=1).reinterpret(signed=True).alias("pair"),
-        )
-        for side in (left, right)
-    ]
-    return polars_expert(*hashed)
-
-
-def duckdb_expert(left: pl.DataFrame, right: pl.DataFrame) -> Partner:
-    """DuckDB: one join on the integer key, repeats repaired afterwards, leftovers joined and solved."""
-    db = _duckdb()
-    a = left.select("key").with_row_index("l")  # noqa: F841 - DuckDB finds frames by their names
-    b = right.select("key").with_row_index("r")  # noqa: F841
-    found = db.sql("SELECT l, r FROM a JOIN b USING (key)").fetchnumpy()
-    partner = _repaired(
-        np.asarray(found["l"]), np.asarray(found["r"]), left["key"].to_numpy(), left.height, right.height
-    )
-    open_left, open_right = _open_rows(partner, right.height)
-    columns = ("pair", "amount", "day")
-    c = left.select(columns)[open_left].with_columns(pl.Series("l", open_left))  # noqa: F841
-    d = right.select(columns)[open_right].with_columns(pl.Series("r", open_right))  # noqa: F841
-    near = db.sql(
-        f"""SELECT abs(c.amount - d.amount) AS gap, abs(c.day - d.day) AS days, l, r FROM c JOIN d USING (pair)
-            WHERE abs(c.amount - d.amount) <= {TOLERANCE_MINOR} AND abs(c.day - d.day) <= {WINDOW_DAYS}"""
-    ).fetchnumpy()
-    return _best_first(partner, *(np.asarray(near[name]) for name in ("gap", "days", "l", "r")))
-
-
-def _repaired(found_left: Rows, found_right: Rows, keys: Rows, left_rows: int, right_rows: int) -> Partner:
+def _repaired(sides: Sides, found_left: Rows, found_right: Rows) -> Partner:
     """One partner a row from all pairs of equal key: rows in several pairs are numbered within their key."""
+    left_rows, right_rows, keys = sides.left.height, sides.right.height, sides.left["key"].to_numpy()
     partner = np.full(left_rows, -1, dtype=np.int32)
     partner[found_left] = found_right
     many = (np.bincount(found_left, minlength=left_rows)[found_left] > 1) | (
@@ -182,11 +154,11 @@ def _best_first(partner: Partner, gap: Rows, days: Rows, left: Rows, right: Rows
     return partner
 
 
-def polars_columns(left: pl.DataFrame, right: pl.DataFrame) -> Partner:
+def polars_columns(sides: Sides) -> Partner:
     """Polars as its users write it: numbered within the key columns, joined on all of them."""
     numbered = [
         side.with_row_index(name).with_columns(pl.col(name).cum_count().over(EXACT_KEY).alias("place"))
-        for side, name in ((left, "l"), (right, "r"))
+        for side, name in ((sides.left, "l"), (sides.right, "r"))
     ]
     on = [*EXACT_KEY, "place"]
     exact = numbered[0].select("l", *on).join(numbered[1].select("r", *on), on=on).select("l", "r")
@@ -210,22 +182,21 @@ def polars_columns(left: pl.DataFrame, right: pl.DataFrame) -> Partner:
         near = near.join(best, on="l", how="anti", maintain_order="left").join(
             best, on="r", how="anti", maintain_order="left"
         )
-    return _scattered(pl.concat(taken), left.height)
+    return _scattered(pl.concat(taken), sides.left.height)
 
 
-def duckdb_columns(left: pl.DataFrame, right: pl.DataFrame) -> Partner:
+def duckdb_columns(sides: Sides) -> Partner:
     """DuckDB as its users write it: row_number() over the key columns, joined on all of them."""
-    db = _duckdb()
-    a, b = left.with_row_index("l"), right.with_row_index("r")  # noqa: F841
+    db = sides.db
     key = ", ".join(EXACT_KEY)
     for side, name in (("a", "l"), ("b", "r")):
         db.sql(
-            f"""CREATE TEMP TABLE {side}_numbered AS
-                SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY {name}) AS place FROM {side}"""
+            f"""CREATE OR REPLACE TEMP TABLE {side}_numbered AS
+                SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY {name}) AS place FROM {side}_side"""
         )
-    db.sql(f"CREATE TEMP TABLE taken AS SELECT l, r FROM a_numbered JOIN b_numbered USING ({key}, place)")
+    db.sql(f"CREATE OR REPLACE TEMP TABLE taken AS SELECT l, r FROM a_numbered JOIN b_numbered USING ({key}, place)")
     db.sql(
-        f"""CREATE TEMP TABLE near AS
+        f"""CREATE OR REPLACE TEMP TABLE near AS
             SELECT l, r, abs(x.amount - y.amount) AS gap, abs(x.day - y.day) AS days
             FROM (SELECT * FROM a_numbered ANTI JOIN taken USING (l)) x
             JOIN (SELECT * FROM b_numbered ANTI JOIN taken USING (r)) y USING ({", ".join(NEAR_KEY)})
@@ -241,22 +212,19 @@ def duckdb_columns(left: pl.DataFrame, right: pl.DataFrame) -> Partner:
             break
         db.sql("INSERT INTO taken SELECT l, r FROM best")
         db.sql("DELETE FROM near WHERE l IN (SELECT l FROM best) OR r IN (SELECT r FROM best)")
-    return _scattered(db.sql("SELECT l, r FROM taken").pl(), left.height)
+    return _scattered(db.sql("SELECT l, r FROM taken").pl(), sides.left.height)
 
 
-def polars_join(left: pl.DataFrame, right: pl.DataFrame) -> Partner:
+def polars_join(sides: Sides) -> Partner:
     """Polars, less work: nothing but the inner join on the integer key."""
-    found = left.select("key").with_row_index("l").join(right.select("key").with_row_index("r"), on="key")
-    return _scattered(found, left.height)
+    return _scattered(_polars_pairs(sides), sides.left.height)
 
 
-def duckdb_join(left: pl.DataFrame, right: pl.DataFrame) -> Partner:
+def duckdb_join(sides: Sides) -> Partner:
     """DuckDB, less work: nothing but the inner join on the integer key."""
-    a = left.select("key").with_row_index("l")  # noqa: F841
-    b = right.select("key").with_row_index("r")  # noqa: F841
-    found = _duckdb().sql("SELECT l, r FROM a JOIN b USING (key)").fetchnumpy()
-    partner = np.full(left.height, -1, dtype=np.int32)
-    partner[np.asarray(found["l"])] = np.asarray(found["r"])
+    found = _duckdb_pairs(sides)
+    partner = np.full(sides.left.height, -1, dtype=np.int32)
+    partner[found["l"]] = found["r"]
     return partner
 
 
@@ -266,22 +234,32 @@ def _scattered(pairs: pl.DataFrame, left_rows: int) -> Partner:
     return partner
 
 
-def _duckdb() -> duckdb.DuckDBPyConnection:
-    return duckdb.connect(config={"threads": THREADS})
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """What can race, beside which engine its times stand, and whether it takes part in every turn."""
+
+    text: str
+    run: Callable[[Sides], Partner]
+    beside: str
+    same: bool = True
+    often: bool = True
 
 
-ENGINES: Final[dict[str, tuple[str, Engine]]] = {
-    "settlement_key": ("settlement kernels, one prehashed key", settlement_key),
-    "settlement_radix": ("settlement radix kernels, one prehashed key", settlement_radix),
-    "polars_expert": ("Polars, expert form, one prehashed key", polars_expert),
-    "duckdb_expert": ("DuckDB, expert form, one prehashed key", duckdb_expert),
-    "settlement_columns": ("settlement match, text columns, compared by content", settlement_columns),
-    "polars_hashed": ("Polars, expert form, text columns, trusting a 64-bit hash", polars_hashed),
-    "polars_columns": ("Polars, idiom, text columns", polars_columns),
-    "duckdb_columns": ("DuckDB, idiom, text columns", duckdb_columns),
-    "polars_join": ("Polars, less work: bare join on the key", polars_join),
-    "duckdb_join": ("DuckDB, less work: bare join on the key", duckdb_join),
+_KEY: Final = "best_first"
+_COLUMNS: Final = "columns"
+
+ENGINES: Final[dict[str, Engine]] = {
+    "best_first": Engine(text="settlement, best first, one digest", run=ours.best_first, beside=_KEY),
+    "optimum": Engine(text="settlement, optimum, one digest", run=ours.optimum, beside=_KEY, same=False),
+    "polars_expert": Engine(text="Polars, expert form, one prehashed key", run=polars_expert, beside=_KEY),
+    "duckdb_expert": Engine(text="DuckDB, expert form, one prehashed key", run=duckdb_expert, beside=_KEY),
+    "numpy": Engine(text="NumPy, sorts, one prehashed key", run=numpy_sort, beside=_KEY, often=False),
+    "pandas": Engine(text="pandas, one prehashed key", run=pandas_merge, beside=_KEY, often=False),
+    "columns": Engine(text="settlement, best first, four key columns", run=ours.columns, beside=_COLUMNS),
+    "polars_columns": Engine(text="Polars, idiom, four key columns", run=polars_columns, beside=_COLUMNS, often=False),
+    "duckdb_columns": Engine(text="DuckDB, idiom, four key columns", run=duckdb_columns, beside=_COLUMNS, often=False),
+    "exact": Engine(text="settlement, less work: the exact pass", run=ours.exact_only, beside=_KEY, same=False),
+    "polars_join": Engine(text="Polars, less work: bare join on the key", run=polars_join, beside=_KEY, same=False),
+    "duckdb_join": Engine(text="DuckDB, less work: bare join on the key", run=duckdb_join, beside=_KEY, same=False),
 }
-"""What can race: a name, what it is, and the engine. The last two do less work and give another result."""
-
-LESS_WORK: Final = frozenset({"polars_join", "duckdb_join"})
+"""Every engine gives the same partners as the first, row by row, unless ``same`` is false."""

@@ -10,42 +10,112 @@ import hashlib
 import json
 import resource
 import time
+import tracemalloc
 from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 
-from tests.benchmarks.engines import ENGINES, LESS_WORK
+from settlement.kernels import radix
+from tests.benchmarks import ours
+from tests.benchmarks.engines import ENGINES
+from tests.benchmarks.ours import THREADS, Partner, Sides
 from tests.benchmarks.sides import make_sides
+from tests.benchmarks.triad import Triad
+
+SELDOM: Final = 3
+"""Turns of the slow engines."""
 
 
-def race(rows: int, repeats: int, folder: Path) -> dict[str, object]:
-    """Seconds of each engine, ``repeats`` times in turns after one warm-up, all results compared row by row.
+def prepare(rows: int, folder: Path) -> Sides:
+    """Both sides, loaded."""
+    left, right = make_sides(rows, folder)
+    return Sides(left=left, right=right)
+
+
+def race(rows: int, repeats: int, folder: Path) -> dict[str, Any]:
+    """Seconds of each engine in turns after one warm-up, all results compared row by row, and the triad beside them.
 
     Raises RuntimeError where an engine that does the same work gives another partner to any row.
     """
-    left, right = make_sides(rows, folder)
-    reference = next(engine for _, engine in ENGINES.values())(left, right)
+    sides, triad = prepare(rows, folder), Triad(THREADS)
+    reference = next(iter(ENGINES.values())).run(sides)
     seconds: dict[str, list[float]] = {name: [] for name in ENGINES}
+    bandwidth: list[float] = []
     for turn in range(repeats + 1):
-        for name, (_, engine) in ENGINES.items():
-            started = time.perf_counter()
-            partner = engine(left, right)
-            elapsed = time.perf_counter() - started
-            if name not in LESS_WORK and not np.array_equal(partner, reference):
+        for name, engine in ENGINES.items():
+            if turn > SELDOM and not engine.often:
+                continue
+            elapsed, partner = _timed(lambda engine=engine: engine.run(sides))  # type: ignore[misc]
+            if engine.same and not np.array_equal(partner, reference):
                 different = int((partner != reference).sum())
                 raise RuntimeError(f"{name} gives {different} rows another partner than settlement does.")
             if turn:
                 seconds[name].append(elapsed)
+        bandwidth.append(triad.bytes_a_second())
     checksum = hashlib.sha256(reference.tobytes()).hexdigest()[:16]
-    return {"seconds": seconds, "matched": int((reference >= 0).sum()), "checksum": checksum}
+    return {
+        "seconds": seconds,
+        "bandwidth": bandwidth,
+        "matched": int((reference >= 0).sum()),
+        "exact": int((ours.exact_only(sides) >= 0).sum()),
+        "checksum": checksum,
+        "optimum": gain(sides, reference, ours.optimum(sides)),
+    }
 
 
-def peak(rows: int, name: str, folder: Path) -> dict[str, object]:
-    """Peak memory of a process that runs one engine once, and of the same process before it did, in MiB."""
-    left, right = make_sides(rows, folder)
+def gain(sides: Sides, best: Partner, optimal: Partner) -> dict[str, int]:
+    """Where the optimum differs from best first: rows, matches and their cost, and what either leaves undecided."""
+    amounts = [side["amount"].to_numpy() for side in sides.frames]
+    days = [side["day"].to_numpy().astype(np.int64) for side in sides.frames]
+
+    def cost(partner: Partner) -> int:
+        met = np.flatnonzero(partner >= 0)
+        gap, late = (np.abs(left[met] - right[partner[met]]).sum() for left, right in (amounts, days))
+        return int(gap) * ours.GAP_WEIGHT + int(late)
+
+    return {
+        "differ": int((best != optimal).sum()),
+        "more": int((optimal >= 0).sum()) - int((best >= 0).sum()),
+        "best_minor": cost(best) // ours.GAP_WEIGHT,
+        "optimal_minor": cost(optimal) // ours.GAP_WEIGHT,
+    }
+
+
+def scale(rows: int, repeats: int, folder: Path) -> dict[str, Any]:
+    """Seconds of our two modes and bytes a second of the triad, in turns; and the bytes a row that our kernels take."""
+    sides, triad = prepare(rows, folder), Triad(THREADS)
+    seconds: dict[str, list[float]] = {"exact": [], "best_first": [], "optimum": []}
+    bandwidth: list[float] = []
+    for turn in range(repeats + 1):
+        for name, times in seconds.items():
+            elapsed, _ = _timed(lambda name=name: ENGINES[name].run(sides))  # type: ignore[misc]
+            if turn:
+                times.append(elapsed)
+        bandwidth.append(triad.bytes_a_second())
+    fresh = Sides(left=sides.left, right=sides.right)
+    tracemalloc.start()
+    ours.optimum(fresh)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    told = radix.kernel_bytes(rows, rows, THREADS)
+    return {"seconds": seconds, "bandwidth": bandwidth, "kernel_bytes": told, "peak_bytes": peak}
+
+
+def once(rows: int, name: str, folder: Path) -> dict[str, Any]:
+    """Seconds and peak memory of a process that runs one engine once, and its peak before it did, in MiB."""
+    sides = prepare(rows, folder)
+    if name.startswith("duckdb"):
+        sides.db  # noqa: B018 - its tables are given, as the others' columns are
     before = _peak_mib()
-    ENGINES[name][1](left, right)
-    return {"before_mib": before, "peak_mib": _peak_mib()}
+    elapsed, _ = _timed(lambda: ENGINES[name].run(sides))
+    return {"seconds": elapsed, "before_mib": before, "peak_mib": _peak_mib()}
+
+
+def _timed(work: Any) -> tuple[float, Any]:
+    started = time.perf_counter()
+    found = work()
+    return time.perf_counter() - started, found
 
 
 def _peak_mib() -> float:
@@ -53,15 +123,18 @@ def _peak_mib() -> float:
 
 
 def main() -> None:
-    """Print the race, or one engine's memory, as JSON."""
+    """Print the race, our cost a row, or one engine's first run, as JSON."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, required=True)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--memory-of", choices=list(ENGINES))
+    parser.add_argument("--once", choices=list(ENGINES))
+    parser.add_argument("--scale", action="store_true")
     options = parser.parse_args()
-    if options.memory_of:
-        print(json.dumps(peak(options.rows, options.memory_of, options.folder)))
+    if options.once:
+        print(json.dumps(once(options.rows, options.once, options.folder)))
+    elif options.scale:
+        print(json.dumps(scale(options.rows, options.repeats, options.folder)))
     else:
         print(json.dumps(race(options.rows, options.repeats, options.folder)))
 

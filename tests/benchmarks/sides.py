@@ -29,14 +29,15 @@ def make_sides(rows: int, folder: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
     Of the left rows 97 % have an equal row on the other side, 1 % of all being repeats in unequal numbers; 2 % agree
     on card and merchant and are near in amount and day, a few of them too far; 0.2 % face two or three rows of their
     card and merchant that make up their amount; 0.8 % have nobody. All columns are numbers. ``key`` is a 64-bit digest
-    of the exact key and ``pair`` one number for card and merchant, for engines that want one integer to join on.
+    of the exact key, ``check`` 32 bits more of it, and ``pair`` one number for card and merchant: for engines that
+    want one integer to join on.
     """
     paths = [folder / f"{side}-{rows}.parquet" for side in ("left", "right")]
     if not all(path.exists() for path in paths):
         folder.mkdir(parents=True, exist_ok=True)
         for path, frame in zip(paths, _sides(rows), strict=True):
             frame.write_parquet(path, compression="lz4")
-    left, right = (pl.read_parquet(path) for path in paths)
+    left, right = (pl.read_parquet(path).rechunk() for path in paths)
     return left, right
 
 
@@ -115,4 +116,8 @@ def _frame(random: np.random.Generator, side: Numbers) -> pl.DataFrame:
     frame = pl.DataFrame({name: column[order] for name, column in side.items()}).with_columns(
         pl.col("day").cast(pl.Int32), (pl.col("card") * 2**24 + pl.col("merchant")).alias("pair")
     )
-    return frame.with_columns(frame.select(EXACT_KEY).hash_rows(seed=7).reinterpret(signed=True).alias("key"))
+    exact = frame.select(EXACT_KEY)
+    return frame.with_columns(
+        exact.hash_rows(seed=7).reinterpret(signed=True).alias("key"),
+        (exact.hash_rows(seed=8) & 0xFFFFFFFF).cast(pl.UInt32).alias("check"),
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -210,3 +212,18 @@ def test_what_does_not_fit_is_refused(pair_optimal) -> None:
         pair_optimal(*one[:2], *two[2:], *one, *good)
     with pytest.raises(ValueError, match="threads must be at least 1"):
         pair_optimal(*one, *one, *good, threads=0)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_memory_is_at_most_48_bytes_a_row_where_groups_are_small(threads) -> None:
+    rows = 400_000
+    group = np.random.default_rng(9).integers(0, rows // 2, rows)
+    hashes, checks = group.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(1), group.astype(np.uint32)
+    one = hashes, checks, group % 7, (group % 5).astype(np.int32)
+    tracemalloc.start()
+    partner, outcome, _ = _radix_optimal.pair_optimal(*one, *one, NEAR, NEAR, (-3, 3), (1, 1), *BOUNDS, threads)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (partner >= 0).all()
+    assert outcome.any()
+    assert 38 * rows < peak <= 48 * rows + threads * 3 * 2**19
