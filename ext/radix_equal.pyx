@@ -28,11 +28,12 @@ cdef _pair_sides(const uint64_t[::1] left_hash, const uint32_t[::1] left_check, 
         result.left_many, result.right_many = &left_many[0], &right_many[0]
     cdef int64_t chunk, part, parts = 1 << plan.bits
     with nogil:
-        for chunk in prange(plan.chunks, num_threads=plan.threads, schedule="dynamic", chunksize=1):
-            memset(partner + left.count * chunk // plan.chunks, 255,
-                   (left.count * (chunk + 1) // plan.chunks - left.count * chunk // plan.chunks) * sizeof(int32_t))
         _lay_out(&left, &plan)
         _lay_out(&right, &plan)
+        if left.bounds[parts] < left.count:  # rows that no partition holds
+            for chunk in prange(plan.chunks, num_threads=plan.threads, schedule="dynamic", chunksize=1):
+                memset(partner + left.count * chunk // plan.chunks, 255,
+                       (left.count * (chunk + 1) // plan.chunks - left.count * chunk // plan.chunks) * sizeof(int32_t))
     cdef uint32_t near = _largest(&right, &plan, NEAR_ROWS), far = _largest(&right, &plan, PLACE)
     cdef int64_t room = _room(near, told)
     tables_array = np.empty(max(plan.threads * room, _room(far, told)), dtype=np.uint32)

@@ -46,6 +46,8 @@ cdef void _join(const Row* left, uint32_t lefts, const Row* right, uint32_t* tab
         if top:
             partner[left[i].row] = right[top - 1].row
             link[0] = after[top - 1]
+        else:
+            partner[left[i].row] = -1
 
 
 cdef inline uint32_t _next_same(const Row* right, uint32_t at, const uint32_t* after) noexcept nogil:
@@ -74,8 +76,10 @@ cdef void _join_told(const Row* left, uint32_t lefts, const Row* right, uint32_t
             link = after + top - 1
             top = link[0] & PLACE
         if not top:
+            partner[left[i].row] = -1
             continue
         if taker[top - 1]:
+            partner[left[i].row] = -1
             left_many[left[i].row] = left_many[left[taker[top - 1] - 1].row] = right_many[right[top - 1].row] = 1
             continue
         partner[left[i].row] = right[top - 1].row
@@ -119,6 +123,10 @@ cdef void _pair(const Side* left_side, const Side* right_side, int64_t part, uin
     cdef uint32_t rights = right_side.bounds[part + 1] - right_side.bounds[part]
     cdef uint32_t slots = _slots(rights)
     cdef uint32_t* after = table + slots
+    cdef uint32_t i
+    if not rights:
+        for i in range(lefts):
+            result.partner[left[i].row] = -1
     if not lefts or not rights:
         return
     _chain(right, rights, table, slots, after, left)

@@ -28,6 +28,7 @@ class Sides:
 
     left: pl.DataFrame
     right: pl.DataFrame
+    reuse: bool = True
 
     @property
     def frames(self) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -35,8 +36,10 @@ class Sides:
         return self.left, self.right
 
     @cached_property
-    def arena(self) -> NDArray[np.uint8]:
-        """Memory that our kernels work in."""
+    def arena(self) -> NDArray[np.uint8] | None:
+        """Memory that our kernels work in again and again; without it each takes its own."""
+        if not self.reuse:
+            return None
         return np.empty(radix.kernel_bytes(self.left.height, self.right.height, THREADS), dtype=np.uint8)
 
     @cached_property

@@ -93,7 +93,7 @@ def scale(rows: int, repeats: int, folder: Path) -> dict[str, Any]:
             if turn:
                 times.append(elapsed)
         bandwidth.append(triad.bytes_a_second())
-    fresh = Sides(left=sides.left, right=sides.right)
+    fresh = Sides(left=sides.left, right=sides.right, reuse=False)
     tracemalloc.start()
     ours.optimum(fresh)
     peak = tracemalloc.get_traced_memory()[1]

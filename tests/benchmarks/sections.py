@@ -52,9 +52,9 @@ def match(rows: int, repeats: int, folder: Path, call: Call) -> str:
     lines += [
         "",
         (
-            f"A triad in the same turns moved {statistics.median(found['bandwidth']) / 1e9:.1f} GB/s. {BYTES_A_ROW} bytes "
-            f"a row at that rate take {bound:.3f} s: {bound / seconds['exact']:.2f} of the exact pass, {bound / best:.2f} "
-            "of both passes."
+            f"A triad in the same turns moved {statistics.median(found['bandwidth']) / 1e9:.1f} GB/s. {BYTES_A_ROW} "
+            f"bytes a row at that rate take {bound:.3f} s: {bound / seconds['exact']:.2f} of the exact pass, "
+            f"{bound / best:.2f} of both passes."
         ),
         "",
         (
@@ -71,7 +71,7 @@ def scale(rows: int, repeats: int, folder: Path, call: Call) -> str:
     told = (
         f"Medians of {repeats} turns, warm-up dropped; nanoseconds for one row of both sides. The bound is "
         f"{BYTES_A_ROW} bytes a row at the rate of a triad in the same turns. Kernel bytes are what `kernel_bytes` "
-        "promises and what the optimum took in all, result and arena included, for one row of both sides."
+        "promises, and what both passes with the optimum took in all, result included, for one row of both sides."
     )
     head = "| rows a side | exact | best first | optimum | bound | bound / best first | kernel bytes | taken |"
     lines = [f"## {TITLES['scale']}", "", told, "", head, "|--:|--:|--:|--:|--:|--:|--:|--:|"]
@@ -107,8 +107,9 @@ def sums(rows: int, repeats: int, folder: Path, call: Call) -> str:
     lines += [
         "",
         (
-            f"A night of {rows:,} rows a side leaves {found['exact_open']:,} left rows to tolerances and {found['open']:,} "
-            f"to sums. Each looks for {MOST_MEMBERS} rows at most, within {WINDOW} days, among at most {MOST_CANDIDATES}."
+            f"A night of {rows:,} rows a side leaves {found['exact_open']:,} left rows to tolerances and "
+            f"{found['open']:,} to sums. Each looks for {MOST_MEMBERS} rows at most, within {WINDOW} days, among at "
+            f"most {MOST_CANDIDATES}."
         ),
         "",
         "| work | seconds | of the exact pass | targets | candidates | too many | found |",
