@@ -141,6 +141,12 @@ def test_a_component_or_block_over_its_bound_gives_up_and_the_others_are_solved(
     assert outcome == [1] * 4 + [2] * 5 + [0]
 
 
+def test_a_group_that_could_only_be_listed_quadratically_gives_up() -> None:
+    left, right = ([np.repeat(column, 30_000) for column in side([(1, 100, 5)])] for _ in range(2))
+    answer = _radix_optimal.pair_optimal(*left, *right, NEAR, NEAR, (-3, 3), (1, 1), *BOUNDS, 2)
+    assert [set(one.tolist()) for one in answer] == [{-1}, {2}, {2}]
+
+
 def test_many_groups_over_many_partitions_and_threads() -> None:
     random = np.random.default_rng(5)
     sides = []
