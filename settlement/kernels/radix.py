@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from settlement.errors import TerminalError
@@ -61,6 +62,9 @@ __all__ = [
 MOST_PAIRS: Final = 32_000_000
 """Pairs in reach of one block that are still looked at: some tenths of a second."""
 
+_PIECE: Final = 2**17
+"""Rows whose texts are laid out for the kernel at once: not a second copy of all of them."""
+
 
 def compiled() -> bool:
     """Whether the functions of this module are the compiled ones."""
@@ -102,11 +106,18 @@ def digest_rows(
     lengths = {len(column) for column in columns}
     if len(lengths) != 1:
         raise ValueError("a key needs at least one column, and all columns must be of one length.")
-    taken = [key_column(column) for column in columns]
-    digests: tuple[Hashes, Checks] = digest_columns(
-        taken, digest_keys(secret, len(taken)), lengths.pop(), rows, threads
-    )
-    return digests
+    height = lengths.pop()
+    keys = digest_keys(secret, len(columns))
+    if rows is not None or height <= _PIECE:
+        taken = [key_column(column) for column in columns]
+        digests: tuple[Hashes, Checks] = digest_columns(taken, keys, height, rows, threads)
+        return digests
+    hashes, checks = np.empty(height, dtype=np.uint64), np.empty(height, dtype=np.uint32)
+    for first in range(0, height, _PIECE):
+        taken = [key_column(column.slice(first, _PIECE)) for column in columns]
+        some = slice(first, min(first + _PIECE, height))
+        hashes[some], checks[some] = digest_columns(taken, keys, some.stop - first, None, threads)
+    return hashes, checks
 
 
 def pair_optimal(  # noqa: PLR0917 (the kernel's own order)

@@ -50,19 +50,21 @@ def near_misses(
     ``undecided`` tells by side the rows that are asked for; every row of the other side may be the nearest. Rows that
     differ in a key of ``apart`` are not looked for: see ``misses_but_for``.
     """
-    found = [pl.DataFrame(schema=NEAR)]
+    (ours, ours_at), (theirs, theirs_at) = left.open(), right.open()
+    found = []
     for number, rule in enumerate(rules.passes):
         if not rule.one_to_one:
             continue
         if not rule.keys:
             # Amount and date alone are no near miss; where they fit, it is the texts that do not.
-            parts = _of_pass(rules, number, rule, left, right) if rule.text else ()
+            parts = _of_pass(rules, number, rule, ours, theirs) if rule.text else ()
             found += [_typed(part).filter(pl.col("reason") == "fits") for part in parts]
         else:
-            found += [_typed(part) for part in _of_pass(rules, number, rule, left, right)]
+            found += [_typed(part) for part in _of_pass(rules, number, rule, ours, theirs)]
         for key, pair in enumerate(rule.pairs):
             if pair not in apart:
-                found += misses_but_for(rules, number, key, left, right)
+                found += misses_but_for(rules, number, key, ours, theirs)
+    found = [pl.DataFrame(schema=NEAR), *(_of_whole(part, ours_at, theirs_at) for part in found)]
     best = _best(found, undecided)
     # What another row has is nearest only where nothing open is.
     alone = {which: flags.copy() for which, flags in undecided.items()}
@@ -75,6 +77,20 @@ def near_misses(
         for part in _used(number, rule, left, right, alone)
     ]
     return pl.concat([best, _best([pl.DataFrame(schema=NEAR), *used], alone)])
+
+
+def _of_whole(misses: pl.DataFrame, left: Positions, right: Positions) -> pl.DataFrame:
+    """Near misses of open rows by their positions in the whole sides."""
+    ours, theirs = (pl.Series(rows, dtype=pl.Int32) for rows in (left, right))
+    parts = []
+    for side, mine, other in (("left", ours, theirs), ("right", theirs, ours)):
+        some = misses.filter(pl.col("side") == side)
+        parts.append(
+            some.with_columns(
+                mine.gather(some["position"]).alias("position"), other.gather(some["other"]).alias("other")
+            )
+        )
+    return pl.concat(parts)
 
 
 def misses_but_for(rules: Rules, number: int, key: int, left: Rows, right: Rows) -> list[pl.DataFrame]:
@@ -287,7 +303,8 @@ def _of_keys(rule: Pass, side: Rows, keys: pl.DataFrame) -> Positions:
         .sort()
         .to_numpy()
     )
-    return met[np.isin(side.state[met], (MATCHED, HELD))]
+    used: Positions = met[side.among(MATCHED, HELD)[met]]
+    return used
 
 
 def _told(rule: Pass, side: Rows, rows: Positions) -> pl.DataFrame:

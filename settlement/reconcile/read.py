@@ -60,8 +60,7 @@ def read_columns(path: Path, side: Side, columns: Sequence[str], also: frozenset
         rows = _READERS[kind](path, side, columns, also)
     if rows.height == 0:
         raise TerminalError(f"{path.name} holds no rows: both sides need at least one.")
-    # In one piece: rows are picked from these columns again and again.
-    return rows.rechunk()
+    return rows
 
 
 def kind_of(path: Path, side: Side) -> str:

@@ -62,6 +62,13 @@ class Rows:
         found: NDArray[np.bool_] = wanted[self.state]
         return found
 
+    def open(self) -> tuple[Rows, NDArray[np.int32]]:
+        """The open rows as a side of their own, and their positions in this one."""
+        rows = self.positions([OPEN])
+        some = self.frame[rows]
+        opened = replace(self, ids=self.ids.gather(rows), frame=some, state=np.zeros(len(rows), dtype=np.uint8))
+        return opened, rows
+
     def positions(self, states: Iterable[int]) -> NDArray[np.int32]:
         """Positions of the rows in one of the states, ascending."""
         return np.flatnonzero(self.among(*states)).astype(np.int32)
@@ -117,8 +124,18 @@ def _read(rules: Rules, which: str, side: SideRules, path: Path) -> Rows:
 def rows_of(rules: Rules, which: str, file: str, frame: pl.DataFrame, ids: pl.Series, *, last_day: int | None) -> Rows:
     """A side whose rows are all open."""
     side = rules.left if which == "left" else rules.right
+    # Numbers and ids in one piece, for rows are picked from them again and again; texts would cost more than it saves.
+    frame = frame.with_columns(column.rechunk() for column in frame if column.dtype != pl.String)
     state = np.zeros(frame.height, dtype=np.uint8)
-    return Rows(which=which, name=side.name or which, file=file, ids=ids, frame=frame, state=state, last_day=last_day)
+    return Rows(
+        which=which,
+        name=side.name or which,
+        file=file,
+        ids=ids.rechunk(),
+        frame=frame,
+        state=state,
+        last_day=last_day,
+    )
 
 
 def last_day(frame: pl.DataFrame) -> int | None:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from settlement.errors import TerminalError
 from settlement.reconcile.engine import Result
@@ -16,6 +17,7 @@ from settlement.reconcile.sides import HELD, MATCHED, NETTED, OPEN, Rows
 
 BOUNDS: Final = frozenset({"most_members", "most_candidates", "most_steps"})
 """Words of a summary that tell a rule and count nothing."""
+_SAFE: Final = 2**62
 
 
 def summarise(result: Result) -> dict[str, Any]:
@@ -68,36 +70,44 @@ def added(one: Any, other: Any) -> Any:
     return one if isinstance(one, str) else one + other
 
 
-def _counted(side: Rows, which: Any) -> dict[str, Any]:
-    return {"rows": int(which.sum()), "sums_minor": _sums(side, np.flatnonzero(which))}
+def _counted(side: Rows, which: NDArray[np.bool_]) -> dict[str, Any]:
+    return {"rows": int(which.sum()), "sums_minor": _sums(side, which)}
 
 
-def _sums(side: Rows, rows: Any) -> dict[str, int]:
-    """Sums by currency; they may leave 64 bits where single amounts do not."""
-    whole = len(rows) == side.frame.height
-    amounts, codes = (side.frame[name] if whole else side.frame[name].gather(rows) for name in ("amount", "currency"))
-    if not len(amounts):
+def _sums(side: Rows, which: NDArray[np.bool_]) -> dict[str, int]:
+    """Sums by currency of the rows that are flagged."""
+    amounts, codes = side.frame["amount"].to_numpy(), side.frame["currency"]
+    if not which.any():
         return {}
     known = codes.dtype.categories.to_list() if isinstance(codes.dtype, pl.Enum) else []
-    if len(known) == 1:
-        # High and low halves apart: neither sum leaves 64 bits.
-        minor = amounts.to_numpy()
-        return {known[0]: (int((minor >> 32).sum()) << 32) + int((minor & 0xFFFFFFFF).sum())}
-    table = pl.DataFrame([codes, amounts]).group_by("currency").agg(pl.col("amount").cast(pl.Int128).sum())
-    return {code: int(total) for code, total in sorted(table.select("currency", "amount").iter_rows())}
+    largest = max(int(amounts.max()), -int(amounts.min()))
+    if len(known) == 1 and largest * len(amounts) < _SAFE:
+        return {known[0]: int(amounts.sum(where=which))}
+    # Sums may leave 64 bits where single amounts do not.
+    table = side.frame.lazy().select("currency", "amount").filter(pl.Series(which)).group_by("currency")
+    sums = table.agg(pl.col("amount").cast(pl.Int128).sum()).collect()
+    return {code: int(total) for code, total in sorted(sums.select("currency", "amount").iter_rows())}
+
+
+def _flags(side: Rows, parts: Sequence[NDArray[np.int32]]) -> NDArray[np.bool_]:
+    """Flags of the rows at some positions."""
+    flags = np.zeros(side.frame.height, dtype=np.bool_)
+    for rows in parts:
+        flags[rows] = True
+    return flags
 
 
 def _pass_summary(result: Result, number: int) -> dict[str, Any]:
     rule = result.rules.passes[number]
     steps = [step for step in result.taken if step.number == number]
-    left = np.concatenate([step.left for step in steps]) if steps else np.zeros(0, dtype=np.int32)
-    right = np.concatenate([step.right for step in steps]) if steps else np.zeros(0, dtype=np.int32)
+    left = _flags(result.left, [step.left for step in steps])
+    right = _flags(result.right, [step.right for step in steps])
     held = [step for step in result.held if step.number == number]
     told: dict[str, Any] = {
         "name": rule.name,
         "matches": sum(len(step.residual) for step in steps),
-        "left_rows": len(left),
-        "right_rows": len(right),
+        "left_rows": sum(len(step.left) for step in steps),
+        "right_rows": sum(len(step.right) for step in steps),
         "left_sums_minor": _sums(result.left, left),
         "right_sums_minor": _sums(result.right, right),
         "residuals": sum(int((step.residual != 0).sum()) for step in steps),
@@ -122,7 +132,7 @@ def _netting_summary(one: Netted) -> dict[str, Any]:
         "side": one.side.which,
         "name": one.rule.name,
         "nettings": len(one.original),
-        "sums_minor": _sums(one.side, np.concatenate([one.original, one.reversal])),
+        "sums_minor": _sums(one.side, _flags(one.side, [one.original, one.reversal])),
         "taken_by_order": len(one.unsure),
     }
 

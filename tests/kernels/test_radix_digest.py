@@ -57,6 +57,16 @@ def test_thousands_of_rows_over_several_blocks_and_threads() -> None:
     assert len(set(digests)) == frame.unique().height
 
 
+def test_pieces_and_chunks_do_not_show(monkeypatch) -> None:
+    number = pl.Series(range(50))
+    frame = pl.DataFrame({"a": number % 17, "b": (number % 4).cast(pl.String) + "a merchant's long name"})
+    whole = [digest.tolist() for digest in radix.digest_rows(frame.get_columns())]
+    chunked = pl.concat([frame[:7], frame[7:8], frame[8:]], rechunk=False)
+    monkeypatch.setattr(radix, "_PIECE", 9)
+    for columns in (frame.get_columns(), chunked.get_columns()):
+        assert [digest.tolist() for digest in radix.digest_rows(columns)] == whole
+
+
 @pytest.mark.parametrize(
     ("kind", "values"),
     [
