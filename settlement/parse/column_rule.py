@@ -22,8 +22,11 @@ class FieldType(StrEnum):
     DECIMAL = "decimal"
     MINOR = "minor"
     MAJOR = "major"
+    MICRO = "micro"
     CURRENCY = "currency"
+    CURRENCY_NUMBER = "currency_number"
     DATE = "date"
+    LOCAL_TIME = "local_time"
     OFFSET_TIME = "offset_time"
     ZONED_TIME = "zoned_time"
     MASKED_CARD = "masked_card"
@@ -32,17 +35,21 @@ class FieldType(StrEnum):
 
 
 GIVES: Final[Mapping[str, frozenset[FieldType]]] = {
-    "int": frozenset({FieldType.CODE, FieldType.INTEGER, FieldType.MINOR, FieldType.MAJOR}),
+    "int": frozenset({FieldType.CODE, FieldType.INTEGER, FieldType.MINOR, FieldType.MAJOR, FieldType.MICRO}),
     "date": frozenset({FieldType.DATE}),
-    "time": frozenset({FieldType.OFFSET_TIME, FieldType.ZONED_TIME}),
+    "time": frozenset({FieldType.LOCAL_TIME, FieldType.OFFSET_TIME, FieldType.ZONED_TIME}),
     "text": frozenset(
         {
-            *(FieldType.TEXT, FieldType.FREE_TEXT, FieldType.CODE, FieldType.CURRENCY, FieldType.DECIMAL),
+            *(FieldType.TEXT, FieldType.FREE_TEXT, FieldType.CODE, FieldType.DECIMAL),
+            *(FieldType.CURRENCY, FieldType.CURRENCY_NUMBER),
             *(FieldType.MASKED_CARD, FieldType.CARD_REFERENCE, FieldType.CARD_MASK),
         }
     ),
     "flag": frozenset(),
 }
+
+
+_AMOUNTS: Final = (FieldType.MINOR, FieldType.MAJOR, FieldType.MICRO)
 
 
 class Part(BaseModel):
@@ -87,14 +94,21 @@ class ColumnRule(Part):
     type: FieldType = FieldType.TEXT
     join: str | None = None
     minus: str | None = None
+    negate: dict[str, list[str]] = Field(default_factory=dict)
     map: str | Codes | None = None
     currency: str | CurrencyFrom | None = None
     signed: bool = False
     decimal: Literal[".", ","] = "."
     format: str | None = None
     pattern: str | None = None
+    check_modulo: int | None = Field(None, ge=2, le=10)
     zone: Coded | None = None
     to_zone: Coded | None = None
+
+    @property
+    def yearless(self) -> bool:
+        """Whether it is a day whose year the file's business date completes."""
+        return self.format is not None and not re.search("%[Yy]", self.format)
 
     @model_validator(mode="after")
     def _one_origin(self) -> ColumnRule:
@@ -104,7 +118,9 @@ class ColumnRule(Part):
         needed = {
             FieldType.CODE: ("map", self.map),
             FieldType.MAJOR: ("currency", self.currency),
+            FieldType.MICRO: ("currency", self.currency),
             FieldType.DATE: ("format", self.format),
+            FieldType.LOCAL_TIME: ("format", self.format),
             FieldType.ZONED_TIME: ("format", self.format),
         }
         name, given = needed.get(self.type, ("", True))
@@ -112,9 +128,15 @@ class ColumnRule(Part):
             raise ValueError(f"type `{self.type}` needs `{name}`")
         if self.type is FieldType.ZONED_TIME and (self.zone is None or self.to_zone is None):
             raise ValueError("type `zoned_time` needs `zone` and `to_zone`")
+        if (self.minus or self.negate) and self.type not in _AMOUNTS:
+            raise ValueError(f"`minus` and `negate` belong to one of the types {', '.join(_AMOUNTS)}")
         unknown = re.findall(r"%(?![YmdHMSyj])(.?)", self.format or "")
         if unknown:
             raise ValueError(f"`format` knows %Y %m %d %H %M %S %y %j, not %{unknown[0]}")
+        if self.yearless and (self.type is FieldType.ZONED_TIME or not re.search("%m.*%d|%d.*%m", self.format or "")):
+            raise ValueError("`format` without a year must have %m and %d, and a `zoned_time` needs its year")
+        if self.check_modulo is not None and self.type is not FieldType.TEXT:
+            raise ValueError("`check_modulo` belongs to the type text")
         if self.pattern is not None:
             try:
                 re.compile(self.pattern)
@@ -137,5 +159,6 @@ class ColumnRule(Part):
         """Every field of the line that the rule names."""
         for chosen in self.source.values() if isinstance(self.source, dict) else (self.source,):
             yield from (chosen,) if isinstance(chosen, str) else (chosen or ())
+        yield from self.negate
         yield from (name for name in (self.minus, self.currency) if isinstance(name, str))
         yield from (coded.source for coded in (self.zone, self.to_zone) if coded)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import codecs
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 import polars as pl
@@ -54,8 +55,10 @@ class Cut:
         Lines with an unknown tag or a wrong number of fields.
     unknown:
         Those of the strays that have an unknown tag and the right fields, with their fields: they are in the sums.
-    names_line:
-        Whether line 1 names the fields.
+    heads:
+        Lines before the data that tell titles and the names of fields.
+    told:
+        What the head tells of the file, by the name under which the layout refers to it.
     """
 
     records: int
@@ -65,7 +68,8 @@ class Cut:
     lines: tuple[Lines, ...]
     strays: pl.DataFrame
     unknown: pl.DataFrame | None = None
-    names_line: bool = False
+    heads: int = 0
+    told: Mapping[str, str] = field(default_factory=dict)
 
 
 def decoded(content: memoryview, encoding: str) -> bytes | Fault:

@@ -18,8 +18,9 @@ from settlement.parse.candidates import candidate, shown
 from settlement.parse.declared_cut import Cut, Fault, Lines, shape_fault
 from settlement.parse.declared_spec import DeclaredSpec
 from settlement.parse.declared_totals import control_total, settlement
-from settlement.parse.fields import Context, Conversion, convert, field, source_name
+from settlement.parse.fields import Context, Conversion, convert
 from settlement.parse.source import ControlTotal, Parsed, Source
+from settlement.parse.source_fields import field, source_name
 
 
 def assemble(source: Source, spec: DeclaredSpec, cut: Cut) -> Parsed:
@@ -33,13 +34,20 @@ def assemble(source: Source, spec: DeclaredSpec, cut: Cut) -> Parsed:
     fault = shape_fault(spec, cut) or (told if isinstance(told, Fault) else None)
     if fault is None and source.file_date not in {None, file_date}:
         fault = Fault(why=Why.UNREADABLE, detail=f"its header says {file_date}, its name says {source.file_date}")
-    dated = any("posting_date" in lines.kind.target.schema for lines in cut.lines)
+    dated = any(
+        "posting_date" in kind.target.schema or any(rule.yearless for rule in kind.columns.values())
+        for kind in spec.kinds
+    )
     if fault is None and file_date is None and dated:
         fault = Fault(why=Why.UNREADABLE, detail="neither its name nor its header tells a business date")
-    controls = () if fault else tuple(control_total(control, cut, facts) for control in spec.controls)
+    if fault:
+        return _faulty(fault, sender, file_date, internal_id)
+    tables = _tables(source, spec, cut, facts, file_date)
+    rejected = tables["reject"]["record"]
+    controls = [control_total(control, cut, facts, rejected) for control in spec.controls]
     unread = [found for found in controls if isinstance(found, Fault)]
-    if fault or unread:
-        return _faulty(fault or unread[0], sender, file_date, internal_id)
+    if unread:
+        return _faulty(unread[0], sender, file_date, internal_id)
     totals = tuple(found for found in controls if isinstance(found, ControlTotal))
     amount, currency, text = settlement(spec, cut, totals)
     return Parsed(
@@ -51,7 +59,7 @@ def assemble(source: Source, spec: DeclaredSpec, cut: Cut) -> Parsed:
         net_settlement_currency=currency,
         payout_text=text,
         controls=_with_line_count(totals, cut.records),
-        tables=_tables(source, spec, cut, facts, file_date),
+        tables=tables,
     )
 
 
@@ -73,8 +81,8 @@ def _faulty(fault: Fault, sender: str, file_date: date | None, internal_id: str 
 
 
 def _facts(spec: DeclaredSpec, cut: Cut) -> dict[str, str]:
-    """What single lines tell of the file: ``TAG.field``, or the fields of the first line where line 1 names them."""
-    facts: dict[str, str] = {}
+    """What head and single lines tell of the file: ``TAG.field``, or fields of the first line after their names."""
+    facts: dict[str, str] = dict(cut.told)
     for lines in cut.lines:
         if lines.kind.once and lines.frame.height and not spec.names_in_file:
             facts.update({f"{lines.tag}.{name}": text for name, text in _first_row(lines.frame).items()})
@@ -109,11 +117,11 @@ def _tables(
 ) -> dict[str, pl.DataFrame]:
     """All rows of the file by candidate table, sorted by line."""
     parts: dict[str, list[pl.DataFrame]] = {"reject": [_stray_rejects(cut.strays)]}
-    if cut.names_line:
-        head = pl.DataFrame({"record": [1]}, schema={"record": pl.Int64})
+    if cut.heads:
+        head = pl.DataFrame({"record": range(1, 1 + cut.heads)}, schema={"record": pl.Int64})
         parts["control_record"] = [head.with_columns(pl.lit("HEADER").alias("class"))]
     for lines in cut.lines:
-        context = Context(spec=spec, tag=lines.tag, header=facts, card_key=source.card_key)
+        context = Context(spec=spec, tag=lines.tag, header=facts, business_date=file_date, card_key=source.card_key)
         rows, rejects = _rows(lines, context)
         parts.setdefault(lines.kind.table, []).append(rows)
         parts["reject"].append(rejects)

@@ -67,9 +67,9 @@ Span = Annotated[list[int], Field(min_length=2, max_length=2)]
 
 
 class FixedKind(LineKind):
-    """A kind of line whose fields are told by start (from 1) and length in bytes."""
+    """A kind of line whose fields are told by start (from 1) and length in bytes, or by number in ``widths``."""
 
-    fields: dict[str, Span] = Field(default_factory=dict)
+    fields: dict[str, Span | int] = Field(default_factory=dict)
 
     def field_names(self) -> tuple[str, ...] | None:
         """The named fields."""
@@ -88,6 +88,7 @@ class Total(Part):
     where: dict[str, list[str]] = Field(default_factory=dict)
     negate: dict[str, list[str]] = Field(default_factory=dict)
     currency: str | CurrencyFrom | None = None
+    usable: bool = False
     modulo: int | None = None
 
     @model_validator(mode="after")
@@ -96,6 +97,8 @@ class Total(Part):
             raise ValueError("a total needs exactly one of `count`, `distinct` and `add`/`subtract`")
         if bool(self.lines) == bool(self.except_lines):
             raise ValueError("a total needs exactly one of `lines` and `except_lines`")
+        if self.usable and not (self.add or self.subtract):
+            raise ValueError("`usable` belongs to a sum: a rejected line counts")
         return self
 
     def takes(self, tag: str) -> bool:
@@ -109,12 +112,22 @@ class Total(Part):
 
 
 class Control(Part):
-    """A total that the file declares (in a field, a number, or by other lines) and what its lines must give."""
+    """A total that the file declares (in a field, a number, or by other lines) and what its lines must give.
+
+    Several totals in ``of`` are added up. What the file does not declare is computed and kept.
+    """
 
     name: str
-    of: Total
+    of: tuple[Total, ...]
     declared: str | int | Total | None = None
     declared_currency: CurrencyFrom | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_or_several(cls, given: Any) -> Any:
+        if isinstance(given, dict) and isinstance(given.get("of"), dict):
+            return given | {"of": [given["of"]]}
+        return given
 
 
 class FileFacts(Part):
@@ -127,12 +140,23 @@ class FileFacts(Part):
 
 
 class Settlement(Part):
-    """What the bank statement shows for the file: a declared total, and its currency and text on one line."""
+    """What the bank statement shows for the file: a total, with its currency and text on one line or by layout."""
 
     control: str
-    line: str
-    currency: str
-    text: str
+    line: str | None = None
+    currency: str | CurrencyFrom
+    text: str | None = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Settlement:
+        told = (isinstance(self.currency, str), self.text is not None)
+        if any(told if self.line is None else [not one for one in told]):
+            raise ValueError(
+                "with `line`, name its fields `currency` and `text`; without, write the currency as `value`"
+            )
+        if isinstance(self.currency, CurrencyFrom) and self.currency.value is None:
+            raise ValueError("write the currency as `value`")
+        return self
 
 
 KindT = TypeVar("KindT", bound=LineKind)
@@ -159,6 +183,15 @@ class DeclaredSpec(Part):
         """Whether a line of the file names the fields, so that the layout cannot know them all."""
         return False
 
+    def fields_of(self, kind: LineKind) -> tuple[str, ...] | None:
+        """The fields of a kind of lines; None where the file names them."""
+        return kind.field_names()
+
+    def facts(self) -> frozenset[str]:
+        """The names, ``TAG.field``, of what single lines tell of the whole file."""
+        once = [(tag, kind) for kind in self.kinds if kind.once for tag in kind.tags]
+        return frozenset(f"{tag}.{name}" for tag, kind in once for name in self.fields_of(kind) or ())
+
     def references(self) -> Iterator[str]:
         """Every field by which the layout takes something that holds for the whole file."""
         yield from (name for name in (self.file.sender, self.file.date, *self.file.id) if name)
@@ -177,7 +210,7 @@ class DeclaredSpec(Part):
             for total in _totals(control):
                 yield from total.fields()
         if self.settlement:
-            yield from (self.settlement.currency, self.settlement.text)
+            yield from (name for name in (self.settlement.currency, self.settlement.text) if isinstance(name, str))
 
     def codes(self, given: str | Mapping[str, Any] | None) -> Mapping[str, Any]:
         """The map itself, or the named one."""
@@ -201,7 +234,12 @@ class DeclaredSpec(Part):
                 raise ValueError(f"two controls are named `{control.name}`: give each its own name")
         totals = [total for control in self.controls for total in _totals(control)]
         named = [tag for total in totals for tag in (*total.lines, *total.except_lines)]
-        for tag in (*self.first, *self.last, *named, *([self.settlement.line] if self.settlement else [])):
+        for tag in (
+            *self.first,
+            *self.last,
+            *named,
+            *([self.settlement.line] if self.settlement and self.settlement.line else []),
+        ):
             if tag not in tags:
                 raise ValueError(f"no kind of lines has the tag `{tag}`")
         for kind in self.kinds:
@@ -210,16 +248,15 @@ class DeclaredSpec(Part):
         for control in self.controls:
             for total in _totals(control):
                 for tag in filter(total.takes, tags):
-                    _require_fields(self.kind_of(tag), total.fields(), f"control `{control.name}`")
+                    _require_fields(self.fields_of(self.kind_of(tag)), total.fields(), f"control `{control.name}`")
         return self
 
     def _check_references(self) -> None:
         if self.settlement and self.settlement.control not in {control.name for control in self.controls}:
             raise ValueError(f"settlement: there is no control `{self.settlement.control}`")
+        known = self.facts()
         for reference in () if self.names_in_file else self.references():
-            tag, _, name = reference.partition(".")
-            kinds = [kind for kind in self.kinds if tag in kind.tags and kind.once]
-            if not kinds or name not in (kinds[0].field_names() or ()):
+            if reference not in known:
                 raise ValueError(f"`{reference}` is no field of a line that stands `once`")
 
     def _check_kind(self, kind: LineKind) -> None:
@@ -235,7 +272,7 @@ class DeclaredSpec(Part):
                     raise ValueError(f"{where}: there is no map `{given}` in spec.maps")
             if isinstance(rule.source, dict) and set(rule.source) - set(kind.tags):
                 raise ValueError(f"{where}: `from` names a tag that the lines do not have")
-            _require_fields(kind, rule.fields(), where)
+            _require_fields(self.fields_of(kind), rule.fields(), where)
         needed = {c.name for c in table.columns if not c.nullable} - FILLED_BY_READER - {"class"}
         missing = sorted(needed - set(kind.columns))
         if missing:
@@ -243,7 +280,7 @@ class DeclaredSpec(Part):
 
 
 def _totals(control: Control) -> Iterator[Total]:
-    yield control.of
+    yield from control.of
     if isinstance(control.declared, Total):
         yield control.declared
 
@@ -262,8 +299,7 @@ def _check_type(column: Column, rule: ColumnRule, where: str, columns: set[str])
         raise ValueError(f"{where}: type `{rule.type}` gives no {column.type}")
 
 
-def _require_fields(kind: LineKind, names: Iterator[str], where: str) -> None:
-    known = kind.field_names()
+def _require_fields(known: tuple[str, ...] | None, names: Iterator[str], where: str) -> None:
     for name in names:
         if known is not None and name not in known:
             raise ValueError(f"{where}: the lines have no field `{name}`")

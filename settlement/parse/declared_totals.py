@@ -10,23 +10,28 @@ import polars as pl
 
 from settlement.model.clearing import Why
 from settlement.model.money import is_currency, to_minor
+from settlement.parse.amount_fields import currency_text, major_to_minor
 from settlement.parse.candidates import shown
 from settlement.parse.cards import mask_text
+from settlement.parse.column_rule import CurrencyFrom
 from settlement.parse.declared_cut import Cut, Fault
 from settlement.parse.declared_spec import Control, DeclaredSpec, Total
-from settlement.parse.fields import currency_text, field, major_to_minor, source_name
 from settlement.parse.source import ControlTotal
+from settlement.parse.source_fields import field, source_name
 
 _SPLIT: Final = 10**6
 _MOST_DIGITS: Final = 18
 
 
-def control_total(control: Control, cut: Cut, facts: Mapping[str, str]) -> ControlTotal | Fault:
-    """One total as declared and as its lines give it; a fault where the declared one is no number."""
-    computed = _total(control.of, cut, facts)
+def control_total(control: Control, cut: Cut, facts: Mapping[str, str], rejected: pl.Series) -> ControlTotal | Fault:
+    """One total as declared and as its lines give it; a fault where the declared one is no number.
+
+    ``rejected`` are the numbers of the lines that cannot be used.
+    """
+    computed = sum(_total(total, cut, facts, rejected) for total in control.of)
     declared: int | None
     if isinstance(control.declared, Total):
-        declared = _total(control.declared, cut, facts)
+        declared = _total(control.declared, cut, facts, rejected)
     elif isinstance(control.declared, str):
         text = facts.get(control.declared, "").strip()
         if control.declared_currency is not None:
@@ -44,8 +49,11 @@ def control_total(control: Control, cut: Cut, facts: Mapping[str, str]) -> Contr
     return ControlTotal(control=control.name, declared=declared, computed=computed)
 
 
-def _total(total: Total, cut: Cut, facts: Mapping[str, str]) -> int:
-    """A count or sum. A line whose amounts cannot be read counts and adds 0; an empty amount is 0."""
+def _total(total: Total, cut: Cut, facts: Mapping[str, str], rejected: pl.Series) -> int:
+    """A count or sum. A line whose amounts cannot be read counts and adds 0; an empty amount is 0.
+
+    Of the lines that are rejected for something else, a sum of ``usable`` lines takes nothing either.
+    """
     frames = [_where(lines.frame, total.where) for lines in cut.lines if total.takes(lines.tag)]
     if total.count:
         strays = [] if total.where else list(filter(total.takes, cut.strays["tag"]))
@@ -55,6 +63,8 @@ def _total(total: Total, cut: Cut, facts: Mapping[str, str]) -> int:
     if total.distinct is not None:
         values = [frame[source_name(total.distinct)] for frame in frames]
         return pl.concat(values).n_unique() if values else 0
+    if total.usable:
+        frames = [frame.filter(~pl.col("record").is_in(rejected.implode())) for frame in frames]
     amount = sum(_sum(frame, total, facts) for frame in frames)
     return amount if total.modulo is None else amount % total.modulo
 
@@ -95,9 +105,12 @@ def settlement(
     settled = spec.settlement
     if settled is None:
         return None, None, None
+    if isinstance(settled.currency, CurrencyFrom):
+        total = next(total for total in totals if total.control == settled.control)
+        return total.computed, settled.currency.value, None
     frames = [lines.frame for lines in cut.lines if lines.tag == settled.line and lines.frame.height]
     amount = next(total.declared for total in totals if total.control == settled.control)
     if not frames:
         return None, None, None
     row = frames[0].row(0, named=True)
-    return amount, row[source_name(settled.currency)], mask_text(row[source_name(settled.text)])
+    return amount, row[source_name(settled.currency)], mask_text(row[source_name(str(settled.text))])

@@ -20,8 +20,8 @@ from settlement.model.layout import Layout
 from settlement.parse.declared_cut import STRAYS, Cut, Fault, Lines, decoded
 from settlement.parse.declared_rows import assemble, unreadable
 from settlement.parse.declared_spec import ANY_LINE, DeclaredSpec, DelimitedKind, LineKind, read_spec
-from settlement.parse.fields import source_name
 from settlement.parse.source import Parsed, Source
+from settlement.parse.source_fields import source_name
 
 _LINE_END: Final = ord("\n")
 _UNQUOTABLE: Final = -1
@@ -224,7 +224,7 @@ def _cut_named(rows: _Rows, spec: DelimitedSpec, names: list[str], ended: bool) 
         lines=lines,
         strays=_strays(rows, data.filter(~(whole & pl.col("tag").is_in(known))), spec.kind_field),
         unknown=data.filter(whole & ~pl.col("tag").is_in(known)).select("record", *columns),
-        names_line=True,
+        heads=1,
     )
 
 

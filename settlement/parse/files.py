@@ -18,7 +18,7 @@ from settlement.model.layout import Layout, read_layouts
 from settlement.model.records import CANDIDATES
 from settlement.model.stage import StageInput, StageOutput
 from settlement.model.tables import TABLES
-from settlement.parse import camt053, delimited, fixed_width, mastercard_ipm, visa_ctf
+from settlement.parse import camt053, delimited, fixed_width, mastercard_ipm, visa_ctf, workbook
 from settlement.parse.source import Parsed, Source
 
 READERS: Final[Mapping[str, Callable[[Source], Parsed]]] = {
@@ -27,6 +27,7 @@ READERS: Final[Mapping[str, Callable[[Source], Parsed]]] = {
     "fixed_width": fixed_width.read,
     "mastercard_ipm": mastercard_ipm.read,
     "visa_ctf": visa_ctf.read,
+    "workbook": workbook.read,
 }
 NO_FILES: Final = "none"
 """The unit of a night that has nothing to read."""

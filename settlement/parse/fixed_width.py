@@ -1,12 +1,14 @@
 """Fixed-width files by declared layout: fields told by start and length in bytes.
 
 Lines are cut and sliced as bytes and decoded field by field, so that an encoding with several bytes a character
-keeps its columns. Blanks around a field are padding. A line of another length fits no kind.
+keeps its columns. Blanks around a field are padding. A line of another length fits no kind, and where the layout
+says what stands between the fields, one that has something else there does not either.
 """
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from functools import cache
+from typing import Annotated, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +20,11 @@ from settlement.model.layout import Layout
 from settlement.parse.declared_cut import STRAYS, UTF8, Cut, Fault, Lines, decoded
 from settlement.parse.declared_rows import assemble, unreadable
 from settlement.parse.declared_spec import ANY_LINE, DeclaredSpec, FixedKind, LineKind, Span, read_spec
-from settlement.parse.fields import source_name
 from settlement.parse.source import Parsed, Source
+from settlement.parse.source_fields import source_name
 
 _LINE_END: Final = ord("\n")
+_LAST_ASCII: Final = 127
 
 _Bytes = npt.NDArray[np.uint8]
 _Index = npt.NDArray[np.int64]
@@ -32,7 +35,9 @@ class FixedSpec(DeclaredSpec):
 
     line_length: int = Field(gt=0)
     line_end: Literal["lf", "none"] = "lf"
-    kind: Span | None = None
+    kind: Span | int | None = None
+    widths: tuple[Annotated[int, Field(gt=0)], ...] = ()
+    separator: str = ""
     lines: list[FixedKind]
 
     @property
@@ -40,12 +45,31 @@ class FixedSpec(DeclaredSpec):
         """The kinds of lines in the order of the layout."""
         return tuple(self.lines)
 
+    def span(self, place: Span | int) -> tuple[int, int]:
+        """Start (from 1) and length of a field, which may be told by its number in ``widths``."""
+        if isinstance(place, int):
+            return 1 + sum(self.widths[: place - 1]) + len(self.separator) * (place - 1), self.widths[place - 1]
+        return place[0], place[1]
+
+    def between(self) -> list[int]:
+        """The positions (from 0) of the separators."""
+        return [self.span(number)[0] - 2 for number in range(2, len(self.widths) + 1) if self.separator]
+
     @model_validator(mode="after")
     def _inside_the_line(self) -> FixedSpec:
+        if len(self.separator) > 1 or not self.separator.isascii() or (self.separator and not self.widths):
+            raise ValueError("`separator` is one ASCII character between the fields of `widths`")
+        if self.widths and sum(self.widths) + len(self.between()) != self.line_length:
+            raise ValueError("`widths` with their separators do not fill the line")
         for kind in self.lines:
-            for name, (start, length) in kind.fields.items():
+            for name, place in kind.fields.items():
+                if isinstance(place, int) and not 1 <= place <= len(self.widths):
+                    raise ValueError(f"lines {'/'.join(kind.tags)}: field `{name}` has no such number in `widths`")
+                start, length = self.span(place)
                 if start < 1 or length < 1 or start + length - 1 > self.line_length:
                     raise ValueError(f"lines {'/'.join(kind.tags)}: field `{name}` lies outside the line")
+        if isinstance(self.kind, int) and not 1 <= self.kind <= len(self.widths):
+            raise ValueError("`kind` has no such number in `widths`")
         if self.kind is None and [kind.tags for kind in self.lines] != [(ANY_LINE,)]:
             raise ValueError("several kinds of lines need `kind`: start and length of the tag")
         return self
@@ -89,6 +113,9 @@ def _cut(buffer: _Bytes, starts: _Index, lengths: _Index, spec: FixedSpec, *, en
         matrix = np.lib.stride_tricks.sliding_window_view(buffer, spec.line_length)[starts[fits]]
     tags = _tags(buffer, starts, lengths, spec)
     known = np.zeros(starts.size, np.bool_)
+    if spec.separator:
+        parted = (matrix[:, spec.between()] == ord(spec.separator.encode(spec.encoding))).all(axis=1)
+        fits, matrix = fits[parted], matrix[parted]
     whole_tags = tags.gather(fits)
     lines = []
     for kind in spec.lines:
@@ -96,7 +123,7 @@ def _cut(buffer: _Bytes, starts: _Index, lengths: _Index, spec: FixedSpec, *, en
             rows = np.flatnonzero((whole_tags == tag).to_numpy())
             fields = {
                 source_name(name): _text(matrix[rows, start - 1 : start - 1 + length], spec.encoding)
-                for name, (start, length) in kind.fields.items()
+                for name, (start, length) in ((name, spec.span(place)) for name, place in kind.fields.items())
             }
             frame = pl.DataFrame({"record": pl.Series(numbers[fits[rows]], dtype=pl.Int64), **fields})
             lines.append(Lines(kind=kind, tag=tag, frame=frame))
@@ -121,7 +148,7 @@ def _tags(buffer: _Bytes, starts: _Index, lengths: _Index, spec: FixedSpec) -> p
     """The tag of each line, from as much of it as a short line has."""
     if spec.kind is None:
         return pl.Series("tag", [ANY_LINE] * starts.size, dtype=pl.String)
-    start, length = spec.kind
+    start, length = spec.span(spec.kind)
     reach = start - 1 + length
     if starts.size and int(lengths.min()) >= reach:
         window = np.lib.stride_tricks.sliding_window_view(buffer, length)
@@ -133,7 +160,8 @@ def _tags(buffer: _Bytes, starts: _Index, lengths: _Index, spec: FixedSpec) -> p
 def _text(matrix: _Bytes, encoding: str) -> pl.Series:
     """Each row of a byte matrix as text without the blanks around it."""
     rows, width = matrix.shape
-    if encoding.lower() in UTF8:
+    plain = encoding.lower() in UTF8 or (_like_ascii(encoding) and not (matrix > _LAST_ASCII).any())
+    if plain:
         flat = pa.py_buffer(np.ascontiguousarray(matrix))
         fixed = pa.Array.from_buffers(pa.binary(width), rows, [None, flat])
         text = (
@@ -144,3 +172,10 @@ def _text(matrix: _Bytes, encoding: str) -> pl.Series:
     else:
         text = pl.Series([bytes(row).decode(encoding, "replace") for row in matrix], dtype=pl.String)
     return text.str.strip_chars(" ")
+
+
+@cache
+def _like_ascii(encoding: str) -> bool:
+    """Whether the first 128 bytes mean what they mean in ASCII."""
+    first = bytes(range(_LAST_ASCII + 1))
+    return first.decode(encoding, "replace") == first.decode("ascii")

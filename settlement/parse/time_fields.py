@@ -1,0 +1,103 @@
+"""Fields that hold dates and times: exactly as written, in the calendar, with a year that is told or completed."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from functools import cache
+from typing import Final
+
+import polars as pl
+
+from settlement.model.clearing import RejectReason
+from settlement.model.dates import latest_not_after
+from settlement.parse.column_rule import Coded, ColumnRule
+from settlement.parse.declared_spec import DeclaredSpec
+from settlement.parse.source_fields import Check, field, unless
+
+_OFFSET_TIME: Final = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
+)
+_FORMAT_DIGITS: Final = {"Y": 4, "m": 2, "d": 2, "H": 2, "M": 2, "S": 2, "y": 2, "j": 3}
+
+
+def offset_time(text: pl.Expr) -> pl.Expr:
+    """ISO 8601 with offset as the local time that is written; null where it is none."""
+    local = text.str.head(19).str.to_datetime("%Y-%m-%dT%H:%M:%S", time_unit="ms", strict=False)
+    return pl.when(text.str.contains(_OFFSET_TIME)).then(local)
+
+
+def written_time(text: pl.Expr, rule: ColumnRule, anchor: date | None) -> pl.Expr:
+    """A date or date-time in exactly the form of the rule; null where it has another form or no such day exists.
+
+    Where the form has no year, it is the latest such day not after ``anchor``, the file's business date.
+    """
+    form = str(rule.format)
+    if not rule.yearless:
+        return _parsed(text, form)
+    month, day = (text.str.extract(f"^{_expression(form, captured=letter)}$", 1) for letter in "md")
+    completed = pl.concat_str([month, day]).replace_strict(_years(anchor), default=None, return_dtype=pl.String)
+    return _parsed(pl.concat_str([completed, text], separator=" "), f"%Y {form}")
+
+
+def zoned_time(
+    text: pl.Expr, rule: ColumnRule, spec: DeclaredSpec, required: bool
+) -> tuple[pl.Expr, tuple[Check, ...]]:
+    """A local time of one zone as the local time of another, both told by codes of the line.
+
+    A time that the clocks passed twice is taken the first time; one that they left out is no time.
+    """
+    naive = _parsed(text, str(rule.format))
+    from_zone, to_zone = (_zone(coded, spec) for coded in (rule.zone, rule.to_zone))
+    pairs = [
+        pl.when((from_zone == one) & (to_zone == other)).then(
+            naive.dt.replace_time_zone(one, ambiguous="earliest", non_existent="null")
+            .dt.convert_time_zone(other)
+            .dt.replace_time_zone(None)
+        )
+        for one in _zones(rule.zone, spec)
+        for other in _zones(rule.to_zone, spec)
+    ]
+    value = pl.coalesce(pairs)
+    return value, (
+        unless(naive.is_not_null(), text, required, RejectReason.BAD_DATE),
+        *(
+            unless(zone.is_not_null(), text, required, RejectReason.MALFORMED, coded.source)
+            for zone, coded in ((from_zone, rule.zone), (to_zone, rule.to_zone))
+            if coded is not None
+        ),
+        unless(value.is_not_null(), text, required, RejectReason.BAD_DATE),
+    )
+
+
+def _parsed(text: pl.Expr, form: str) -> pl.Expr:
+    kind = pl.Datetime("ms") if "%H" in form else pl.Date()
+    return pl.when(text.str.contains(f"^{_expression(form)}$")).then(text.str.strptime(kind, form, strict=False))
+
+
+def _expression(form: str, captured: str = "") -> str:
+    """The regular expression of a form, the digits of one of its parts captured."""
+
+    def digits(found: re.Match[str]) -> str:
+        some = f"[0-9]{{{_FORMAT_DIGITS[found[1]]}}}"
+        return f"({some})" if found[1] == captured else some
+
+    return re.sub(r"%([A-Za-z])", digits, re.escape(form))
+
+
+@cache
+def _years(anchor: date | None) -> dict[str, str]:
+    """The year of every day of the calendar, MMDD, as completed against the anchor."""
+    months_and_days = [(month, day) for month in range(1, 13) for day in range(1, 32)]
+    found = {} if anchor is None else {(m, d): latest_not_after(m, d, anchor) for m, d in months_and_days}
+    return {f"{m:02}{d:02}": f"{completed:%Y}" for (m, d), completed in found.items() if completed is not None}
+
+
+def _zone(coded: Coded | None, spec: DeclaredSpec) -> pl.Expr:
+    if coded is None:
+        return pl.lit(None, dtype=pl.String)
+    return field(coded.source).replace_strict(dict(spec.codes(coded.map)), default=None, return_dtype=pl.String)
+
+
+def _zones(coded: Coded | None, spec: DeclaredSpec) -> list[str]:
+    return sorted(set(spec.codes(coded.map).values())) if coded else []
