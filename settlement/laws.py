@@ -5,6 +5,10 @@ They share no code with the stages. A broken law is a fault of the program: noth
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 import polars as pl
 
 from settlement.errors import TerminalError
@@ -42,21 +46,79 @@ def _assert_check(inputs: StageInput, output: StageOutput) -> None:
 
 
 def _assert_match(inputs: StageInput, output: StageOutput) -> None:
-    """On each leg a record is matched or open, once; money in matches and open items is all there is."""
-    members, opened = output.tables["match_member"], output.tables["open_item"]
-    key = ["file", "record"]
-    if members.select(key).is_duplicated().any():
-        raise LawBrokenError("Nothing disappears: a record is in two matches.")
-    for leg in opened["leg"].unique():
-        both = opened.filter(pl.col("leg") == leg).select(key).join(members.select(key), on=key, how="semi")
-        if both.height:
-            raise LawBrokenError(f"Nothing disappears: a record of leg {leg} is matched and open.")
+    """On each leg a record is matched or open, once, and no record that takes part is missing there."""
+    key = ["leg", "file", "record"]
+    legs = output.tables["match"].select("match_id", "leg")
+    members = output.tables["match_member"].join(legs, on="match_id", how="left").select(key)
+    opened = output.tables["open_item"].select(key)
+    if members["leg"].has_nulls():
+        raise LawBrokenError("Nothing disappears: a record is in a match that is not told.")
+    if members.is_duplicated().any():
+        raise LawBrokenError("Nothing disappears: a record is in two matches of one leg.")
+    both = opened.join(members, on=key, how="semi")
+    if both.height:
+        raise LawBrokenError(f"Nothing disappears: a record of leg {both['leg'][0]} is matched and open.")
     # A night that closes without an open item leaves no row there; every night registers a file.
     night_before = inputs.history["file"].select(pl.col("business_date").max()).collect().item()
     before = inputs.history["open_item"].filter(pl.col("business_date") == pl.lit(night_before, pl.Date))
-    carried = before.select(key).collect()
-    taken = inputs.tables["clearing"].filter(pl.col("kind").is_in(["purchase", "refund", "reversal", "chargeback"]))
-    owed = pl.concat([carried, taken.select(key)]).unique()
-    found = pl.concat([members.select(key), opened.select(key)]).unique()
-    if owed.height != found.height or owed.join(found, on=key, how="anti").height:
+    tonight = pl.concat([*_on_legs(inputs)])
+    owed = pl.concat([before.select(key).collect(), tonight.filter(pl.col("part") == "owed").select(key)])
+    found = pl.concat([members, opened])
+    if owed.join(found, on=key, how="anti").height:
         raise LawBrokenError("Nothing disappears: a record that takes part in matching is neither matched nor open.")
+    if found.join(tonight.filter(pl.col("part") == "none"), on=key, how="semi").height:
+        raise LawBrokenError("Nothing disappears: a record is on a leg that it has no part in.")
+    whole = [leg["name"] for leg in _legs(inputs) if not _narrowed(leg)]
+    if found.filter(pl.col("leg").is_in(whole)).join(owed, on=key, how="anti").height:
+        raise LawBrokenError("Nothing disappears: a record is matched or open that nobody told.")
+
+
+def _legs(inputs: StageInput) -> list[dict[str, Any]]:
+    """The legs as the rules document writes them."""
+    legs: list[dict[str, Any]] = tomllib.loads(inputs.documents["match.toml"])["leg"]
+    return legs
+
+
+def _narrowed(leg: Mapping[str, Any]) -> bool:
+    """Whether records of earlier nights may come to the leg tonight, with its first file or an enrolment."""
+    return bool(leg.get("merchant_feeds") or leg.get("programmes"))
+
+
+def _on_legs(inputs: StageInput) -> Iterator[pl.DataFrame]:
+    """Each of tonight's records on each leg: owed there, of no part there, or (a card of two programmes) either."""
+    clearing, legs = inputs.tables["clearing"], _legs(inputs)
+    named = [feed for leg in legs for feed in leg.get("merchant_feeds", ())]
+    cards = pl.concat(
+        [
+            inputs.history["enrolment"].select("card_ref", "programme").collect(),
+            inputs.tables["enrolment"].select("card_ref", "programme"),
+        ]
+    )
+    columns = ["feed", "fate", "file_date"]
+    files = pl.concat([inputs.history["file"].select(columns).collect(), inputs.tables["file"].select(columns)])
+    for leg in legs:
+        feeds, programmes = leg.get("merchant_feeds"), leg.get("programmes")
+        begin = files.filter((pl.col("fate") == "accepted") & pl.col("feed").is_in(feeds or []))["file_date"].min()
+        begun = (
+            pl.lit(value=True)
+            if not feeds
+            else (pl.col("posting_date") >= pl.lit(begin, pl.Date)).fill_null(value=False)
+        )
+        mine = cards.group_by("card_ref").agg(
+            every=pl.col("programme").is_in(programmes or []).all(),
+            some=pl.col("programme").is_in(programmes or []).any(),
+        )
+        bank, of_kind = (
+            pl.col("side") == "bank",
+            pl.col("kind").is_in([kind for kinds in leg["kinds"] for kind in kinds]),
+        )
+        every, some = (
+            pl.col(name).fill_null(value=False) if programmes else pl.lit(value=True) for name in ("every", "some")
+        )
+        merchant = pl.col("feed").is_in(feeds) if feeds else ~pl.col("feed").is_in(named)
+        owed = of_kind & pl.when(bank).then(begun & every).otherwise(merchant)
+        may = of_kind & pl.when(bank).then(begun & some).otherwise(merchant)
+        part = pl.when(owed).then(pl.lit("owed")).when(may).then(pl.lit("either")).otherwise(pl.lit("none"))
+        yield clearing.join(mine, on="card_ref", how="left").select(
+            pl.lit(leg["name"]).alias("leg"), "file", "record", part.alias("part")
+        )

@@ -64,8 +64,8 @@ STAGES: Final[tuple[Stage, ...]] = (
     Stage(
         name="match",
         run=match.run,
-        reads=("file", "clearing", "statement_entry"),
-        history=("file", "clearing", "statement_entry", "open_item", "cash_tie"),
+        reads=("file", "clearing", "enrolment", "statement_entry"),
+        history=("file", "clearing", "enrolment", "statement_entry", "open_item", "cash_tie"),
     ),
     Stage(
         name="rate",

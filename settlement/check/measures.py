@@ -15,6 +15,14 @@ import polars as pl
 Tables = Mapping[str, pl.DataFrame]
 
 _LOCATOR = ["file", "record"]
+# What a transaction tells, or tells instead: a partner may know the member and no card, a network may have no ARN.
+_TOLD = (
+    ("card_masked", "member_id"),
+    ("card_ref",),
+    ("arn", "rrn"),
+    ("transaction_date",),
+    ("order_ref", "member_id"),
+)
 
 
 def clearing(business_date: date, tables: Tables) -> pl.DataFrame:
@@ -27,8 +35,10 @@ def clearing(business_date: date, tables: Tables) -> pl.DataFrame:
     transaction = pl.col("kind") != "fee_collection"
     return tables["clearing"].with_columns(
         *(
-            (transaction & pl.col(column).is_null()).cast(pl.Int64).alias(f"{column}_missing")
-            for column in ("card_masked", "card_ref", "arn", "transaction_date", "order_ref")
+            (transaction & pl.all_horizontal(pl.col(column, *instead).is_null()))
+            .cast(pl.Int64)
+            .alias(f"{column}_missing")
+            for column, *instead in _TOLD
         ),
         total_off_minor=pl.col("total_minor") - pl.col("amount_minor") - told.otherwise(0),
         cashback_over_minor=pl.when(pl.col("side") == "bank").then(pl.col("cashback_minor") - pl.col("amount_minor")),

@@ -96,9 +96,10 @@ def between(column: str, minimum: int | None, maximum: int | None, text: str) ->
     return Rule(form=Form.BETWEEN, columns=(column,), minimum=minimum, maximum=maximum, text=text)
 
 
-def told(column: str) -> Rule:
-    """The column of the clearing records is never empty, except for fee collections."""
-    return zero(f"{column}_missing", f"Every record of a transaction tells its {column}.")
+def told(column: str, instead: str = "") -> Rule:
+    """The column of the clearing records, or the one instead of it, is never empty, except for fee collections."""
+    other = f" or its {instead}" if instead else ""
+    return zero(f"{column}_missing", f"Every record of a transaction tells its {column}{other}.")
 
 
 def matches(column: str, pattern: str, text: str) -> Rule:
@@ -143,7 +144,7 @@ CLEARING: Final[tuple[Rule, ...]] = (
     at_least("cashback_minor", 0),
     at_least("tip_minor", 0),
     zero("total_off_minor", "What the cardholder paid is the amount plus the tip and cash-back told beside it."),
-    told("card_masked"),
+    told("card_masked", "member_id"),
     told("transaction_date"),
     _MASKED,
     matches("arn", r"^[0-9]{23}$", "An acquirer reference number has 23 digits."),
@@ -160,10 +161,15 @@ CLEARING: Final[tuple[Rule, ...]] = (
 CLEARING_BY_SIDE: Final[dict[str, tuple[Rule, ...]]] = {
     Side.BANK: (
         told("card_ref"),
-        told("arn"),
+        told("arn", "rrn"),
         between("cashback_over_minor", None, 0, "Cash-back is a part of the amount."),
     ),
-    Side.MERCHANT: (told("order_ref"),),
+    Side.MERCHANT: (
+        told("order_ref", "member_id"),
+        at_least("base_miles", 0),
+        at_least("bonus_miles", 0),
+        at_least("purchases", 1),
+    ),
 }
 
 SUITES: Final[tuple[Suite, ...]] = (

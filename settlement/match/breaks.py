@@ -30,6 +30,7 @@ _TELLING: Final = [
     "order_ref",
     "part_ref",
 ]
+_NAMING: Final = ("arn", "authorisation_code", "order_ref")
 _ORDER: Final = ["delivered_on", "posting_date", "file", "record"]
 
 
@@ -62,14 +63,17 @@ def carried_records(history: Mapping[str, pl.LazyFrame], items: pl.DataFrame) ->
 def repeats(tonight: pl.DataFrame, earlier: pl.LazyFrame) -> pl.DataFrame:
     """Locators of tonight's records that repeat another one in every content column.
 
-    The first of its kind is the original: what was known on an earlier night, then by business date of the file and
-    locator. ``earlier`` is the clearing of the nights that are looked back on.
+    Only a record that names its sale, by ARN, approval code or order, can be known to be told twice: two purchases of
+    one amount on one day are no repeats where neither is named. The first of its kind is the original: what was known
+    on an earlier night, then by business date of the file and locator. ``earlier`` is the clearing of the nights that
+    are looked back on.
     """
     mark = pl.struct(_TELLING).hash(seed=1).alias("mark")
     marks = tonight.select(mark)
     known = earlier.with_columns(mark).join(marks.lazy(), on="mark", how="semi").collect()
     seen = known.select(pl.col("mark").unique())["mark"]
-    suspects = tonight.filter(marks["mark"].is_duplicated() | marks["mark"].is_in(seen.implode()))
+    named = pl.any_horizontal(pl.col(name).is_not_null() for name in _NAMING)
+    suspects = tonight.filter((marks["mark"].is_duplicated() | marks["mark"].is_in(seen.implode())) & named)
     rows = pl.concat([frame.select(*_CONTENT, *_ORDER) for frame in (known, suspects)]).sort(_ORDER)
     nth = pl.int_range(pl.len()).over(_CONTENT)
     return rows.filter(nth > 0).select(LOCATOR).join(tonight.select(LOCATOR), on=LOCATOR, how="semi")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from settlement.match.passes import Taken
 from settlement.match.rules import Leg
-from settlement.match.sides import MONEY, Side
+from settlement.match.sides import GOODS, MONEY, SETTLEMENT, Side
 from settlement.model.tables import TABLES
 
 _DIGITS: Final = 9
@@ -43,7 +43,8 @@ def tables(
     starts = np.cumsum([0, *(step.height for step in steps)])
     numbered = [ranks[start : start + step.height] for start, step in zip(starts, steps, strict=False)]
     ids = _ids(len(order), night, before)
-    matches = _judged(summed).with_columns(pl.lit(leg.name).alias("leg"))[order].with_columns(ids)
+    of_leg = (pl.lit(leg.name).alias("leg"), pl.lit(None, pl.Int64).alias("residual_miles"))
+    matches = _judged(summed).with_columns(of_leg)[order].with_columns(ids)
     members = [
         rows.with_columns(pl.Series("number", number[match]), pl.lit(name).alias("side"))
         for name, frames in (("bank", ours), ("merchant", theirs))
@@ -60,7 +61,8 @@ def _ids(count: int, night: date, before: int) -> pl.Series:
 
 
 def _bank_members(step: Taken, bank: Side) -> pl.DataFrame:
-    amount, currency = MONEY[step.currency]
+    # What was compared without the cash-back is told with it: that is the residual.
+    amount, currency = MONEY[SETTLEMENT if step.currency == GOODS else step.currency]
     return _told(bank, step.bank, amount, currency)
 
 

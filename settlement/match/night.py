@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import polars as pl
 
-from settlement.match import breaks, cash, matches, passes
+from settlement.match import breaks, cash, legs, matches, miles, passes
 from settlement.match.rules import Leg, Rules, read_bins, read_rules
 from settlement.match.sides import two_sides
 from settlement.model.stage import StageInput, StageOutput
@@ -18,9 +18,9 @@ _LEG_TABLES = ("match", "match_member", "open_item")
 def run(inputs: StageInput) -> StageOutput:
     """Match the night.
 
-    Reads ``match.toml`` and the BINs of ``programme.toml``, tonight's clearing, and of earlier nights the open items
-    with their clearing. Every record that takes part ends on each leg in exactly one of ``match_member`` and
-    ``open_item``. Bank entries are tied in ``cash_tie``.
+    Reads ``match.toml`` and the BINs of ``programme.toml``, tonight's clearing, of earlier nights the open items with
+    their clearing, and the enrolment of cards. Every record that takes part ends on each leg in exactly one of
+    ``match_member`` and ``open_item``. Bank entries are tied in ``cash_tie``.
     """
     rules, bins = read_rules(inputs.documents), read_bins(inputs.documents)
     parts: dict[str, list[pl.DataFrame]] = {name: [] for name in _LEG_TABLES}
@@ -39,18 +39,18 @@ def _leg(
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Matches, members and open items of one leg; ``before`` matches of other legs have their ids already."""
     night, history = inputs.business_date, inputs.history
-    takes_part = pl.col("kind").is_in([kind for group in leg.kinds for kind in group])
-    tonight = inputs.tables["clearing"].filter(takes_part)
+    cards = legs.enrolled(inputs)
+    tonight, before_tonight = legs.taking_part(inputs, leg, rules.leg, cards)
     carried = breaks.carried_items(history, leg)
     since = night - timedelta(days=rules.repeats.lookback_nights)
-    earlier = history["clearing"].filter((pl.col("business_date") >= since) & takes_part)
+    earlier = before_tonight.filter(pl.col("business_date") >= since)
     held = pl.concat(
         [
             breaks.held_items(tonight, breaks.repeats(tonight, earlier), bins),
             carried.filter(pl.col("reason").is_in(breaks.HELD)).select(*breaks.LOCATOR, "reason"),
         ]
     )
-    records = pl.concat([tonight, breaks.carried_records(history, carried)])
+    records = legs.with_members(pl.concat([tonight, breaks.carried_records(history, carried)]), leg, cards)
     if held.height:
         aside = records.join(held, on=breaks.LOCATOR, how="semi")
         records = records.join(held, on=breaks.LOCATOR, how="anti")
@@ -60,5 +60,7 @@ def _leg(
     bank, merchant = two_sides(records, leg, leg_passes)
     taken = passes.run(leg_passes, bank, merchant)
     match, members = matches.tables(leg, taken, bank, merchant, night=night, before=before)
+    if leg.miles is not None:
+        match = miles.judged(match, members, records, leg.miles)
     unmatched = pl.concat([aside.select(breaks.UNMATCHED), bank.unmatched(), merchant.unmatched()])
     return match, members, breaks.open_items(leg, unmatched, held, carried, night)

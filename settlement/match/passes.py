@@ -16,6 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from settlement.kernels import match as kernels
+from settlement.match.added import added_lines
 from settlement.match.keys import absent, integers, number, present
 from settlement.match.rules import Pass
 from settlement.match.sides import MONEY, SETTLEMENT, TRANSACTION, Side
@@ -44,7 +45,9 @@ def run(rules: Iterable[Pass], bank: Side, merchant: Side) -> list[Taken]:
     """Run the passes in order; what one takes is no longer free. Returns what each took, in order."""
     found: list[Taken] = []
     for rule in rules:
-        if not rule.one_to_one:
+        if rule.amount == "added":
+            steps = [_added(rule, bank, merchant, currency) for currency in rule.currencies]
+        elif not rule.one_to_one:
             steps = [_sums(rule, bank, merchant, currency) for currency in rule.currencies]
         elif rule.amount == "exact":
             steps = [_exact(rule, bank, merchant, currency) for currency in rule.currencies]
@@ -141,6 +144,22 @@ def _sums(rule: Pass, bank: Side, merchant: Side, currency: str) -> Taken:
     return taken
 
 
+def _added(rule: Pass, bank: Side, merchant: Side, currency: str) -> Taken:
+    """Lines that say how many sales they add up, with the parts of these sales."""
+    ours, theirs = _bank_rows(rule, bank, currency), _merchant_rows(rule, merchant)
+    found = added_lines(ours, theirs, [*_keys(rule), "kinds", "currency", "day"], rule.bank_whole or ())
+    bank.free[found.bank] = False
+    merchant.free[found.merchant] = False
+    return Taken(
+        rule=rule,
+        currency=currency,
+        bank=found.bank,
+        bank_match=found.bank_match,
+        merchant=found.merchant,
+        merchant_match=np.arange(len(found.merchant), dtype=np.int32),
+    )
+
+
 def _keys(rule: Pass) -> list[str]:
     return [f"key_{index}" for index in range(len(rule.keys))]
 
@@ -153,6 +172,8 @@ def _bank_rows(rule: Pass, bank: Side, currency: str) -> pl.DataFrame:
     """Free bank rows with a whole key, their money in one of the currencies they tell."""
     amount_column, currency_column = MONEY[currency]
     rows = bank.left().filter(present(rule.keys))
+    if rule.bank_empty:
+        rows = rows.filter(absent(rule.bank_empty))
     if currency == SETTLEMENT and TRANSACTION in rule.currencies:
         # Where both currencies are one, the transaction's amount has had its turn.
         rows = rows.filter(
@@ -165,6 +186,7 @@ def _bank_rows(rule: Pass, bank: Side, currency: str) -> pl.DataFrame:
         "day",
         "cashback_minor",
         "transaction_currency",
+        *(rule.bank_whole or ()),
         *_named(rule.keys, rule),
         pl.col(amount_column).alias("amount"),
         pl.col(currency_column).alias("currency"),
@@ -175,8 +197,12 @@ def _merchant_rows(rule: Pass, merchant: Side) -> pl.DataFrame:
     """Free merchant rows with a whole key that meet the conditions of the rule."""
     keys = rule.merchant_keys or rule.keys
     rows = merchant.left().filter(present(keys))
+    if rule.amount != "added":
+        rows = rows.filter(pl.col("purchases").fill_null(1) <= 1)
     if rule.merchant_empty:
         rows = rows.filter(absent(rule.merchant_empty))
+    if rule.merchant_filled:
+        rows = rows.filter(present(rule.merchant_filled))
     for column, values in rule.merchant_values.items():
         rows = rows.filter(pl.col(column).is_null() | pl.col(column).is_in(values))
     return rows.select(
@@ -184,6 +210,7 @@ def _merchant_rows(rule: Pass, merchant: Side) -> pl.DataFrame:
         "kinds",
         "day",
         "cashback_minor",
+        "purchases",
         *_named(keys, rule),
         pl.col("total_minor").alias("amount"),
         "currency",

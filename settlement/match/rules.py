@@ -30,7 +30,7 @@ _TEXT_COLUMNS: Final = tuple(
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 Names = Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
 Cardinality = Literal["1:1", "1:N", "N:1"]
-Currency = Literal["transaction", "settlement"]
+Currency = Literal["transaction", "settlement", "goods"]
 MatchingKind = Literal["purchase", "refund", "reversal", "chargeback"]
 
 
@@ -46,16 +46,41 @@ class Repeats(_Part):
     lookback_nights: Annotated[int, Field(ge=0)]
 
 
+class MerchantCategories(_Part):
+    """The merchant categories ``first`` to ``last``, both of them included."""
+
+    first: Annotated[str, Field(pattern="^[0-9]{4}$")]
+    last: Annotated[str, Field(pattern="^[0-9]{4}$")]
+
+
+class Miles(_Part):
+    """The miles that a purchase earns: one for each ``minor_a_mile`` minor units of its goods, the rest dropped.
+
+    At merchants of ``bonus_categories`` as many bonus miles come on top, at most ``most_bonus`` a purchase.
+    """
+
+    minor_a_mile: Annotated[int, Field(ge=1)]
+    bonus_categories: Annotated[tuple[MerchantCategories, ...], Field(strict=False)] = ()
+    most_bonus: Annotated[int, Field(ge=0)] = 0
+
+
 class Leg(_Part):
-    """One relation between a bank side and a merchant side, and what an open record of each side is called."""
+    """One relation between a bank side and a merchant side, and what an open record of each side is called.
+
+    ``merchant_feeds`` are the merchant side's feeds; a leg that names none takes those that no leg names.
+    ``programmes`` narrow the bank side to cards of these programmes, and tell the member behind each card.
+    """
 
     name: Name
-    bank_open: Literal["MISSING_MERCHANT"]
+    bank_open: Literal["MISSING_MERCHANT", "MISSING_ACCRUAL"]
     merchant_open: Literal["MISSING_BANK"]
     kinds: Annotated[
         tuple[Annotated[tuple[MatchingKind, ...], Field(strict=False, min_length=1)], ...],
         Field(strict=False, min_length=1),
     ]
+    merchant_feeds: Names | None = None
+    programmes: Names | None = None
+    miles: Miles | None = None
 
     @model_validator(mode="after")
     def _kinds_once(self) -> Self:
@@ -73,7 +98,9 @@ class Pass(_Part):
     transaction, of the settlement, or either. ``fx_rounding`` allows ``tolerance_minor`` where the bank converted
     the transaction and the merchant tells settlement currency. ``excess`` takes a bank amount over the merchant's
     total: the cash-back that the bank tells exactly, or a tip of at most ``most_excess_ppm`` of the total, and only
-    where one bank row and one merchant row share the key.
+    where one bank row and one merchant row share the key. ``added`` meets a merchant's line that says how many sales
+    it adds up with the bank rows of so many sales of its day; rows that share ``bank_whole`` are parts of one sale. A
+    line of several sales takes part in no other pass. The currency ``goods`` is the settlement's less the cash-back.
     """
 
     name: Name
@@ -81,13 +108,16 @@ class Pass(_Part):
     keys: Names
     merchant_keys: Names | None = None
     cardinality: Annotated[tuple[Cardinality, ...], Field(strict=False, min_length=1)]
-    amount: Literal["exact", "fx_rounding", "excess"]
+    amount: Literal["exact", "fx_rounding", "excess", "added"]
     currencies: Annotated[tuple[Currency, ...], Field(strict=False, min_length=1)] = ("settlement",)
     tolerance_minor: Annotated[int, Field(ge=1)] | None = None
     most_excess_ppm: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     days: Annotated[int, Field(ge=0, le=366)]
     kind: Literal["EXACT", "MASKED_ONLY"] = "EXACT"
+    bank_empty: Names | None = None
+    bank_whole: Names | None = None
     merchant_empty: Names | None = None
+    merchant_filled: Names | None = None
     merchant_single: Names | None = None
     merchant_values: dict[str, Names] = Field(default_factory=dict)
 
@@ -99,20 +129,25 @@ class Pass(_Part):
     @property
     def columns(self) -> tuple[str, ...]:
         """The text columns that the pass looks at."""
-        told = (*(self.merchant_keys or ()), *(self.merchant_empty or ()), *(self.merchant_single or ()))
+        empty = (*(self.bank_empty or ()), *(self.bank_whole or ()), *(self.merchant_empty or ()))
+        told = (*(self.merchant_keys or ()), *empty, *(self.merchant_filled or ()), *(self.merchant_single or ()))
         return (*self.keys, *told, *self.merchant_values)
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
         for column in self.columns:
-            if column not in _TEXT_COLUMNS:
+            if column not in _TEXT_COLUMNS and not (column == "feed" and column in self.merchant_values):
                 raise ValueError(_no_column(column))
         if self.merchant_keys is not None and len(self.merchant_keys) != len(self.keys):
             raise ValueError("`merchant_keys` must name as many columns as `keys`")
         if "1:1" in self.cardinality and not self.one_to_one:
             raise ValueError('a pass takes pairs or sums: write cardinality = ["1:1"] or a list of "1:N" and "N:1"')
-        if not self.one_to_one and self.amount != "exact":
+        if not self.one_to_one and self.amount not in {"exact", "added"}:
             raise ValueError('sums are compared exactly: write amount = "exact" or cardinality = ["1:1"]')
+        if self.amount == "added" and (self.cardinality != ("N:1",) or self.days):
+            raise ValueError('amount = "added" adds up sales of one day: write cardinality = ["N:1"] and days = 0')
+        if (self.bank_whole is not None) != (self.amount == "added"):
+            raise ValueError('`bank_whole` belongs to amount = "added", and that needs it')
         if (self.tolerance_minor is not None) != (self.amount == "fx_rounding"):
             raise ValueError('`tolerance_minor` belongs to amount = "fx_rounding", and that needs it')
         if (self.most_excess_ppm is not None) != (self.amount == "excess"):

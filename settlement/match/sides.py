@@ -15,15 +15,17 @@ from settlement.model import clearing
 
 SETTLEMENT: Final = "settlement"
 TRANSACTION: Final = "transaction"
+GOODS: Final = "goods"
 MONEY: Final = {
     SETTLEMENT: ("total_minor", "currency"),
+    GOODS: ("goods_minor", "currency"),
     TRANSACTION: ("transaction_amount_minor", "transaction_currency"),
 }
-"""The columns of the bank's amount in each currency it tells; the merchant's is always its total."""
+"""The columns of the bank's amount in each currency it tells, and without cash-back; the merchant's is its total."""
 
 _ALWAYS: Final = (
     *("file", "record", "side", "kind", "posting_date", "transaction_date", "amount_minor", "currency"),
-    *("total_minor", "transaction_amount_minor", "transaction_currency", "cashback_minor"),
+    *("total_minor", "transaction_amount_minor", "transaction_currency", "cashback_minor", "purchases"),
 )
 
 
@@ -64,6 +66,7 @@ def two_sides(records: pl.DataFrame, leg: Leg, rules: Sequence[Pass]) -> tuple[S
             pl.col("kind").replace_strict(kinds, return_dtype=pl.Int8).alias("kinds"),
             pl.col("kind").cast(pl.Enum(sorted(kinds))),
             pl.coalesce("transaction_date", "posting_date").to_physical().alias("day"),
+            (pl.col("total_minor") - pl.col("cashback_minor").fill_null(0)).alias("goods_minor"),
         )
     )
     return _side(ready, clearing.Side.BANK), _side(ready, clearing.Side.MERCHANT)

@@ -60,6 +60,7 @@ class BreakReason(StrEnum):
     """Why a record is open on a leg."""
 
     MISSING_MERCHANT = "MISSING_MERCHANT"
+    MISSING_ACCRUAL = "MISSING_ACCRUAL"
     MISSING_BANK = "MISSING_BANK"
     DUPLICATE_RECORD = "DUPLICATE_RECORD"
     FOREIGN_BIN = "FOREIGN_BIN"

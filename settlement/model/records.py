@@ -45,6 +45,10 @@ order_ref text? the merchant side's reference of the sale (order, PSP reference)
 part_ref text? the merchant side's reference of this row of the sale (shipment, modification)
 original_ref text? order_ref of the sale that a refund, reversal or chargeback refers to
 reason_code text? network reason of a chargeback or fee collection
+member_id text? partner's member number, where the record names the member and no card
+base_miles int? miles for the amount, unsigned like it
+bonus_miles int? miles over and above, unsigned like it
+purchases int? how many purchases are added up in the record, where it tells that
 """
 )
 

@@ -97,9 +97,10 @@ match_id text id, unique over all nights
 pass text pass of the rules that found it
 leg text leg, such as MERCHANT
 cardinality text 1:1, 1:N or N:1 (bank:merchant)
-kind text EXACT, DATE_SHIFT, AMOUNT_DIFF, MASKED_ONLY, ONE_TO_MANY, MANY_TO_ONE, REFUND, REVERSAL, CHARGEBACK or LATE
+kind text EXACT, LATE, DATE_SHIFT, MASKED_ONLY, AMOUNT_DIFF, MILES_DIFF, ONE_TO_MANY, MANY_TO_ONE, REFUND or another
 residual_minor int merchant side minus bank side, in `currency`
-residual_reason text? TIP, CASHBACK or FX_ROUNDING where the residual is explained
+residual_reason text? TIP, CASHBACK or FX_ROUNDING where the residual is explained; MILES where miles alone differ
+residual_miles int? miles told less miles earned by the rules of the leg; empty on a leg without miles
 currency text currency in which the sides were compared
 """,
     ),
@@ -124,7 +125,7 @@ currency text currency in which the sides were compared
         "leg file record",
         """
 leg text leg
-reason text MISSING_MERCHANT, MISSING_BANK, DUPLICATE_RECORD or FOREIGN_BIN
+reason text MISSING_MERCHANT, MISSING_ACCRUAL, MISSING_BANK, DUPLICATE_RECORD or FOREIGN_BIN
 opened_on date night on which it was first open
 age_days int days from opened_on to this night
 file text delivery folder + `/` + file name

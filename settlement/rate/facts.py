@@ -20,7 +20,7 @@ from settlement.rate.links import LOCATOR, MERCHANT_LEG, NEGATIVES, counting_rec
 _CLEARING: Final = [
     *LOCATOR,
     *("side", "feed", "kind", "posting_date", "transaction_date", "amount_minor", "cashback_minor", "currency"),
-    *("card_ref", "arn", "mcc", "merchant_number", "order_ref", "original_ref"),
+    *("card_ref", "arn", "rrn", "mcc", "merchant_number", "order_ref", "original_ref"),
 ]
 _ACCOUNT_STATE: Final = ["programme", "account_class", "channel", "opened_on", "closed_on", "first_purchase_on"]
 _EVENT_ORDER: Final = ["effective_on", "business_date", *LOCATOR]
@@ -157,5 +157,5 @@ def _describe(
             pl.col("own_store").fill_null(value=False),
             pl.when(pl.col("kind") == "purchase").then(amount).otherwise(-amount).alias("net_minor"),
         )
-        .drop("starts", "ends", "card_ref", "arn", "order_ref", "original_ref", "amount_minor", "cashback_minor")
+        .drop("starts", "ends", "card_ref", "arn", "rrn", "order_ref", "original_ref", "amount_minor", "cashback_minor")
     )

@@ -3,7 +3,7 @@
 A purchase counts once it is reconciled: it belongs to a match with the merchant side. A negative event counts once it
 is reconciled and the purchase it refers to counts:
 
-- a reversal or chargeback repeats the ARN of its purchase;
+- a reversal or chargeback repeats the ARN of its purchase, or its RRN where the network has no ARN;
 - a refund has an ARN of its own, but the merchant-side record that it is matched with names the sale, and the match of
   that sale names the purchase;
 - a refund whose merchant-side record names no sale refers to no purchase, and counts by itself. An acquirer's refund
@@ -24,7 +24,8 @@ LOCATOR: Final = ["file", "record"]
 MERCHANT_LEG: Final = "MERCHANT"
 NEGATIVES: Final = ["refund", "reversal", "chargeback"]
 _ORIGIN: Final = ["origin_file", "origin_record", "origin_posting_date", "origin_transaction_date"]
-_PURCHASE: Final = [*LOCATOR, "card_ref", "arn", "amount_minor", "posting_date", "transaction_date", "reconciled"]
+_REFERENCE: Final = pl.coalesce("arn", "rrn").alias("reference")
+_PURCHASE: Final = [*LOCATOR, "card_ref", _REFERENCE, "amount_minor", "posting_date", "transaction_date", "reconciled"]
 
 _PURCHASE_ORDER: Final = ["posting_date", "file_of_purchase", "record_of_purchase"]
 
@@ -65,10 +66,10 @@ def _no_origin(clearing: pl.DataFrame) -> list[pl.Expr]:
 
 
 def _by_arn(negatives: pl.DataFrame, purchases: pl.DataFrame) -> pl.DataFrame:
-    """Reversals and chargebacks whose purchase counts, by ARN: locator and origin."""
+    """Reversals and chargebacks whose purchase counts, by ARN or RRN: locator and origin."""
     known = purchases.select(_PURCHASE)
-    named = negatives.filter(pl.col("kind") != "refund").select(*LOCATOR, "card_ref", "arn", "amount_minor")
-    return _first_origin(named.join(known, on="arn", how="inner", suffix="_of_purchase"))
+    named = negatives.filter(pl.col("kind") != "refund").select(*LOCATOR, "card_ref", _REFERENCE, "amount_minor")
+    return _first_origin(named.join(known, on="reference", how="inner", suffix="_of_purchase"))
 
 
 def _by_order(
