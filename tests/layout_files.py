@@ -9,12 +9,11 @@ from settlement import store
 from settlement.model.layout import Layout, fit_name, read_layouts
 from settlement.model.stage import CardKey
 from settlement.model.tables import TABLES
-from settlement.parse import camt053, delimited, fixed_width
+from settlement.parse.files import READERS
 from settlement.parse.source import Parsed, Source
 
 CARD_KEY = CardKey(key_id="test", secret=bytes(range(32)))
 LAYOUTS = Path(__file__).resolve().parents[1] / "settlement" / "parse" / "layouts"
-_READERS = {"delimited": delimited.read, "fixed_width": fixed_width.read, "camt053": camt053.read}
 
 
 def layout(name: str) -> Layout:
@@ -41,7 +40,7 @@ def read(of: Layout, name: str, content: bytes | str, delivered_on: date = date(
         layout=of,
         card_key=CARD_KEY,
     )
-    parsed = _READERS[of.format](source)
+    parsed = READERS[of.format](source)
     for table, frame in parsed.tables.items():
         store.checked(TABLES[f"parsed_{table}"], frame)
     return parsed

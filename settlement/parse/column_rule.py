@@ -98,6 +98,7 @@ class ColumnRule(Part):
     map: str | Codes | None = None
     currency: str | CurrencyFrom | None = None
     signed: bool = False
+    required: bool = False
     decimal: Literal[".", ","] = "."
     format: str | None = None
     pattern: str | None = None

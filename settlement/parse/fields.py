@@ -84,7 +84,7 @@ def convert(column: Column, rule: ColumnRule, context: Context) -> Conversion:
 
 def _typed(column: Column, rule: ColumnRule, text: pl.Expr, context: Context) -> tuple[pl.Expr, tuple[Check, ...]]:
     """Value and checks of a text by the rule's type."""
-    required = not column.nullable
+    required = rule.required or not column.nullable
     match rule.type:
         case FieldType.INTEGER:
             return whole_number(text, required, rule.signed)

@@ -1,8 +1,9 @@
 """Fixed-width files by declared layout: fields told by start and length in bytes.
 
 Lines are cut and sliced as bytes and decoded field by field, so that an encoding with several bytes a character
-keeps its columns. Blanks around a field are padding. A line of another length fits no kind, and where the layout
-says what stands between the fields, one that has something else there does not either.
+keeps its columns. Blanks around a field are padding, and a last character that the width cut in two is left out. A
+line of another length fits no kind, and neither does one that is not in its encoding or, where the layout says what
+stands between the fields, has something else there.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from settlement.parse.source_fields import source_name
 
 _LINE_END: Final = ord("\n")
 _LAST_ASCII: Final = 127
+_ILLEGIBLE: Final = "\N{REPLACEMENT CHARACTER}"
 
 _Bytes = npt.NDArray[np.uint8]
 _Index = npt.NDArray[np.int64]
@@ -83,9 +85,10 @@ def check_layout(layout: Layout) -> None:
 def read(source: Source) -> Parsed:
     """Read one fixed-width file; a file that cannot be used whole comes back with its fault."""
     spec = read_spec(source.layout, FixedSpec)
-    checked = decoded(source.content, spec.encoding)
-    if isinstance(checked, Fault):
-        return unreadable(source, checked)
+    if spec.encoding.lower() in UTF8:
+        checked = decoded(source.content, spec.encoding)
+        if isinstance(checked, Fault):
+            return unreadable(source, checked)
     content = bytes(source.content)
     if spec.line_end == "lf":
         content = content.replace(b"\r\n", b"\n")
@@ -126,8 +129,10 @@ def _cut(buffer: _Bytes, starts: _Index, lengths: _Index, spec: FixedSpec, *, en
                 for name, (start, length) in ((name, spec.span(place)) for name, place in kind.fields.items())
             }
             frame = pl.DataFrame({"record": pl.Series(numbers[fits[rows]], dtype=pl.Int64), **fields})
-            lines.append(Lines(kind=kind, tag=tag, frame=frame))
-            known[fits[rows]] = True
+            torn = [pl.col(name).str.contains(_ILLEGIBLE, literal=True) for name in fields]
+            legible = frame.select(~pl.any_horizontal(pl.col("record").is_null(), *torn).alias("legible"))["legible"]
+            lines.append(Lines(kind=kind, tag=tag, frame=frame.filter(legible)))
+            known[fits[rows[legible.to_numpy()]]] = True
     stray = np.flatnonzero(~known)
     texts = [bytes(buffer[starts[n] : starts[n] + lengths[n]]).decode(spec.encoding, "replace") for n in stray]
     strays = pl.DataFrame(
@@ -164,14 +169,20 @@ def _text(matrix: _Bytes, encoding: str) -> pl.Series:
     if plain:
         flat = pa.py_buffer(np.ascontiguousarray(matrix))
         fixed = pa.Array.from_buffers(pa.binary(width), rows, [None, flat])
-        text = (
-            pl.Series(fixed.cast(pa.large_binary()))
-            .cast(pl.String, strict=False)
-            .fill_null("\N{REPLACEMENT CHARACTER}")
-        )
+        text = pl.Series(fixed.cast(pa.large_binary())).cast(pl.String, strict=False).fill_null(_ILLEGIBLE)
     else:
-        text = pl.Series([bytes(row).decode(encoding, "replace") for row in matrix], dtype=pl.String)
+        text = pl.Series([_uncut(bytes(row), encoding) for row in matrix], dtype=pl.String)
     return text.str.strip_chars(" ")
+
+
+def _uncut(content: bytes, encoding: str) -> str:
+    """The text of a field, without a last character that its width cut in two."""
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        if error.end == len(content) and "incomplete" in error.reason:
+            return content[: error.start].decode(encoding, "replace")
+    return content.decode(encoding, "replace")
 
 
 @cache

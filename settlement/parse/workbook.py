@@ -133,13 +133,14 @@ def _cut(rows: _Rows, columns: Mapping[str, int], spec: WorkbookSpec) -> Cut:
 
 
 def _tags(frame: pl.DataFrame, spec: WorkbookSpec) -> pl.Series:
-    """The tag of each row: the first of the kind fields that holds a tag, else what the last of them holds."""
+    """The tag of each row: of the first kind field that holds one, else that of any line, else what the last holds."""
     if not spec.kind_fields:
         return pl.Series("tag", [ANY_LINE] * frame.height, dtype=pl.String)
     known = [tag for kind in spec.lines for tag in kind.tags]
     fields = [pl.col(source_name(name)) for name in spec.kind_fields]
     told = [pl.when(field.is_in(known)).then(field) for field in fields]
-    return frame.select(pl.coalesce(*told, fields[-1]).alias("tag"))["tag"]
+    other = pl.lit(ANY_LINE) if ANY_LINE in known else fields[-1]
+    return frame.select(pl.coalesce(*told, other).alias("tag"))["tag"]
 
 
 def _place(cell: str) -> tuple[int, int]:

@@ -274,6 +274,7 @@ def _number(text: str, epoch: datetime | None) -> str:
     if _NUMBER.fullmatch(text) is None:
         return text
     value = Decimal(text)
+    value = value or abs(value)
     whole = value == value.to_integral_value()
     if epoch is not None:
         days = value + (epoch - _EPOCHS[False]).days

@@ -1,12 +1,15 @@
-"""The two layouts of docs/LAYOUTS.md read the two files of that page to the rows it shows."""
+"""The layouts of docs/LAYOUTS.md read the files of that page to the rows it shows."""
 
 from __future__ import annotations
 
 import re
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from layout_files import layout_of, read
+from made_workbook import Cell, workbook
 
 from settlement.errors import TerminalError
 
@@ -16,9 +19,23 @@ EXAMPLES = re.findall(
 )
 
 
+def delivered(name: str, content: str) -> bytes:
+    """The file as it comes: a text as it stands, a workbook from its cells."""
+    if not name.endswith(".xlsx"):
+        return content.encode()
+    return workbook([[cell(text.strip()) for text in line.split("|")] for line in content.splitlines()])
+
+
+def cell(text: str) -> Cell:
+    """A text, a number or a date-time, as a person would have typed it."""
+    if re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text):
+        return Decimal(text)
+    return datetime.fromisoformat(text) if re.fullmatch(r"[0-9-]{10} [0-9:]{8}", text) else text or None
+
+
 @pytest.mark.parametrize(("layout", "name", "content", "expected"), EXAMPLES, ids=[e[1] for e in EXAMPLES])
 def test_an_example_gives_what_the_page_says(layout: str, name: str, content: str, expected: str) -> None:
-    parsed = read(layout_of(layout), name, content)
+    parsed = read(layout_of(layout), name, delivered(name, content))
     assert parsed.fault is None, parsed.detail
     assert all(total.agrees for total in parsed.controls)
     shown = []
@@ -32,12 +49,12 @@ def test_an_example_gives_what_the_page_says(layout: str, name: str, content: st
 
 
 def test_the_page_has_an_example_of_each_kind() -> None:
-    assert [re.search('format = "(.*)"', toml)[1] for toml, *_ in EXAMPLES] == ["delimited", "fixed_width"]
+    assert [re.search('format = "(.*)"', toml)[1] for toml, *_ in EXAMPLES] == ["delimited", "fixed_width", "workbook"]
 
 
 @pytest.mark.parametrize(("layout", "name", "content", "expected"), EXAMPLES, ids=[e[1] for e in EXAMPLES])
 def test_each_total_of_an_example_has_a_name_of_its_own(layout: str, name: str, content: str, expected: str) -> None:
-    names = [total.control for total in read(layout_of(layout), name, content).controls]
+    names = [total.control for total in read(layout_of(layout), name, delivered(name, content)).controls]
     assert len(names) == len(set(names))
 
 
