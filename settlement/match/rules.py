@@ -15,6 +15,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from settlement.errors import TerminalError
+from settlement.model.layout import read_layouts
 from settlement.model.money import is_currency
 from settlement.model.tables import TABLES
 
@@ -209,9 +210,11 @@ def read_rules(documents: Mapping[str, str]) -> Rules:
     """The rules of matching from ``match.toml``; TerminalError with one sentence where they are not right."""
     content = _toml(documents, DOCUMENT)
     try:
-        return Rules.model_validate(content)
+        rules = Rules.model_validate(content)
     except ValidationError as error:
         raise TerminalError(_sentence(content, error)) from None
+    _require_known(rules, documents)
+    return rules
 
 
 def read_bins(documents: Mapping[str, str]) -> frozenset[str]:
@@ -224,6 +227,22 @@ def read_bins(documents: Mapping[str, str]) -> frozenset[str]:
     if not bins:
         raise TerminalError(f"{PROGRAMME} names no card programme: write at least one [[programme]] with its bin.")
     return frozenset(str(number)[:6] for number in bins)
+
+
+def _require_known(rules: Rules, documents: Mapping[str, str]) -> None:
+    """Raise TerminalError where a leg or pass names a programme or feed that the configuration does not have."""
+    listed = _toml(documents, PROGRAMME).get("programme") if PROGRAMME in documents else None
+    programmes = sorted({str(one.get("id")) for one in listed}) if isinstance(listed, list) else []
+    feeds = sorted({layout.feed for layout in read_layouts(documents)})
+    named = [(f"leg {leg.name}", "programme", programmes, leg.programmes or ()) for leg in rules.leg]
+    named += [(f"leg {leg.name}", "feed", feeds, leg.merchant_feeds or ()) for leg in rules.leg]
+    named += [(f"pass {one.name}", "feed", feeds, one.merchant_values.get("feed", ())) for one in rules.passes]
+    for place, what, known, names in named:
+        for name in names:
+            if known and name not in known:
+                raise TerminalError(
+                    f"config/{DOCUMENT}, {place}: {name!r} is no {what} of this home: write one of {', '.join(known)}."
+                )
 
 
 def _no_column(name: str) -> str:

@@ -14,8 +14,10 @@ RULES = documents()["match.toml"]
 def test_the_rules_of_the_house_are_read_in_order() -> None:
     rules = read_rules({"match.toml": RULES})
     names = [one.name for one in rules.passes_of(rules.leg[0])]
-    assert names[:3] == ["arn", "code_and_merchant", "code"]
+    assert names[:5] == ["arn", "code_and_merchant", "code_of_network", "code_of_club", "code"]
     assert names.index("code_sums") < names.index("excess") < names.index("card")
+    assert [leg.name for leg in rules.leg] == ["MERCHANT", "ACCRUAL"]
+    assert [one.name for one in rules.passes_of(rules.leg[1])][-1] == "accrual_added"
 
 
 @pytest.mark.parametrize(
@@ -36,6 +38,17 @@ def test_the_rules_of_the_house_are_read_in_order() -> None:
         ('["refund", "reversal"]', '["refund", "purchase"]', r"a kind stands in two lists"),
         ("USD = 5000", "DOLLAR = 5000", r"'DOLLAR' is no ISO 4217 code"),
         ("[repeats]", "[repeats", r"not readable TOML"),
+        ('bank_whole = ["authorisation_code"]\n', "", r"\(accrual_added\): `bank_whole` belongs to"),
+        ('amount = "added"', 'amount = "exact"', r"\(accrual_added\): `bank_whole` belongs to"),
+        (
+            'cardinality = ["N:1"]\namount = "added"',
+            'cardinality = ["1:1"]\namount = "added"',
+            r"adds up sales of one day",
+        ),
+        ('first = "4511"', 'first = "451"', r"`first`: string should match pattern"),
+        ("minor_a_mile = 100", "minor_a_mile = 0", r"`minor_a_mile`: input should be greater"),
+        ('{ feed = ["club_sales"] }', '{ amount_minor = ["1"] }', r"'amount_minor' is no column to match on"),
+        ('keys = ["member_id"]', 'keys = ["feed"]', r"'feed' is no column to match on"),
     ],
 )
 def test_a_wrong_document_is_told_in_one_sentence(right, wrong, sentence) -> None:
@@ -44,6 +57,28 @@ def test_a_wrong_document_is_told_in_one_sentence(right, wrong, sentence) -> Non
         read_rules({"match.toml": RULES.replace(right, wrong, 1)})
     assert str(fault.value).startswith("config/match.toml")
     assert "\n" not in str(fault.value)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "sentence"),
+    [
+        (
+            'programmes = ["AIR"]',
+            'programmes = ["AIRR"]',
+            "leg ACCRUAL: 'AIRR' is no programme of this home: write one of AIR",
+        ),
+        ('merchant_feeds = ["airline_accrual"]', 'merchant_feeds = ["accrual"]', "leg ACCRUAL: 'accrual' is no feed"),
+        (
+            'feed = ["club_sales"]',
+            'feed = ["club"]',
+            "pass code_of_club: 'club' is no feed of this home: write one of acc",
+        ),
+    ],
+)
+def test_a_name_that_the_home_does_not_know_is_told(right, wrong, sentence) -> None:
+    assert right in RULES
+    with pytest.raises(TerminalError, match=sentence):
+        read_rules(dict(documents()) | {"match.toml": RULES.replace(right, wrong, 1)})
 
 
 def test_a_missing_document_is_named() -> None:
