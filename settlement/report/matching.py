@@ -253,8 +253,9 @@ def largest_open(open_items: pl.DataFrame, clearing: pl.DataFrame, limit: int) -
 
 
 def open_amounts(open_items: pl.DataFrame) -> tuple[Money, ...]:
-    """What is open in all, by currency."""
-    return sums(open_items.select("currency", "amount_minor").iter_rows())
+    """What is open in all, by currency; a record that is open on two legs counts once."""
+    records = open_items.unique(["file", "record"], keep="any", maintain_order=True)
+    return sums(records.select("currency", "amount_minor").iter_rows())
 
 
 def closed_from_before(members: pl.DataFrame, clearing: pl.DataFrame) -> int:

@@ -62,7 +62,7 @@ def test_only_the_bytes_of_an_accepted_file_of_the_name_are_a_duplicate(
 
 
 def test_a_name_that_no_layout_knows() -> None:
-    (row,) = _land(_delivery("UPI_ACOM_20101229_01.txt"))
+    (row,) = _land(_delivery("JCB_CLEARING_20101229_01.txt"))
     assert (row["fate"], row["why"], row["layout"], row["feed"]) == ("no_layout", "NO_LAYOUT_YET", None, None)
 
 
