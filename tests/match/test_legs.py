@@ -209,6 +209,16 @@ def test_a_leg_begins_with_the_business_date_of_its_first_file() -> None:
     assert opened(third) == [("bank", 1, "MISSING_ACCRUAL")]
 
 
+def test_a_purchase_that_two_things_bring_to_the_leg_comes_once() -> None:
+    old = air(1, 100, posting_date=date(2010, 12, 20))
+    first, second = run(
+        {"clearing": [old], "file": [airline_file()]},
+        {"clearing": [], "enrolment": [enrol()], "file": [airline_file(1, date(2010, 12, 20))]},
+    )
+    assert opened(first) == []
+    assert opened(second) == [("bank", 1, "MISSING_ACCRUAL")]
+
+
 def test_a_file_that_stays_out_does_not_begin_a_leg() -> None:
     refused = airline_file(fate="rejected")
     assert opened(run({"clearing": [air(1, 1)], "enrolment": [enrol()], "file": [refused]})[0]) == []
@@ -253,6 +263,15 @@ def test_members_that_cannot_be_are_refused(change: Any, words: str) -> None:
     changed = {**output.tables, "match_member": change(output.tables["match_member"])}
     with pytest.raises(laws.LawBrokenError, match=words):
         laws.assert_unit("match", inputs, replace(output, tables=changed))
+
+
+def test_a_record_that_nobody_told_is_refused() -> None:
+    inputs = night_input([{"clearing": frame("clearing", [air(1, 2450)]), "file": frame("file", [file_row("a.txt")])}])
+    output = run_checked(inputs)
+    rows = output.tables["open_item"]
+    more = pl.concat([rows, rows.with_columns(pl.lit(99, pl.Int64).alias("record"))])
+    with pytest.raises(laws.LawBrokenError, match="that nobody told"):
+        laws.assert_unit("match", inputs, replace(output, tables={**output.tables, "open_item": more}))
 
 
 def test_a_record_on_a_leg_that_it_has_no_part_in_is_refused() -> None:

@@ -18,6 +18,21 @@ CASES = {
     "one reference": (bank(1, 500, **ARN), merchant(1, 500, **ARN), ("EXACT", "1:1", 0, None)),
     "one code at one shop": (bank(1, 500, **SHOP), merchant(1, 500, **SHOP), ("EXACT", "1:1", 0, None)),
     "one code": (bank(1, 500, **CODE), merchant(1, 500, **CODE), ("MASKED_ONLY", "1:1", 0, None)),
+    "one code, where the network has no reference": (
+        bank(1, 500, **CODE),
+        merchant(1, 500, arn="3" * 23, **CODE),
+        ("EXACT", "1:1", 0, None),
+    ),
+    "one code, and two references": (
+        bank(1, 500, **ARN, **CODE),
+        merchant(1, 500, arn="3" * 23, **CODE),
+        ("MASKED_ONLY", "1:1", 0, None),
+    ),
+    "one code, in a sheet that has no other": (
+        bank(1, 500, **CODE),
+        merchant(1, 500, feed="club_sales", **CODE),
+        ("EXACT", "1:1", 0, None),
+    ),
     "only the card": (bank(1, 500, **ARN), merchant(1, 500), ("MASKED_ONLY", "1:1", 0, None)),
     "card and shop": (
         bank(1, 500, merchant_number="900"),

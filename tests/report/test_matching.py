@@ -43,6 +43,12 @@ def test_open_items_fall_into_their_buckets() -> None:
     assert matching.carried(made_night()["open_item"], NIGHT) == 1
 
 
+def test_a_record_that_is_open_on_two_legs_is_summed_once() -> None:
+    opened = made_night()["open_item"]
+    both = pl.concat([opened, opened.with_columns(leg=pl.lit("ACCRUAL"))])
+    assert matching.open_amounts(both) == matching.open_amounts(opened)
+
+
 def test_the_largest_open_items_do_not_compare_currencies() -> None:
     items = [
         {
