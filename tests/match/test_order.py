@@ -34,15 +34,38 @@ def busy_night(seed: int, night: int) -> list[dict]:
                 "kind": draw.choice(["purchase", "purchase", "purchase", "refund", "reversal"]),
                 "order_ref": draw.choice(["X", "Y", "Z"]) if make is merchant else None,
             }
+            if make is bank:
+                columns["card_ref"] = draw.choice([None, "t-1", "t-2"])
             if make is bank and draw.random() < 0.2:
                 columns |= {"transaction_amount_minor": 300, "transaction_currency": "JPY"}
             rows.append(make(number, draw.choice([100, 110, 200, 201, 300]), night=night, **columns))
-    return rows
+    return rows + [accrual(draw, number, night) for number in range(20, draw.randrange(21, 30))]
+
+
+def accrual(draw: random.Random, number: int, night: int) -> dict:
+    """A line of the airline, often one that adds up several purchases."""
+    amount = draw.choice([100, 110, 200, 300, 400, 500])
+    columns = {"authorisation_code": draw.choice(CODES), "kind": draw.choice(["purchase", "purchase", "refund"])}
+    miles = {"base_miles": amount // 100, "bonus_miles": 0, "purchases": draw.choice([None, 1, 2, 3])}
+    member = {"feed": "airline_accrual", "card_masked": None, "order_ref": None, "member_id": draw.choice(["M1", "M2"])}
+    return merchant(number, amount, night=night, **columns, **miles, **member)
+
+
+def cards() -> pl.DataFrame:
+    """Two cards of the airline's programme."""
+    told = {"programme": "AIR", "card_masked": "555555******0001", "valid_from": FIRST_NIGHT, "file": "e.csv"}
+    rows = [{"record": n, "card_ref": f"t-{n}", "account_id": f"A{n}", "member_id": f"M{n}"} for n in (1, 2)]
+    return frame("enrolment", [told | row for row in rows])
 
 
 def second_night(seed: int) -> StageInput:
     """The second of two busy nights, the first one settled."""
-    first = {"clearing": frame("clearing", busy_night(seed, 0)), "file": frame("file", [file_row("a.txt")])}
+    airline = file_row("a.txt", feed="airline_accrual", file_date=FIRST_NIGHT)
+    first = {
+        "clearing": frame("clearing", busy_night(seed, 0)),
+        "enrolment": cards(),
+        "file": frame("file", [airline]),
+    }
     settled = run_checked(night_input([first]))
     tonight = {"clearing": frame("clearing", busy_night(seed + 1, 1)), "file": frame("file", [file_row("b.txt", 1)])}
     return night_input([first | dict(settled.tables), tonight])
@@ -82,10 +105,15 @@ def test_twins_give_the_same_tables(seed, monkeypatch) -> None:
 def test_matched_and_open_are_all_there_is(seed) -> None:
     inputs = second_night(seed)
     output = run_checked(inputs)
-    before = inputs.history["open_item"].collect().select("file", "record")
-    owed = pl.concat([inputs.tables["clearing"].select("file", "record"), before])
-    found = pl.concat([output.tables[name].select("file", "record") for name in ("match_member", "open_item")])
-    assert sorted(owed.rows()) == sorted(found.rows())
+    key = ["leg", "file", "record"]
+    of_airline, has_card = pl.col("feed") == "airline_accrual", pl.col("card_ref").is_not_null()
+    tonight = [
+        inputs.tables["clearing"].filter(part).select(pl.lit(leg).alias("leg"), "file", "record")
+        for leg, part in (("MERCHANT", ~of_airline), ("ACCRUAL", of_airline | has_card))
+    ]
+    owed = pl.concat([*tonight, inputs.history["open_item"].collect().select(key)])
+    members = output.tables["match_member"].join(output.tables["match"], on="match_id").select(key)
+    assert sorted(owed.rows()) == sorted(pl.concat([members, output.tables["open_item"].select(key)]).rows())
 
 
 @SEEDED
