@@ -64,16 +64,18 @@ def with_members(records: pl.DataFrame, leg: Leg, cards: pl.DataFrame) -> pl.Dat
     return told.drop("programme", "member_of_card").collect()
 
 
-def enrolled(inputs: StageInput) -> pl.DataFrame:
+def enrolled(inputs: StageInput, leg: Leg) -> pl.DataFrame:
     """Whose each card is, from which day: ``card_ref``, ``valid_from``, ``programme`` and ``member_of_card``.
 
-    Of several lines for one card and day the last that came counts. A card belongs to its first account from the
-    beginning, so that no record falls out for a late enrolment.
+    No card where the leg is not one of programmes, for which nobody asks. Of several lines for one card and day the
+    last that came counts. A card belongs to its first account from the beginning, so that no record falls out for a
+    late enrolment.
     """
     columns = ["card_ref", "valid_from", "programme", "member_id", "business_date", *LOCATOR]
     tonight = inputs.tables["enrolment"].lazy().with_columns(pl.lit(inputs.business_date).alias("business_date"))
+    lines = pl.concat([inputs.history["enrolment"].select(columns), tonight.select(columns)])
     return (
-        pl.concat([inputs.history["enrolment"].select(columns), tonight.select(columns)])
+        (lines if leg.programmes else lines.clear())
         .sort("card_ref", "valid_from", "business_date", *LOCATOR)
         .unique(subset=["card_ref", "valid_from"], keep="last", maintain_order=True)
         .select(

@@ -39,7 +39,7 @@ def _leg(
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Matches, members and open items of one leg; ``before`` matches of other legs have their ids already."""
     night, history = inputs.business_date, inputs.history
-    cards = legs.enrolled(inputs)
+    cards = legs.enrolled(inputs, leg)
     tonight, before_tonight = legs.taking_part(inputs, leg, rules.leg, cards)
     carried = breaks.carried_items(history, leg)
     since = night - timedelta(days=rules.repeats.lookback_nights)
