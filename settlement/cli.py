@@ -29,6 +29,7 @@ from settlement.reconcile.explain import explain_rules
 from settlement.reconcile.plan import read_bytes
 from settlement.reconcile.run import load_rules, match_files
 from settlement.reconcile.suggest import suggest_rules, write_suggested
+from settlement.reconcile.tables import with_tables
 from settlement.reconcile.wording import render_reconciled
 from settlement.report.summary import render_summary
 from settlement.sample.generate import generate
@@ -55,6 +56,14 @@ app.add_typer(rules_app, name="rules")
 HomeOption = Annotated[Path, typer.Option("--home", help="The settlement home.", show_default=False)]
 DateOption = Annotated[
     str, typer.Option("--business-date", metavar="YYYY-MM-DD", help="The night.", show_default=False)
+]
+TableOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=FILE",
+        help="Read `rates`, or an alias table of a file, from this file instead of the one that the rules name.",
+        show_default=False,
+    ),
 ]
 
 
@@ -246,17 +255,21 @@ def match(
     memory: Annotated[
         str | None, typer.Option(help="Stay within this memory, such as 384MB or 2GB; the result is the same.")
     ] = None,
+    table: TableOption = None,
 ) -> None:
     """Match any two files by a rules file, without a home."""
-    most = read_bytes(memory) if memory is not None else None
-    summary = _with_progress(lambda progress: match_files(left, right, rules, out, progress, memory=most))
+    most, given = read_bytes(memory) if memory is not None else None, _tables(table)
+    summary = _with_progress(lambda progress: match_files(left, right, rules, out, progress, memory=most, tables=given))
     typer.echo(f"{render_reconciled(summary)}\nMatches and breaks are in {out}.")
 
 
 @rules_app.command("check")
-def check_rules_file(file: Annotated[Path, typer.Argument(help="A rules file.", show_default=False)]) -> None:
-    """Find passes that can never fire, repeat or cross one another, or rest on too little."""
-    findings = check_rules(load_rules(file))
+def check_rules_file(
+    file: Annotated[Path, typer.Argument(help="A rules file.", show_default=False)],
+    table: TableOption = None,
+) -> None:
+    """Find passes that can never fire, repeat or cross one another, or rest on too little; look into its tables."""
+    findings = check_rules(with_tables(load_rules(file), file, _tables(table)))
     for one in findings:
         typer.echo(f"{one.level}: {one.sentence}")
     if has_errors(findings):
@@ -283,6 +296,18 @@ def suggest_rules_file(
         return
     write_suggested(document, out)
     typer.echo(f"Rules to review are in {out}; go on with `settle rules check {out}`.")
+
+
+def _tables(given: list[str] | None) -> dict[str, Path]:
+    """``NAME=FILE`` taken apart."""
+    parts = [one.partition("=") for one in given or ()]
+    for name, _, file in parts:
+        if not name or not file:
+            raise TerminalError(f"--table {name or '='} names no file: write NAME=FILE, such as rates=rates.csv.")
+    files = {name: Path(file) for name, _, file in parts}
+    if len(files) < len(parts):
+        raise TerminalError("--table names one table twice: name one file for each.")
+    return files
 
 
 def _with_progress(work: Callable[[runner.Progress], _T]) -> _T:

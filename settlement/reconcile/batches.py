@@ -61,7 +61,7 @@ def read_batches(
                 some = True
                 yield batch.rechunk()
     if not some:
-        raise TerminalError(f"{path.name} holds no rows: both sides need at least one.")
+        raise TerminalError(f"{path.name} holds no rows: it needs at least one.")
 
 
 def _parquet(path: Path, _: Side, columns: Sequence[str], also: frozenset[str], rows: int) -> Iterator[pl.DataFrame]:

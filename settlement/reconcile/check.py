@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Final, Literal
 
-from settlement.reconcile.language import Bound, Condition, Pass, Rules, Within
+from settlement.reconcile.language import ALIAS, Bound, Condition, Pass, Rules, Within
 
 _MANY_CANDIDATES: Final = 40
 """With more, the search halves have over a million sums each and the bound of steps decides."""
@@ -27,7 +27,7 @@ def check_rules(rules: Rules) -> tuple[Finding, ...]:
     An error is a pass that can never fire. A warning is a pass whose place in the order decides more than it seems,
     or that rests on little.
     """
-    return (*_alone(rules), *_pairs(rules))
+    return (*_alone(rules), *_tables(rules), *_pairs(rules))
 
 
 def _alone(rules: Rules) -> Iterator[Finding]:
@@ -55,6 +55,17 @@ def _alone(rules: Rules) -> Iterator[Finding]:
         used |= {name for net in side.net for name in (*net.keys, *net.originals, *net.reversals)}
         for name in sorted(set(side.text) - used):
             yield _warning(f"text `{name}` of `[{where}]` is declared and never used")
+
+
+def _tables(rules: Rules) -> Iterator[Finding]:
+    """Tables that nothing looks into."""
+    steps = {step for side in (rules.left, rules.right) for text in side.text.values() for step in text.normalise}
+    for word, names in (("alias_file", set(rules.alias_file)), ("alias", set(rules.alias) - set(rules.alias_file))):
+        for name in sorted(names):
+            if f"{ALIAS}{name}" not in steps:
+                yield _warning(f"table `[{word}.{name}]` is declared and never used")
+    if (rules.rate or rules.rates) and not any(one.amount.rule == "converted" for one in rules.passes):
+        yield _warning("rates are declared, and no pass converts amounts")
 
 
 def _impossible(one: Pass) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from settlement.reconcile.language import Bound, Condition, Net, Pass, Rules, Side, Weights, Within
+from settlement.reconcile.language import ALIAS, Bound, Condition, Net, Pass, Rules, Side, Weights, Within
 from settlement.reconcile.wording import joined
 
 _NORMALISED: Final = {
@@ -33,15 +33,19 @@ def explain_rules(rules: Rules) -> str:
 def _paragraphs(rules: Rules) -> Iterator[str]:
     names = (rules.left.name or "left", rules.right.name or "right")
     for where, name, side in (("Left", names[0], rules.left), ("Right", names[1], rules.right)):
-        yield _side(where, name, side)
+        yield _side(where, name, side, rules)
         for net in side.net:
             yield _net(name, net)
     for number, one in enumerate(rules.passes, 1):
         yield f"Pass {number}, {one.name}. " + " ".join(_pass(one, *names))
+    if rules.rates is not None:
+        yield f"The rate table is read from {rules.rates.file}" + (
+            " beside the rates of this document." if rules.rate else "."
+        )
     yield "What is left is a break, with its reason and the row that came nearest."
 
 
-def _side(where: str, name: str, side: Side) -> str:
+def _side(where: str, name: str, side: Side, rules: Rules) -> str:
     amount = side.amount
     currency = f"in {amount.currency}" if amount.currency else f"in the currency of column {amount.currency_column}"
     told = [
@@ -62,9 +66,16 @@ def _side(where: str, name: str, side: Side) -> str:
         sentences.append(f"Its date is {side.date.column}.")
     for label, text in side.text.items():
         made = f" (made of {joined(text.columns)})" if text.columns else ""
-        steps = [_NORMALISED.get(step, f"by the table {step.partition(':')[2]}") for step in text.normalise]
+        steps = [_NORMALISED.get(step) or _by_table(step.removeprefix(ALIAS), rules) for step in text.normalise]
         sentences.append(f"{label}{made} is read {joined(steps) if steps else 'as it is'}.")
     return " ".join(sentences)
+
+
+def _by_table(name: str, rules: Rules) -> str:
+    if name not in rules.alias_file:
+        return f"by the table {name}"
+    table = rules.alias_file[name]
+    return f"by the table {name} ({table.file}, {table.from_} to {table.to})"
 
 
 def _net(name: str, net: Net) -> str:

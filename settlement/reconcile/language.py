@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from settlement.model.money import is_currency
 
 ALIAS: Final = "alias:"
-"""A normaliser that replaces values by a table: ``alias:merchants`` looks into ``[alias.merchants]``."""
+"""A normaliser that replaces values by a table: ``alias:merchants`` looks into ``[alias.merchants]``, or into the file
+of ``[alias_file.merchants]``."""
 
 PLAIN_NORMALISERS: Final = (
     *("trim", "lower", "upper", "digits_only", "letters_and_digits", "no_leading_zeros"),
@@ -103,16 +104,21 @@ class Net(Part):
         return self
 
 
-class Side(Part):
+class Source(Part):
+    """How a file is written; what is not told follows from its ending."""
+
+    format: Literal["csv", "parquet", "excel", "arrow"] | None = None
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    encoding: str = "utf-8"
+    sheet: str | None = None
+
+
+class Side(Source):
     """One of the two files."""
 
     name: Word | None = None
     id: Column | None = None
     order: Annotated[tuple[Column, ...], Field(strict=False)] = ()
-    format: Literal["csv", "parquet", "excel", "arrow"] | None = None
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
-    encoding: str = "utf-8"
-    sheet: str | None = None
     amount: Amount
     date: DateColumn | None = None
     text: dict[Column, Text] = Field(default_factory=dict)
@@ -321,7 +327,23 @@ class Rate(Part):
         for code in (self.from_, self.to):
             if not is_currency(code):
                 raise ValueError(f"{code!r} is no ISO 4217 code: write one such as USD")
+        if self.from_ == self.to:
+            raise ValueError(f"it leads from {self.to} to {self.to}: write two currencies")
         return self
+
+
+class RatesFile(Source):
+    """A file of rates beside the rules: columns ``from``, ``to``, ``date`` and ``rate``."""
+
+    file: Column
+
+
+class AliasFile(Source):
+    """A table of spellings from a file beside the rules: what stands in ``from`` becomes what stands in ``to``."""
+
+    file: Column
+    from_: Annotated[Column, Field(alias="from")]
+    to: Column
 
 
 class Nearest(Part):
@@ -339,7 +361,9 @@ class Rules(Part):
     passes: Annotated[tuple[Pass, ...], Field(strict=False, min_length=1, alias="pass")]
     alias: dict[Word, dict[str, str]] = Field(default_factory=dict)
     calendar: Calendar = Calendar()
+    alias_file: dict[Word, AliasFile] = Field(default_factory=dict)
     rate: Annotated[tuple[Rate, ...], Field(strict=False)] = ()
+    rates: RatesFile | None = None
     nearest: Nearest = Nearest()
 
 

@@ -13,7 +13,7 @@ from typing import Final
 import polars as pl
 
 from settlement.errors import TerminalError
-from settlement.reconcile.language import Side
+from settlement.reconcile.language import Source
 from settlement.reconcile.rules import nearest_word
 
 _FORMATS: Final = {
@@ -36,15 +36,15 @@ def _masked(found: re.Match[str]) -> str:
     return f"{digits[:6]}******{digits[-4:]}"
 
 
-def read_columns(path: Path, side: Side, columns: Sequence[str], also: frozenset[str] = frozenset()) -> pl.DataFrame:
+def read_columns(path: Path, side: Source, columns: Sequence[str], also: frozenset[str] = frozenset()) -> pl.DataFrame:
     """The named columns of a file, in the order of its rows; text as text, typed columns as they are.
 
     Parameters
     ----------
     path : Path
         The file; its kind follows from the side's ``format``, otherwise from its ending.
-    side : Side
-        What the rules say about the file.
+    side : Source
+        What the rules say about how the file is written.
     columns : sequence of str
         Columns to read.
     also : set of str
@@ -59,11 +59,11 @@ def read_columns(path: Path, side: Side, columns: Sequence[str], also: frozenset
     with readable(path, kind):
         rows = _READERS[kind](path, side, columns, also)
     if rows.height == 0:
-        raise TerminalError(f"{path.name} holds no rows: both sides need at least one.")
+        raise TerminalError(f"{path.name} holds no rows: it needs at least one.")
     return rows
 
 
-def kind_of(path: Path, side: Side) -> str:
+def kind_of(path: Path, side: Source) -> str:
     """``csv``, ``parquet``, ``excel`` or ``arrow``; TerminalError where nothing tells, or where there is no file."""
     kind = side.format or _FORMATS.get(path.suffix.lower())
     if kind is None:
@@ -93,7 +93,7 @@ def shown_reason(reason: str) -> str:
     return _CARD.sub("(digits)", reason.strip())
 
 
-def _csv(path: Path, side: Side, columns: Sequence[str], also: frozenset[str]) -> pl.DataFrame:
+def _csv(path: Path, side: Source, columns: Sequence[str], also: frozenset[str]) -> pl.DataFrame:
     source: Path | io.BytesIO = path
     if not is_utf8(side):
         try:
@@ -105,12 +105,12 @@ def _csv(path: Path, side: Side, columns: Sequence[str], also: frozenset[str]) -
     return parse_csv(path, source, delimiter, found)
 
 
-def is_utf8(side: Side) -> bool:
+def is_utf8(side: Source) -> bool:
     """Whether a text file is written in UTF-8."""
     return side.encoding.lower().replace("_", "-") in {"utf-8", "utf8"}
 
 
-def encoding_of(path: Path, side: Side) -> str:
+def encoding_of(path: Path, side: Source) -> str:
     """The declared encoding of a text file; TerminalError for one that does not exist."""
     try:
         return codecs.lookup(side.encoding).name
@@ -120,14 +120,14 @@ def encoding_of(path: Path, side: Side) -> str:
         ) from None
 
 
-def wrong_encoding(path: Path, side: Side, at: int) -> TerminalError:
+def wrong_encoding(path: Path, side: Source, at: int) -> TerminalError:
     """What to say where a byte does not fit the declared encoding."""
     return TerminalError(
         f"{path.name} is not written in {side.encoding}: byte {at + 1} does not fit; write its `encoding`."
     )
 
 
-def delimiter_of(path: Path, side: Side) -> str:
+def delimiter_of(path: Path, side: Source) -> str:
     """What stands between the values of a text file."""
     return "\t" if path.suffix.lower() == ".tsv" and side.delimiter == "," else side.delimiter
 
@@ -163,18 +163,18 @@ def _first_line(source: Path | io.BytesIO) -> bytes:
     return line.decode("utf-8", errors="replace").encode()
 
 
-def _parquet(path: Path, _: Side, columns: Sequence[str], also: frozenset[str]) -> pl.DataFrame:
+def _parquet(path: Path, _: Source, columns: Sequence[str], also: frozenset[str]) -> pl.DataFrame:
     return pl.read_parquet(path, columns=present_columns(path, list(pl.read_parquet_schema(path)), columns, also))
 
 
-def _arrow(path: Path, _: Side, columns: Sequence[str], also: frozenset[str]) -> pl.DataFrame:
+def _arrow(path: Path, _: Source, columns: Sequence[str], also: frozenset[str]) -> pl.DataFrame:
     with path.open("rb") as stream:
         of_file = stream.read(6) == b"ARROW1"
     rows = pl.read_ipc(path) if of_file else pl.read_ipc_stream(path)
     return rows.select(present_columns(path, rows.columns, columns, also))
 
 
-def _excel(path: Path, side: Side, columns: Sequence[str], also: frozenset[str]) -> pl.DataFrame:
+def _excel(path: Path, side: Source, columns: Sequence[str], also: frozenset[str]) -> pl.DataFrame:
     import fastexcel  # noqa: PLC0415 - only a workbook needs it
 
     book = fastexcel.read_excel(path)

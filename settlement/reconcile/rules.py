@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from difflib import get_close_matches
 from types import UnionType
@@ -80,6 +81,7 @@ def _faults(rules: Rules) -> Iterable[str]:
         yield f"the name {name!r} stands twice: give each pass and each net its own."
     if _side_name(rules.left, "left") == _side_name(rules.right, "right"):
         yield "`[left]` and `[right]` have one name: give each its own."
+    yield from _table_faults(rules)
     for where, side in (("left", rules.left), ("right", rules.right)):
         for label, text in side.text.items():
             for step in text.normalise:
@@ -94,19 +96,32 @@ def _pass_faults(rules: Rules, one: Pass) -> Iterable[str]:
     for where, side in (("left", rules.left), ("right", rules.right)):
         if one.window is not None and side.date is None:
             yield f"it compares dates, but `[{where}]` declares none: add `[{where}.date]`."
-    if one.amount.rule == "converted" and not rules.rate:
-        yield 'amount = { rule = "converted" } needs rates: add at least one `[[rate]]`.'
+    if one.amount.rule == "converted" and not rules.rate and rules.rates is None:
+        yield 'amount = { rule = "converted" } needs rates: add at least one `[[rate]]`, or `[rates]` with a file.'
+
+
+def _table_faults(rules: Rules) -> Iterable[str]:
+    for name in sorted(set(rules.alias) & set(rules.alias_file)):
+        yield f"`[alias.{name}]` and `[alias_file.{name}]` have one name: give each table its own."
+    if "rates" in rules.alias_file:
+        yield "`[alias_file.rates]`: `rates` is the table of rates: give this one another name."
+    told: set[tuple[str, str, date]] = set()
+    for number, one in enumerate(rules.rate, 1):
+        if (one.from_, one.to, one.date) in told:
+            yield f"`rate` no. {number}: the rate from {one.from_} to {one.to} of {one.date} stands twice: remove one."
+        told.add((one.from_, one.to, one.date))
 
 
 def _step_faults(step: str, rules: Rules, where: str) -> Iterable[str]:
+    tables = (*rules.alias, *rules.alias_file)
     if step.startswith(ALIAS):
         table = step.removeprefix(ALIAS)
-        if table not in rules.alias:
+        if table not in tables:
             yield f"{where}: there is no table `[alias.{table}]`: " + (
-                nearest_word(table, rules.alias) if rules.alias else "add it."
+                nearest_word(table, tables) if tables else "add it."
             )
     elif step not in PLAIN_NORMALISERS:
-        known = [*PLAIN_NORMALISERS, *(f"{ALIAS}{table}" for table in rules.alias)]
+        known = [*PLAIN_NORMALISERS, *(f"{ALIAS}{table}" for table in tables)]
         yield f"{where}: {step!r} is no normaliser: {nearest_word(step, known)}"
 
 

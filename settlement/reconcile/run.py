@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from settlement.errors import TerminalError
@@ -12,11 +14,19 @@ from settlement.reconcile.plan import planned
 from settlement.reconcile.rules import read_rules
 from settlement.reconcile.sides import read_sides
 from settlement.reconcile.streamed import match_streamed
+from settlement.reconcile.tables import with_tables
 from settlement.reconcile.write import partial_outputs, write_outputs
 
 
 def match_files(
-    left: Path, right: Path, rules: Path, out: Path, progress: Progress, *, memory: int | None = None
+    left: Path,
+    right: Path,
+    rules: Path,
+    out: Path,
+    progress: Progress,
+    *,
+    memory: int | None = None,
+    tables: Mapping[str, Path] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Reconcile two files by a rules file and return the summary that is written with the outputs.
 
@@ -32,13 +42,15 @@ def match_files(
         Is told the work, how much is done, and how much there is.
     memory : int, optional
         Bytes that the run may take; files that do not fit are matched part by part, to the same result.
+    tables : mapping
+        By ``rates`` or the name of an alias table, the file to read in place of the one that the rules name.
 
     Raises
     ------
     TerminalError
         With one sentence, where the rules, a file, or the folder does not serve; nothing is written then.
     """
-    known = load_rules(rules)
+    known = with_tables(load_rules(rules), rules, tables)
     progress("read", 0, 1)
     plan = planned(known, left, right, memory) if memory is not None else None
     if plan is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -131,10 +132,11 @@ def converted(rates: tuple[Rate, ...], side: Rows, rows: Positions, target: str)
         else pl.Series("day", [None], dtype=pl.Int32).new_from_index(0, frame.height)
     )
     told = pl.DataFrame({"at": np.arange(len(rows)), "currency": frame["currency"], "day": days})
+    known = _rates_to(rates, target)
     kept: list[NDArray[np.int64]] = []
     amounts: list[NDArray[np.int64]] = []
     for (code, day), some in sorted(told.filter(pl.col("currency") != target).group_by("currency", "day"), key=str):
-        rate = _rate(rates, str(code), target, day)
+        rate = _rate(known.get(str(code), []), str(code), target, day)
         if rate is not None:
             at = np.sort(some["at"].to_numpy())
             kept.append(at)
@@ -146,15 +148,20 @@ def converted(rates: tuple[Rate, ...], side: Rows, rows: Positions, target: str)
     return rows[where[order]], np.concatenate(amounts)[order]
 
 
-def _rate(rates: tuple[Rate, ...], source: str, target: str, day: Any) -> Fraction | None:
+def _rates_to(rates: tuple[Rate, ...], target: str) -> dict[str, list[tuple[int, Rate]]]:
+    """By currency its rates to the target, each with the day from which it holds, earliest first."""
+    known: dict[str, list[tuple[int, Rate]]] = {}
+    for one in sorted((one for one in rates if one.to == target), key=lambda one: one.date):
+        known.setdefault(one.from_, []).append((one.date.toordinal() - _EPOCH, one))
+    return known
+
+
+def _rate(known: list[tuple[int, Rate]], source: str, target: str, day: Any) -> Fraction | None:
     """Minor units of the target for one of the source."""
-    known = [one for one in rates if (one.from_, one.to) == (source, target)]
-    if day is not None:
-        known = [one for one in known if one.date.toordinal() - _EPOCH <= day]
-    if not known:
+    number = len(known) if day is None else bisect_right(known, day, key=lambda one: one[0])
+    if number == 0:
         return None
-    latest = max(known, key=lambda one: one.date)
-    return Fraction(latest.rate) * Fraction(10) ** (exponent(target) - exponent(source))
+    return Fraction(known[number - 1][1].rate) * Fraction(10) ** (exponent(target) - exponent(source))
 
 
 def _times(amounts: NDArray[np.int64], rate: Fraction) -> NDArray[np.int64]:

@@ -29,8 +29,9 @@ def test_the_page_has_its_examples() -> None:
 @pytest.mark.parametrize("chapter", sorted(CHAPTERS))
 def test_an_example_gives_what_the_page_prints(chapter: str, tmp_path: Path) -> None:
     blocks = CHAPTERS[chapter]
-    for name in ("left.csv", "right.csv", "rules.toml"):
-        (tmp_path / name).write_text(blocks[name], encoding="utf-8")
+    for name, text in blocks.items():
+        if not name.startswith("out/"):
+            (tmp_path / name).write_text(text, encoding="utf-8")
     run_files(tmp_path / "left.csv", tmp_path / "right.csv", tmp_path / "rules.toml", tmp_path / "out")
     for name, text in blocks.items():
         assert (tmp_path / name).read_text(encoding="utf-8") == text, name

@@ -383,7 +383,7 @@ def test_a_side_without_rows_or_amounts(tmp_path: Path) -> None:
     empty, words = tmp_path / "empty.csv", tmp_path / "words.csv"
     empty.write_text("id,amount\n", encoding="utf-8")
     words.write_text("id,name\n1,one\n2,two\n", encoding="utf-8")
-    assert refusal(empty, good) == "empty.csv holds no rows: both sides need at least one."
+    assert refusal(empty, good) == "empty.csv holds no rows: it needs at least one."
     assert refusal(good, words).startswith("words.csv has no column whose every row is an amount")
     (tmp_path / "nothing.csv").write_text("", encoding="utf-8")
     assert "nothing.csv" in refusal(tmp_path / "nothing.csv", good)
