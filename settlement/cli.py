@@ -250,16 +250,31 @@ def explain(
 def match(
     left: Annotated[Path, typer.Argument(help="CSV, Parquet, Excel or Arrow IPC.", show_default=False)],
     right: Annotated[Path, typer.Argument(help="The file to match it with.", show_default=False)],
+    *,
     rules: Annotated[Path, typer.Option(help="The rules, see docs/RULES.md.", show_default=False)],
     out: Annotated[Path, typer.Option(help="Folder for summary, matches and breaks.", show_default=False)],
     memory: Annotated[
         str | None, typer.Option(help="Stay within this memory, such as 384MB or 2GB; the result is the same.")
     ] = None,
     table: TableOption = None,
+    carry: Annotated[
+        Path | None, typer.Option(help="Outputs of an earlier run: its open rows take part.", show_default=False)
+    ] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            metavar="YYYY-MM-DD", help="The run's date, where rules carry rows or tell ages.", show_default=False
+        ),
+    ] = None,
 ) -> None:
     """Match any two files by a rules file, without a home."""
     most, given = read_bytes(memory) if memory is not None else None, _tables(table)
-    summary = _with_progress(lambda progress: match_files(left, right, rules, out, progress, memory=most, tables=given))
+    day = _date(as_of) if as_of is not None else None
+    summary = _with_progress(
+        lambda progress: match_files(
+            left, right, rules, out, progress, memory=most, tables=given, carry=carry, as_of=day
+        )
+    )
     typer.echo(f"{render_reconciled(summary)}\nMatches and breaks are in {out}.")
 
 
@@ -296,6 +311,13 @@ def suggest_rules_file(
         return
     write_suggested(document, out)
     typer.echo(f"Rules to review are in {out}; go on with `settle rules check {out}`.")
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise TerminalError(f"--as-of {text!r} is no date: write it as YYYY-MM-DD.") from None
 
 
 def _tables(given: list[str] | None) -> dict[str, Path]:

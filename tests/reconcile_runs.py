@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,10 @@ class Run:
         return {(one["left_id"], one["right_id"]) for one in self.matches}
 
     @property
+    def notes(self) -> dict[str, str]:
+        return {one["id"]: one["note"] for one in self.breaks}
+
+    @property
     def reasons(self) -> dict[str, str]:
         return {one["id"]: one["reason"] for one in self.breaks}
 
@@ -72,8 +77,28 @@ def run(folder: Path, left: list[dict[str, Any]], right: list[dict[str, Any]], p
     return run_files(ours, theirs, folder / "rules.toml", folder / "out")
 
 
-def run_files(left: Path, right: Path, rules: Path, out: Path) -> Run:
-    match_files(left, right, rules, out, lambda _stage, _done, _total: None)
+def night(
+    folder: Path,
+    day: str,
+    left: list[dict[str, Any]],
+    right: list[dict[str, Any]],
+    passes: str,
+    *,
+    carry: Path | None = None,
+    head: str = HEAD,
+) -> Run:
+    """Match two lists of rows as the run of a day, in a folder of that day, with what an earlier run has left."""
+    place = folder / day
+    place.mkdir()
+    ours, theirs = write_csv(place / "left.csv", left), write_csv(place / "right.csv", right)
+    (place / "rules.toml").write_text(head + passes, encoding="utf-8")
+    return run_files(ours, theirs, place / "rules.toml", place / "out", carry=carry, as_of=date.fromisoformat(day))
+
+
+def run_files(
+    left: Path, right: Path, rules: Path, out: Path, *, carry: Path | None = None, as_of: date | None = None
+) -> Run:
+    match_files(left, right, rules, out, lambda _stage, _done, _total: None, carry=carry, as_of=as_of)
     return Run(
         out=out,
         summary=json.loads((out / "summary.json").read_text(encoding="utf-8")),

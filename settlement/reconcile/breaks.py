@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from settlement.reconcile.ageing import barred, breaks_with_ages
 from settlement.reconcile.engine import Held, Result, Taken
 from settlement.reconcile.found import Searched
 from settlement.reconcile.language import KeyPair, Pass, Rules
@@ -34,6 +35,7 @@ class Reason(StrEnum):
     KEY_DIFFERS = "key_differs"
     SUM_INCOMPLETE = "sum_incomplete"
     HELD_AMBIGUOUS = "held_ambiguous"
+    TOO_OLD = "too_old"
     LATE = "late"
 
 
@@ -51,7 +53,7 @@ RANKED: Final = SCHEMA | {
 
 def find_breaks(result: Result) -> pl.DataFrame:
     """One row for each open or held row of both sides: ``SCHEMA``, by side and position."""
-    return ranked_breaks(result).select(list(SCHEMA))
+    return breaks_with_ages(ranked_breaks(result).select(list(SCHEMA)), result)
 
 
 def ranked_breaks(result: Result, apart: frozenset[KeyPair] = frozenset()) -> pl.DataFrame:
@@ -274,7 +276,7 @@ def _near(apart: frozenset[KeyPair]) -> Callable[[Result, _Undecided], pl.DataFr
 
 def near_breaks(rules: Rules, left: Rows, right: Rows, misses: pl.DataFrame) -> pl.DataFrame:
     """Breaks of near misses: ``RANKED``."""
-    told = misses.with_columns(miss_notes(rules, left, right, misses).alias("note"))
+    told = barred(misses.with_columns(miss_notes(rules, left, right, misses).alias("note")), rules, left, right)
     parts = [pl.DataFrame(schema=RANKED)]
     for side, other in ((left, right), (right, left)):
         mine = told.filter(pl.col("side") == side.which)

@@ -27,7 +27,7 @@ def check_rules(rules: Rules) -> tuple[Finding, ...]:
     An error is a pass that can never fire. A warning is a pass whose place in the order decides more than it seems,
     or that rests on little.
     """
-    return (*_alone(rules), *_tables(rules), *_pairs(rules))
+    return (*_alone(rules), *_tables(rules), *_carried(rules), *_pairs(rules))
 
 
 def _alone(rules: Rules) -> Iterator[Finding]:
@@ -68,6 +68,25 @@ def _tables(rules: Rules) -> Iterator[Finding]:
         yield _warning("rates are declared, and no pass converts amounts")
 
 
+def _carried(rules: Rules) -> Iterator[Finding]:
+    """Ages that nothing reaches, and rows that are carried for nothing."""
+    if rules.carry is None:
+        return
+    if not any(one.carry for one in rules.passes):
+        yield _warning("rows are carried, and no pass takes carried rows")
+    if rules.carry.expires_after_days is None:
+        yield _warning(
+            "carried rows never expire: what finds no partner is told in every run; write `expires_after_days`"
+        )
+    for where, side in (("left", rules.left), ("right", rules.right)):
+        for net in side.net:
+            if rules.carry.expires_after_days is not None and net.days > rules.carry.expires_after_days:
+                yield _warning(
+                    f"netting `{net.name}` of `[{where}]` reaches {net.days} days back, but open rows expire after "
+                    f"{rules.carry.expires_after_days}: a later reversal finds no open original"
+                )
+
+
 def _impossible(one: Pass) -> Iterator[Finding]:
     """Conditions that no row can meet: a key that must be empty never matches."""
     for where, only in (("left", one.left_only), ("right", one.right_only)):
@@ -84,7 +103,7 @@ def _pairs(rules: Rules) -> Iterator[Finding]:
     for earlier, later in combinations(rules.passes, 2):
         if _equal(earlier, later):
             yield _error(f"pass `{later.name}` can never fire: it repeats `{earlier.name}` word for word; remove one")
-        elif _shadows(earlier, later):
+        elif _shadows(earlier, later) and _carried_contain(rules, earlier, later):
             yield _error(
                 f"pass `{later.name}` can never fire: `{earlier.name}` before it takes all that it could take; put "
                 f"`{later.name}` first or narrow `{earlier.name}`"
@@ -140,6 +159,16 @@ def _apart(one: Pass, other: Pass) -> bool:
 
 def _keys(one: Pass) -> set[tuple[str, str]]:
     return {(pair.left, pair.right) for pair in one.pairs}
+
+
+def _carried_contain(rules: Rules, wider: Pass, narrower: Pass) -> bool:
+    """Whether the wider pass takes carried rows of all ages at which the narrower one does."""
+    default = rules.carry.most_days if rules.carry is not None else 0
+    ages = [
+        -1 if not one.carry else default if one.carried_most_days is None else one.carried_most_days
+        for one in (wider, narrower)
+    ]
+    return ages[0] >= ages[1]
 
 
 def _conditions_contain(earlier: Pass, later: Pass) -> bool:

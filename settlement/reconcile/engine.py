@@ -14,6 +14,7 @@ from settlement.reconcile.netting import Netted, net
 from settlement.reconcile.pairs import pairs
 from settlement.reconcile.sides import HELD, MATCHED, Rows
 from settlement.reconcile.sums import sums
+from settlement.reconcile.takeback import TakenBack, take_back
 from settlement.reconcile.views import Positions, View, views
 
 Progress = Callable[[str, int, int], None]
@@ -72,6 +73,7 @@ class Result:
     left: Rows
     right: Rows
     netted: tuple[Netted, ...]
+    taken_back: tuple[TakenBack, ...]
     taken: tuple[Taken, ...]
     held: tuple[Held, ...]
     told: tuple[Told, ...]
@@ -96,6 +98,7 @@ def reconcile(rules: Rules, left: Rows, right: Rows, progress: Progress = lambda
         Every row of both sides is in at most one match, netting or cluster; the rest is open.
     """
     netted = (*net(rules.left.net, left), *net(rules.right.net, right))
+    taken_back = (*take_back(rules.left.net, left), *take_back(rules.right.net, right))
     taken: list[Taken] = []
     held: list[Held] = []
     told: list[Told] = []
@@ -116,6 +119,7 @@ def reconcile(rules: Rules, left: Rows, right: Rows, progress: Progress = lambda
         left=left,
         right=right,
         netted=netted,
+        taken_back=taken_back,
         taken=tuple(step for step in taken if len(step.residual)),
         held=tuple(held),
         told=tuple(told),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from settlement.reconcile.language import ALIAS, Bound, Condition, Net, Pass, Rules, Side, Weights, Within
+from settlement.reconcile.language import ALIAS, Ageing, Bound, Condition, Net, Pass, Rules, Side, Weights, Within
 from settlement.reconcile.wording import joined
 
 _NORMALISED: Final = {
@@ -37,7 +37,8 @@ def _paragraphs(rules: Rules) -> Iterator[str]:
         for net in side.net:
             yield _net(name, net)
     for number, one in enumerate(rules.passes, 1):
-        yield f"Pass {number}, {one.name}. " + " ".join(_pass(one, *names))
+        yield f"Pass {number}, {one.name}. " + " ".join((*_pass(one, *names), *_carried(rules, one)))
+    yield from _ages(rules)
     if rules.rates is not None:
         yield f"The rate table is read from {rules.rates.file}" + (
             " beside the rates of this document." if rules.rate else "."
@@ -69,6 +70,28 @@ def _side(where: str, name: str, side: Side, rules: Rules) -> str:
         steps = [_NORMALISED.get(step) or _by_table(step.removeprefix(ALIAS), rules) for step in text.normalise]
         sentences.append(f"{label}{made} is read {joined(steps) if steps else 'as it is'}.")
     return " ".join(sentences)
+
+
+def _ages(rules: Rules) -> Iterator[str]:
+    if rules.carry is not None:
+        told = (
+            f"Open rows are carried into the next run and take part there up to {_days(rules.carry.most_days, 'day')} "
+            "after their date, or after the run that first read them where they have none, if their pass says nothing "
+            "else."
+        )
+        if rules.carry.expires_after_days is not None:
+            told += f" After {_days(rules.carry.expires_after_days, 'day')} they expire."
+        yield f"{told} A pass that takes nothing in {rules.carry.stale_after_runs} runs on end is told."
+    if rules.ages:
+        ends = [str(one) for one in (rules.ageing or Ageing()).buckets]
+        yield f"What is open is told by age: up to {joined(ends)} days, and above."
+
+
+def _carried(rules: Rules, one: Pass) -> Iterator[str]:
+    if rules.carry is not None and not one.carry:
+        yield "Rows carried from earlier runs take no part."
+    elif one.carried_most_days is not None:
+        yield f"Rows carried from earlier runs take part up to {_days(one.carried_most_days, 'day')} of age."
 
 
 def _by_table(name: str, rules: Rules) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from itertools import pairwise
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -248,6 +249,8 @@ class Pass(Part):
     ambiguity: Literal["take", "hold", "hold_unless_only"] = "take"
     weights: Weights = Weights()
     search: Search | None = None
+    carry: bool = True
+    carried_most_days: Days | None = None
 
     @property
     def one_to_one(self) -> bool:
@@ -268,6 +271,8 @@ class Pass(Part):
     def _coherent(self) -> Self:
         if self.days is not None and self.business_days is not None:
             raise ValueError("write `days` or `business_days`, not both")
+        if not self.carry and self.carried_most_days is not None:
+            raise ValueError("`carried_most_days` needs carried rows: remove it, or `carry = false`")
         if self.date_order != "any" and self.window is None:
             raise ValueError("`date_order` needs `days` or `business_days`")
         if self.assignment == "best_first" and self.ambiguity == "hold":
@@ -353,6 +358,35 @@ class Nearest(Part):
     amount_bps: Bps = 5_000
 
 
+class Carry(Part):
+    """Open rows go into the next run: how old they may be there, when they expire, and when a pass counts as stale."""
+
+    most_days: Days = 30
+    expires_after_days: Days | None = None
+    stale_after_runs: Annotated[int, Field(ge=1, le=1000)] = 5
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Self:
+        if self.expires_after_days is not None and self.expires_after_days < self.most_days:
+            raise ValueError(
+                f"rows expire after {self.expires_after_days} days, but passes take them up to {self.most_days}: write "
+                "`expires_after_days` of at least `most_days`"
+            )
+        return self
+
+
+class Ageing(Part):
+    """By which ages open rows are told: up to so many days, and above the last."""
+
+    buckets: Annotated[tuple[Days, ...], Field(strict=False, min_length=1)] = (1, 3, 7, 30)
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Self:
+        if any(one >= other for one, other in pairwise(self.buckets)):
+            raise ValueError("`buckets` ascend: write them as [1, 3, 7, 30]")
+        return self
+
+
 class Rules(Part):
     """A rules document."""
 
@@ -365,6 +399,13 @@ class Rules(Part):
     rate: Annotated[tuple[Rate, ...], Field(strict=False)] = ()
     rates: RatesFile | None = None
     nearest: Nearest = Nearest()
+    carry: Carry | None = None
+    ageing: Ageing | None = None
+
+    @property
+    def ages(self) -> bool:
+        """Whether rows have ages: then a run has a date."""
+        return self.carry is not None or self.ageing is not None
 
 
 def _require_bound(minor: int | None, bps: int | None, bound: str | None) -> None:

@@ -12,9 +12,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from settlement.model.money import EXPONENTS
+from settlement.reconcile.ageing import matches_with_ages
 from settlement.reconcile.engine import Result, Taken
 from settlement.reconcile.netting import Netted
 from settlement.reconcile.sides import Rows
+from settlement.reconcile.takeback import TakenBack, taken_back_notes
 
 MATCHES: Final[dict[str, type[pl.DataType]]] = {
     "match_id": pl.String,
@@ -59,7 +61,7 @@ def match_rows(result: Result) -> pl.DataFrame:
     match.
     """
     place, lines = match_lines(result)
-    return numbered(place, lines, 0)[0]
+    return matches_with_ages(numbered(place, lines, 0)[0], result)
 
 
 def numbered(place: NDArray[np.int64], lines: pl.DataFrame, before: int) -> tuple[pl.DataFrame, int]:
@@ -76,6 +78,7 @@ def match_lines(result: Result) -> tuple[NDArray[np.int64], pl.DataFrame]:
     lines of two matches never.
     """
     steps = [_pairs(result, step) for step in result.taken] + [_netting(result, one) for one in result.netted]
+    steps += [_taken_back(result, one) for one in result.taken_back]
     steps = [step for step in steps if len(step.left)]
     if not steps:
         return np.zeros(0, dtype=np.int64), pl.DataFrame(schema=MATCHES).drop("match_id")
@@ -262,4 +265,22 @@ def _netting(result: Result, one: Netted) -> _Lines:
         place=place if mine else place + result.left.frame.height,
         note=np.stack([np.arange(count), np.arange(count) + count], axis=1).ravel().astype(np.int32),
         notes=pl.concat([notes["back"], notes["takes"]]),
+    )
+
+
+def _taken_back(result: Result, one: TakenBack) -> _Lines:
+    """One line a reversal: its original stands in an earlier run's matches."""
+    count, mine = len(one.reversal), one.side.which == "left"
+    nobody = np.full(count, _NOBODY, dtype=np.int32)
+    place = one.reversal.astype(np.int64)
+    return _Lines(
+        name=one.rule.name,
+        left=one.reversal if mine else nobody,
+        right=nobody if mine else one.reversal,
+        cardinality=np.full(count, _CARDINALITIES.index("net"), dtype=np.int8),
+        residual=np.zeros(count, dtype=np.int64),
+        match=np.arange(count),
+        place=place if mine else place + result.left.frame.height,
+        note=np.arange(count, dtype=np.int32),
+        notes=taken_back_notes(one),
     )

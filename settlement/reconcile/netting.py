@@ -38,15 +38,53 @@ def net(rules: tuple[Net, ...], side: Rows) -> list[Netted]:
 
 
 def _net(rule: Net, side: Rows) -> Netted:
-    rows = side.positions([OPEN])
-    whole = [pl.col(TEXT + key).is_not_null() for key in rule.keys] + [pl.col("day").is_not_null()]
-    table = side.frame[rows].with_columns(pl.Series("at", rows)).filter(pl.all_horizontal(whole))
-    originals = table.filter(*condition(rule.originals))
+    table = open_rows(rule, side)
+    originals = table.filter(original(rule))
     # A row of both conditions is an original: it must not take itself back, nor be used twice.
-    reversals = table.filter(*condition(rule.reversals)).join(originals.select("at"), on="at", how="anti").sort("at")
-    if not rule.originals:
-        # Undeclared, the sign tells: what was paid is taken back by a negative amount.
-        originals, reversals = table.filter(pl.col("amount") > 0), table.filter(pl.col("amount") < 0)
+    reversals = table.filter(reversal(rule)).join(originals.select("at"), on="at", how="anti").sort("at")
+    ours, theirs, unsure = met(rule, originals, reversals)
+    found = Netted(rule=rule, side=side, original=ours, reversal=theirs, unsure=unsure)
+    side.state[found.original] = NETTED
+    side.state[found.reversal] = NETTED
+    return found
+
+
+def open_rows(rule: Net, side: Rows) -> pl.DataFrame:
+    """Open rows with whole keys and a date; ``at`` tells their positions."""
+    rows = side.positions([OPEN])
+    if side.carried is not None:
+        rows = side.carried.living(rows)
+    whole = [pl.col(TEXT + key).is_not_null() for key in rule.keys] + [pl.col("day").is_not_null()]
+    return side.frame[rows].with_columns(pl.Series("at", rows)).filter(pl.all_horizontal(whole))
+
+
+def original(rule: Net) -> pl.Expr:
+    """What an original says; undeclared, the sign tells: what was paid is taken back by a negative amount."""
+    return pl.all_horizontal(condition(rule.originals) or [pl.col("amount") > 0])
+
+
+def reversal(rule: Net) -> pl.Expr:
+    """What a reversal says."""
+    return pl.all_horizontal(condition(rule.reversals) or [pl.col("amount") < 0])
+
+
+def met(rule: Net, originals: pl.DataFrame, reversals: pl.DataFrame) -> tuple[Positions, Positions, Positions]:
+    """Which original each reversal takes back.
+
+    Parameters
+    ----------
+    rule : Net
+        The netting.
+    originals, reversals : DataFrame
+        Rows with the texts of the keys, ``currency``, ``amount``, ``day`` and ``at``.
+
+    Returns
+    -------
+    original, reversal : int32[n]
+        ``at`` of the rows that meet.
+    unsure : int32[k]
+        Numbers of the pairs for which another original was as near.
+    """
     keys = [TEXT + key for key in rule.keys]
     ours = originals.select(*keys, "currency", "amount")
     theirs = reversals.select(*keys, "currency", -pl.col("amount"))
@@ -69,14 +107,6 @@ def _net(rule: Net, side: Rows) -> Netted:
     starts = starts if len(starts) else np.zeros(1, dtype=np.int32)
     sizes = {"n_left": len(at[0]), "n_right": len(at[1])}
     partner, outcome = assign_groups(starts, ours_at, theirs_at, integers(pairs["cost"], np.int64), **sizes)
-    met = np.flatnonzero(partner >= 0)
-    found = Netted(
-        rule=rule,
-        side=side,
-        original=at[0][met],
-        reversal=at[1][partner[met]],
-        unsure=np.flatnonzero(outcome[met] == Assigned.AMBIGUOUS).astype(np.int32),
-    )
-    side.state[found.original] = NETTED
-    side.state[found.reversal] = NETTED
-    return found
+    some = np.flatnonzero(partner >= 0)
+    unsure = np.flatnonzero(outcome[some] == Assigned.AMBIGUOUS).astype(np.int32)
+    return at[0][some], at[1][partner[some]], unsure

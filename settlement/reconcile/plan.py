@@ -55,12 +55,17 @@ def planned(rules: Rules, left: Path, right: Path, memory: int) -> Plan | None:
     Raises
     ------
     TerminalError
-        Where the files do not fit and the passes share no key by which they could be parted.
+        Where the files do not fit and the passes share no key by which they could be parted, or rows have ages.
     """
     size = sum(_size(rules, which, path) for which, path in (("left", left), ("right", right)))
     free = memory - _RESIDENT
     if size * _FACTOR <= free:
         return None
+    if rules.ages:
+        raise TerminalError(
+            f"The rows of {left.name} and {right.name} take some {size * _FACTOR // _MIB} MiB to reconcile, and rows "
+            "that are carried or have ages are not matched part by part: give more --memory."
+        )
     shared = _shared(rules)
     if not shared:
         raise TerminalError(

@@ -96,8 +96,21 @@ def _pass_faults(rules: Rules, one: Pass) -> Iterable[str]:
     for where, side in (("left", rules.left), ("right", rules.right)):
         if one.window is not None and side.date is None:
             yield f"it compares dates, but `[{where}]` declares none: add `[{where}.date]`."
+    yield from _carry_faults(rules, one)
     if one.amount.rule == "converted" and not rules.rate and rules.rates is None:
         yield 'amount = { rule = "converted" } needs rates: add at least one `[[rate]]`, or `[rates]` with a file.'
+
+
+def _carry_faults(rules: Rules, one: Pass) -> Iterable[str]:
+    most = one.carried_most_days
+    if rules.carry is None:
+        if most is not None or "carry" in one.model_fields_set:
+            yield "it speaks of carried rows, but nothing is carried: add `[carry]`."
+    elif most is not None and rules.carry.expires_after_days is not None and most > rules.carry.expires_after_days:
+        yield (
+            f"it takes carried rows of up to {most} days, but they expire after {rules.carry.expires_after_days}: "
+            "write a smaller `carried_most_days` or a greater `expires_after_days`."
+        )
 
 
 def _table_faults(rules: Rules) -> Iterable[str]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from settlement.errors import TerminalError
+from settlement.reconcile.carry import begin, taken_in
 from settlement.reconcile.engine import Progress, reconcile
 from settlement.reconcile.language import Rules
 from settlement.reconcile.plan import planned
@@ -27,6 +29,8 @@ def match_files(
     *,
     memory: int | None = None,
     tables: Mapping[str, Path] = MappingProxyType({}),
+    carry: Path | None = None,
+    as_of: date | None = None,
 ) -> dict[str, Any]:
     """Reconcile two files by a rules file and return the summary that is written with the outputs.
 
@@ -44,6 +48,10 @@ def match_files(
         Bytes that the run may take; files that do not fit are matched part by part, to the same result.
     tables : mapping
         By ``rates`` or the name of an alias table, the file to read in place of the one that the rules name.
+    carry : Path, optional
+        Outputs of an earlier run, whose open rows take part.
+    as_of : date, optional
+        The run's date; rules with ``[carry]`` or ``[ageing]`` need it.
 
     Raises
     ------
@@ -51,16 +59,17 @@ def match_files(
         With one sentence, where the rules, a file, or the folder does not serve; nothing is written then.
     """
     known = with_tables(load_rules(rules), rules, tables)
+    tonight = begin(known, rules.name, carry=carry, as_of=as_of, out=out)
     progress("read", 0, 1)
     plan = planned(known, left, right, memory) if memory is not None else None
     if plan is not None:
         with partial_outputs(out) as folder:
             return match_streamed(known, (left, right), plan, folder, progress)
-    sides = read_sides(known, left, right)
+    ours, theirs = taken_in(known, read_sides(known, left, right), tonight)
     progress("read", 1, 1)
-    result = reconcile(known, *sides, progress)
+    result = reconcile(known, ours, theirs, progress)
     progress("write", 0, 1)
-    summary = write_outputs(result, out)
+    summary = write_outputs(result, out, tonight)
     progress("write", 1, 1)
     return summary
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from settlement.errors import TerminalError
 from settlement.model.money import is_currency
 from settlement.reconcile.amounts import LIKELY_CURRENCY, columns_of, read_amounts
+from settlement.reconcile.carried import Carried
 from settlement.reconcile.language import Calendar, DateColumn, Rules
 from settlement.reconcile.language import Side as SideRules
 from settlement.reconcile.normalise import normalised
@@ -43,8 +44,9 @@ class Rows:
 
     ``frame`` has ``amount`` (Int64, minor units), ``currency`` (Enum, the same on both sides), ``day`` (Int32, days
     since 1970), ``business_day`` (Int32, business days since then) and a column for each text that the rules use. A
-    row's position is its place in the declared order, the id last; ``ids`` tells its id. ``state`` is one of OPEN,
-    MATCHED, HELD and NETTED, and is the only thing that changes. ``last_day`` is the last one that the file tells.
+    row's position is its place in the declared order, the id last, after the carried rows; ``ids`` tells its id.
+    ``state`` is one of OPEN, MATCHED, HELD and NETTED, and is the only thing that changes. ``last_day`` is the last one
+    that the side tells; ``carried`` tells ages, where rows have them.
     """
 
     which: str
@@ -54,6 +56,7 @@ class Rows:
     frame: pl.DataFrame
     state: NDArray[np.uint8]
     last_day: int | None
+    carried: Carried | None = None
 
     def among(self, *states: int) -> NDArray[np.bool_]:
         """By row whether it is in one of the states."""
@@ -86,7 +89,12 @@ def read_sides(rules: Rules, left: Path, right: Path) -> tuple[Rows, Rows]:
 
 
 def require_common_currency(rules: Rules, left: tuple[str, set[str]], right: tuple[str, set[str]]) -> None:
-    """TerminalError where two files, each with its currencies, can have no pair in common."""
+    """TerminalError where two files, each with its currencies, can have no pair in common.
+
+    Where rows are carried, what agrees with tonight's may come another night.
+    """
+    if rules.carry is not None:
+        return
     if not left[1] & right[1] and not any(one.amount.rule == "converted" for one in rules.passes):
         raise TerminalError(
             f"{left[0]} is in {_listed(left[1])} and {right[0]} in {_listed(right[1])}: no pair can agree; "
@@ -163,7 +171,7 @@ def prepared(rules: Rules, which: str, raw: pl.DataFrame, place: str, first: int
         days = _days(raw[side.date.column], side.date, place, first)
         columns.append(days)
         if any(one.business_days is not None for one in rules.passes):
-            columns.append(_business_days(days, rules.calendar))
+            columns.append(business_days(days, rules.calendar))
     texts = (_text(raw, rules, side, name).alias(TEXT + name) for name in texts_used(rules, which))
     return pl.DataFrame([*columns, *texts]), _ids(raw, side, place, first)
 
@@ -231,7 +239,7 @@ def _days(values: pl.Series, declared: DateColumn, place: str, first: int) -> pl
     return found.to_physical().cast(pl.Int32).alias("day")
 
 
-def _business_days(days: pl.Series, calendar: Calendar) -> pl.Series:
+def business_days(days: pl.Series, calendar: Calendar) -> pl.Series:
     """Business days from 1970 up to and including each day; a day off counts as the last business day before it."""
     week = [name not in calendar.weekend for name in _WEEK]
     ends = (days.fill_null(0).to_numpy().astype("datetime64[D]")) + 1

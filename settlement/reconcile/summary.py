@@ -10,6 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from settlement.errors import TerminalError
+from settlement.reconcile.ageing import came_in
 from settlement.reconcile.engine import Result
 from settlement.reconcile.found import Searched
 from settlement.reconcile.netting import Netted
@@ -18,16 +19,17 @@ from settlement.reconcile.sides import HELD, MATCHED, NETTED, OPEN, Rows
 BOUNDS: Final = frozenset({"most_members", "most_candidates", "most_steps"})
 """Words of a summary that tell a rule and count nothing."""
 _SAFE: Final = 2**62
+_CAME: Final = ("read", "carried")
+_WENT: Final = ("matched", "netted", "open")
 
 
 def summarise(result: Result) -> dict[str, Any]:
     """Counts and sums by side, netting and pass; the breaks are told by ``break_summary``."""
     sides = {}
     for side in (result.left, result.right):
-        parts = {
+        parts = {word: _counted(side, which) for word, which in came_in(result.rules, side)} | {
             word: _counted(side, side.among(*states))
             for word, states in (
-                ("read", (OPEN, HELD, MATCHED, NETTED)),
                 ("matched", (MATCHED,)),
                 ("netted", (NETTED,)),
                 ("open", (OPEN, HELD)),
@@ -36,7 +38,7 @@ def summarise(result: Result) -> dict[str, Any]:
         sides[side.which] = {"name": side.name, "file": side.file} | parts
     return {
         **sides,
-        "netting": [_netting_summary(one) for one in result.netted],
+        "netting": [_netting_summary(result, one) for one in result.netted],
         "passes": [_pass_summary(result, number) for number in range(len(result.rules.passes))],
     }
 
@@ -127,14 +129,22 @@ def _pass_summary(result: Result, number: int) -> dict[str, Any]:
     return told
 
 
-def _netting_summary(one: Netted) -> dict[str, Any]:
-    return {
+def _netting_summary(result: Result, one: Netted) -> dict[str, Any]:
+    told: dict[str, Any] = {
         "side": one.side.which,
         "name": one.rule.name,
         "nettings": len(one.original),
         "sums_minor": _sums(one.side, _flags(one.side, [one.original, one.reversal])),
         "taken_by_order": len(one.unsure),
     }
+    if result.rules.carry is not None:
+        back = [other.reversal for other in result.taken_back if other.rule.name == one.rule.name]
+        told["matched_before"] = _counted(one.side, _flags(one.side, back))
+    return told
+
+
+def _total(parts: Sequence[dict[str, Any]], code: str) -> int:
+    return sum(part["sums_minor"].get(code, 0) for part in parts)
 
 
 def require_law(summary: dict[str, Any]) -> None:
@@ -143,14 +153,13 @@ def require_law(summary: dict[str, Any]) -> None:
         side = summary[which]
         by_pass = sum(one[f"{which}_rows"] for one in summary["passes"])
         by_reason = sum(one["rows"] for one in summary["breaks"] if one["side"] == which)
-        parts: Sequence[dict[str, Any]] = (side["matched"], side["netted"], side["open"])
-        sums = {code: sum(part["sums_minor"].get(code, 0) for part in parts) for code in side["read"]["sums_minor"]}
-        counts = sum(part["rows"] for part in parts)
+        came, went = ([side[word] for word in words if word in side] for words in (_CAME, _WENT))
+        codes = {code for part in (*came, *went) for code in part["sums_minor"]}
         if (
-            counts != side["read"]["rows"]
+            sum(part["rows"] for part in came) != sum(part["rows"] for part in went)
             or by_pass != side["matched"]["rows"]
             or by_reason != side["open"]["rows"]
-            or sums != side["read"]["sums_minor"]
+            or any(_total(came, code) != _total(went, code) for code in codes)
         ):
             raise TerminalError(
                 f"Matched and open rows of {side['name']} do not come out at what was read: nothing was written; "

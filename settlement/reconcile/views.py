@@ -176,6 +176,8 @@ def _times(amounts: NDArray[np.int64], rate: Fraction) -> NDArray[np.int64]:
 def _usable(rule: Pass, side: Rows) -> Positions:
     """Positions of the rows that the pass may use: state, conditions, a whole key, and a date where it counts."""
     rows = side.positions(_STATES[name] for name in rule.consumes)
+    if side.carried is not None:
+        rows = side.carried.usable(rule, rows)
     conditions = [pl.col(TEXT + getattr(pair, side.which)).is_not_null() for pair in (*rule.pairs, *rule.text)]
     conditions += condition(rule.left_only if side.which == "left" else rule.right_only)
     if rule.window is not None:

@@ -16,7 +16,9 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from settlement.errors import TerminalError
+from settlement.reconcile.ageing import ages_of
 from settlement.reconcile.breaks import find_breaks
+from settlement.reconcile.carry import Run, leave
 from settlement.reconcile.engine import Result
 from settlement.reconcile.matched import MATCHES, match_rows, numbered
 from settlement.reconcile.spill import Spill
@@ -32,8 +34,10 @@ BREAKS: Final[dict[str, type[pl.DataType]]] = {
 SUMMARY: Final = "summary.json"
 
 
-def write_outputs(result: Result, out: Path) -> dict[str, Any]:
+def write_outputs(result: Result, out: Path, run: Run | None = None) -> dict[str, Any]:
     """Write ``summary.json``, ``matches`` and ``breaks`` (CSV and Parquet) to a folder, and return the summary.
+
+    Where the rules carry open rows, the run leaves them there too, for the next one.
 
     All files are written beside the folder first and moved in one step, so that what stands there is whole.
 
@@ -48,8 +52,11 @@ def write_outputs(result: Result, out: Path) -> dict[str, Any]:
             matches = beside.submit(lambda: _write(match_rows(result), partial, "matches"))
             breaks = break_rows(result)
             summary = summarise(result) | {"breaks": break_summary(break_totals(breaks))}
+            summary |= ages_of(result, breaks, run)
             _write(breaks.select(list(BREAKS)), partial, "breaks")
-            matches.result()
+            written = matches.result()
+        if run is not None and result.rules.carry is not None:
+            leave(result, written, breaks, run, partial)
         write_summary(summary, partial)
     return summary
 
@@ -126,9 +133,10 @@ def _growing(folder: Path, name: str, schema: dict[str, type[pl.DataType]]) -> I
         yield write
 
 
-def _write(rows: pl.DataFrame, folder: Path, name: str) -> None:
+def _write(rows: pl.DataFrame, folder: Path, name: str) -> pl.DataFrame:
     rows.write_csv(folder / f"{name}.csv")
     rows.write_parquet(folder / f"{name}.parquet", compression="lz4")
+    return rows
 
 
 def _require_replaceable(out: Path) -> None:

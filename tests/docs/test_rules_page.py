@@ -9,8 +9,8 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from reconcile_runs import run_files
 
+from settlement import cli
 from settlement.reconcile.rules import read_rules
 from settlement.reconcile.schema import rules_schema
 
@@ -23,16 +23,29 @@ CHAPTERS = {
 
 
 def test_the_page_has_its_examples() -> None:
-    assert len(CHAPTERS) >= 14
+    assert len(CHAPTERS) >= 20
 
 
 @pytest.mark.parametrize("chapter", sorted(CHAPTERS))
-def test_an_example_gives_what_the_page_prints(chapter: str, tmp_path: Path) -> None:
-    blocks = CHAPTERS[chapter]
+def test_an_example_gives_what_the_page_prints(
+    chapter: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blocks = dict(CHAPTERS[chapter])
+    commands = blocks.pop("commands", "settle match left.csv right.csv --rules rules.toml --out out").splitlines()
+    said = blocks.pop("terminal", None)
     for name, text in blocks.items():
-        if not name.startswith("out/"):
+        if "out" not in Path(name).parts:
+            (tmp_path / name).parent.mkdir(exist_ok=True)
             (tmp_path / name).write_text(text, encoding="utf-8")
-    run_files(tmp_path / "left.csv", tmp_path / "right.csv", tmp_path / "rules.toml", tmp_path / "out")
+    monkeypatch.chdir(tmp_path)
+    for command in commands:
+        capsys.readouterr()
+        monkeypatch.setattr("sys.argv", command.split())
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        told = capsys.readouterr()
+        assert not left.value.code, told.err
+    assert said is None or told.out == said
     for name, text in blocks.items():
         assert (tmp_path / name).read_text(encoding="utf-8") == text, name
 

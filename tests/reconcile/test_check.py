@@ -55,6 +55,22 @@ SAID = {
         "",
         "of which many sums fit by chance",
     ),
+    "carried rows fewer": (
+        _pass("a", 'keys = ["key"]', "carried_most_days = 30"),
+        _pass("b", 'keys = ["key"]', "[carry]", "expires_after_days = 90"),
+        "pass `b` can never fire: `a` before it",
+    ),
+    "carried for nothing": (
+        _pass("a", 'keys = ["key"]', "carry = false"),
+        "[carry]\nexpires_after_days = 90\n",
+        "warning: rows are carried, and no pass takes carried rows",
+    ),
+    "for ever": (WIDE, "[carry]\n", "warning: carried rows never expire: what finds no partner is told in every run"),
+    "a netting past expiry": (
+        WIDE,
+        '[[left.net]]\nname = "voids"\nkeys = ["key"]\ndays = 91\n[carry]\nexpires_after_days = 90\n',
+        "warning: netting `voids` of `[left]` reaches 91 days back, but open rows expire after 90",
+    ),
     "unused text": (
         WIDE,
         '[left.text.shop]\nnormalise = ["trim"]\n',
@@ -90,6 +106,24 @@ def test_a_pass_that_also_compares_texts_hides_none() -> None:
     wide = WIDE + 'text = [{ left = "shop", right = "shop", at_least = 80 }]\n'
     later = _pass("b", 'keys = ["key"]', "days = 3")
     assert not has_errors(check_rules(read_rules(HEAD + wide + later, "r")))
+
+
+def test_a_pass_without_carried_rows_hides_none() -> None:
+    later = _pass("b", 'keys = ["key"]', "days = 3") + "[carry]\n"
+    assert has_errors(check_rules(read_rules(HEAD + WIDE + later, "r")))
+    assert not has_errors(check_rules(read_rules(HEAD + WIDE + "carry = false\n" + later, "r")))
+    assert not has_errors(check_rules(read_rules(HEAD + WIDE + "carried_most_days = 29\n" + later, "r")))
+
+
+def test_what_is_carried_in_words() -> None:
+    passes = _pass("a", 'keys = ["key"]', "carry = false") + _pass("b", 'keys = ["till"]', "carried_most_days = 1")
+    said = explain_rules(read_rules(HEAD + passes + "[carry]\nmost_days = 10\nexpires_after_days = 20\n", "r"))
+    assert "of the same key. Amounts are equal" in said
+    assert "Rows carried from earlier runs take no part." in said
+    assert "Rows carried from earlier runs take part up to 1 day of age." in said
+    assert "Open rows are carried into the next run and take part there up to 10 days after their date" in said
+    assert "After 20 days they expire. A pass that takes nothing in 5 runs on end is told." in said
+    assert "What is open is told by age: up to 1, 3, 7 and 30 days, and above." in said
 
 
 def test_the_rules_in_words() -> None:
