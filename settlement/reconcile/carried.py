@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from settlement.reconcile.language import Pass
-
-MOST_DAYS: Final = 2**31 - 1
-"""No row is older."""
 
 _Positions = NDArray[np.int32]
 

@@ -10,7 +10,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from settlement.reconcile.candidates import in_window
-from settlement.reconcile.carried import MOST_DAYS
 from settlement.reconcile.language import KeyPair, Nearest, Pass, Rules
 from settlement.reconcile.sides import HELD, MATCHED, OPEN, TEXT, Rows
 from settlement.reconcile.tolerance import fits
@@ -121,8 +120,7 @@ def _typed(part: pl.DataFrame) -> pl.DataFrame:
 
 
 def _of_pass(rules: Rules, number: int, rule: Pass, left: Rows, right: Rows) -> Iterator[pl.DataFrame]:
-    # A carried row that the pass has no use for may still be what was meant.
-    looked = rule.model_copy(update={"consumes": ("open",), "carry": True, "carried_most_days": MOST_DAYS})
+    looked = rule.model_copy(update={"consumes": ("open",)})
     for view in views(rules, looked, left, right):
         if len(view.left) and len(view.right):
             yield from _of_view(rules.nearest, number, rule, view)

@@ -66,10 +66,11 @@ class Rows:
         return found
 
     def open(self) -> tuple[Rows, NDArray[np.int32]]:
-        """The open rows as a side of their own, and their positions in this one."""
+        """The open rows as a side of their own, whatever their age, and their positions in this one."""
         rows = self.positions([OPEN])
         some = self.frame[rows]
-        opened = replace(self, ids=self.ids.gather(rows), frame=some, state=np.zeros(len(rows), dtype=np.uint8))
+        state = np.zeros(len(rows), dtype=np.uint8)
+        opened = replace(self, ids=self.ids.gather(rows), frame=some, state=state, carried=None)
         return opened, rows
 
     def positions(self, states: Iterable[int]) -> NDArray[np.int32]:
