@@ -82,24 +82,27 @@ def gain(sides: Sides, best: Partner, optimal: Partner) -> dict[str, int]:
     }
 
 
-def scale(rows: int, repeats: int, folder: Path) -> dict[str, Any]:
-    """Seconds of our two modes and bytes a second of the triad, in turns; and the bytes a row that our kernels take."""
-    sides, triad = prepare(rows, folder), Triad(THREADS)
-    seconds: dict[str, list[float]] = {"exact": [], "best_first": [], "optimum": []}
+def scale(sizes: list[int], repeats: int, folder: Path) -> dict[str, Any]:
+    """Seconds of our kernels at several sizes and bytes a second of the triad, in turns; and the bytes they take."""
+    all_sides, triad = {size: prepare(size, folder) for size in sizes}, Triad(THREADS)
+    seconds = {size: {name: list[float]() for name in ("exact", "best_first", "optimum")} for size in sizes}
     bandwidth: list[float] = []
     for turn in range(repeats + 1):
-        for name, times in seconds.items():
-            elapsed, _ = _timed(lambda name=name: ENGINES[name].run(sides))  # type: ignore[misc]
-            if turn:
-                times.append(elapsed)
+        for size, sides in all_sides.items():
+            for name, times in seconds[size].items():
+                elapsed, _ = _timed(lambda name=name, sides=sides: ENGINES[name].run(sides))  # type: ignore[misc]
+                if turn:
+                    times.append(elapsed)
         bandwidth.append(triad.bytes_a_second())
-    fresh = Sides(left=sides.left, right=sides.right, reuse=False)
-    tracemalloc.start()
-    ours.optimum(fresh)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    told = radix.kernel_bytes(rows, rows, THREADS)
-    return {"seconds": seconds, "bandwidth": bandwidth, "kernel_bytes": told, "peak_bytes": peak}
+    taken = {}
+    for size, sides in all_sides.items():
+        fresh = Sides(left=sides.left, right=sides.right, reuse=False)
+        tracemalloc.start()
+        ours.optimum(fresh)
+        taken[size] = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    told = {size: radix.kernel_bytes(size, size, THREADS) for size in sizes}
+    return {"seconds": seconds, "bandwidth": bandwidth, "kernel_bytes": told, "peak_bytes": taken}
 
 
 def once(rows: int, name: str, folder: Path) -> dict[str, Any]:
@@ -125,18 +128,18 @@ def _peak_mib() -> float:
 def main() -> None:
     """Print the race, our cost a row, or one engine's first run, as JSON."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--rows", type=int, required=True)
+    parser.add_argument("--rows", type=int, nargs="+", required=True)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--once", choices=list(ENGINES))
     parser.add_argument("--scale", action="store_true")
     options = parser.parse_args()
     if options.once:
-        print(json.dumps(once(options.rows, options.once, options.folder)))
+        print(json.dumps(once(options.rows[0], options.once, options.folder)))
     elif options.scale:
         print(json.dumps(scale(options.rows, options.repeats, options.folder)))
     else:
-        print(json.dumps(race(options.rows, options.repeats, options.folder)))
+        print(json.dumps(race(options.rows[0], options.repeats, options.folder)))
 
 
 if __name__ == "__main__":

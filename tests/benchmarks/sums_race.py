@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from settlement.kernels import radix
@@ -69,15 +68,13 @@ def night(rows: int, repeats: int, folder: Path) -> dict[str, Any]:
 
 
 def _sums(sides: Sides, left_open: NDArray[np.int32], right_open: NDArray[np.int32], key: str) -> dict[str, int]:
-    columns = (key, "day", "amount")
-    left, right = (
-        side.select(pl.col(columns).gather(rows))
-        for side, rows in zip(sides.frames, (left_open, right_open), strict=True)
-    )
-    right = right.sort(*columns)
     # Key and day in one number, so that a window is one run of rows.
-    place = right[key].to_numpy() * 2**15 + right["day"].to_numpy()
-    wanted = left[key].to_numpy() * 2**15 + left["day"].to_numpy()
+    place, wanted = (
+        side[key].to_numpy()[rows] * 2**15 + side["day"].to_numpy()[rows]
+        for side, rows in ((sides.right, right_open), (sides.left, left_open))
+    )
+    order, left_open = np.argsort(place), left_open[np.argsort(wanted)]
+    place, wanted = place[order], np.sort(wanted)
     start, end = np.searchsorted(place, wanted - WINDOW), np.searchsorted(place, wanted + WINDOW + 1)
     asked = np.flatnonzero((end - start >= 2) & (end - start <= MOST_CANDIDATES))
     counts = (end - start)[asked]
@@ -85,8 +82,8 @@ def _sums(sides: Sides, left_open: NDArray[np.int32], right_open: NDArray[np.int
     at = np.arange(bounds[-1]) - np.repeat(bounds[:-1] - start[asked], counts)
     found = find_subsets(
         bounds.astype(np.int32),
-        right["amount"].to_numpy()[at],
-        left["amount"].to_numpy()[asked],
+        sides.right["amount"].to_numpy()[right_open[order[at]]],
+        sides.left["amount"].to_numpy()[left_open[asked]],
         np.zeros(len(asked), np.int64),
         most_members=MOST_MEMBERS,
     )
