@@ -23,6 +23,7 @@ from typing import Any, Final
 
 from tests.benchmarks import sections
 from tests.benchmarks.nights import nights_section
+from tests.benchmarks.whole import THIN
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PAGE: Final = ROOT / "docs" / "BENCHMARKS.md"
@@ -89,7 +90,15 @@ def _write(measured: dict[str, str]) -> None:
 
 
 def _call(module: str, *arguments: object) -> dict[str, Any]:
-    command = [sys.executable, "-m", f"tests.benchmarks.{module}", *map(str, arguments)]
+    command = [
+        sys.executable,
+        "-S",
+        str(THIN),
+        sys.executable,
+        "-m",
+        f"tests.benchmarks.{module}",
+        *map(str, arguments),
+    ]
     done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         sys.exit(f"The measurement stopped: {' '.join(command)}")

@@ -136,7 +136,10 @@ def whole(rows: int, folder: Path, environment: dict[str, str], say: Callable[[s
         "both read text references, and the Polars process trusts a 64-bit hash and tells no reasons or nearest rows."
     )
     lines = [f"## {TITLES['whole']}", "", told, ""]
-    lines += ["| rows a side | process | seconds | fastest | times | peak MiB |", "|--:|---|--:|--:|--:|--:|"]
+    lines += [
+        "| rows a side | process | matches | seconds | fastest | times | peak MiB |",
+        "|--:|---|--:|--:|--:|--:|--:|",
+    ]
     for size in sorted({min(_MILLION, rows), rows}):
         ran: dict[str, list[processes.Ran]] = {"settle match": [], "Polars": []}
         for path in processes.files(size, folder):
@@ -147,7 +150,8 @@ def whole(rows: int, folder: Path, environment: dict[str, str], say: Callable[[s
             ran["Polars"].append(processes.polars(size, folder, environment))
         base = statistics.median(one.seconds for one in ran["settle match"])
         for name, runs in ran.items():
-            lines.append(f"| {size:,} | {name} | {_told(runs, base)} |")
+            out = folder / ("out" if name == "settle match" else "out-polars")
+            lines.append(f"| {size:,} | {name} | {processes.matched(out):,} | {_told(runs, base)} |")
     lines.append("")
     if not processes.has_memory():
         lines.append("This `settle match` has no `--memory`: its bound was not measured.")
