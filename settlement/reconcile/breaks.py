@@ -10,15 +10,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from settlement.match.wording import joined, money_text
 from settlement.reconcile.ageing import barred, breaks_with_ages
 from settlement.reconcile.engine import Held, Result, Taken
 from settlement.reconcile.found import Searched
 from settlement.reconcile.language import KeyPair, Pass, Rules
 from settlement.reconcile.near import near_misses
-from settlement.reconcile.notes import miss_notes, money_text
+from settlement.reconcile.notes import miss_notes
 from settlement.reconcile.sides import HELD, OPEN, TEXT, Rows
 from settlement.reconcile.views import condition
-from settlement.reconcile.wording import joined
 
 _MOST_NAMED: Final = 4
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from settlement.match.wording import joined
 from settlement.reconcile.language import ALIAS, Ageing, Bound, Condition, Net, Pass, Rules, Side, Weights, Within
-from settlement.reconcile.wording import joined
 
 _NORMALISED: Final = {
     "trim": "spaces trimmed",

@@ -11,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from settlement.model.money import EXPONENTS
+from settlement.match.wording import major_text
 from settlement.reconcile.ageing import matches_with_ages
 from settlement.reconcile.engine import Result, Taken
 from settlement.reconcile.netting import Netted
@@ -225,17 +225,6 @@ def _note(step: Taken, left: str, right: str) -> pl.Expr:
         pl.when(pl.col("unsure")).then(pl.lit("another choice was as good: taken by order")),
     ]
     return pl.concat_str(parts, separator="; ", ignore_nulls=True)
-
-
-def major_text(amount: pl.Expr, currency: pl.Expr) -> pl.Expr:
-    """Whole minor units, not negative, as a text in major units of each row's currency."""
-    places = currency.replace_strict(dict(EXPONENTS), return_dtype=pl.Int64)
-    found = amount.cast(pl.String)
-    for digits in sorted({*EXPONENTS.values()} - {0}):
-        padded = amount.cast(pl.String).str.zfill(digits + 1)
-        with_point = pl.concat_str(padded.str.head(-digits), pl.lit("."), padded.str.tail(digits))
-        found = pl.when(places == digits).then(with_point).otherwise(found)
-    return found
 
 
 def _netting(result: Result, one: Netted) -> _Lines:

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from settlement.match.closest import closest
 from settlement.reconcile.candidates import in_window
 from settlement.reconcile.language import KeyPair, Nearest, Pass, Rules
 from settlement.reconcile.sides import HELD, MATCHED, OPEN, TEXT, Rows
@@ -142,7 +143,7 @@ def _of_view(nearest: Nearest, number: int, rule: Pass, view: View) -> Iterator[
         for on, by in (("amount", ["group", "day"]), ("amount", ["group"]), ("day", ["group", "amount"])):
             if on == "amount" and by == ["group", "day"] and rule.window is None:
                 continue
-            met = _nearest(mine, other, on, by)
+            met = closest(mine, other, on, by)
             at, partner = met["place"].to_numpy(), met["place_other"].to_numpy()
             pair = (at, partner) if side == "left" else (partner, at)
             yield _judged(nearest, number, rule, view, pair, side=side)
@@ -151,25 +152,6 @@ def _of_view(nearest: Nearest, number: int, rule: Pass, view: View) -> Iterator[
 def _frame(group: Any, amount: Any, day: Any) -> pl.DataFrame:
     return pl.DataFrame(
         {"place": np.arange(len(group), dtype=np.int32), "group": group, "amount": amount, "day": day.astype(np.int64)}
-    )
-
-
-def _nearest(mine: pl.DataFrame, other: pl.DataFrame, on: str, by: list[str]) -> pl.DataFrame:
-    """Each row with the row of the other side that is nearest in one measure, the rest being equal."""
-    keys = mine.join(other.select(by).unique(), on=by, how="semi")
-    # Of equal values the first one in the declared order, whichever way the nearest is found.
-    first = other.join(keys.select(by).unique(), on=by, how="semi").sort(on, "place")
-    first = first.unique([*by, on], keep="first", maintain_order=True)
-    return (
-        keys.sort(on, "place")
-        .join_asof(
-            first.select(*by, on, pl.col("place").alias("place_other")),
-            on=on,
-            by=by,
-            strategy="nearest",
-            check_sortedness=False,
-        )
-        .drop_nulls("place_other")
     )
 
 
@@ -233,7 +215,7 @@ def _without(rule: Pass, number: int, missing: int, left: Rows, right: Rows) -> 
     if not sizes[0].height or not sizes[1].height:
         return
     for side, mine, other in (("left", ours, theirs), ("right", theirs, ours)):
-        met = _nearest(mine, other, "day", by).join(
+        met = closest(mine, other, "day", by).join(
             other.select(
                 pl.col("place").alias("place_other"), pl.col(differs).alias("told"), pl.col("day").alias("then")
             ),
@@ -269,7 +251,7 @@ def _used(
             continue
         theirs = _told(rule, other, _of_keys(rule, other, ours.select(keys))).drop_nulls()
         for by in ([*keys, "day"], keys) if rule.window is not None else (keys,):
-            met = _nearest(ours, theirs, "amount", by).join(
+            met = closest(ours, theirs, "amount", by).join(
                 theirs.select(
                     pl.col("place").alias("place_other"), pl.col("amount").alias("told"), pl.col("day").alias("then")
                 ),

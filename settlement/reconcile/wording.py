@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from settlement.model.money import to_major
@@ -11,11 +10,6 @@ from settlement.model.money import to_major
 def money(amount_minor: int, currency: str) -> str:
     """An amount for a person: ``20.00 USD``."""
     return f"{to_major(amount_minor, currency)} {currency}"
-
-
-def joined(words: Sequence[str]) -> str:
-    """``store``, ``store and date``, ``store, till and date``."""
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def render_reconciled(summary: dict[str, Any]) -> str:

@@ -10,8 +10,9 @@ import polars as pl
 import pytest
 from reconcile_runs import row, run
 
+from settlement.match.wording import looks_like
 from settlement.reconcile.breaks import Reason
-from settlement.reconcile.notes import looks_like, shown_texts
+from settlement.reconcile.notes import shown_texts
 from settlement.reconcile.read import shown
 
 PASS = '[[pass]]\nname = "one"\nkeys = ["key", "till"]\ndays = 1\n'

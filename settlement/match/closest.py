@@ -1,0 +1,35 @@
+"""The nearest row of another side, by a join that lists no pairs."""
+
+from __future__ import annotations
+
+import polars as pl
+
+
+def closest(mine: pl.DataFrame, other: pl.DataFrame, on: str, by: list[str]) -> pl.DataFrame:
+    """Each row with the row of the other side that is nearest in one measure, the rest being equal.
+
+    Parameters
+    ----------
+    mine, other : DataFrame
+        ``place`` (unique), the measure ``on`` (a whole number), and the columns ``by``.
+
+    Returns
+    -------
+    DataFrame
+        The rows of ``mine`` that have one, with ``place_other``; of rows of one value the first.
+    """
+    keys = mine.join(other.select(by).unique(), on=by, how="semi")
+    # Of equal values the first one in the declared order, whichever way the nearest is found.
+    first = other.join(keys.select(by).unique(), on=by, how="semi").sort(on, "place")
+    first = first.unique([*by, on], keep="first", maintain_order=True)
+    return (
+        keys.sort(on, "place")
+        .join_asof(
+            first.select(*by, on, pl.col("place").alias("place_other")),
+            on=on,
+            by=by,
+            strategy="nearest",
+            check_sortedness=False,
+        )
+        .drop_nulls("place_other")
+    )
