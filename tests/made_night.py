@@ -163,6 +163,7 @@ def _matched(night: date, bank: str, shop: str, clearing: Rows) -> dict[str, Row
                         "side": side,
                         "amount_minor": left,
                         "currency": "USD",
+                        "note": "no record of the other side comes near",
                     }
                 )
             continue
@@ -177,6 +178,7 @@ def _matched(night: date, bank: str, shop: str, clearing: Rows) -> dict[str, Row
                 "residual_minor": right - left,
                 "residual_reason": None if left == right else "TIP",
                 "currency": "USD",
+                "by_order": False,
             }
         )
         for file, side, amount in ((bank, "bank", left), (shop, "merchant", right)):

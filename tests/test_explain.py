@@ -73,7 +73,7 @@ def matched(match_id: str, records: Mapping[str, tuple[int, int]], **more: objec
         | {"amount_minor": amount, "currency": "USD"}
         for file, (record, amount) in records.items()
     ]
-    return match | {"currency": "USD"} | more, *members
+    return match | {"currency": "USD", "by_order": False} | more, *members
 
 
 @pytest.fixture(scope="module")

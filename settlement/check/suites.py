@@ -15,7 +15,17 @@ from typing import Final
 import polars as pl
 
 from settlement.check import measures
-from settlement.model.clearing import BreakReason, CashStatus, Fate, Kind, RejectReason, Side, StatementState, Why
+from settlement.model.clearing import (
+    BreakReason,
+    CashStatus,
+    Fate,
+    Kind,
+    Nearest,
+    RejectReason,
+    Side,
+    StatementState,
+    Why,
+)
 from settlement.model.money import EXPONENTS
 
 
@@ -297,6 +307,7 @@ SUITES: Final[tuple[Suite, ...]] = (
         "Open items at the night's close",
         unique("leg", "file", "record"),
         one_of("reason", tuple(BreakReason)),
+        one_of("nearest_condition", tuple(Nearest)),
         one_of("side", tuple(Side)),
         at_least("age_days", 0),
         zero("age_off_days", "The age is counted from the night on which the item was first open."),

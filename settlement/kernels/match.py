@@ -10,13 +10,12 @@ if use_compiled():
         from settlement.kernels._match_exact import pair_exact
         from settlement.kernels._match_number import number_keys
         from settlement.kernels._match_sums import group_sums
-        from settlement.kernels._match_tolerant import pair_tolerant
     except ImportError:
         raise TerminalError(NOT_BUILT) from None
 else:
-    from settlement.kernels.match_twin import group_sums, number_keys, pair_exact, pair_tolerant
+    from settlement.kernels.match_twin import group_sums, number_keys, pair_exact
 
-__all__ = ["compiled", "group_sums", "number_keys", "pair_exact", "pair_tolerant"]
+__all__ = ["compiled", "group_sums", "number_keys", "pair_exact"]
 
 
 def compiled() -> bool:

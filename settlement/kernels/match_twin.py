@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,62 +72,6 @@ def pair_exact(left_ids: Ids, right_ids: Ids, count: int) -> Ids:
     return np.array(partner, dtype=np.int32)
 
 
-def pair_tolerant(  # noqa: PLR0917 (the kernel's own order)
-    left_ids: Ids,
-    left_amounts: Amounts,
-    left_days: Ids,
-    right_ids: Ids,
-    right_amounts: Amounts,
-    right_days: Ids,
-    tolerance: int,
-    window: int,
-) -> Ids:
-    """Pair rows of equal id whose amounts and days are near, the best pair first.
-
-    Parameters
-    ----------
-    left_ids, right_ids : int32[n], int32[m]
-        Ids; only rows of equal id meet. The rows of each side stand in their declared order.
-    left_amounts, right_amounts : int64[n], int64[m]
-        Amounts in minor units of one currency within an id, below 2**62 in magnitude.
-    left_days, right_days : int32[n], int32[m]
-        Day numbers.
-    tolerance, window : int
-        Greatest difference of amounts and of days, not negative; the tolerance below 2**62.
-
-    Returns
-    -------
-    partner : int32[n]
-        The right row of each left row, or -1; no right row occurs twice. Of all candidates of an id the one with
-        the least (amount difference, day difference, left row, right row) is taken, then the least of those
-        whose rows are both free, until none is left.
-
-    Notes
-    -----
-    A candidate takes 24 bytes while its id is worked on; an id of k and m rows has at most k * m of them.
-    """
-    if tolerance < 0 or window < 0:
-        raise ValueError("tolerance and window must not be negative.")
-    if not (len(left_ids) == len(left_amounts) == len(left_days)) or not (
-        len(right_ids) == len(right_amounts) == len(right_days)
-    ):
-        raise ValueError("ids, amounts and days of a side must be of one length.")
-    lefts, rights = _rows_by_id(left_ids), _rows_by_id(right_ids)
-    left_amount, left_day = left_amounts.tolist(), left_days.tolist()
-    right_amount, right_day = right_amounts.tolist(), right_days.tolist()
-    partner, taken = [-1] * len(left_ids), set[int]()
-    for key, rows in lefts.items():
-        candidates = sorted(
-            (abs(left_amount[i] - right_amount[j]), abs(left_day[i] - right_day[j]), i, j)
-            for i, j in product(rows, rights.get(key, ()))
-        )
-        for amount_gap, day_gap, i, j in candidates:
-            if amount_gap <= tolerance and day_gap <= window and partner[i] < 0 and j not in taken:
-                partner[i] = j
-                taken.add(j)
-    return np.array(partner, dtype=np.int32)
-
-
 def group_sums(ids: Ids, amounts: Amounts, currencies: Ids, count: int) -> tuple[Amounts, Amounts, Ids]:
     """Count and sum the rows of each id.
 
@@ -176,10 +119,3 @@ def group_sums(ids: Ids, amounts: Amounts, currencies: Ids, count: int) -> tuple
 def _require_range(ids: Ids, count: int) -> None:
     if ids.size and (ids.min() < 0 or ids.max() >= count):
         raise ValueError(f"ids must lie in 0 .. {count - 1}: number the keys first.")
-
-
-def _rows_by_id(ids: Ids) -> dict[int, list[int]]:
-    rows: dict[int, list[int]] = defaultdict(list)
-    for row, key in enumerate(ids.tolist()):
-        rows[key].append(row)
-    return rows

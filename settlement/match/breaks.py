@@ -9,11 +9,12 @@ from typing import Final
 import polars as pl
 
 from settlement.match.rules import Leg
-from settlement.model.clearing import BreakReason, Side
+from settlement.model.clearing import BreakReason, Nearest, Side
 from settlement.model.tables import TABLES
 
 LOCATOR: Final = ["file", "record"]
 UNMATCHED: Final = [*LOCATOR, "side", "amount_minor", "currency"]
+NEAREST: Final = ["nearest_file", "nearest_record", "nearest_condition", "note"]
 HELD: Final = (BreakReason.DUPLICATE_RECORD, BreakReason.FOREIGN_BIN)
 """Reasons that no partner can mend: such a record stays open and takes no part in any pass."""
 
@@ -61,12 +62,12 @@ def carried_records(history: Mapping[str, pl.LazyFrame], items: pl.DataFrame) ->
 
 
 def repeats(tonight: pl.DataFrame, earlier: pl.LazyFrame) -> pl.DataFrame:
-    """Locators of tonight's records that repeat another one in every content column.
+    """Locators of tonight's records that repeat another one in every content column, each with its original's.
 
     Only a record that names its sale, by ARN, approval code or order, can be known to be told twice: two purchases of
-    one amount on one day are no repeats where neither is named. The first of its kind is the original: what was known
-    on an earlier night, then by business date of the file and locator. ``earlier`` is the clearing of the nights that
-    are looked back on.
+    one amount on one day are no repeats where neither is named. The first of its kind is the original, ``nearest_file``
+    and ``nearest_record``: what was known on an earlier night, then by business date of the file and locator.
+    ``earlier`` is the clearing of the nights that are looked back on.
     """
     mark = pl.struct(_TELLING).hash(seed=1).alias("mark")
     marks = tonight.select(mark)
@@ -76,7 +77,9 @@ def repeats(tonight: pl.DataFrame, earlier: pl.LazyFrame) -> pl.DataFrame:
     suspects = tonight.filter((marks["mark"].is_duplicated() | marks["mark"].is_in(seen.implode())) & named)
     rows = pl.concat([frame.select(*_CONTENT, *_ORDER) for frame in (known, suspects)]).sort(_ORDER)
     nth = pl.int_range(pl.len()).over(_CONTENT)
-    return rows.filter(nth > 0).select(LOCATOR).join(tonight.select(LOCATOR), on=LOCATOR, how="semi")
+    originals = [pl.col(name).first().over(_CONTENT).alias(f"nearest_{name}") for name in LOCATOR]
+    found = rows.with_columns(*originals).filter(nth > 0).select(*LOCATOR, *NEAREST[:2])
+    return found.join(tonight.select(LOCATOR), on=LOCATOR, how="semi")
 
 
 def foreign(records: pl.DataFrame, bins: Collection[str]) -> pl.DataFrame:
@@ -86,18 +89,29 @@ def foreign(records: pl.DataFrame, bins: Collection[str]) -> pl.DataFrame:
 
 
 def held_items(tonight: pl.DataFrame, repeated: pl.DataFrame, bins: Collection[str]) -> pl.DataFrame:
-    """Tonight's records that take no part, with their reason; a repeat of a foreign card is a repeat."""
+    """Tonight's records that take no part, with their reason; a repeat of a foreign card is a repeat.
+
+    Columns: locator, ``reason``, and those of ``NEAREST``.
+    """
     strange = foreign(tonight, bins).join(repeated, on=LOCATOR, how="anti")
-    return pl.concat(
-        [
-            repeated.with_columns(pl.lit(str(BreakReason.DUPLICATE_RECORD)).alias("reason")),
-            strange.with_columns(pl.lit(str(BreakReason.FOREIGN_BIN)).alias("reason")),
-        ]
-    )
+    why = pl.format("says {} record {} again in every field", "nearest_file", "nearest_record")
+    parts = [
+        repeated.with_columns(
+            reason=pl.lit(BreakReason.DUPLICATE_RECORD), nearest_condition=pl.lit(Nearest.REPEATED), note=why
+        ),
+        strange.with_columns(
+            pl.lit(None, pl.String).alias("nearest_file"),
+            pl.lit(None, pl.Int64).alias("nearest_record"),
+            pl.lit(None, pl.String).alias("nearest_condition"),
+            reason=pl.lit(BreakReason.FOREIGN_BIN),
+            note=pl.lit("the card is of no programme"),
+        ),
+    ]
+    return pl.concat([part.select(*LOCATOR, "reason", *NEAREST) for part in parts])
 
 
 def open_items(
-    leg: Leg, unmatched: pl.DataFrame, held: pl.DataFrame, carried: pl.DataFrame, night: date
+    leg: Leg, unmatched: pl.DataFrame, told: pl.DataFrame, carried: pl.DataFrame, night: date
 ) -> pl.DataFrame:
     """The open items of a leg at the night's close.
 
@@ -105,14 +119,14 @@ def open_items(
     ----------
     unmatched : DataFrame
         ``file``, ``record``, ``side``, ``amount_minor`` and ``currency`` of the records that no match holds.
-    held : DataFrame
-        Locators of those among them that no partner can mend, with the reason.
+    told : DataFrame
+        Their locators with ``reason``, empty but for those that no partner can mend, and the columns of ``NEAREST``.
     carried : DataFrame
         Open items of the night before: an item keeps the day on which it was first open.
     """
     missing = pl.when(pl.col("side") == Side.BANK).then(pl.lit(leg.bank_open)).otherwise(pl.lit(leg.merchant_open))
     return (
-        unmatched.join(held, on=LOCATOR, how="left")
+        unmatched.join(told, on=LOCATOR, how="left")
         .join(carried.select(*LOCATOR, "opened_on"), on=LOCATOR, how="left")
         .with_columns(
             pl.lit(leg.name).alias("leg"),

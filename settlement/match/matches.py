@@ -31,6 +31,7 @@ def tables(
     was matched and on nothing else. A residual is the merchant side's goods minus the bank's amount, in the
     currency compared.
     """
+    taken = [step for step in taken if len(step.bank)]
     if not taken:
         return TABLES["match"].empty(), TABLES["match_member"].empty()
     ours = [_bank_members(step, bank) for step in taken]
@@ -99,7 +100,9 @@ def _summed(step: Taken, ours: pl.DataFrame, theirs: pl.DataFrame) -> pl.DataFra
     both = pl.concat([left, right.rename({name: f"{name}_told" for name in _MEASURES})], how="horizontal")
     rule = step.rule
     said = {"pass": rule.name, "amount_rule": rule.amount, "evidence": rule.kind}
-    return both.with_columns(pl.lit(value).alias(name) for name, value in said.items())
+    return both.with_columns(
+        pl.Series("by_order", step.unsure), *(pl.lit(value).alias(name) for name, value in said.items())
+    )
 
 
 def _side_sums(step: Taken, rows: pl.DataFrame, matches: NDArray[np.int32], *, named: bool) -> pl.DataFrame:
@@ -180,4 +183,5 @@ def _judged(matches: pl.DataFrame) -> pl.DataFrame:
         residual.alias("residual_minor"),
         reason.alias("residual_reason"),
         pl.col("currency").cast(pl.String),
+        "by_order",
     )

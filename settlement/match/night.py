@@ -7,6 +7,7 @@ from datetime import timedelta
 import polars as pl
 
 from settlement.match import breaks, cash, legs, matches, miles, passes
+from settlement.match.nearest import nearest_misses
 from settlement.match.rules import Leg, Rules, read_bins, read_rules
 from settlement.match.sides import two_sides
 from settlement.model.stage import StageInput, StageOutput
@@ -47,7 +48,7 @@ def _leg(
     held = pl.concat(
         [
             breaks.held_items(tonight, breaks.repeats(tonight, earlier), bins),
-            carried.filter(pl.col("reason").is_in(breaks.HELD)).select(*breaks.LOCATOR, "reason"),
+            carried.filter(pl.col("reason").is_in(breaks.HELD)).select(*breaks.LOCATOR, "reason", *breaks.NEAREST),
         ]
     )
     records = legs.with_members(pl.concat([tonight, breaks.carried_records(history, carried)]), leg, cards)
@@ -63,4 +64,6 @@ def _leg(
     if leg.miles is not None:
         match = miles.judged(match, members, records, leg.miles)
     unmatched = pl.concat([aside.select(breaks.UNMATCHED), bank.unmatched(), merchant.unmatched()])
-    return match, members, breaks.open_items(leg, unmatched, held, carried, night)
+    near = nearest_misses(leg_passes, taken, bank, merchant).with_columns(pl.lit(None, pl.String).alias("reason"))
+    told = pl.concat([held, near.select(held.columns)])
+    return match, members, breaks.open_items(leg, unmatched, told, carried, night)

@@ -18,12 +18,14 @@ from numpy.typing import NDArray
 from settlement.kernels import match as kernels
 from settlement.match.added import added_lines
 from settlement.match.keys import absent, integers, number, present
+from settlement.match.optimum import Pairs, equal_pairs, near_pairs
 from settlement.match.rules import Pass
-from settlement.match.sides import MONEY, SETTLEMENT, TRANSACTION, Side
+from settlement.match.sides import MONEY, SETTLEMENT, TRANSACTION, Side, twice_told
 
 Rows = NDArray[np.int32]
 
 _PPM: Final = 1_000_000
+_NONE: Final = np.zeros(0, dtype=np.int32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,8 @@ class Taken:
     """Matches of one pass compared in one currency: equal ``match`` numbers belong together.
 
     ``bank`` and ``merchant`` are row positions; ``bank_match`` and ``merchant_match`` number their matches from 0.
+    ``unsure`` says by match whether another choice was as good. ``given_up`` are row positions of both sides of
+    which too many fit one another for the pass to decide.
     """
 
     rule: Pass
@@ -39,6 +43,8 @@ class Taken:
     bank_match: Rows
     merchant: Rows
     merchant_match: Rows
+    unsure: NDArray[np.bool_]
+    given_up: tuple[Rows, Rows] = (_NONE, _NONE)
 
 
 def run(rules: Iterable[Pass], bank: Side, merchant: Side) -> list[Taken]:
@@ -55,24 +61,15 @@ def run(rules: Iterable[Pass], bank: Side, merchant: Side) -> list[Taken]:
             steps = [_rounding(rule, bank, merchant)]
         else:
             steps = [_excess(rule, bank, merchant)]
-        found += [step for step in steps if len(step.bank)]
+        found += steps
     return found
 
 
 def _exact(rule: Pass, bank: Side, merchant: Side, currency: str) -> Taken:
-    """Pairs of equal key, kind and money: first those of one day, then the nearest days of the window."""
+    """Pairs of equal key, kind and money, at most the declared days apart."""
     ours, theirs = _bank_rows(rule, bank, currency), _merchant_rows(rule, merchant)
     columns = [*_keys(rule), "kinds", "amount", "currency"]
-    same_day = [*columns, "day"]
-    left, right, count = number(ours.select(same_day), theirs.select(same_day))
-    partner = kernels.pair_exact(left, right, count)
-    taken = [_pairs(ours, theirs, partner)]
-    if rule.days:
-        ours, theirs = _without(ours, theirs, partner)
-        left, right, _ = number(ours.select(columns), theirs.select(columns))
-        taken.append(_pairs(ours, theirs, _tolerant(ours, theirs, left, right, tolerance=0, window=rule.days)))
-    ours_taken, theirs_taken = zip(*taken, strict=True)
-    return _take(rule, currency, bank, merchant, (np.concatenate(ours_taken), np.concatenate(theirs_taken)))
+    return _take(rule, currency, bank, merchant, equal_pairs(ours, theirs, columns, rule.days))
 
 
 def _rounding(rule: Pass, bank: Side, merchant: Side) -> Taken:
@@ -80,15 +77,15 @@ def _rounding(rule: Pass, bank: Side, merchant: Side) -> Taken:
     ours = _bank_rows(rule, bank, SETTLEMENT).filter(pl.col("currency") != pl.col("transaction_currency"))
     theirs = _merchant_rows(rule, merchant)
     columns = [*_keys(rule), "kinds", "currency"]
-    left, right, _ = number(ours.select(columns), theirs.select(columns))
-    partner = _tolerant(ours, theirs, left, right, tolerance=rule.tolerance_minor or 0, window=rule.days)
-    return _take(rule, SETTLEMENT, bank, merchant, _pairs(ours, theirs, partner))
+    pairs = near_pairs(ours, theirs, columns, tolerance=rule.tolerance_minor or 0, window=rule.days)
+    return _take(rule, SETTLEMENT, bank, merchant, pairs)
 
 
 def _excess(rule: Pass, bank: Side, merchant: Side) -> Taken:
     """Pairs in which the card pays more than the till tells, where the key group is one row on each side.
 
-    The group counts every row of tonight's work, matched or not: a sale of several rows explains its own excess.
+    The group counts every row of tonight's work, matched or not: a sale of several rows explains its own excess. So
+    each group has one candidate pair at most, which is its optimum.
     """
     key = [*_keys(rule), "kinds"]
     theirs = _merchant_rows(rule, merchant)
@@ -108,8 +105,9 @@ def _excess(rule: Pass, bank: Side, merchant: Side) -> Taken:
         & ((pl.col("day") - pl.col("day_told")).abs() <= rule.days)
         & pl.when(cash_back > 0).then(untold & (pl.col("excess") == cash_back)).otherwise(pl.col("excess") <= most)
     )
-    rows = (integers(pairs["row"], np.int32), integers(pairs["row_told"], np.int32))
-    return _take(rule, SETTLEMENT, bank, merchant, rows)
+    ours_taken, theirs_taken = (integers(pairs[name], np.int32) for name in ("row", "row_told"))
+    sure = np.zeros(len(ours_taken), dtype=np.bool_)
+    return _take(rule, SETTLEMENT, bank, merchant, Pairs(ours_taken, theirs_taken, sure, (_NONE, _NONE)))
 
 
 def _sums(rule: Pass, bank: Side, merchant: Side, currency: str) -> Taken:
@@ -138,6 +136,7 @@ def _sums(rule: Pass, bank: Side, merchant: Side, currency: str) -> Taken:
         bank_match=numbers[left[mine]].astype(np.int32),
         merchant=integers(theirs["row"], np.int32)[other],
         merchant_match=numbers[right[other]].astype(np.int32),
+        unsure=np.zeros(int(whole.sum()), dtype=np.bool_),
     )
     bank.free[taken.bank] = False
     merchant.free[taken.merchant] = False
@@ -157,6 +156,7 @@ def _added(rule: Pass, bank: Side, merchant: Side, currency: str) -> Taken:
         bank_match=found.bank_match,
         merchant=found.merchant,
         merchant_match=np.arange(len(found.merchant), dtype=np.int32),
+        unsure=found.unsure,
     )
 
 
@@ -175,11 +175,7 @@ def _bank_rows(rule: Pass, bank: Side, currency: str) -> pl.DataFrame:
     if rule.bank_empty:
         rows = rows.filter(absent(rule.bank_empty))
     if currency == SETTLEMENT and TRANSACTION in rule.currencies:
-        # Where both currencies are one, the transaction's amount has had its turn.
-        rows = rows.filter(
-            (pl.col("currency") != pl.col("transaction_currency"))
-            | (pl.col("total_minor") != pl.col("transaction_amount_minor"))
-        )
+        rows = rows.filter(twice_told().not_())
     return rows.select(
         "row",
         "kinds",
@@ -237,41 +233,23 @@ def _alone(rows: pl.DataFrame, everything: pl.DataFrame, key: list[str]) -> pl.D
     return rows.join(counts, on=key, how="semi", maintain_order="left")
 
 
-def _tolerant(ours: pl.DataFrame, theirs: pl.DataFrame, left: Rows, right: Rows, *, tolerance: int, window: int) -> Any:
-    return kernels.pair_tolerant(
-        left,
-        integers(ours["amount"], np.int64),
-        integers(ours["day"], np.int32),
-        right,
-        integers(theirs["amount"], np.int64),
-        integers(theirs["day"], np.int32),
-        tolerance,
-        window,
-    )
-
-
 def _group(rows: pl.DataFrame, ids: Rows, count: int) -> Any:
     codes = integers(rows["currency"].to_physical(), np.int32)
     return kernels.group_sums(ids, integers(rows["amount"], np.int64), codes, count)
 
 
-def _pairs(ours: pl.DataFrame, theirs: pl.DataFrame, partner: Rows) -> tuple[Rows, Rows]:
-    """Row positions of the pairs that a kernel found."""
-    met = np.flatnonzero(partner >= 0)
-    return integers(ours["row"], np.int32)[met], integers(theirs["row"], np.int32)[partner[met]]
-
-
-def _without(ours: pl.DataFrame, theirs: pl.DataFrame, partner: Rows) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Both sides without the rows that a kernel paired."""
-    free = np.ones(theirs.height, dtype=np.bool_)
-    free[partner[partner >= 0]] = False
-    return ours.filter(pl.Series(partner < 0)), theirs.filter(pl.Series(free))
-
-
-def _take(rule: Pass, currency: str, bank: Side, merchant: Side, pairs: tuple[Rows, Rows]) -> Taken:
+def _take(rule: Pass, currency: str, bank: Side, merchant: Side, pairs: Pairs) -> Taken:
     """Mark pairs as taken and number them."""
-    ours, theirs = pairs
-    bank.free[ours] = False
-    merchant.free[theirs] = False
-    numbers = np.arange(len(ours), dtype=np.int32)
-    return Taken(rule=rule, currency=currency, bank=ours, bank_match=numbers, merchant=theirs, merchant_match=numbers)
+    bank.free[pairs.ours] = False
+    merchant.free[pairs.theirs] = False
+    numbers = np.arange(len(pairs.ours), dtype=np.int32)
+    return Taken(
+        rule=rule,
+        currency=currency,
+        bank=pairs.ours,
+        bank_match=numbers,
+        merchant=pairs.theirs,
+        merchant_match=numbers,
+        unsure=pairs.unsure,
+        given_up=pairs.given_up,
+    )

@@ -51,6 +51,13 @@ class Side:
         return self.left().select(pl.col("file").cast(pl.String), "record", *columns).collect()
 
 
+def twice_told() -> pl.Expr:
+    """Whether a bank row tells the same money in both currencies: the transaction's has had its turn."""
+    return (pl.col("currency") == pl.col("transaction_currency")) & (
+        pl.col("total_minor") == pl.col("transaction_amount_minor")
+    )
+
+
 def two_sides(records: pl.DataFrame, leg: Leg, rules: Sequence[Pass]) -> tuple[Side, Side]:
     """The bank and the merchant side of clearing records, ready for the passes."""
     wanted = {*_ALWAYS, *(column for rule in rules for column in rule.columns)}

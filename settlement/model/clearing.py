@@ -66,6 +66,22 @@ class BreakReason(StrEnum):
     FOREIGN_BIN = "FOREIGN_BIN"
 
 
+class Nearest(StrEnum):
+    """The one condition that the record which came closest to an open one failed."""
+
+    AMOUNT_DIFFERS = "amount_differs"
+    DATE_OUTSIDE_WINDOW = "date_outside_window"
+    CURRENCY_DIFFERS = "currency_differs"
+    KIND_DIFFERS = "kind_differs"
+    KEY_DIFFERS = "key_differs"
+    SUM_DIFFERS = "sum_differs"
+    SEVERAL_ON_BOTH_SIDES = "several_on_both_sides"
+    TOO_MANY_CANDIDATES = "too_many_candidates"
+    TOO_FAR = "too_far"
+    ALREADY_MATCHED = "already_matched"
+    REPEATED = "repeated"
+
+
 class CashStatus(StrEnum):
     """What became of a bank statement entry."""
 

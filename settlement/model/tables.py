@@ -102,6 +102,7 @@ residual_minor int merchant side minus bank side, in `currency`
 residual_reason text? TIP, CASHBACK or FX_ROUNDING where the residual is explained; MILES where miles alone differ
 residual_miles int? miles told less miles earned by the rules of the leg; empty on a leg without miles
 currency text currency in which the sides were compared
+by_order flag another choice was as good: the first by file and record was taken
 """,
     ),
     _table(
@@ -133,6 +134,10 @@ record int locator inside the file
 side text `bank` or `merchant`
 amount_minor int unsigned amount
 currency text its currency
+nearest_file text? file of the record that came closest; of a duplicate, of its original
+nearest_record int? its locator
+nearest_condition text? the condition it failed, such as amount_differs (the words: settlement.model.clearing.Nearest)
+note text what both have in common and what not, in one sentence
 """,
     ),
     _table(

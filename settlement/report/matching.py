@@ -47,7 +47,7 @@ class MatchRate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassRow:
-    """The matches of one leg, pass, kind and currency."""
+    """The matches of one leg, pass, kind and currency; ``by_order`` of them had another choice as good."""
 
     leg: str
     name: str
@@ -58,6 +58,7 @@ class PassRow:
     bank: Money
     merchant: Money
     residual: Money
+    by_order: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +94,18 @@ class OpenItem:
     amount: Money
     card_masked: str
     merchant: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NearRow:
+    """Open items of one leg, reason and currency by the condition that their nearest record failed."""
+
+    leg: str
+    reason: str
+    condition: str
+    items: int
+    total: Money
 
 
 def match_rates(match: pl.DataFrame, members: pl.DataFrame, open_items: pl.DataFrame) -> tuple[MatchRate, ...]:
@@ -153,6 +166,7 @@ def pass_rows(match: pl.DataFrame, members: pl.DataFrame) -> tuple[PassRow, ...]
         .agg(
             pl.len().alias("matches"),
             pl.col("records", "bank_minor", "merchant_minor", "residual_minor").sum(),
+            pl.col("by_order").sum().cast(pl.Int64),
         )
         .sort("leg", "matches", *key[1:], descending=[False, True, False, False, False, False])
     )
@@ -167,6 +181,7 @@ def pass_rows(match: pl.DataFrame, members: pl.DataFrame) -> tuple[PassRow, ...]
             bank=Money(currency=row["currency"], minor=row["bank_minor"]),
             merchant=Money(currency=row["currency"], minor=row["merchant_minor"]),
             residual=Money(currency=row["currency"], minor=row["residual_minor"]),
+            by_order=row["by_order"],
         )
         for row in grouped.iter_rows(named=True)
     )
@@ -212,6 +227,27 @@ def open_rows(open_items: pl.DataFrame) -> tuple[OpenRow, ...]:
     return tuple(rows)
 
 
+def near_rows(open_items: pl.DataFrame) -> tuple[NearRow, ...]:
+    """Open items that something came close to, by leg, reason, condition and currency."""
+    key = ["leg", "reason", "nearest_condition", "currency"]
+    grouped = (
+        open_items.drop_nulls("nearest_condition")
+        .group_by(key)
+        .agg(pl.len().cast(pl.Int64).alias("items"), pl.col("amount_minor").sum())
+        .sort(key)
+    )
+    return tuple(
+        NearRow(
+            leg=row["leg"],
+            reason=row["reason"],
+            condition=row["nearest_condition"],
+            items=row["items"],
+            total=Money(currency=row["currency"], minor=row["amount_minor"]),
+        )
+        for row in grouped.iter_rows(named=True)
+    )
+
+
 def largest_open(open_items: pl.DataFrame, clearing: pl.DataFrame, limit: int) -> tuple[OpenItem, ...]:
     """The largest open items of each currency, with card and merchant where their records are at hand.
 
@@ -247,6 +283,7 @@ def largest_open(open_items: pl.DataFrame, clearing: pl.DataFrame, limit: int) -
             amount=Money(currency=row["currency"], minor=row["amount_minor"]),
             card_masked=row["card_masked"] or "",
             merchant=row["merchant_name"] or row["merchant_number"] or "",
+            note=row["note"],
         )
         for row in ranked.iter_rows(named=True)
     )

@@ -44,6 +44,7 @@ def night_page(inputs: StageInput) -> NightPage:
         passes=passes,
         residuals=matching.residual_rows(match),
         open_rows=matching.open_rows(opened),
+        near_rows=matching.near_rows(opened),
         largest=matching.largest_open(opened, _records_of(inputs, opened), LARGEST_OPEN),
         ties=sections.ties(tables["cash_tie"]),
         statements=statements.statements(tables["payout"], inputs.history["payout"]),

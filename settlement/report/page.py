@@ -12,7 +12,7 @@ import jinja2
 from markupsafe import Markup
 
 from settlement.report.figures import AGE_BUCKETS, NOTHING, Money, amount_text, change_text, count_text, share_text
-from settlement.report.matching import MatchRate, OpenItem, OpenRow, PassRow, ResidualRow
+from settlement.report.matching import MatchRate, NearRow, OpenItem, OpenRow, PassRow, ResidualRow
 from settlement.report.sections import (
     AccountClass,
     DeliveredFile,
@@ -55,6 +55,7 @@ class NightPage:
     passes: tuple[PassRow, ...]
     residuals: tuple[ResidualRow, ...]
     open_rows: tuple[OpenRow, ...]
+    near_rows: tuple[NearRow, ...]
     largest: tuple[OpenItem, ...]
     ties: tuple[Tie, ...]
     statements: tuple[Statement, ...]

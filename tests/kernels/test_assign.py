@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from settlement.errors import TerminalError
-from settlement.kernels import _assign_best, _match_tolerant, assign, assign_twin
+from settlement.kernels import _assign_best, assign, assign_twin, radix_twin
 from settlement.kernels.choice import use_compiled
 
 SEEDED = settings(derandomize=True, deadline=None)
@@ -66,8 +66,8 @@ def test_most_matches_least_cost_first_rows(assign_groups, edges, partner, outco
 def test_the_best_pair_first_is_the_wrong_answer(assign_groups) -> None:
     """Amounts 100 and 102 against 102 and 105, within 3: the nearest pair taken first leaves two rows open."""
     left, right = np.array([100, 102]), np.array([102, 105])
-    same, days = np.zeros(2, np.int32), np.zeros(2, np.int32)
-    greedy = _match_tolerant.pair_tolerant(same, left, days, same, right, days, 3, 0)
+    group, check, days = np.ones(2, np.uint64), np.zeros(2, np.uint32), np.zeros(2, np.int32)
+    greedy = radix_twin.pair_best(group, check, left, days, group, check, right, days, 3, 0, 0)
     edges = [(i, j, abs(int(left[i] - right[j]))) for i in range(2) for j in range(2) if abs(left[i] - right[j]) <= 3]
     assert greedy.tolist() == [-1, 0]
     assert run(assign_groups, [edges], 2, 2) == ([0, 1], [0, 0])

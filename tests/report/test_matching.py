@@ -30,6 +30,9 @@ def test_passes_add_up_to_all_matches() -> None:
         ("tolerance", "AMOUNT_DIFF", 1, -200),
     ]
     assert all(row.merchant.minor - row.bank.minor == row.residual.minor for row in rows)
+    assert [row.by_order for row in rows] == [0, 0]
+    doubtful = tables["match"].with_columns(by_order=pl.col("pass") == "tolerance")
+    assert [row.by_order for row in matching.pass_rows(doubtful, tables["match_member"])] == [0, 1]
     (residual,) = matching.residual_rows(tables["match"])
     assert (residual.reason, residual.matches, residual.residual.minor) == ("TIP", 1, -200)
 
@@ -61,16 +64,30 @@ def test_the_largest_open_items_do_not_compare_currencies() -> None:
             "side": "merchant",
             "amount_minor": minor,
             "currency": currency,
+            "note": f"note {number}",
         }
         for number, (minor, currency) in enumerate([(9, "USD"), (800, "JPY"), (7, "USD"), (8, "USD")], start=1)
     ]
     opened = frame("open_item", items)
     found = matching.largest_open(opened.sample(fraction=1.0, shuffle=True, seed=1), made_night()["clearing"], 2)
-    assert [(item.amount.currency, item.amount.minor, item.merchant) for item in found] == [
-        ("USD", 9, ""),
-        ("USD", 8, ""),
-        ("JPY", 800, ""),
+    assert [(item.amount.currency, item.amount.minor, item.merchant, item.note) for item in found] == [
+        ("USD", 9, "", "note 1"),
+        ("USD", 8, "", "note 4"),
+        ("JPY", 800, "", "note 2"),
     ]
+
+
+def test_open_items_by_the_condition_that_their_nearest_failed() -> None:
+    opened = made_night()["open_item"]
+    assert matching.near_rows(opened) == ()
+    failed = opened.with_columns(nearest_condition=pl.lit("amount_differs"))
+    rows = matching.near_rows(pl.concat([failed, failed.with_columns(amount_minor=pl.lit(5, pl.Int64))]))
+    first = opened.sort("reason")["amount_minor"][0]
+    assert [(row.reason, row.condition, row.items) for row in rows] == [
+        ("MISSING_BANK", "amount_differs", 2),
+        ("MISSING_MERCHANT", "amount_differs", 2),
+    ]
+    assert rows[0].total.minor == first + 5
 
 
 def test_records_of_earlier_nights_that_matched_are_counted() -> None:

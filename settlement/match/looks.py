@@ -1,0 +1,55 @@
+"""What the passes of a leg ask, key by key: the conditions that a nearest miss is told by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from settlement.match.rules import Pass
+from settlement.match.sides import SETTLEMENT, TRANSACTION
+
+REFERENCES: Final = frozenset({"arn", "rrn", "authorisation_code", "lifecycle_id", "order_ref", "part_ref"})
+"""Columns that name one sale. What shares no reference must be near in amount or day to be told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What the passes of one key ask together: its columns by side, conditions, currencies, and the widest window."""
+
+    number: int
+    keys: tuple[str, ...]
+    merchant_keys: tuple[str, ...]
+    merchant_empty: tuple[str, ...]
+    currencies: tuple[str, ...]
+    window: int
+    tolerance: int
+    sums: bool
+
+    @property
+    def referenced(self) -> bool:
+        """Whether the key names one sale."""
+        return not REFERENCES.isdisjoint(self.keys)
+
+
+def looks(rules: Iterable[Pass]) -> tuple[Look, ...]:
+    """One look for each key of the passes of a leg, in their order."""
+    by_key: dict[tuple[tuple[str, ...], tuple[str, ...]], list[Pass]] = {}
+    for rule in rules:
+        by_key.setdefault((rule.keys, rule.merchant_keys or rule.keys), []).append(rule)
+    return tuple(
+        Look(
+            number=index,
+            keys=keys,
+            merchant_keys=merchant_keys,
+            # A condition that one of the passes does without is no condition of the key.
+            merchant_empty=tuple(
+                name for name in some[0].merchant_empty or () if all(name in (one.merchant_empty or ()) for one in some)
+            ),
+            currencies=tuple(name for name in (TRANSACTION, SETTLEMENT) if any(name in one.currencies for one in some)),
+            window=max(one.days for one in some),
+            tolerance=max(one.tolerance_minor or 0 for one in some),
+            sums=any(not one.one_to_one for one in some),
+        )
+        for index, ((keys, merchant_keys), some) in enumerate(by_key.items())
+    )
