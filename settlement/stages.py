@@ -65,7 +65,7 @@ STAGES: Final[tuple[Stage, ...]] = (
         name="match",
         run=match.run,
         reads=("file", "clearing", "enrolment", "statement_entry"),
-        history=("file", "clearing", "enrolment", "statement_entry", "open_item", "cash_tie"),
+        history=("file", "clearing", "enrolment", "statement_entry", "open_item", "pass_use", "cash_tie"),
     ),
     Stage(
         name="rate",
@@ -92,7 +92,7 @@ STAGES: Final[tuple[Stage, ...]] = (
         reads=(
             *("file", "control_total", "finding", "reject", "control_record", "clearing"),
             *_SETTLED,
-            *("trial_balance", "payable", "settlement_file", "expectation"),
+            *("pass_use", "trial_balance", "payable", "settlement_file", "expectation"),
         ),
         history=("file", "match", "clearing", "open_item", "payout"),
         files="report",

@@ -158,6 +158,8 @@ def _matched(night: date, bank: str, shop: str, clearing: Rows) -> dict[str, Row
                         "reason": reason,
                         "opened_on": night - timedelta(days=5 if side == "bank" else 0),
                         "age_days": 5 if side == "bank" else 0,
+                        "age_bucket": "4-7" if side == "bank" else "0-1",
+                        "state": "open",
                         "file": file,
                         "record": record,
                         "side": side,
@@ -192,7 +194,11 @@ def _matched(night: date, bank: str, shop: str, clearing: Rows) -> dict[str, Row
                     "currency": "USD",
                 }
             )
-    return {"match": matches, "match_member": members, "open_item": opened}
+    used = [
+        {"leg": "MERCHANT", "pass": name, "matches": number, "last_on": night, "idle_nights": 0, "stale": False}
+        for name, number in (("arn", SALES - 2), ("tolerance", 1))
+    ]
+    return {"match": matches, "match_member": members, "open_item": opened, "pass_use": used}
 
 
 def _cash(night: date, bank: str, shop: str, camt: str) -> dict[str, Rows]:

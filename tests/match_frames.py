@@ -66,7 +66,7 @@ def night_input(
     nights: Sequence[Mapping[str, pl.DataFrame]], rules: str | None = None, business_date: date | None = None
 ) -> StageInput:
     """What the stage is handed on the last of ``nights``; earlier ones carry their outputs."""
-    tables = ("file", "clearing", "enrolment", "statement_entry", "open_item", "cash_tie")
+    tables = ("file", "clearing", "enrolment", "statement_entry", "open_item", "pass_use", "cash_tie")
     told = dict(documents()) | ({"match.toml": rules} if rules else {})
     history = {}
     for name in tables:

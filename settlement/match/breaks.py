@@ -9,7 +9,8 @@ from typing import Final
 import polars as pl
 
 from settlement.match.rules import Leg
-from settlement.model.clearing import BreakReason, Nearest, Side
+from settlement.model.ageing import Ageing
+from settlement.model.clearing import BreakReason, ItemState, Nearest, Side
 from settlement.model.tables import TABLES
 
 LOCATOR: Final = ["file", "record"]
@@ -48,15 +49,26 @@ def carried_items(history: Mapping[str, pl.LazyFrame], leg: Leg) -> pl.DataFrame
     )
 
 
-def carried_records(history: Mapping[str, pl.LazyFrame], items: pl.DataFrame) -> pl.DataFrame:
-    """The clearing records behind open items of earlier nights."""
+def age_on(night: date) -> pl.Expr:
+    """Days from the night on which an item was first open."""
+    return (pl.lit(night) - pl.col("opened_on")).dt.total_days()
+
+
+def takes_no_part(leg: Leg, night: date) -> pl.Expr:
+    """Whether a carried item is one that no partner can mend, or older than the leg carries."""
+    held = pl.col("reason").is_in(HELD)
+    return held if leg.expires_after_days is None else held | (age_on(night) > leg.expires_after_days)
+
+
+def carried_records(history: Mapping[str, pl.LazyFrame], items: pl.DataFrame, night: date) -> pl.DataFrame:
+    """The clearing records behind open items of earlier nights, with their age in ``age_days``."""
     if items.is_empty():
-        return TABLES["clearing"].empty()
+        return TABLES["clearing"].empty().with_columns(pl.lit(0, pl.Int64).alias("age_days"))
     return (
         history["clearing"]
         .filter(pl.col("business_date") >= items["opened_on"].min())
-        .join(items.lazy().select(LOCATOR), on=LOCATOR, how="semi")
-        .select(TABLES["clearing"].schema.names())
+        .join(items.lazy().select(*LOCATOR, age_on(night).alias("age_days")), on=LOCATOR, how="inner")
+        .select(*TABLES["clearing"].schema.names(), "age_days")
         .collect()
     )
 
@@ -111,7 +123,7 @@ def held_items(tonight: pl.DataFrame, repeated: pl.DataFrame, bins: Collection[s
 
 
 def open_items(
-    leg: Leg, unmatched: pl.DataFrame, told: pl.DataFrame, carried: pl.DataFrame, night: date
+    leg: Leg, unmatched: pl.DataFrame, told: pl.DataFrame, carried: pl.DataFrame, *, night: date, ageing: Ageing
 ) -> pl.DataFrame:
     """The open items of a leg at the night's close.
 
@@ -120,7 +132,7 @@ def open_items(
     unmatched : DataFrame
         ``file``, ``record``, ``side``, ``amount_minor`` and ``currency`` of the records that no match holds.
     told : DataFrame
-        Their locators with ``reason``, empty but for those that no partner can mend, and the columns of ``NEAREST``.
+        Their locators with ``reason``, empty but for those that take no part, and the columns of ``NEAREST``.
     carried : DataFrame
         Open items of the night before: an item keeps the day on which it was first open.
     """
@@ -133,7 +145,14 @@ def open_items(
             pl.coalesce("reason", missing).alias("reason"),
             pl.col("opened_on").fill_null(night),
         )
-        .with_columns((pl.lit(night) - pl.col("opened_on")).dt.total_days().alias("age_days"))
+        .with_columns(age_on(night).alias("age_days"))
+        .with_columns(
+            ageing.of(pl.col("age_days")).alias("age_bucket"),
+            pl.when(pl.col("age_days") > pl.lit(leg.expires_after_days, pl.Int64))
+            .then(pl.lit(ItemState.EXPIRED))
+            .otherwise(pl.lit(ItemState.OPEN))
+            .alias("state"),
+        )
         .select(TABLES["open_item"].schema.names())
         .sort(LOCATOR)
     )

@@ -25,6 +25,7 @@ class Look:
     window: int
     tolerance: int
     sums: bool
+    carry_days: int | None
 
     @property
     def referenced(self) -> bool:
@@ -50,6 +51,9 @@ def looks(rules: Iterable[Pass]) -> tuple[Look, ...]:
             window=max(one.days for one in some),
             tolerance=max(one.tolerance_minor or 0 for one in some),
             sums=any(not one.one_to_one for one in some),
+            carry_days=max((one.carry_days or 0 for one in some), default=None)
+            if all(one.carry_days is not None for one in some)
+            else None,
         )
         for index, ((keys, merchant_keys), some) in enumerate(by_key.items())
     )

@@ -50,7 +50,7 @@ _STILL_NEAR_PARTS: Final = 2
 _RELATIVE: Final = 400
 _FAR: Final = 5_000
 _MATCHED: Final = 10_000
-_ROW: Final = (pl.col("row").alias("place"), "kinds", pl.col("day").cast(pl.Int64))
+_ROW: Final = (pl.col("row").alias("place"), "kinds", "age_days", pl.col("day").cast(pl.Int64))
 
 
 def nearest_misses(rules: Sequence[Pass], taken: Sequence[Taken], bank: Side, merchant: Side) -> pl.DataFrame:
@@ -190,6 +190,9 @@ def _judged(look: Look, found: Iterator[tuple[str, pl.DataFrame]]) -> Iterator[p
     amount_fails = gap > pl.when(day_fails).then(look.tolerance).otherwise(0)
     for side, met in found:
         pairs = met.filter(amount_fails | day_fails)
+        if look.carry_days is not None:
+            old = pl.max_horizontal("age_days", "age_days_other") > look.carry_days
+            yield _told(look, side, met.filter(~amount_fails & ~day_fails & old), Nearest.TOO_OLD, pl.lit(10))
         if look.referenced:
             far_days = pl.min_horizontal(over * 10, pl.lit(_RELATIVE))
             yield _told(look, side, pairs.filter(~day_fails), Nearest.AMOUNT_DIFFERS, 100 + relative)

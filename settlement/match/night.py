@@ -8,8 +8,10 @@ import polars as pl
 
 from settlement.match import breaks, cash, legs, matches, miles, passes
 from settlement.match.nearest import nearest_misses
+from settlement.match.pass_use import pass_use
 from settlement.match.rules import Leg, Rules, read_bins, read_rules
 from settlement.match.sides import two_sides
+from settlement.model.ageing import Ageing
 from settlement.model.stage import StageInput, StageOutput
 from settlement.model.tables import TABLES
 
@@ -21,7 +23,8 @@ def run(inputs: StageInput) -> StageOutput:
 
     Reads ``match.toml`` and the BINs of ``programme.toml``, tonight's clearing, of earlier nights the open items with
     their clearing, and the enrolment of cards. Every record that takes part ends on each leg in exactly one of
-    ``match_member`` and ``open_item``. Bank entries are tied in ``cash_tie``.
+    ``match_member`` and ``open_item``. Bank entries are tied in ``cash_tie``; ``pass_use`` tells what each pass is good
+    for.
     """
     rules, bins = read_rules(inputs.documents), read_bins(inputs.documents)
     parts: dict[str, list[pl.DataFrame]] = {name: [] for name in _LEG_TABLES}
@@ -32,7 +35,9 @@ def run(inputs: StageInput) -> StageOutput:
     found = {
         name: rows[0] if len(rows) == 1 else pl.concat(rows).sort(TABLES[name].key) for name, rows in parts.items()
     }
-    return StageOutput(tables=found | {"cash_tie": cash.cash_ties(rules.cash, inputs.tables, inputs.history)})
+    found["cash_tie"] = cash.cash_ties(rules.cash, inputs.tables, inputs.history)
+    found["pass_use"] = pass_use(rules, found["match"], inputs.history, inputs.business_date)
+    return StageOutput(tables=found)
 
 
 def _leg(
@@ -48,10 +53,11 @@ def _leg(
     held = pl.concat(
         [
             breaks.held_items(tonight, breaks.repeats(tonight, earlier), bins),
-            carried.filter(pl.col("reason").is_in(breaks.HELD)).select(*breaks.LOCATOR, "reason", *breaks.NEAREST),
+            carried.filter(breaks.takes_no_part(leg, night)).select(*breaks.LOCATOR, "reason", *breaks.NEAREST),
         ]
     )
-    records = legs.with_members(pl.concat([tonight, breaks.carried_records(history, carried)]), leg, cards)
+    fresh = tonight.with_columns(pl.lit(0, pl.Int64).alias("age_days"))
+    records = legs.with_members(pl.concat([fresh, breaks.carried_records(history, carried, night)]), leg, cards)
     if held.height:
         aside = records.join(held, on=breaks.LOCATOR, how="semi")
         records = records.join(held, on=breaks.LOCATOR, how="anti")
@@ -66,4 +72,5 @@ def _leg(
     unmatched = pl.concat([aside.select(breaks.UNMATCHED), bank.unmatched(), merchant.unmatched()])
     near = nearest_misses(leg_passes, taken, bank, merchant).with_columns(pl.lit(None, pl.String).alias("reason"))
     told = pl.concat([held, near.select(held.columns)])
-    return match, members, breaks.open_items(leg, unmatched, told, carried, night)
+    ageing = Ageing(last_days=rules.ageing.buckets)
+    return match, members, breaks.open_items(leg, unmatched, told, carried, night=night, ageing=ageing)

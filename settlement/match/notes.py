@@ -78,6 +78,9 @@ def _sentences(told: pl.DataFrame, looks: Sequence[Look], bank: Side, merchant: 
         day_words=pl.when(~bare & (pl.col("days") != 0)).then(
             pl.format("{} {} on the merchant side", _days(pl.col("days").abs()), _later())
         ),
+        carry_words=pl.col("look").replace_strict(
+            {look.number: _carried(look) for look in looks}, default="", return_dtype=pl.String
+        ),
         window_words=pl.col("look").replace_strict(
             {look.number: _window(look) for look in looks}, default="", return_dtype=pl.String
         ),
@@ -111,6 +114,7 @@ def _by_condition() -> pl.Expr:
         Nearest.TOO_MANY_CANDIDATES: pl.lit(
             "too many records of one key fit one another to choose: give its passes another key or a narrower window"
         ),
+        Nearest.TOO_OLD: pl.format("{}, but {}", head, "carry_words"),
         Nearest.TOO_FAR: pl.format("{}: amount and date both differ", head),
         Nearest.ALREADY_MATCHED: pl.format("closest: {}, but it is matched already", head),
     }
@@ -142,6 +146,10 @@ def _window(look: Look) -> str:
 
 def _money(minor: pl.Expr, currency: str) -> pl.Expr:
     return money_text(minor, pl.col(currency))
+
+
+def _carried(look: Look) -> str:
+    return f"one of them is open for more than {look.carry_days} days, and no pass of this key looks further back"
 
 
 def _more(gap: str) -> pl.Expr:

@@ -171,7 +171,7 @@ def _named(columns: tuple[str, ...], rule: Pass) -> list[pl.Expr]:
 def _bank_rows(rule: Pass, bank: Side, currency: str) -> pl.DataFrame:
     """Free bank rows with a whole key, their money in one of the currencies they tell."""
     amount_column, currency_column = MONEY[currency]
-    rows = bank.left().filter(present(rule.keys))
+    rows = bank.left().filter(present(rule.keys), *_young(rule))
     if rule.bank_empty:
         rows = rows.filter(absent(rule.bank_empty))
     if currency == SETTLEMENT and TRANSACTION in rule.currencies:
@@ -192,7 +192,7 @@ def _bank_rows(rule: Pass, bank: Side, currency: str) -> pl.DataFrame:
 def _merchant_rows(rule: Pass, merchant: Side) -> pl.DataFrame:
     """Free merchant rows with a whole key that meet the conditions of the rule."""
     keys = rule.merchant_keys or rule.keys
-    rows = merchant.left().filter(present(keys))
+    rows = merchant.left().filter(present(keys), *_young(rule))
     if rule.amount != "added":
         rows = rows.filter(pl.col("purchases").fill_null(1) <= 1)
     if rule.merchant_empty:
@@ -211,6 +211,11 @@ def _merchant_rows(rule: Pass, merchant: Side) -> pl.DataFrame:
         pl.col("total_minor").alias("amount"),
         "currency",
     ).collect()
+
+
+def _young(rule: Pass) -> list[pl.Expr]:
+    """What an open item of earlier nights must be to take part in the pass."""
+    return [] if rule.carry_days is None else [pl.col("age_days") <= rule.carry_days]
 
 
 def _single(rule: Pass, merchant: Side, rows: pl.DataFrame) -> pl.DataFrame:

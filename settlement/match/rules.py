@@ -15,11 +15,11 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from settlement.errors import TerminalError
+from settlement.model.ageing import DEFAULT_BUCKETS, DOCUMENT, Ageing
 from settlement.model.layout import read_layouts
 from settlement.model.money import is_currency
 from settlement.model.tables import TABLES
 
-DOCUMENT: Final = "match.toml"
 PROGRAMME: Final = "programme.toml"
 
 _TEXT_COLUMNS: Final = tuple(
@@ -32,6 +32,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 Names = Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
 Cardinality = Literal["1:1", "1:N", "N:1"]
 Currency = Literal["transaction", "settlement", "goods"]
+CarryDays = Annotated[int, Field(ge=0)]
 MatchingKind = Literal["purchase", "refund", "reversal", "chargeback"]
 
 
@@ -45,6 +46,18 @@ class Repeats(_Part):
     """How far back a record is compared with earlier ones to find exact repeats."""
 
     lookback_nights: Annotated[int, Field(ge=0)]
+
+
+class AgeingRule(_Part):
+    """The age buckets of open items, and after how many nights without a match a pass is told to be stale."""
+
+    buckets: Annotated[tuple[int, ...], Field(strict=False)] = DEFAULT_BUCKETS
+    stale_after_nights: Annotated[int, Field(ge=1)] | None = None
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        Ageing(last_days=self.buckets)
+        return self
 
 
 class MerchantCategories(_Part):
@@ -70,6 +83,8 @@ class Leg(_Part):
 
     ``merchant_feeds`` are the merchant side's feeds; a leg that names none takes those that no leg names.
     ``programmes`` narrow the bank side to cards of these programmes, and tell the member behind each card.
+    An open item takes part in a pass while it is at most ``carry_days`` old, where the pass says nothing else; one
+    that is older than ``expires_after_days`` takes part in none: it stays open, and is told to be expired.
     """
 
     name: Name
@@ -82,6 +97,8 @@ class Leg(_Part):
     merchant_feeds: Names | None = None
     programmes: Names | None = None
     miles: Miles | None = None
+    carry_days: CarryDays | None = None
+    expires_after_days: CarryDays | None = None
 
     @model_validator(mode="after")
     def _kinds_once(self) -> Self:
@@ -102,6 +119,7 @@ class Pass(_Part):
     where one bank row and one merchant row share the key. ``added`` meets a merchant's line that says how many sales
     it adds up with the bank rows of so many sales of its day; rows that share ``bank_whole`` are parts of one sale. A
     line of several sales takes part in no other pass. The currency ``goods`` is the settlement's less the cash-back.
+    ``carry_days`` is the greatest age of an open item that takes part, where it is not the leg's.
     """
 
     name: Name
@@ -121,6 +139,7 @@ class Pass(_Part):
     merchant_filled: Names | None = None
     merchant_single: Names | None = None
     merchant_values: dict[str, Names] = Field(default_factory=dict)
+    carry_days: CarryDays | None = None
 
     @property
     def one_to_one(self) -> bool:
@@ -176,6 +195,7 @@ class Rules(_Part):
     """A rules document."""
 
     repeats: Repeats
+    ageing: AgeingRule = AgeingRule()
     leg: Annotated[tuple[Leg, ...], Field(strict=False, min_length=1)]
     passes: Annotated[tuple[Pass, ...], Field(strict=False, min_length=1, alias="pass")]
     cash: Annotated[tuple[CashRule, ...], Field(strict=False)] = ()
@@ -194,16 +214,27 @@ class Rules(_Part):
         for one in self.passes:
             if one.leg not in legs:
                 raise ValueError(f"pass {one.name!r} names the leg {one.leg!r}: write one of {', '.join(legs)}")
+        for leg in self.leg:
+            for one in self.passes_of(leg):
+                carried, expired = one.carry_days, leg.expires_after_days
+                if carried is not None and expired is not None and carried > expired:
+                    raise ValueError(
+                        f"pass {one.name!r} carries items for {carried} days, but those of leg {leg.name!r} expire "
+                        f"after {expired}: write a smaller `carry_days`"
+                    )
         return self
 
     def passes_of(self, leg: Leg) -> tuple[Pass, ...]:
-        """The passes of one leg, in order."""
-        return tuple(one for one in self.passes if one.leg == leg.name)
+        """The passes of one leg, in order, each with the age up to which open items take part."""
+        return tuple(
+            one.model_copy(update={"carry_days": leg.carry_days}) if one.carry_days is None else one
+            for one in self.passes
+            if one.leg == leg.name
+        )
 
 
-_WORDS: Final = tuple(
-    field.alias or name for part in (Rules, Repeats, Leg, Pass, CashRule) for name, field in part.model_fields.items()
-)
+_PARTS: Final = (Rules, Repeats, AgeingRule, Leg, Pass, CashRule)
+_WORDS: Final = tuple(field.alias or name for part in _PARTS for name, field in part.model_fields.items())
 
 
 def read_rules(documents: Mapping[str, str]) -> Rules:

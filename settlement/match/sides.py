@@ -25,7 +25,7 @@ MONEY: Final = {
 
 _ALWAYS: Final = (
     *("file", "record", "side", "kind", "posting_date", "transaction_date", "amount_minor", "currency"),
-    *("total_minor", "transaction_amount_minor", "transaction_currency", "cashback_minor", "purchases"),
+    *("total_minor", "transaction_amount_minor", "transaction_currency", "cashback_minor", "purchases", "age_days"),
 )
 
 

@@ -66,6 +66,13 @@ class BreakReason(StrEnum):
     FOREIGN_BIN = "FOREIGN_BIN"
 
 
+class ItemState(StrEnum):
+    """Whether an open item still takes part in matching."""
+
+    OPEN = "open"
+    EXPIRED = "expired"
+
+
 class Nearest(StrEnum):
     """The one condition that the record which came closest to an open one failed."""
 
@@ -77,6 +84,7 @@ class Nearest(StrEnum):
     SUM_DIFFERS = "sum_differs"
     SEVERAL_ON_BOTH_SIDES = "several_on_both_sides"
     TOO_MANY_CANDIDATES = "too_many_candidates"
+    TOO_OLD = "too_old"
     TOO_FAR = "too_far"
     ALREADY_MATCHED = "already_matched"
     REPEATED = "repeated"

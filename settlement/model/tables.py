@@ -129,6 +129,8 @@ leg text leg
 reason text MISSING_MERCHANT, MISSING_ACCRUAL, MISSING_BANK, DUPLICATE_RECORD or FOREIGN_BIN
 opened_on date night on which it was first open
 age_days int days from opened_on to this night
+age_bucket text bucket of that age, such as 4-7, as the rules declare them
+state text open, or expired: older than its leg carries, so that it takes part no more
 file text delivery folder + `/` + file name
 record int locator inside the file
 side text `bank` or `merchant`
@@ -138,6 +140,20 @@ nearest_file text? file of the record that came closest; of a duplicate, of its 
 nearest_record int? its locator
 nearest_condition text? the condition it failed, such as amount_differs (the words: settlement.model.clearing.Nearest)
 note text what both have in common and what not, in one sentence
+""",
+    ),
+    _table(
+        "pass_use",
+        "match",
+        "one pass of the rules and when it last took something",
+        "leg pass",
+        """
+leg text leg
+pass text pass of the rules
+matches int matches that it found this night
+last_on date? night of its last match
+idle_nights int nights in a row, this one included, in which it found none
+stale flag idle for as many nights as the rules allow
 """,
     ),
     _table(

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from settlement.model.money import exponent, is_currency
-from settlement.report.figures import AGE_BUCKETS
 
 if TYPE_CHECKING:
     import altair as alt
@@ -48,18 +47,18 @@ def matches_by_pass(rows: Sequence[tuple[str, str, int]]) -> str:
     return _svg(chart)
 
 
-def open_by_age(rows: Sequence[tuple[str, str, int]]) -> str:
-    """Columns of (night, age bucket, items) over the nights, oldest items darkest."""
+def open_by_age(rows: Sequence[tuple[str, str, int]], buckets: Sequence[str]) -> str:
+    """Columns of (night, age bucket, items) over the nights; of the usual five buckets the oldest is darkest."""
     import altair as alt  # noqa: PLC0415 (loaded by the report stage alone)
 
-    ranked = [(night, bucket, AGE_BUCKETS.index(bucket), items) for night, bucket, items in rows]
+    ranked = [(night, bucket, buckets.index(bucket), items) for night, bucket, items in rows]
     chart = (
         alt.Chart(_values(("night", "age", "rank", "items"), ranked))
         .mark_bar(size=_bar_size({night for night, *_ in rows}))
         .encode(
             x=_nights(),
             y=alt.Y("items:Q").title("open items").axis(format=",d", tickMinStep=1, tickCount=5),
-            color=_colour("age", AGE_BUCKETS, _AGE_COLOURS),
+            color=_colour("age", buckets, _AGE_COLOURS),
             order=alt.Order("rank:Q"),
         )
         .properties(width=WIDTH, height=200)

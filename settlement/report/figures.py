@@ -12,11 +12,6 @@ NARROW_SPACE: Final = "\u202f"
 MINUS: Final = "\u2212"
 NOTHING: Final = "\u2013"
 
-AGES: Final[tuple[tuple[str, int], ...]] = (("0", 0), ("1", 1), ("2\u20133", 3), ("4\u20137", 7))
-"""Age buckets in days, each with its last day; what is older is ``8+``."""
-OLDEST: Final = "8+"
-AGE_BUCKETS: Final[tuple[str, ...]] = (*(name for name, _ in AGES), OLDEST)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Money:
@@ -62,8 +57,3 @@ def sums(rows: Iterable[tuple[str, int]]) -> tuple[Money, ...]:
     for currency, minor in rows:
         found[currency] = found.get(currency, 0) + minor
     return tuple(Money(currency=currency, minor=found[currency]) for currency in sorted(found))
-
-
-def age_bucket(age_days: int) -> str:
-    """The name of the bucket that an age belongs to."""
-    return next((name for name, last in AGES if age_days <= last), OLDEST)

@@ -7,7 +7,9 @@ from datetime import date
 
 import polars as pl
 
-from settlement.report.figures import AGE_BUCKETS, Money, age_bucket, share_text, sums
+from settlement.model.ageing import Ageing
+from settlement.model.clearing import ItemState
+from settlement.report.figures import Money, share_text, sums
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,16 @@ class ResidualRow:
     reason: str
     matches: int
     residual: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StalePass:
+    """A pass that has found no match for so many nights in a row; ``last_on`` is None where it never did."""
+
+    leg: str
+    name: str
+    idle_nights: int
+    last_on: date | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +199,15 @@ def pass_rows(match: pl.DataFrame, members: pl.DataFrame) -> tuple[PassRow, ...]
     )
 
 
+def stale_passes(use: pl.DataFrame) -> tuple[StalePass, ...]:
+    """The passes that are stale by the rules, those that are idle longest first."""
+    stale = use.filter("stale").sort("idle_nights", "leg", "pass", descending=[True, False, False])
+    return tuple(
+        StalePass(leg=row["leg"], name=row["pass"], idle_nights=row["idle_nights"], last_on=row["last_on"])
+        for row in stale.iter_rows(named=True)
+    )
+
+
 def residual_rows(match: pl.DataFrame) -> tuple[ResidualRow, ...]:
     """Residuals that are not zero by their reason and currency."""
     grouped = (
@@ -206,15 +227,15 @@ def residual_rows(match: pl.DataFrame) -> tuple[ResidualRow, ...]:
     )
 
 
-def open_rows(open_items: pl.DataFrame) -> tuple[OpenRow, ...]:
+def open_rows(open_items: pl.DataFrame, ageing: Ageing) -> tuple[OpenRow, ...]:
     """Open items by leg, reason and currency, each with its age buckets."""
     found: dict[tuple[str, str, str], dict[str, list[int]]] = {}
     columns = open_items.select("leg", "reason", "currency", "age_days", "amount_minor")
     for leg, reason, currency, age, minor in columns.iter_rows():
-        found.setdefault((leg, reason, currency), {}).setdefault(age_bucket(age), []).append(minor)
+        found.setdefault((leg, reason, currency), {}).setdefault(ageing.label(age), []).append(minor)
     rows = []
     for (leg, reason, currency), buckets in sorted(found.items()):
-        cells = [buckets.get(name, []) for name in AGE_BUCKETS]
+        cells = [buckets.get(name, []) for name in ageing.labels]
         rows.append(
             OpenRow(
                 leg=leg,
@@ -299,6 +320,11 @@ def closed_from_before(members: pl.DataFrame, clearing: pl.DataFrame) -> int:
     """Records of earlier nights that found their match this night."""
     tonight = clearing.select("file", "record")
     return members.join(tonight, on=["file", "record"], how="anti").select("file", "record").n_unique()
+
+
+def expired(open_items: pl.DataFrame) -> int:
+    """Open items that are too old to take part any more."""
+    return open_items.filter(pl.col("state") == ItemState.EXPIRED).height
 
 
 def carried(open_items: pl.DataFrame, business_date: date) -> int:

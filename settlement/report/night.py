@@ -8,6 +8,7 @@ from typing import Final
 import polars as pl
 
 from settlement.errors import TerminalError
+from settlement.model.ageing import Ageing, ageing_of
 from settlement.model.stage import StageInput, StageOutput
 from settlement.report import charts, matching, sections, statements
 from settlement.report.page import Chart, NightPage, render
@@ -28,6 +29,7 @@ def night_page(inputs: StageInput) -> NightPage:
     delivered = sections.files(tables["file"], tables["control_total"], tables["reject"])
     passes = matching.pass_rows(match, members)
     carried = matching.carried(opened, night)
+    ageing = ageing_of(inputs.documents)
     return NightPage(
         programme=_programme(inputs),
         night=night,
@@ -43,7 +45,10 @@ def night_page(inputs: StageInput) -> NightPage:
         rejects=sections.reject_rows(tables["reject"], REJECT_SAMPLES),
         passes=passes,
         residuals=matching.residual_rows(match),
-        open_rows=matching.open_rows(opened),
+        stale=matching.stale_passes(tables["pass_use"]),
+        age_buckets=ageing.labels,
+        open_expired=matching.expired(opened),
+        open_rows=matching.open_rows(opened, ageing),
         near_rows=matching.near_rows(opened),
         largest=matching.largest_open(opened, _records_of(inputs, opened), LARGEST_OPEN),
         ties=sections.ties(tables["cash_tie"]),
@@ -52,7 +57,7 @@ def night_page(inputs: StageInput) -> NightPage:
         out_files=sections.out_files(tables["settlement_file"]),
         rules=tables["expectation"].height,
         failed_rules=sections.failed_rules(tables["expectation"]),
-        charts=_charts(inputs, passes),
+        charts=_charts(inputs, passes, ageing),
     )
 
 
@@ -74,7 +79,7 @@ def _records_of(inputs: StageInput, open_items: pl.DataFrame) -> pl.DataFrame:
     return both.join(open_items.lazy().select("file", "record"), on=["file", "record"], how="semi").collect()
 
 
-def _charts(inputs: StageInput, passes: tuple[matching.PassRow, ...]) -> tuple[Chart, ...]:
+def _charts(inputs: StageInput, passes: tuple[matching.PassRow, ...], ageing: Ageing) -> tuple[Chart, ...]:
     night = inputs.business_date
     drawn = []
     if passes:
@@ -83,10 +88,14 @@ def _charts(inputs: StageInput, passes: tuple[matching.PassRow, ...]) -> tuple[C
             by_pass[row.name, row.kind] = by_pass.get((row.name, row.kind), 0) + row.matches
         rows = [(name, kind, matches) for (name, kind), matches in sorted(by_pass.items())]
         drawn.append(Chart(section="matches", title="Matches by pass", svg=charts.matches_by_pass(rows)))
-    ages = sections.open_history(inputs.tables["open_item"], inputs.history["open_item"], night)
+    ages = sections.open_history(inputs.tables["open_item"], inputs.history["open_item"], night, ageing)
     if ages:
         drawn.append(
-            Chart(section="nights", title="Open items by days open, night by night", svg=charts.open_by_age(ages))
+            Chart(
+                section="nights",
+                title="Open items by days open, night by night",
+                svg=charts.open_by_age(ages, ageing.labels),
+            )
         )
     paid = statements.payout_history(inputs.tables["payout"], inputs.history["payout"], night)
     for currency in paid["currency"].unique().sort():

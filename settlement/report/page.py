@@ -11,8 +11,8 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup
 
-from settlement.report.figures import AGE_BUCKETS, NOTHING, Money, amount_text, change_text, count_text, share_text
-from settlement.report.matching import MatchRate, NearRow, OpenItem, OpenRow, PassRow, ResidualRow
+from settlement.report.figures import NOTHING, Money, amount_text, change_text, count_text, share_text
+from settlement.report.matching import MatchRate, NearRow, OpenItem, OpenRow, PassRow, ResidualRow, StalePass
 from settlement.report.sections import (
     AccountClass,
     DeliveredFile,
@@ -53,7 +53,10 @@ class NightPage:
     findings: tuple[Finding, ...]
     rejects: tuple[RejectRow, ...]
     passes: tuple[PassRow, ...]
+    stale: tuple[StalePass, ...]
     residuals: tuple[ResidualRow, ...]
+    age_buckets: tuple[str, ...]
+    open_expired: int
     open_rows: tuple[OpenRow, ...]
     near_rows: tuple[NearRow, ...]
     largest: tuple[OpenItem, ...]
@@ -75,7 +78,7 @@ def render(page: NightPage) -> bytes:
             page=page,
             policy=CONTENT_SECURITY_POLICY,
             drawn=Markup,
-            age_buckets=AGE_BUCKETS,
+            age_buckets=page.age_buckets,
             nothing=NOTHING,
         )
     )

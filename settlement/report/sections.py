@@ -10,8 +10,9 @@ from typing import Final
 
 import polars as pl
 
+from settlement.model.ageing import Ageing
 from settlement.model.clearing import Fate
-from settlement.report.figures import AGE_BUCKETS, Money, age_bucket, sums
+from settlement.report.figures import Money, sums
 
 SEVERITIES: Final[tuple[str, ...]] = ("error", "warning", "note")
 
@@ -270,8 +271,10 @@ def failed_rules(table: pl.DataFrame) -> tuple[QualityRow, ...]:
     )
 
 
-def open_history(open_items: pl.DataFrame, history: pl.LazyFrame, business_date: date) -> list[tuple[str, str, int]]:
-    """Open items by night and age bucket, over all nights up to this one."""
+def open_history(
+    open_items: pl.DataFrame, history: pl.LazyFrame, business_date: date, ageing: Ageing
+) -> list[tuple[str, str, int]]:
+    """Open items by night and age bucket as it is declared tonight, over all nights up to this one."""
     columns = ["business_date", "age_days"]
     tonight = open_items.lazy().with_columns(business_date=pl.lit(business_date))
     ages = (
@@ -282,9 +285,9 @@ def open_history(open_items: pl.DataFrame, history: pl.LazyFrame, business_date:
     )
     found: dict[tuple[str, str], int] = {}
     for night, age, items in ages.iter_rows():
-        key = (night.isoformat(), age_bucket(age))
+        key = (night.isoformat(), ageing.label(age))
         found[key] = found.get(key, 0) + items
     return sorted(
         ((night, bucket, items) for (night, bucket), items in found.items()),
-        key=lambda row: (row[0], AGE_BUCKETS.index(row[1])),
+        key=lambda row: (row[0], ageing.labels.index(row[1])),
     )

@@ -24,13 +24,14 @@ READS: Final[tuple[str, ...]] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenBreaks:
-    """Open items of one leg, reason and currency."""
+    """Open items of one leg, reason and currency; ``ages`` counts them by age bucket, the youngest first."""
 
     leg: str
     reason: str
     items: int
     total: Money
     oldest_days: int
+    ages: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +88,12 @@ def _open_breaks(open_items: pl.DataFrame) -> tuple[OpenBreaks, ...]:
     grouped = open_items.group_by(key).agg(
         pl.len().cast(pl.Int64).alias("items"), pl.col("amount_minor").sum(), pl.col("age_days").max()
     )
+    by_age = open_items.group_by(*key, "age_bucket").agg(
+        pl.len().cast(pl.Int64).alias("items"), pl.col("age_days").min()
+    )
+    ages: dict[tuple[str, ...], list[tuple[str, int]]] = {}
+    for *place, bucket, items, _ in by_age.sort(*key, "age_days").iter_rows():
+        ages.setdefault(tuple(place), []).append((bucket, items))
     return tuple(
         OpenBreaks(
             leg=row["leg"],
@@ -94,6 +101,7 @@ def _open_breaks(open_items: pl.DataFrame) -> tuple[OpenBreaks, ...]:
             items=row["items"],
             total=Money(currency=row["currency"], minor=row["amount_minor"]),
             oldest_days=row["age_days"],
+            ages=tuple(ages[row["leg"], row["reason"], row["currency"]]),
         )
         for row in grouped.sort(key).iter_rows(named=True)
     )
@@ -141,6 +149,7 @@ def render_summary(summary: NightSummary) -> str:
                 amount_text(item.total.minor, item.total.currency),
                 item.total.currency,
                 f"oldest {item.oldest_days} {'day' if item.oldest_days == 1 else 'days'}",
+                "by days: " + ", ".join(f"{count_text(items)} of {bucket}" for bucket, items in item.ages),
             )
             for item in summary.open_breaks
         ],

@@ -3,10 +3,8 @@ from __future__ import annotations
 import pytest
 
 from settlement.report.figures import (
-    AGE_BUCKETS,
     MINUS,
     NOTHING,
-    age_bucket,
     amount_text,
     change_text,
     count_text,
@@ -41,12 +39,6 @@ def test_counts_and_shares() -> None:
     assert share_text(9999, 10000) == "99.9\u202f%", "all but one is never told as all"
     assert share_text(7, 7) == "100.0\u202f%"
     assert share_text(0, 0) == NOTHING
-
-
-def test_age_buckets() -> None:
-    found = [age_bucket(age) for age in (0, 1, 2, 3, 4, 7, 8, 400)]
-    assert found == ["0", "1", "2\u20133", "2\u20133", "4\u20137", "4\u20137", "8+", "8+"]
-    assert set(found) == set(AGE_BUCKETS)
 
 
 def test_sums_keep_currencies_apart() -> None:

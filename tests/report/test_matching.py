@@ -3,6 +3,7 @@ from __future__ import annotations
 import polars as pl
 from made_night import NIGHT, SALES, frame, made_night
 
+from settlement.model.ageing import Ageing
 from settlement.report import matching
 
 
@@ -38,10 +39,10 @@ def test_passes_add_up_to_all_matches() -> None:
 
 
 def test_open_items_fall_into_their_buckets() -> None:
-    rows = matching.open_rows(made_night()["open_item"])
+    rows = matching.open_rows(made_night()["open_item"], Ageing())
     assert [(row.reason, [count for count, _ in row.ages]) for row in rows] == [
         ("MISSING_BANK", [1, 0, 0, 0, 0]),
-        ("MISSING_MERCHANT", [0, 0, 0, 1, 0]),
+        ("MISSING_MERCHANT", [0, 0, 1, 0, 0]),
     ]
     assert matching.carried(made_night()["open_item"], NIGHT) == 1
 
@@ -59,6 +60,8 @@ def test_the_largest_open_items_do_not_compare_currencies() -> None:
             "reason": "MISSING_BANK",
             "opened_on": NIGHT,
             "age_days": 0,
+            "age_bucket": "0-1",
+            "state": "open",
             "file": "f",
             "record": number,
             "side": "merchant",
@@ -95,3 +98,19 @@ def test_records_of_earlier_nights_that_matched_are_counted() -> None:
     later = tables["clearing"].filter(pl.col("side") == "merchant")
     assert matching.closed_from_before(tables["match_member"], tables["clearing"]) == 0
     assert matching.closed_from_before(tables["match_member"], later) == SALES - 1
+
+
+def test_passes_that_are_stale_stand_idle_longest_first() -> None:
+    used = made_night()["pass_use"]
+    assert matching.stale_passes(used) == ()
+    stale = used.with_columns(stale=pl.lit(value=True), idle_nights=pl.Series([31, 40]), last_on=pl.lit(None, pl.Date))
+    assert [(row.name, row.idle_nights, row.last_on) for row in matching.stale_passes(stale)] == [
+        ("tolerance", 40, None),
+        ("arn", 31, None),
+    ]
+
+
+def test_expired_items_are_counted() -> None:
+    opened = made_night()["open_item"]
+    assert matching.expired(opened) == 0
+    assert matching.expired(opened.with_columns(state=pl.lit("expired"))) == opened.height

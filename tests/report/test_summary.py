@@ -15,8 +15,8 @@ Match rate
   MERCHANT  98.0 %  98 of 100 records
 
 Open breaks
-  MERCHANT  MISSING_BANK      1  10.37  USD  oldest 0 days
-  MERCHANT  MISSING_MERCHANT  1  10.37  USD  oldest 5 days
+  MERCHANT  MISSING_BANK      1  10.37  USD  oldest 0 days  by days: 1 of 0-1
+  MERCHANT  MISSING_MERCHANT  1  10.37  USD  oldest 5 days  by days: 1 of 4-7
 
 Payouts
   PARTNER-A  C9  2024-Q2  66.67  USD  CLOSED
