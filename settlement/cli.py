@@ -6,7 +6,6 @@ Exit codes: 0 the night is settled (breaks are normal), 2 a person must act and 
 
 from __future__ import annotations
 
-import csv
 import os
 import sys
 import traceback
@@ -15,12 +14,11 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Final, TypeVar
 
-import polars as pl
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from settlement import runner, store
+from settlement import runner, store, worklist
 from settlement.errors import RetryableError, SettlementError, TerminalError
 from settlement.explain import explain_line, parse_line_address, render_text
 from settlement.home import create_home
@@ -183,51 +181,53 @@ def verify(home: HomeOption, business_date: DateOption) -> None:
 
 @app.command()
 def breaks(  # noqa: PLR0917 - options of a command are given by name
-    home: HomeOption,
-    business_date: DateOption,
+    out: Annotated[Path | None, typer.Argument(help="An output folder of `settle match`, in place of a night.")] = None,
+    home: Annotated[Path | None, typer.Option(help="The settlement home.", show_default=False)] = None,
+    business_date: Annotated[
+        str | None, typer.Option(metavar="YYYY-MM-DD", help="The night.", show_default=False)
+    ] = None,
     reason: Annotated[str | None, typer.Option(help="Only this reason.")] = None,
     leg: Annotated[str | None, typer.Option(help="Only this leg.")] = None,
-    side: Annotated[str | None, typer.Option(help="Only this side, bank or merchant.")] = None,
+    side: Annotated[str | None, typer.Option(help="Only this side.")] = None,
+    nearest: Annotated[str | None, typer.Option(help="Only where the nearest record failed this condition.")] = None,
+    age_bucket: Annotated[str | None, typer.Option(help="Only this age bucket, such as 4-7.")] = None,
+    state: Annotated[str | None, typer.Option(help="Only open or only expired items.")] = None,
+    least_age: Annotated[int | None, typer.Option(min=0, help="Only what is open for so many days or more.")] = None,
+    text: Annotated[str | None, typer.Option(help="Only where card, merchant, id or note holds this text.")] = None,
     group: Annotated[bool, typer.Option("--group", help="Count and sum by leg, reason and currency.")] = False,
-    export: Annotated[Path | None, typer.Option(help="Write all rows as CSV to this file.")] = None,
+    by: Annotated[str | None, typer.Option(metavar="COLUMN,...", help="Count and sum by these columns.")] = None,
+    export: Annotated[Path | None, typer.Option(help="Write the rows to this file, .csv or .parquet.")] = None,
 ) -> None:
-    """List what is open at a night's close: reason, age, source record and amount."""
-    place, night = store.open_home(home), _night(business_date)
-    runner.require_settled(place, night, "match")
-    rows = store.read_table(place, "open_item", night)
-    for column, wanted in (("reason", reason), ("leg", leg), ("side", side)):
-        if wanted is not None:
-            rows = rows.filter(pl.col(column) == _known(rows, column, wanted))
-    rows = rows.sort("leg", "reason", "opened_on", "file", "record")
-    if group:
-        rows = rows.group_by("leg", "reason", "currency").agg(
-            pl.len().alias("items"), pl.col("amount_minor").sum(), pl.col("age_days").max().alias("oldest_days")
+    """List what is open: reason, age, source record, amount, and the record that came closest."""
+    wanted = worklist.Wanted(
+        reason=reason,
+        leg=leg,
+        side=side,
+        nearest_condition=nearest,
+        age_bucket=age_bucket,
+        state=state,
+        least_age=least_age,
+        text=text,
+    )
+    usual, buckets = worklist.FOLDER_GROUPS, tuple[str, ...]()
+    if out is not None and home is None and business_date is None:
+        rows = worklist.breaks_of_folder(out)
+    elif out is None and home is not None and business_date is not None:
+        place = store.open_home(home)
+        rows = worklist.breaks_of_night(place, _night(business_date))
+        usual, buckets = worklist.NIGHT_GROUPS, worklist.buckets_of(place)
+    else:
+        raise TerminalError(
+            "Name either a night with --home and --business-date, or an output folder of `settle match`."
         )
-        rows = rows.sort("leg", "reason", "currency")
-    if export is not None:
-        with export.open("w", encoding="utf-8", newline="") as target:
-            writer = csv.writer(target, lineterminator="\n")
-            writer.writerow(rows.columns)
-            writer.writerows(rows.rows())
-        typer.echo(f"{rows.height} rows are in {export}.")
+    rows = worklist.narrowed(rows, wanted)
+    if group or by is not None:
+        rows = worklist.grouped(rows, usual if by is None else [name.strip() for name in by.split(",")], buckets)
+    if export is None:
+        typer.echo(worklist.rendered(rows))
         return
-    with pl.Config(
-        tbl_rows=-1,
-        tbl_cols=-1,
-        tbl_hide_dataframe_shape=True,
-        tbl_hide_column_data_types=True,
-        tbl_width_chars=200,
-        fmt_str_lengths=80,
-    ):
-        typer.echo(str(rows))
-    typer.echo(f"{rows.height} rows.")
-
-
-def _known(rows: pl.DataFrame, column: str, wanted: str) -> str:
-    found = sorted(rows[column].unique().to_list())
-    if wanted not in found:
-        raise TerminalError(f"No open item has {column} {wanted!r}; there are: {', '.join(found) or 'none at all'}.")
-    return wanted
+    worklist.export(rows, export)
+    typer.echo(f"{rows.height} rows are in {export}.")
 
 
 @app.command()

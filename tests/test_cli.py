@@ -114,6 +114,16 @@ def test_questions_to_a_settled_night(settled_home: Home, tmp_path: Path) -> Non
         settled_home, "open_item", night
     ).height + 1
     assert "there are: " in refused("breaks", "--home", home, "--business-date", night, "--reason", "MISSING")
+    by = settle("breaks", "--home", home, "--business-date", night, "--state", "open", "--by", "reason,age_bucket")
+    assert "0-1" in by.stdout
+    assert "or an output folder" in refused("breaks", tmp_path, "--home", home, "--business-date", night)
+    assert "or an output folder" in refused("breaks", "--home", home)
+
+
+def test_breaks_of_a_match_are_listed_by_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "breaks.csv").write_text("side,id,reason,nearest,note\nleft,7,late,,soon\nright,8,late,,then\n")
+    done = settle("breaks", tmp_path, "--side", "left")
+    assert ("soon" in done.stdout, "then" in done.stdout) == (True, False)
 
 
 def test_a_payout_line_is_explained_to_file_and_record(settled_home: Home) -> None:
