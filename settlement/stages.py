@@ -64,7 +64,7 @@ STAGES: Final[tuple[Stage, ...]] = (
     Stage(
         name="match",
         run=match.run,
-        reads=("file", "clearing", "enrolment", "statement_entry"),
+        reads=("file", "clearing", "enrolment", "statement_entry", "reject", "control_record", "control_total"),
         history=("file", "clearing", "enrolment", "statement_entry", "open_item", "pass_use", "cash_tie"),
     ),
     Stage(
@@ -92,9 +92,9 @@ STAGES: Final[tuple[Stage, ...]] = (
         reads=(
             *("file", "control_total", "finding", "reject", "control_record", "clearing"),
             *_SETTLED,
-            *("pass_use", "trial_balance", "payable", "settlement_file", "expectation"),
+            *("pass_use", "batch_tie", "trial_balance", "payable", "settlement_file", "expectation"),
         ),
-        history=("file", "match", "clearing", "open_item", "payout"),
+        history=("file", "match", "clearing", "open_item", "batch_tie", "payout"),
         files="report",
     ),
 )

@@ -80,7 +80,7 @@ def made_inputs(
     """Stage input over these tables; ``history`` holds frames with ``business_date``, none by default."""
     empty = {
         name: TABLES[name].empty().with_columns(business_date=pl.lit(None, pl.Date))
-        for name in ("file", "match", "open_item", "payout", "clearing")
+        for name in ("file", "match", "open_item", "payout", "clearing", "batch_tie")
     }
     return StageInput(
         business_date=night,
@@ -230,7 +230,25 @@ def _cash(night: date, bank: str, shop: str, camt: str) -> dict[str, Rows]:
                 **same,
             }
         )
-    return {"statement_entry": entries, "cash_tie": ties}
+    batch = {
+        "file": shop,
+        "batch": "7",
+        "currency": "USD",
+        "transactions": SALES,
+        "transactions_minor": 80_200,
+        "rejected": 1,
+        "rejected_minor": 0,
+        "fees_minor": -100,
+        "balance_minor": 0,
+        "batch_minor": 80_100,
+        "closing_record": SALES + 2,
+        "closing_minor": 80_100,
+        "residual_minor": 0,
+        "lines_minor": 80_100,
+        "lines_residual_minor": 0,
+        "state": "TIED",
+    }
+    return {"statement_entry": entries, "cash_tie": ties, "batch_tie": [batch]}
 
 
 def _reference(night: date) -> dict[str, Rows]:

@@ -66,6 +66,7 @@ def night_input(
     nights: Sequence[Mapping[str, pl.DataFrame]], rules: str | None = None, business_date: date | None = None
 ) -> StageInput:
     """What the stage is handed on the last of ``nights``; earlier ones carry their outputs."""
+    tonight = ("file", "clearing", "enrolment", "statement_entry", "reject", "control_record", "control_total")
     tables = ("file", "clearing", "enrolment", "statement_entry", "open_item", "pass_use", "cash_tie")
     told = dict(documents()) | ({"match.toml": rules} if rules else {})
     history = {}
@@ -82,7 +83,7 @@ def night_input(
         business_date=business_date or FIRST_NIGHT + timedelta(days=len(nights) - 1),
         unit="all",
         documents=told,
-        tables={name: nights[-1].get(name, TABLES[name].empty()) for name in tables[:4]},
+        tables={name: nights[-1].get(name, TABLES[name].empty()) for name in tonight},
         history=history,
     )
 

@@ -19,7 +19,8 @@ NEAREST: Final = ["nearest_file", "nearest_record", "nearest_condition", "note"]
 HELD: Final = (BreakReason.DUPLICATE_RECORD, BreakReason.FOREIGN_BIN)
 """Reasons that no partner can mend: such a record stays open and takes no part in any pass."""
 
-_WHEN_AND_WHERE: Final = {"file", "record", "delivered_on", "posting_date"}
+_WHEN_AND_WHERE: Final = {"file", "record", "delivered_on", "posting_date", "batch", "net_minor", "net_currency"}
+"""When and where a record was told, and how it was settled: a record that comes again comes in another batch."""
 _CONTENT: Final = [name for name in TABLES["clearing"].schema.names() if name not in _WHEN_AND_WHERE]
 # Records that are equal in every content column are equal in these: few columns find the few that may repeat.
 _TELLING: Final = [

@@ -191,6 +191,12 @@ class CashRule(_Part):
         return self
 
 
+class BatchRule(_Part):
+    """The control total of a file that sums its lines, held against what its batch comes to."""
+
+    lines_control: str
+
+
 class Rules(_Part):
     """A rules document."""
 
@@ -199,6 +205,7 @@ class Rules(_Part):
     leg: Annotated[tuple[Leg, ...], Field(strict=False, min_length=1)]
     passes: Annotated[tuple[Pass, ...], Field(strict=False, min_length=1, alias="pass")]
     cash: Annotated[tuple[CashRule, ...], Field(strict=False)] = ()
+    batch: BatchRule | None = None
 
     @model_validator(mode="after")
     def _names(self) -> Self:
@@ -233,7 +240,7 @@ class Rules(_Part):
         )
 
 
-_PARTS: Final = (Rules, Repeats, AgeingRule, Leg, Pass, CashRule)
+_PARTS: Final = (Rules, Repeats, AgeingRule, Leg, Pass, CashRule, BatchRule)
 _WORDS: Final = tuple(field.alias or name for part in _PARTS for name, field in part.model_fields.items())
 
 

@@ -100,6 +100,14 @@ class CashStatus(StrEnum):
     UNEXPLAINED = "UNEXPLAINED"
 
 
+class BatchState(StrEnum):
+    """What became of an acquirer's batch; one that ends in a balance for the next batch needs no payout."""
+
+    TIED = "TIED"
+    CARRIED_OVER = "CARRIED_OVER"
+    DIFFERS = "DIFFERS"
+
+
 class StatementState(StrEnum):
     """State of a line of a partner's statement."""
 

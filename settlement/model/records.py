@@ -49,6 +49,9 @@ member_id text? partner's member number, where the record names the member and n
 base_miles int? miles for the amount, unsigned like it
 bonus_miles int? miles over and above, unsigned like it
 purchases int? how many purchases are added up in the record, where it tells that
+batch text? batch in which the acquirer settles the record
+net_minor int? what the acquirer settles for the record after its fees, + to the merchant, in `net_currency`
+net_currency text? currency of net_minor
 """
 )
 
@@ -60,16 +63,20 @@ field text the field that failed
 preview text the field's content, card numbers masked, control characters replaced
 amount_minor int? the row's amount where it could be read
 currency text? its currency where it could be read
+batch text? batch in which the acquirer settles the row all the same
+net_minor int? what the acquirer settles for it after its fees, + to the merchant, where that could be read
+net_currency text? currency of net_minor
 """
 )
 
 _CONTROL_RECORD = (
     _LOCATOR
     + """
-class text HEADER, TRAILER, FINANCIAL_POSITION, CONTINUATION_TCR, ACQ_FEE or PAYOUT
+class text HEADER, TRAILER, FINANCIAL_POSITION, CONTINUATION_TCR, ACQ_FEE, BALANCE or PAYOUT
 amount_minor int? money the record carries, debit to the merchant negative
 currency text? its currency
 text text? reference or text of the record
+batch text? batch of the acquirer that the record belongs to
 """
 )
 

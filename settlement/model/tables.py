@@ -175,6 +175,30 @@ status text TIED, SHORT_BY_FEE, DIFFERS, FILE_PENDING or UNEXPLAINED
 """,
     ),
     _table(
+        "batch_tie",
+        "match",
+        "one batch of an acquirer's file, re-added from its transactions and held against its payout",
+        "file batch currency",
+        """
+file text acquirer's file
+batch text batch number
+currency text currency of the batch and of all amounts, which are + to the merchant
+transactions int records of the batch in `clearing`
+transactions_minor int their net amounts, after the acquirer's fees for each
+rejected int rows of the batch in `reject`, which the acquirer settles all the same
+rejected_minor int their net amounts where they could be read
+fees_minor int fees charged for the batch as a whole
+balance_minor int balance taken over from an earlier batch
+batch_minor int what transactions, rejected rows, fees and balance come to
+closing_record int? locator of the payout, or of the balance that the next batch takes over
+closing_minor int? what is paid out or carried over; empty where the batch has neither
+residual_minor int closing minus batch
+lines_minor int? what the reader summed over the file's lines before any row was judged, payout left out
+lines_residual_minor int? that minus what the tables come to: not zero where a line was lost on the way
+state text TIED, CARRIED_OVER (closed by a balance, without a payout) or DIFFERS
+""",
+    ),
+    _table(
         "rated",
         "rate",
         "one record's contribution to one term that became known this night; a correction is a new row",

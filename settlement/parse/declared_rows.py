@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from typing import Final
 
 import polars as pl
 
@@ -21,6 +22,9 @@ from settlement.parse.declared_totals import control_total, settlement
 from settlement.parse.fields import Context, Conversion, convert
 from settlement.parse.source import ControlTotal, Parsed, Source
 from settlement.parse.source_fields import field, source_name
+
+_TOLD_OF_REJECTS: Final = ("amount_minor", "currency", "batch", "net_minor", "net_currency")
+"""What a reject says of its row beside the reason, where the layout makes it and it could be read."""
 
 
 def assemble(source: Source, spec: DeclaredSpec, cut: Cut) -> Parsed:
@@ -185,13 +189,12 @@ def _rejects(failed: pl.DataFrame, conversions: Sequence[Conversion]) -> pl.Data
         for check in conversion.checks
     ]
     values = {conversion.column: conversion.value for conversion in conversions}
-    nothing = {"amount_minor": pl.lit(None, dtype=pl.Int64), "currency": pl.lit(None, dtype=pl.String)}
-    told = [values.get(name, blank).alias(name) for name, blank in nothing.items()]
+    told = [values.get(name, pl.lit(None, dtype=empty.schema[name])).alias(name) for name in _TOLD_OF_REJECTS]
     rejects = failed.select(pl.col("record"), pl.coalesce(first).alias("first"), *told).unnest("first")
     return rejects.select(
-        *(name for name in empty.columns if name not in {"preview", *nothing}),
+        *(name for name in empty.columns if name not in {"preview", *_TOLD_OF_REJECTS}),
         pl.col("preview").map_elements(shown, return_dtype=pl.String, skip_nulls=False),
-        *nothing,
+        *_TOLD_OF_REJECTS,
     )
 
 

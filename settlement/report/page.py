@@ -15,6 +15,7 @@ from settlement.report.figures import NOTHING, Money, amount_text, change_text, 
 from settlement.report.matching import MatchRate, NearRow, OpenItem, OpenRow, PassRow, ResidualRow, StalePass
 from settlement.report.sections import (
     AccountClass,
+    Batch,
     DeliveredFile,
     Finding,
     OutFile,
@@ -61,6 +62,7 @@ class NightPage:
     near_rows: tuple[NearRow, ...]
     largest: tuple[OpenItem, ...]
     ties: tuple[Tie, ...]
+    batches: tuple[Batch, ...]
     statements: tuple[Statement, ...]
     accounts: tuple[AccountClass, ...]
     out_files: tuple[OutFile, ...]

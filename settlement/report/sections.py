@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
@@ -77,6 +77,31 @@ class Tie:
     expected: Money | None
     difference: Money | None
     status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """One acquirer's batch between the bank's entry and its transactions, each grain with its residual.
+
+    ``entry_ref`` is empty where no entry of tonight pays the batch; ``closing`` is None where it has no end.
+    """
+
+    file: str
+    number: str
+    entry_ref: str
+    entry: Money | None
+    entry_residual: Money | None
+    closing: Money | None
+    residual: Money
+    amount: Money
+    transactions: int
+    transactions_amount: Money
+    rejected: int
+    rejected_amount: Money
+    fees: Money
+    balance: Money
+    lines_residual: Money | None
+    state: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,6 +232,45 @@ def ties(table: pl.DataFrame) -> tuple[Tie, ...]:
             status=row["status"],
         )
         for row in table.sort("camt_file", "entry").iter_rows(named=True)
+    )
+
+
+def batches(tonight: pl.DataFrame, earlier: pl.LazyFrame, cash: pl.DataFrame) -> tuple[Batch, ...]:
+    """Tonight's batches, and those of earlier nights that tonight's bank entries pay, with those entries."""
+    entries = cash.drop_nulls("ties_to").select(
+        pl.col("ties_to").alias("file"),
+        "entry_ref",
+        (pl.col("direction") * pl.col("amount_minor")).alias("entry_minor"),
+        "diff_minor",
+    )
+    paid = earlier.select(tonight.columns).join(entries.lazy().select("file"), on="file", how="semi").collect()
+    rows = (
+        pl.concat([tonight, paid]).join(entries, on="file", how="left").sort("file", "batch", "currency", "entry_ref")
+    )
+    return tuple(_batch(row) for row in rows.iter_rows(named=True))
+
+
+def _batch(row: Mapping[str, Any]) -> Batch:
+    currency = row["currency"]
+    amounts = ("residual", "batch", "transactions", "rejected", "fees", "balance")
+    sure = {name: Money(currency=currency, minor=row[f"{name}_minor"]) for name in amounts}
+    return Batch(
+        file=row["file"],
+        number=row["batch"],
+        entry_ref=row["entry_ref"] or "",
+        entry=_money(row["entry_minor"], currency),
+        entry_residual=_money(row["diff_minor"], currency),
+        closing=_money(row["closing_minor"], currency),
+        residual=sure["residual"],
+        amount=sure["batch"],
+        transactions=row["transactions"],
+        transactions_amount=sure["transactions"],
+        rejected=row["rejected"],
+        rejected_amount=sure["rejected"],
+        fees=sure["fees"],
+        balance=sure["balance"],
+        lines_residual=_money(row["lines_residual_minor"], currency),
+        state=row["state"],
     )
 
 

@@ -215,6 +215,26 @@ def test_the_acquirer_report_is_read_by_the_names_of_its_columns() -> None:
     ]
 
 
+def test_each_line_of_a_batch_tells_what_is_settled_for_it() -> None:
+    """Records and rejects at their net amounts, and the lines that are no transactions."""
+    carried = "Balancetransfer,MERIDIANPAY_US,,,2024-03-01 23:55:00,CET,{},,,,USD,{},{},7,,,\n"
+    refund = settled().replace("Settled", "Refunded").replace(",,17.3,USD,,17,", ",17.3,,USD,17.3,,")
+    bad = settled(gross="1E2", net="3.05")
+    unread = settled(gross="#VALUE!", net="")
+    lines = (carried.format("from batch 6", "", "2"), settled(), refund, bad, unread)
+    parsed = acquirer_read(*lines, carried.format("to batch 8", "4.75", ""))
+    assert (parsed.fault, disagreeing(parsed)) == (None, [])
+    assert (parsed.net_settlement_minor, parsed.payout_text) == (None, None)
+    net = ("record", "batch", "net_minor", "net_currency")
+    assert parsed.tables["clearing"].select(net).rows() == [(3, "7", 1700, "USD"), (4, "7", -1730, "USD")]
+    assert parsed.tables["reject"].select(net).rows() == [(5, "7", 305, "USD"), (6, "7", None, "USD")]
+    assert parsed.tables["control_record"].select("record", "class", "amount_minor", "batch").rows() == [
+        (1, "HEADER", None, None),
+        (2, "BALANCE", 200, "7"),
+        (7, "BALANCE", -475, "7"),
+    ]
+
+
 def test_columns_may_change_their_order_and_new_ones_may_come() -> None:
     lines = [ACQUIRER, settled(), "MerchantPayout,MERIDIANPAY_US,,,x,CET,TX,,,,USD,17,,7,,,\n"]
     turned = "".join(",".join(["new", *reversed(line.strip().split(","))]) + "\n" for line in lines)

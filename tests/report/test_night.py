@@ -9,12 +9,13 @@ from urllib.parse import quote
 
 import polars as pl
 import pytest
-from made_night import NIGHT, made_inputs, made_night
+from made_night import NIGHT, SALES, made_inputs, made_night
 
 from settlement.errors import TerminalError
 from settlement.model.stage import StageInput
 from settlement.model.tables import TABLES
-from settlement.report import night
+from settlement.report import night, sections
+from settlement.report.figures import Money
 
 HOSTILE = '<script>alert("x")</script><img src=https://evil.example/a>\'"&{{7*7}}'
 VOID = {"meta", "br", "img", "hr"}
@@ -167,3 +168,23 @@ def test_a_programme_without_a_name_is_one_clear_sentence() -> None:
     )
     with pytest.raises(TerminalError, match=r"config/programme\.toml has no name: write"):
         night.run(nameless)
+
+
+def test_a_batch_is_shown_with_its_entry_and_every_residual() -> None:
+    tables = made_night()
+    page = page_of(tables)
+    assert "From the bank's entry to the transactions" in page
+    (batch,) = sections.batches(tables["batch_tie"], tables["batch_tie"].clear().lazy(), tables["cash_tie"])
+    assert (batch.entry_ref, batch.entry_residual, batch.residual.minor) == ("E2", Money(currency="USD", minor=-100), 0)
+    assert (batch.amount.minor, batch.transactions, batch.fees.minor) == (80_100, SALES, -100)
+
+
+def test_a_batch_waits_for_its_entry_and_is_shown_again_when_that_comes() -> None:
+    tables = made_night()
+    none = tables["cash_tie"].clear()
+    (batch,) = sections.batches(tables["batch_tie"], tables["batch_tie"].clear().lazy(), none)
+    assert (batch.entry, batch.entry_residual) == (None, None)
+    earlier = tables["batch_tie"].with_columns(business_date=pl.lit(NIGHT - timedelta(days=1)))
+    assert sections.batches(tables["batch_tie"].clear(), earlier.lazy(), none) == ()
+    (batch,) = sections.batches(tables["batch_tie"].clear(), earlier.lazy(), tables["cash_tie"])
+    assert batch.entry_ref == "E2"

@@ -1,0 +1,122 @@
+"""An acquirer's batch tied at both ends: its transactions add up to it, and its payout or its carried balance is it.
+
+With the bank's entry (``cash_tie``) that makes three grains, each with its own residual: entry to payout, payout to
+batch, batch to transactions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import polars as pl
+
+from settlement.match.rules import Rules
+from settlement.model.clearing import BatchState
+from settlement.model.tables import TABLES
+
+_BATCH: Final = ["file", "batch", "currency"]
+_PARTS: Final = {"ACQ_FEE": "fee", "BALANCE": "balance", "PAYOUT": "payout"}
+_LINE: Final = {
+    "file": pl.String,
+    "batch": pl.String,
+    "currency": pl.String,
+    "record": pl.Int64,
+    "part": pl.String,
+    "net": pl.Int64,
+}
+
+
+def batch_ties(rules: Rules, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """Re-add the batches of tonight's accepted files from what stands in the tables.
+
+    Each record, rejected row, fee and balance of a batch counts at its net amount, + to the merchant. What closes the
+    batch is its payout, or else a balance on its last line, which the next batch takes over; a batch without either
+    is not closed. All amounts are in the batch's currency.
+    """
+    lines = _lines(tables)
+    closed_by = pl.when(pl.col("part") == "payout").then(pl.lit("payout"))
+    last = (pl.col("part") == "balance") & (pl.col("record") == pl.col("record").max().over("file", "batch"))
+    unpaid = ~(pl.col("part") == "payout").any().over("file", "batch")
+    lines = lines.with_columns(closed_by.when(last & unpaid).then(pl.lit("carried")).alias("closes"))
+    closing, inside = pl.col("closes").is_not_null(), pl.col("closes").is_null()
+    summed = lines.group_by(_BATCH).agg(
+        *(
+            column
+            for part, name in (("transaction", "transactions"), ("rejected", "rejected"))
+            for column in (
+                (pl.col("part") == part).sum().cast(pl.Int64).alias(name),
+                _sum(pl.col("part") == part).alias(f"{name}_minor"),
+            )
+        ),
+        _sum(pl.col("part") == "fee").alias("fees_minor"),
+        _sum((pl.col("part") == "balance") & inside).alias("balance_minor"),
+        _sum(inside).alias("batch_minor"),
+        _sum(pl.col("part") != "payout").alias("readded"),
+        pl.col("record").filter(closing).min().alias("closing_record"),
+        pl.col("closes").drop_nulls().max().alias("closes"),
+        pl.when(closing.any()).then(-_sum(closing)).alias("closing_minor"),
+    )
+    return _judged(summed.join(_told(rules, tables, summed), on="file", how="left"))
+
+
+def _sum(which: pl.Expr) -> pl.Expr:
+    return pl.col("net").filter(which).sum()
+
+
+def _lines(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """Every line of a batch with its part and its net amount; an amount that could not be read is nothing."""
+    control = tables["control_record"].with_columns(pl.col("class").replace(_PARTS).alias("part"))
+    sources = (
+        (tables["clearing"], pl.lit("transaction"), "net_minor", "net_currency"),
+        (tables["reject"], pl.lit("rejected"), "net_minor", "net_currency"),
+        (control.filter(pl.col("part").is_in(list(_PARTS.values()))), pl.col("part"), "amount_minor", "currency"),
+    )
+    lines = [
+        rows.filter(pl.col("batch").is_not_null()).select(
+            "file",
+            "batch",
+            pl.col(currency).alias("currency"),
+            "record",
+            part.alias("part"),
+            pl.col(net).fill_null(0).alias("net"),
+        )
+        for rows, part, net, currency in sources
+    ]
+    whole = pl.concat([part.cast(pl.Schema(_LINE)) for part in lines])
+    # A rejected row may not tell its currency: it is counted with the batch it stands in.
+    told = pl.col("currency").min().over("file", "batch")
+    return whole.with_columns(pl.col("currency").fill_null(told)).drop_nulls("currency")
+
+
+def _told(rules: Rules, tables: Mapping[str, pl.DataFrame], summed: pl.DataFrame) -> pl.DataFrame:
+    """What the reader summed over a file's lines, before any row was judged, where the file is one batch."""
+    name = None if rules.batch is None else rules.batch.lines_control
+    alone = summed.group_by("file").len().filter(pl.col("len") == 1)
+    return (
+        tables["control_total"]
+        .filter(pl.col("control") == pl.lit(name, pl.String))
+        .join(alone, on="file", how="semi")
+        .select("file", pl.col("computed").alias("lines_minor"))
+    )
+
+
+def _judged(summed: pl.DataFrame) -> pl.DataFrame:
+    residual, lines = pl.col("residual_minor"), pl.col("lines_residual_minor").fill_null(0)
+    agrees = (residual == 0) & (lines == 0) & pl.col("closing_minor").is_not_null()
+    return (
+        summed.with_columns(
+            (pl.col("closing_minor").fill_null(0) - pl.col("batch_minor")).alias("residual_minor"),
+            (pl.col("lines_minor") - pl.col("readded")).alias("lines_residual_minor"),
+        )
+        .with_columns(
+            pl.when(~agrees)
+            .then(pl.lit(BatchState.DIFFERS))
+            .when(pl.col("closes") == "payout")
+            .then(pl.lit(BatchState.TIED))
+            .otherwise(pl.lit(BatchState.CARRIED_OVER))
+            .alias("state")
+        )
+        .select(TABLES["batch_tie"].schema.names())
+        .sort(_BATCH)
+    )
