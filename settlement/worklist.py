@@ -17,6 +17,7 @@ from settlement import runner, store
 from settlement.errors import TerminalError
 from settlement.match.wording import major_text
 from settlement.model.ageing import ageing_of
+from settlement.model.dates import delivered_on
 from settlement.model.money import EXPONENTS
 from settlement.reconcile.write import BREAKS
 
@@ -54,7 +55,9 @@ def breaks_of_night(home: store.Home, night: date) -> pl.DataFrame:
     opened = store.read_table(home, "open_item", night)
     told = (
         store.scan_history(home, "clearing", night + timedelta(days=1))
-        .filter(pl.col("business_date").is_in(opened["opened_on"].unique().implode()))
+        .filter(
+            pl.col("business_date").is_in(opened.select(delivered_on(pl.col("file")).unique()).to_series().implode())
+        )
         .join(opened.lazy().select(_LOCATOR).unique(), on=_LOCATOR, how="semi")
         .select(*_LOCATOR, *_TOLD)
         .collect()

@@ -10,6 +10,7 @@ from typing import Final
 import polars as pl
 
 from settlement.model.clearing import Fate, Why
+from settlement.model.dates import delivered_on
 from settlement.model.tables import TABLES
 
 _SHOWN: Final = 5
@@ -92,7 +93,7 @@ def said_findings(files: pl.DataFrame, delivery: pl.DataFrame, parsed: pl.DataFr
 def early_findings(files: pl.DataFrame) -> list[Finding]:
     """Accepted files whose business date is after the night on which they came."""
     accepted = files.filter(pl.col("fate") == Fate.ACCEPTED.value)
-    delivered = pl.col("file").str.split("/").list.first().str.to_date(strict=False)
+    delivered = delivered_on(pl.col("file"))
     ahead = accepted.filter(pl.col("file_date") > delivered)
     return [
         Finding(

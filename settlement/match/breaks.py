@@ -11,6 +11,7 @@ import polars as pl
 from settlement.match.rules import Leg
 from settlement.model.ageing import Ageing
 from settlement.model.clearing import BreakReason, ItemState, Nearest, Side
+from settlement.model.dates import delivered_on
 from settlement.model.tables import TABLES
 
 LOCATOR: Final = ["file", "record"]
@@ -67,7 +68,8 @@ def carried_records(history: Mapping[str, pl.LazyFrame], items: pl.DataFrame, ni
         return TABLES["clearing"].empty().with_columns(pl.lit(0, pl.Int64).alias("age_days"))
     return (
         history["clearing"]
-        .filter(pl.col("business_date") >= items["opened_on"].min())
+        # A record may come to its leg, and be open there, after the night it was delivered.
+        .filter(pl.col("business_date") >= items.select(delivered_on(pl.col("file")).min()).item())
         .join(items.lazy().select(*LOCATOR, age_on(night).alias("age_days")), on=LOCATOR, how="inner")
         .select(*TABLES["clearing"].schema.names(), "age_days")
         .collect()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from settlement.match.rules import Pass
-from settlement.match.sides import SETTLEMENT, TRANSACTION
+from settlement.match.sides import MONEY
 
 REFERENCES: Final = frozenset({"arn", "rrn", "authorisation_code", "lifecycle_id", "order_ref", "part_ref"})
 """Columns that name one sale. What shares no reference must be near in amount or day to be told."""
@@ -20,6 +20,7 @@ class Look:
     number: int
     keys: tuple[str, ...]
     merchant_keys: tuple[str, ...]
+    bank_empty: tuple[str, ...]
     merchant_empty: tuple[str, ...]
     currencies: tuple[str, ...]
     window: int
@@ -44,16 +45,21 @@ def looks(rules: Iterable[Pass]) -> tuple[Look, ...]:
             keys=keys,
             merchant_keys=merchant_keys,
             # A condition that one of the passes does without is no condition of the key.
-            merchant_empty=tuple(
-                name for name in some[0].merchant_empty or () if all(name in (one.merchant_empty or ()) for one in some)
-            ),
-            currencies=tuple(name for name in (TRANSACTION, SETTLEMENT) if any(name in one.currencies for one in some)),
+            bank_empty=_of_all([one.bank_empty for one in some]),
+            merchant_empty=_of_all([one.merchant_empty for one in some]),
+            currencies=tuple(name for name in MONEY if any(name in one.currencies for one in some)),
             window=max(one.days for one in some),
             tolerance=max(one.tolerance_minor or 0 for one in some),
-            sums=any(not one.one_to_one for one in some),
+            sums=any(not one.one_to_one and one.amount == "exact" for one in some),
             carry_days=max((one.carry_days or 0 for one in some), default=None)
             if all(one.carry_days is not None for one in some)
             else None,
         )
         for index, ((keys, merchant_keys), some) in enumerate(by_key.items())
     )
+
+
+def _of_all(conditions: list[tuple[str, ...] | None]) -> tuple[str, ...]:
+    """The columns that all of the passes ask for."""
+    first, *others = conditions
+    return tuple(name for name in first or () if all(name in (one or ()) for one in others))

@@ -77,7 +77,7 @@ def nearest_misses(rules: Sequence[Pass], taken: Sequence[Taken], bank: Side, me
     typed = [part.select(pl.col(name).cast(kind) for name, kind in MISS.items()) for part in found]
     misses = (
         pl.concat(typed)
-        .sort("side", "row", "score", "look", "key", "other", "condition")
+        .sort("side", "row", "score", "look", "key", "other", "condition", "currency", "amount", "amount_told", "days")
         .unique(["side", "row"], keep="first", maintain_order=True)
     )
     return written(misses, asked, bank, merchant)
@@ -111,13 +111,16 @@ def _bank_rows(look: Look, view: str, bank: Side, only: pl.Series) -> pl.LazyFra
     """The bank's rows that a flag names, their money in one of the currencies they tell."""
     amount, currency = MONEY[view]
     rows = bank.rows.lazy().filter(only)
+    if look.bank_empty:
+        rows = rows.filter(absent(look.bank_empty))
     if view == SETTLEMENT and TRANSACTION in look.currencies:
         rows = rows.filter(twice_told().not_())
     return rows.select(*_ROW, *_key(look.keys), pl.col(amount).alias("amount"), pl.col(currency).alias("currency"))
 
 
 def _merchant_rows(look: Look, merchant: Side, only: pl.Series) -> pl.LazyFrame:
-    rows = merchant.rows.lazy().filter(only)
+    # A line that adds up several sales is near none of them.
+    rows = merchant.rows.lazy().filter(only, pl.col("purchases").fill_null(1) <= 1)
     if look.merchant_empty:
         rows = rows.filter(absent(look.merchant_empty))
     return rows.select(*_ROW, *_key(look.merchant_keys), pl.col("total_minor").alias("amount"), "currency")

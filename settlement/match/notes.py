@@ -17,7 +17,13 @@ from settlement.model.money import EXPONENTS
 
 NOTHING_NEAR: Final = "no record of the other side comes near"
 
-_WORDS: Final = {"card_masked": "card", "authorisation_code": "approval code", "arn": "ARN", "rrn": "RRN", "mcc": "MCC"}
+_WORDS: Final = {
+    "card_masked": "card",
+    "authorisation_code": "approval code",
+    "member_id": "member number",
+    "arn": "ARN",
+    "rrn": "RRN",
+}
 _MOST_SHOWN: Final = 40
 _SUMS: Final = (Nearest.SUM_DIFFERS, Nearest.SEVERAL_ON_BOTH_SIDES)
 _BARE: Final = (*_SUMS, Nearest.TOO_MANY_CANDIDATES)

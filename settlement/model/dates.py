@@ -1,4 +1,4 @@
-"""Dates: years completed against an anchor, and the periods that contracts settle by."""
+"""Dates: years completed against an anchor, the periods that contracts settle by, and the night a file came."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
+
+import polars as pl
 
 
 class PeriodKind(StrEnum):
@@ -87,3 +89,8 @@ def latest_not_after(month: int, day: int, anchor: date) -> date | None:
         if found <= anchor:
             return found
     return None
+
+
+def delivered_on(file: pl.Expr) -> pl.Expr:
+    """The night on which each file came, from its delivery folder; the records of a file are known from then on."""
+    return file.str.split("/").list.first().str.to_date("%Y-%m-%d", strict=False)

@@ -9,6 +9,7 @@ import polars as pl
 
 from settlement.errors import TerminalError
 from settlement.model.ageing import Ageing, ageing_of
+from settlement.model.dates import delivered_on
 from settlement.model.stage import StageInput, StageOutput
 from settlement.report import charts, matching, sections, statements
 from settlement.report.page import Chart, NightPage, render
@@ -73,9 +74,8 @@ def _programme(inputs: StageInput) -> str:
 def _records_of(inputs: StageInput, open_items: pl.DataFrame) -> pl.DataFrame:
     """The clearing records behind the open items, tonight's and earlier ones."""
     columns = ["file", "record", "card_masked", "merchant_name", "merchant_number"]
-    earlier = inputs.history["clearing"].filter(
-        pl.col("business_date").is_in(open_items["opened_on"].unique().implode())
-    )
+    nights = open_items.select(delivered_on(pl.col("file")).unique()).to_series()
+    earlier = inputs.history["clearing"].filter(pl.col("business_date").is_in(nights.implode()))
     both = pl.concat([inputs.tables["clearing"].lazy().select(columns), earlier.select(columns)])
     return both.join(open_items.lazy().select("file", "record"), on=["file", "record"], how="semi").collect()
 

@@ -195,6 +195,14 @@ def test_a_purchase_comes_to_the_leg_on_the_night_its_card_is_enrolled() -> None
     assert accrual(second, "kind") == [("EXACT",)]
 
 
+def test_a_purchase_that_came_to_the_leg_late_stays_open_the_nights_after() -> None:
+    """Its record lies in the night it was delivered, which is before the night on which it was first open here."""
+    begun = {"file": [airline_file()], "clearing": [air(1, 500)]}
+    first, second, third = run(begun, {"enrolment": [enrol()]}, {"clearing": [line(7, 500, night=2)]})
+    assert (opened(first), opened(second)) == ([], [("bank", 1, "MISSING_ACCRUAL")])
+    assert accrual(third, "pass") == [("accrual_code",)]
+
+
 def test_a_leg_begins_with_the_business_date_of_its_first_file() -> None:
     """Before the airline's first file nothing is missing; what was posted since its date is, once it has come."""
     old = air(1, 100, posting_date=date(2010, 12, 20))
@@ -281,3 +289,14 @@ def test_a_record_on_a_leg_that_it_has_no_part_in_is_refused() -> None:
     both = pl.concat([output.tables["open_item"], stray])
     with pytest.raises(laws.LawBrokenError, match="has no part in"):
         laws.assert_unit("match", inputs, replace(output, tables={**output.tables, "open_item": both}))
+
+
+def test_an_open_line_tells_the_purchase_that_came_closest_without_its_cash_back() -> None:
+    added = line(8, 900, purchases=2, authorisation_code=None)
+    (output,) = run(BEGUN | {"clearing": [air(1, 2500, cashback_minor=2000), line(7, 600), added]})
+    told = ("record", "nearest_record", "nearest_condition", "note")
+    rows = output.tables["open_item"].filter(pl.col("leg") == "ACCRUAL").select(told).sort("record").rows()
+    note = "same approval code, member number and date, 1.00 USD more on the merchant side: looks like a tip or a fee"
+    assert rows[0] == (1, 7, "amount_differs", note)
+    assert rows[1] == (7, 1, "amount_differs", note)
+    assert rows[2][:3] == (8, None, None)

@@ -132,6 +132,8 @@ def test_open_items_of_earlier_nights_show_card_and_merchant() -> None:
     before = opened["opened_on"][0]
     record = tables["clearing"].join(opened, on=["file", "record"], how="semi")
     tables["clearing"] = tables["clearing"].join(opened, on=["file", "record"], how="anti")
+    named = pl.lit(f"{before}/BANK.ipm").alias("file")
+    tables["open_item"], record = opened.with_columns(named), record.with_columns(named)
     assert "Corner shop before" not in page_of(tables)
     record = record.with_columns(merchant_name=pl.lit("Corner shop before"), business_date=pl.lit(before))
     assert "Corner shop before" in page_of(tables, {"clearing": record})
