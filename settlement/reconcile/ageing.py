@@ -9,11 +9,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from settlement.match.wording import joined
 from settlement.reconcile.carry import Run, idle, texts_not_kept
 from settlement.reconcile.engine import Result
 from settlement.reconcile.language import Ageing, Pass, Rules
 from settlement.reconcile.sides import HELD, OPEN, Rows
-from settlement.reconcile.wording import joined
 
 
 def matches_with_ages(matches: pl.DataFrame, result: Result) -> pl.DataFrame:
