@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from settlement.cli import app
+from settlement.match_commands import app
 from settlement.errors import TerminalError
 from settlement.reconcile.check import check_rules, has_errors
 from settlement.reconcile.engine import reconcile
