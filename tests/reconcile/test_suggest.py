@@ -15,8 +15,8 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from settlement.match_commands import app
 from settlement.errors import TerminalError
+from settlement.match_commands import app
 from settlement.reconcile.check import check_rules, has_errors
 from settlement.reconcile.engine import reconcile
 from settlement.reconcile.language import Bound, Pass, Rules, Within
