@@ -30,6 +30,7 @@ MATCHES: Final[dict[str, type[pl.DataType]]] = {
 _CARDINALITIES: Final = ("1:1", "1:N", "N:1", "N:M", "net")
 _DIGITS: Final = 9
 _NOBODY: Final = -1
+_FEW: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,21 +105,25 @@ def _ordered(parts: Sequence[NDArray[Any]], order: NDArray[np.int64]) -> NDArray
 
 
 def _ids_of_matches(number: NDArray[np.int64]) -> pl.Series:
-    """``M000000001`` for 1; three digits of all are written at once."""
+    """``M000000001`` for 1; four digits of all are written at once."""
     if len(number) and number[-1] >= 10**_DIGITS:
         return pl.select("M" + pl.Series(number).cast(pl.String)).to_series()
     width = _DIGITS + 1
-    text = np.empty((len(number), width), dtype=np.uint8)
-    text[:, 0] = ord("M")
-    thousand = np.array([list(f"{digits:03d}".encode()) for digits in range(1000)], dtype=np.uint8)
-    rest = number.astype(np.int32)
-    for column in range(_DIGITS - 2, 0, -3):
-        thousandth = rest // 1000
-        text[:, column : column + 3] = thousand[rest - 1000 * thousandth]
-        rest = thousandth
+    text = np.empty(len(number), dtype=[("first", "<u2"), ("middle", "<u4"), ("last", "<u4")])
+    upper = number.astype(np.int32) // 10_000
+    highest = upper // 10_000
+    text["first"] = _digits("M", 1, "<u2")[highest]
+    text["middle"] = _digits("", 4, "<u4")[upper - 10_000 * highest]
+    text["last"] = _digits("", 4, "<u4")[number - 10_000 * upper]
     offsets = np.arange(len(number) + 1, dtype=np.int64) * width
     texts = pa.LargeStringArray.from_buffers(len(number), pa.py_buffer(offsets), pa.py_buffer(text))
     return pl.Series(texts)
+
+
+def _digits(before: str, digits: int, kind: str) -> NDArray[Any]:
+    """The bytes of all numbers of so many digits, each as one number."""
+    texts = "".join(f"{before}{number:0{digits}d}" for number in range(10**digits))
+    return np.frombuffer(texts.encode(), dtype=kind)
 
 
 def _picked(words: Sequence[str], which: NDArray[Any]) -> pl.Series:
@@ -141,9 +146,24 @@ def _notes(steps: Sequence[_Lines], order: NDArray[np.int64]) -> pl.Series:
     starts = np.cumsum([0, *(len(step.notes) for step in steps[:-1])])
     which = [np.where(step.note >= 0, step.note + start, -1) for step, start in zip(steps, starts, strict=True)]
     notes = pl.concat([step.notes for step in steps])
-    if not len(notes):
-        return pl.Series([None], dtype=pl.String).new_from_index(0, len(order))
-    return pl.select(pl.lit(notes).gather(_or_null(_ordered(which, order)))).to_series()
+    told = _ordered(which, order)
+    some = np.flatnonzero(told >= 0)
+    # Few lines have one: between them stand runs of nothing, which take no looking up.
+    if len(some) * _FEW > len(told):
+        return pl.select(pl.lit(notes).gather(_or_null(told))).to_series()
+    return _scattered(notes.gather(told[some]), some, len(told))
+
+
+def _scattered(texts: pl.Series, rows: NDArray[np.int64], height: int) -> pl.Series:
+    """Texts at some rows, null at all others."""
+    lengths = np.zeros(height + 1, dtype=np.int64)
+    lengths[rows + 1] = texts.str.len_bytes().to_numpy()
+    flags = np.zeros(height, dtype=np.bool_)
+    flags[rows] = True
+    valid = np.packbits(flags, bitorder="little")
+    data = "".join(texts.to_list()).encode()
+    buffers = (pa.py_buffer(np.cumsum(lengths)), pa.py_buffer(data), pa.py_buffer(valid))
+    return pl.Series(pa.LargeStringArray.from_buffers(height, *buffers))
 
 
 def _pairs(result: Result, step: Taken) -> _Lines:

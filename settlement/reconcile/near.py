@@ -71,12 +71,15 @@ def near_misses(
     alone = {which: flags.copy() for which, flags in undecided.items()}
     for side in (left, right):
         alone[side.which][best.filter(pl.col("side") == side.which)["position"].to_numpy()] = False
-    used = [
-        _typed(part)
+    asked = [
+        (number, rule)
         for number, rule in enumerate(rules.passes)
-        if rule.one_to_one and rule.keys
-        for part in _used(number, rule, left, right, alone)
+        if rule.one_to_one and rule.keys and rule.amount.rule != "converted"
     ]
+    used = []
+    for mine, other in ((left, right), (right, left)):
+        rows = np.flatnonzero(alone[mine.which] & mine.among(OPEN)).astype(np.int32)
+        used += [_typed(part) for number, rule in asked for part in _used(number, rule, mine, other, rows)]
     return pl.concat([best, _best([pl.DataFrame(schema=NEAR), *used], alone)])
 
 
@@ -237,39 +240,33 @@ def _without(rule: Pass, number: int, missing: int, left: Rows, right: Rows) -> 
         )
 
 
-def _used(
-    number: int, rule: Pass, left: Rows, right: Rows, alone: Mapping[str, NDArray[np.bool_]]
-) -> Iterator[pl.DataFrame]:
+def _used(number: int, rule: Pass, mine: Rows, other: Rows, rows: Positions) -> Iterator[pl.DataFrame]:
     """The nearest amounts among rows that are matched or held: what is closest where nothing open is."""
-    if rule.amount.rule == "converted":
-        return
     keys = [f"key_{index}" for index in range(len(rule.keys))] + ["currency"]
-    for side, mine, other in (("left", left, right), ("right", right, left)):
-        ours = _told(rule, mine, mine.positions([OPEN])).drop_nulls()
-        ours = ours.filter(pl.Series(alone[mine.which][ours["place"].to_numpy()]))
-        if ours.is_empty():
-            continue
-        theirs = _told(rule, other, _of_keys(rule, other, ours.select(keys))).drop_nulls()
-        for by in ([*keys, "day"], keys) if rule.window is not None else (keys,):
-            met = closest(ours, theirs, "amount", by).join(
-                theirs.select(
-                    pl.col("place").alias("place_other"), pl.col("amount").alias("told"), pl.col("day").alias("then")
-                ),
-                on="place_other",
-            )
-            sign = 1 if side == "left" else -1
-            far = pl.lit(0 if "day" in by else 1)
-            yield met.select(
-                pl.lit(side).alias("side"),
-                pl.col("place").alias("position"),
-                pl.col("place_other").alias("other"),
-                pl.lit("used").alias("reason"),
-                (_USED_SCORE + far).alias("score"),
-                pl.lit(number).alias("number"),
-                pl.lit(-1).alias("key"),
-                ((pl.col("amount") - pl.col("told")) * sign).alias("gap_amount"),
-                ((pl.col("then") - pl.col("day")) * sign).alias("gap_days"),
-            )
+    ours = _told(rule, mine, rows).drop_nulls()
+    if ours.is_empty():
+        return
+    theirs = _told(rule, other, _of_keys(rule, other, ours.select(keys))).drop_nulls()
+    for by in ([*keys, "day"], keys) if rule.window is not None else (keys,):
+        met = closest(ours, theirs, "amount", by).join(
+            theirs.select(
+                pl.col("place").alias("place_other"), pl.col("amount").alias("told"), pl.col("day").alias("then")
+            ),
+            on="place_other",
+        )
+        sign = 1 if mine.which == "left" else -1
+        far = pl.lit(0 if "day" in by else 1)
+        yield met.select(
+            pl.lit(mine.which).alias("side"),
+            pl.col("place").alias("position"),
+            pl.col("place_other").alias("other"),
+            pl.lit("used").alias("reason"),
+            (_USED_SCORE + far).alias("score"),
+            pl.lit(number).alias("number"),
+            pl.lit(-1).alias("key"),
+            ((pl.col("amount") - pl.col("told")) * sign).alias("gap_amount"),
+            ((pl.col("then") - pl.col("day")) * sign).alias("gap_days"),
+        )
 
 
 def _of_keys(rule: Pass, side: Rows, keys: pl.DataFrame) -> Positions:

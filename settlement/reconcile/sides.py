@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -80,7 +81,12 @@ class Rows:
 
 def read_sides(rules: Rules, left: Path, right: Path) -> tuple[Rows, Rows]:
     """Both files as the rules tell to read them; TerminalError with one sentence where they do not fit."""
-    both = (_read(rules, "left", rules.left, left), _read(rules, "right", rules.right, right))
+    with ThreadPoolExecutor(max_workers=2) as beside:
+        readers = [
+            beside.submit(_read, rules, which, side, path)
+            for which, side, path in (("left", rules.left, left), ("right", rules.right, right))
+        ]
+        both = tuple(reader.result() for reader in readers)
     codes = [set(rows.frame["currency"].unique().to_list()) for rows in both]
     require_common_currency(rules, (both[0].file, codes[0]), (both[1].file, codes[1]))
     # One list of codes for both sides, so that equal codes are equal numbers.
