@@ -30,16 +30,14 @@ MATCHES: Final[dict[str, type[pl.DataType]]] = {
 _CARDINALITIES: Final = ("1:1", "1:N", "N:1", "N:M", "net")
 _DIGITS: Final = 9
 _NOBODY: Final = -1
-_FEW: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Lines:
     """Lines of one step, whole matches at a time.
 
-    ``left`` and ``right`` are positions in the sides, -1 where the line has nobody; ``match`` numbers the matches of
-    the step; ``place`` is by match what the order of the matches goes by. ``notes`` are the distinct notes and
-    ``note`` picks one for each line, -1 for none.
+    ``left`` and ``right`` are positions in the sides, -1 where the line has nobody; ``place`` is what the order of the
+    matches goes by, and one for all lines of a match. ``told`` are the lines of which ``notes`` say something.
     """
 
     name: str
@@ -47,9 +45,8 @@ class _Lines:
     right: NDArray[np.int32]
     cardinality: NDArray[np.int8]
     residual: NDArray[np.int64]
-    match: NDArray[np.int64]
     place: NDArray[np.int64]
-    note: NDArray[np.int32]
+    told: NDArray[np.int64]
     notes: pl.Series
 
 
@@ -83,7 +80,7 @@ def match_lines(result: Result) -> tuple[NDArray[np.int64], pl.DataFrame]:
     steps = [step for step in steps if len(step.left)]
     if not steps:
         return np.zeros(0, dtype=np.int64), pl.DataFrame(schema=MATCHES).drop("match_id")
-    place = np.concatenate([step.place[step.match] for step in steps])
+    place = np.concatenate([step.place for step in steps])
     # Stable, and nearly in order already: the lines of a match stay beside one another in their own order.
     order = np.argsort(place, kind="stable")
     lengths = [len(step.left) for step in steps]
@@ -143,15 +140,16 @@ def _or_null(rows: NDArray[np.int32]) -> pl.Series:
 
 
 def _notes(steps: Sequence[_Lines], order: NDArray[np.int64]) -> pl.Series:
-    starts = np.cumsum([0, *(len(step.notes) for step in steps[:-1])])
-    which = [np.where(step.note >= 0, step.note + start, -1) for step, start in zip(steps, starts, strict=True)]
-    notes = pl.concat([step.notes for step in steps])
-    told = _ordered(which, order)
-    some = np.flatnonzero(told >= 0)
-    # Few lines have one: between them stand runs of nothing, which take no looking up.
-    if len(some) * _FEW > len(told):
-        return pl.select(pl.lit(notes).gather(_or_null(told))).to_series()
-    return _scattered(notes.gather(told[some]), some, len(told))
+    """The notes in the order of the lines; few lines have one, so that only these are looked at."""
+    starts = np.cumsum([0, *(len(step.left) for step in steps[:-1])])
+    told = np.concatenate([step.told + start for step, start in zip(steps, starts, strict=True)])
+    if not len(told):
+        return pl.Series([None], dtype=pl.String).new_from_index(0, len(order))
+    line = np.empty(len(order), dtype=np.int64)
+    line[order] = np.arange(len(order))
+    rows = line[told]
+    ranked = np.argsort(rows)
+    return _scattered(pl.concat([step.notes for step in steps]).gather(ranked), rows[ranked], len(order))
 
 
 def _scattered(texts: pl.Series, rows: NDArray[np.int64], height: int) -> pl.Series:
@@ -168,28 +166,32 @@ def _scattered(texts: pl.Series, rows: NDArray[np.int64], height: int) -> pl.Ser
 
 def _pairs(result: Result, step: Taken) -> _Lines:
     count = len(step.residual)
-    if step.rule.one_to_one:
-        match = np.arange(count, dtype=np.int64)
-        ours, theirs, cardinality = step.left, step.right, np.zeros(count, dtype=np.int8)
-        first = ours
-    else:
-        match, ours, theirs, cardinality = _spread(step, count)
-        first = ours[np.searchsorted(match, np.arange(count))]
     told = np.flatnonzero((step.residual != 0) | step.unsure)
+    if step.rule.one_to_one:
+        return _Lines(
+            name=step.rule.name,
+            left=step.left,
+            right=step.right,
+            cardinality=np.zeros(count, dtype=np.int8),
+            residual=step.residual,
+            place=step.left.astype(np.int64),
+            told=told,
+            notes=_told_of(result, step, told, (step.left[told], step.right[told])),
+        )
+    match, ours, theirs, cardinality = _spread(step, count)
+    first = np.searchsorted(match, np.arange(count))
+    notes = _told_of(result, step, told, (ours[first[told]], theirs[first[told]]))
     # What is to be said about a match is said on each of its lines.
-    note = np.full(count, _NOBODY, dtype=np.int32)
-    note[told] = np.arange(len(told), dtype=np.int32)
-    at = told if step.rule.one_to_one else np.searchsorted(match, told)
+    lines = np.flatnonzero(np.isin(match, told))
     return _Lines(
         name=step.rule.name,
         left=ours,
         right=theirs,
         cardinality=cardinality,
         residual=step.residual[match],
-        match=match,
-        place=first.astype(np.int64),
-        note=note[match],
-        notes=_told_of(result, step, told, (ours[at], theirs[at])),
+        place=ours[first][match].astype(np.int64),
+        told=lines,
+        notes=notes.gather(np.searchsorted(told, match[lines])),
     )
 
 
@@ -270,9 +272,8 @@ def _netting(result: Result, one: Netted) -> _Lines:
         right=nobody if mine else rows,
         cardinality=np.full(2 * count, _CARDINALITIES.index("net"), dtype=np.int8),
         residual=np.zeros(2 * count, dtype=np.int64),
-        match=np.repeat(np.arange(count), 2),
-        place=place if mine else place + result.left.frame.height,
-        note=np.stack([np.arange(count), np.arange(count) + count], axis=1).ravel().astype(np.int32),
+        place=np.repeat(place if mine else place + result.left.frame.height, 2),
+        told=np.concatenate([np.arange(0, 2 * count, 2), np.arange(1, 2 * count, 2)]),
         notes=pl.concat([notes["back"], notes["takes"]]),
     )
 
@@ -288,8 +289,7 @@ def _taken_back(result: Result, one: TakenBack) -> _Lines:
         right=nobody if mine else one.reversal,
         cardinality=np.full(count, _CARDINALITIES.index("net"), dtype=np.int8),
         residual=np.zeros(count, dtype=np.int64),
-        match=np.arange(count),
         place=place if mine else place + result.left.frame.height,
-        note=np.arange(count, dtype=np.int32),
+        told=np.arange(count),
         notes=taken_back_notes(one),
     )

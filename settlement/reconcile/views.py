@@ -184,7 +184,9 @@ def _usable(rule: Pass, side: Rows) -> Positions:
         conditions.append(pl.col("day").is_not_null())
     if not conditions or not len(rows):
         return rows
-    whole = side.frame if len(rows) == side.frame.height else side.frame[rows]
+    asked = list(dict.fromkeys(name for one in conditions for name in one.meta.root_names()))
+    some = side.frame.select(asked)
+    whole = some if len(rows) == side.frame.height else some[rows]
     kept = whole.lazy().select(pl.all_horizontal(conditions).fill_null(value=False)).collect().to_series()
     usable: Positions = rows[kept.to_numpy()]
     return usable
