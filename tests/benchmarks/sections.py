@@ -22,6 +22,8 @@ TITLES: Final = {
     "night": "A night of",
 }
 MEMORY: Final = "384MB"
+_AGAIN: Final = "Polars, no match: reads both files and writes them again"
+_LIKE: Final = "Polars, no match: reads both files and writes tables of the outputs' shape"
 _MIB: Final = 2**20
 _MILLION: Final = 1_000_000
 
@@ -141,17 +143,20 @@ def whole(rows: int, folder: Path, environment: dict[str, str], say: Callable[[s
         "|--:|---|--:|--:|--:|--:|--:|",
     ]
     for size in sorted({min(_MILLION, rows), rows}):
-        ran: dict[str, list[processes.Ran]] = {"settle match": [], "Polars": []}
+        ran: dict[str, list[processes.Ran]] = {"settle match": [], "Polars": [], _AGAIN: [], _LIKE: []}
         for path in processes.files(size, folder):
             path.read_bytes()  # so that no process reads from the disk
         for turn in range(3):
             say(f"{size:,} rows, turn {turn + 1} of 3 ...")
             ran["settle match"].append(processes.settle(size, folder, environment))
             ran["Polars"].append(processes.polars(size, folder, environment))
+            ran[_AGAIN].append(processes.bare(size, folder, environment, outputs=False))
+            ran[_LIKE].append(processes.bare(size, folder, environment, outputs=True))
         base = statistics.median(one.seconds for one in ran["settle match"])
         for name, runs in ran.items():
-            out = folder / ("out" if name == "settle match" else "out-polars")
-            lines.append(f"| {size:,} | {name} | {processes.matched(out):,} | {_told(runs, base)} |")
+            places = {"settle match": "out", "Polars": "out-polars"}
+            matches = f"{processes.matched(folder / places[name]):,}" if name in places else ""
+            lines.append(f"| {size:,} | {name} | {matches} | {_told(runs, base)} |")
     lines.append("")
     if not processes.has_memory():
         lines.append("This `settle match` has no `--memory`: its bound was not measured.")

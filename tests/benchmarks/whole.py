@@ -92,6 +92,15 @@ def polars(rows: int, folder: Path, environment: dict[str, str]) -> Ran:
     return _run(["tests.benchmarks.polars_whole", str(left), str(right), str(out), *kinds], environment)
 
 
+def bare(rows: int, folder: Path, environment: dict[str, str], *, outputs: bool) -> Ran:
+    """One run of a Polars process that only reads and writes: the files again, or tables like those in ``out``."""
+    left, right, _ = files(rows, folder)
+    out = folder / "out-bare"
+    shutil.rmtree(out, ignore_errors=True)
+    like = [str(folder / "out")] if outputs else []
+    return _run(["tests.benchmarks.polars_bare", str(left), str(right), str(out), *like], environment)
+
+
 def has_memory() -> bool:
     """Whether this ``settle match`` can be told how much memory to take."""
     told = subprocess.run(
