@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
-from typing import Final
+from typing import BinaryIO, Final
 
 from lxml import etree
 
@@ -34,6 +34,7 @@ MOST_UNPACKED: Final = 128 * 2**20
 MOST_RATIO: Final = 100
 """Unpacked bytes to packed bytes, where a workbook unpacks to more than a mebibyte."""
 MOST_CELLS: Final = 4_000_000
+MOST_AREA: Final = 20_000_000
 MOST_IN_A_CELL: Final = 32_767
 MOST_TEXT: Final = 64 * 2**20
 """Characters in all cells together; a text that many cells share counts in each."""
@@ -90,6 +91,36 @@ def sheet_rows(content: memoryview, sheet: str) -> list[tuple[int, dict[int, str
         return Fault(why=Why.UNREADABLE, detail=str(refusal))
     except (etree.XMLSyntaxError, ValueError, NotImplementedError, RuntimeError) as error:
         return Fault(why=Why.UNREADABLE, detail=f"a part of it cannot be read ({shown(str(error))})")
+
+
+def refused(content: BinaryIO, size: int) -> str | None:
+    """Why a workbook of ``size`` bytes must not be given to a library that trusts it; None where it may be.
+
+    A library that lays a sheet out as one area takes memory for every cell up to the last one, used or not.
+    """
+    try:
+        with zipfile.ZipFile(content) as archive:
+            _require_modest(archive, size)
+            for part in archive.namelist():
+                if part.startswith("xl/worksheets/") and part.endswith(".xml"):
+                    _require_dense(archive, part)
+    except _RefusedError as refusal:
+        return str(refusal)
+    except (zipfile.BadZipFile, zlib.error, EOFError, etree.XMLSyntaxError, ValueError, NotImplementedError) as error:
+        return f"it cannot be read ({shown(str(error))})"
+    return None
+
+
+def _require_dense(archive: zipfile.ZipFile, part: str) -> None:
+    content = io.BytesIO(_bytes(archive, part))
+    last_row = last_column = 0
+    for _, cell in etree.iterparse(content, tag="{*}c", resolve_entities=False, no_network=True, huge_tree=False):
+        found = _REFERENCE.fullmatch(cell.get("r", ""))
+        if found is not None:
+            last_row, last_column = max(last_row, int(found[2])), max(last_column, column_number(found[1]))
+        cell.clear()
+    if last_row * last_column > MOST_AREA:
+        raise _RefusedError(f"a sheet spans {last_row} rows and {last_column} columns, more cells than {MOST_AREA}")
 
 
 def column_number(letters: str) -> int:

@@ -22,6 +22,7 @@ _FORMATS: Final = {
     **dict.fromkeys((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), "excel"),
     **dict.fromkeys((".arrow", ".ipc", ".feather", ".arrows"), "arrow"),
 }
+_ARCHIVE: Final = b"PK\x03\x04"
 _CARD: Final = re.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)")
 
 
@@ -177,6 +178,13 @@ def _arrow(path: Path, _: Source, columns: Sequence[str], also: frozenset[str]) 
 def _excel(path: Path, side: Source, columns: Sequence[str], also: frozenset[str]) -> pl.DataFrame:
     import fastexcel  # noqa: PLC0415 - only a workbook needs it
 
+    from settlement.parse.workbook_cells import refused  # noqa: PLC0415
+
+    with path.open("rb") as content:
+        archive = content.read(len(_ARCHIVE)) == _ARCHIVE
+        why = refused(content, path.stat().st_size) if archive else None
+    if why is not None:
+        raise TerminalError(f"{path.name} is not read: {why}; save the rows that are needed as CSV.")
     book = fastexcel.read_excel(path)
     if side.sheet is not None and side.sheet not in book.sheet_names:
         raise TerminalError(
