@@ -66,14 +66,14 @@ def read_columns(path: Path, side: Source, columns: Sequence[str], also: frozens
 
 def kind_of(path: Path, side: Source) -> str:
     """``csv``, ``parquet``, ``excel`` or ``arrow``; TerminalError where nothing tells, or where there is no file."""
+    if not path.is_file():
+        raise TerminalError(f"{path} is no file: name an existing one.")
     kind = side.format or _FORMATS.get(path.suffix.lower())
     if kind is None:
         raise TerminalError(
             f"{path.name}: its ending does not tell what it is: write format = "
             '"csv", "parquet", "excel" or "arrow" for its side.'
         )
-    if not path.is_file():
-        raise TerminalError(f"{path} is no file: name an existing one.")
     return kind
 
 
@@ -197,6 +197,10 @@ def _excel(path: Path, side: Source, columns: Sequence[str], also: frozenset[str
 
 def present_columns(path: Path, present: Sequence[str], columns: Sequence[str], also: frozenset[str]) -> list[str]:
     """The columns to read: each that is asked for is there, once."""
+    if not present:
+        raise TerminalError(f"{path.name} is empty: it needs the names of its columns and at least one row.")
+    if any("\0" in name for name in present):
+        raise TerminalError(f'{path.name} is not written in UTF-8: write its `encoding`, such as encoding = "utf-16".')
     for column in columns:
         if column not in present:
             raise TerminalError(f"{path.name} has no column `{column}`: {nearest_word(column, present)}")

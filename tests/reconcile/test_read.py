@@ -148,8 +148,13 @@ def test_missing_things_name_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(TerminalError, match=r"empty.csv holds no rows"):
         run_files(tmp_path / "empty.csv", tmp_path / "right.csv", tmp_path / "rules.toml", tmp_path / "out")
     (tmp_path / "nothing.csv").write_text("")
-    with pytest.raises(TerminalError, match=r"nothing.csv has no column `key`"):
+    with pytest.raises(TerminalError, match=r"nothing.csv is empty"):
         run_files(tmp_path / "nothing.csv", tmp_path / "right.csv", tmp_path / "rules.toml", tmp_path / "out")
+    (tmp_path / "wide.csv").write_text("id,amount,key,date,ccy\nB1,5,K,2024-03-01,USD\n", encoding="utf-16")
+    with pytest.raises(TerminalError, match=r'wide.csv is not written in UTF-8: .* encoding = "utf-16"'):
+        run_files(tmp_path / "wide.csv", tmp_path / "right.csv", tmp_path / "rules.toml", tmp_path / "out")
+    with pytest.raises(TerminalError, match=r"is no file"):
+        run_files(tmp_path, tmp_path / "right.csv", tmp_path / "rules.toml", tmp_path / "out")
     with pytest.raises(TerminalError, match=r"no-such.csv is no file"):
         run_files(tmp_path / "no-such.csv", tmp_path / "right.csv", tmp_path / "rules.toml", tmp_path / "out")
     (tmp_path / "bad.parquet").write_bytes(b"PAR1nonsense")
