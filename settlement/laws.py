@@ -22,6 +22,8 @@ class LawBrokenError(TerminalError):
 
 def assert_unit(stage: str, inputs: StageInput, output: StageOutput) -> None:
     """Assert the laws that concern a stage's output. Raises LawBrokenError."""
+    if stage == "parse":
+        _assert_parse(inputs, output)
     if stage == "check":
         _assert_check(inputs, output)
     if stage == "match":
@@ -29,6 +31,18 @@ def assert_unit(stage: str, inputs: StageInput, output: StageOutput) -> None:
     if stage == "post":
         for entry in output.entries:
             entry.check()
+
+
+def _assert_parse(inputs: StageInput, output: StageOutput) -> None:
+    """Accepted, rejected, control and padding bytes of a file are all of its bytes."""
+    files = output.tables["parsed_file"].join(inputs.tables["delivery"].select("file", "size_bytes"), on="file")
+    parts = ("accepted_bytes", "rejected_bytes", "control_bytes", "padding_bytes")
+    for row in files.drop_nulls(parts).iter_rows(named=True):
+        counted = sum(row[part] for part in parts)
+        if counted != row["size_bytes"] or min(row[part] for part in parts) < 0:
+            raise LawBrokenError(
+                f"Nothing disappears: {row['file']} has {row['size_bytes']} bytes, its reader accounts for {counted}."
+            )
 
 
 def _assert_check(inputs: StageInput, output: StageOutput) -> None:

@@ -22,6 +22,7 @@ Row = Mapping[str, Any]
 
 _REGISTERED: Final = "registered"
 _UNCOUNTED: Final = frozenset({Why.TRUNCATED, Why.EMPTY, Why.UNREADABLE})
+_BYTES: Final = ("accepted_bytes", "rejected_bytes", "control_bytes", "padding_bytes")
 """Faults after which a file's record count means nothing."""
 
 
@@ -93,6 +94,7 @@ def _judged(delivery: Row, parsed: Row | None, accepted: _Accepted, business_dat
         row["sender"] = parsed["sender"] or delivery["sender"]
         row["identity"] = _identity(delivery, parsed)
         row["records"] = None if parsed["fault"] in _UNCOUNTED else parsed["records"]
+        row.update({name: parsed[name] for name in _BYTES})
     if judged.twin is not None:
         row.update({name: judged.twin[name] for name in ("records", "identity", "file_date", "sender")})
     if judged.fate is Fate.ACCEPTED and parsed is not None:

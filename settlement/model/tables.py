@@ -44,6 +44,10 @@ file_date date? business date that the file names
 internal_id text? the file's own id or sequence
 mode text? T test, P production, where the file says so
 records int? records, lines or entries in the file
+accepted_bytes int? bytes of its records
+rejected_bytes int? bytes of its rejects; all bytes of a file that stays out
+control_bytes int? bytes of header, trailer and other lines that are no records, and of the container
+padding_bytes int? bytes that only fill up blocks
 net_settlement_minor int? what the bank should show for the file, + to our account
 net_settlement_currency text? its currency
 payout_text text? text under which the bank shows it
@@ -65,6 +69,10 @@ why text? late, or the reason why it is not accepted
 sha256 text digest of the content
 records int? records, lines or entries in the file; empty where it could not be read whole
 size_bytes int size of the content
+accepted_bytes int? bytes of its records
+rejected_bytes int? bytes of its rejects; all bytes of a file that stays out
+control_bytes int? bytes of header, trailer and other lines that are no records, and of the container
+padding_bytes int? bytes that only fill up blocks
 feed text? feed
 sender text? sender
 file_date date? business date of the file

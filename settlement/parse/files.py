@@ -19,7 +19,7 @@ from settlement.model.records import CANDIDATES
 from settlement.model.stage import StageInput, StageOutput
 from settlement.model.tables import TABLES
 from settlement.parse import camt053, delimited, fixed_width, mastercard_ipm, visa_ctf, workbook
-from settlement.parse.source import Parsed, Source
+from settlement.parse.source import ByteCount, Parsed, Source
 
 READERS: Final[Mapping[str, Callable[[Source], Parsed]]] = {
     "camt053": camt053.read,
@@ -112,6 +112,8 @@ def _require_one_place(file: str, parsed: Parsed) -> None:
 
 
 def _file_row(source: Source, parsed: Parsed) -> pl.DataFrame:
+    size = len(source.content)
+    count = ByteCount(rejected=size) if parsed.fault is not None else parsed.bytes
     row = {
         "file": source.file,
         "sender": parsed.sender or source.layout.sender,
@@ -119,6 +121,10 @@ def _file_row(source: Source, parsed: Parsed) -> pl.DataFrame:
         "internal_id": parsed.internal_id,
         "mode": parsed.mode,
         "records": parsed.records,
+        "accepted_bytes": count and count.accepted,
+        "rejected_bytes": count and count.rejected,
+        "control_bytes": count and count.control,
+        "padding_bytes": count and count.padding,
         "net_settlement_minor": parsed.net_settlement_minor,
         "net_settlement_currency": parsed.net_settlement_currency,
         "payout_text": parsed.payout_text,

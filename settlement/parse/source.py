@@ -58,12 +58,27 @@ class ControlTotal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ByteCount:
+    """Where the bytes of a file went; the four add up to its size.
+
+    A line end, a length and a record's own filler belong to their record. ``control`` are header, trailer and other
+    lines that are no records, and a container's own bytes; ``padding`` is what only fills up blocks or the file's end.
+    """
+
+    accepted: int = 0
+    rejected: int = 0
+    control: int = 0
+    padding: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:
     """A file as read. ``tables`` are candidate tables by name without the prefix ``parsed_``.
 
     ``records`` is the file's record count as the truth of a format counts it (messages, TCRs, lines, entries).
     ``net_settlement_minor`` is what the bank statement should show for the file, + to our account;
-    ``payout_text`` is the remittance text under which the bank shows an acquirer's payout.
+    ``payout_text`` is the remittance text under which the bank shows an acquirer's payout. ``bytes`` says where each
+    byte of a whole file went; a file with a fault is rejected with all of its bytes.
     """
 
     sender: str | None = None
@@ -77,4 +92,5 @@ class Parsed:
     fault: Why | None = None
     detail: str | None = None
     controls: tuple[ControlTotal, ...] = ()
+    bytes: ByteCount | None = None
     tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import polars as pl
@@ -10,6 +11,7 @@ from pipeline import stage_input, stage_output
 
 from settlement import laws, store
 from settlement.model.stage import StageOutput
+from settlement.model.tables import TABLES
 from settlement.store import Home
 
 LOCATOR = ["file", "record"]
@@ -68,3 +70,19 @@ def test_a_lost_record_of_an_accepted_file_is_refused(sample_dir) -> None:
     short = StageOutput(tables={**output.tables, "clearing": output.tables["clearing"].slice(1)})
     with pytest.raises(laws.LawBrokenError, match="rows of clearing"):
         laws.assert_unit("check", stage_input(sample_dir, nights, "check"), short)
+
+
+def test_a_byte_that_no_part_accounts_for_is_refused(sample_dir) -> None:
+    nights = tuple(sorted(path.name for path in sample_dir.iterdir() if path.name[:2] == "20"))[:1]
+    output = stage_output(sample_dir, nights, "check")
+    delivered = stage_input(sample_dir, nights, "check")
+    first = delivered.tables["delivery"].row(0, named=True)
+    counted = dict.fromkeys(TABLES["parsed_file"].schema.names()) | {
+        "file": first["file"], "accepted_bytes": first["size_bytes"] - 1,
+        "rejected_bytes": 0, "control_bytes": 0, "padding_bytes": 0,
+    }  # fmt: skip
+    for surplus, fine in ((0, False), (1, True)):
+        row = counted | {"padding_bytes": surplus}
+        read = replace(output, tables={"parsed_file": pl.DataFrame([row], schema=TABLES["parsed_file"].schema)})
+        with nullcontext() if fine else pytest.raises(laws.LawBrokenError, match="its reader accounts for"):
+            laws.assert_unit("parse", delivered, read)
