@@ -3,7 +3,7 @@
 
 from cython.parallel cimport prange
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 
 import numpy as np
 
@@ -28,42 +28,52 @@ cdef extern from * nogil:
 include "radix_sums.pxi"
 
 
+cdef void _take(const Column* column, const int32_t* rows, int64_t first, int64_t count, uint64_t* low,
+                uint64_t* high) noexcept nogil:
+    """The numbers of one column's rows: one a row, of a text two."""
+    cdef int64_t i, row
+    for i in range(count):
+        row = rows[first + i] if rows != NULL else first + i
+        if rows != NULL and i + AHEAD < count:
+            __builtin_prefetch(column.data + rows[first + i + AHEAD] * <int64_t>column.width)
+        if column.width == 8:
+            low[i] = (<const uint64_t*>column.data)[row]
+        elif column.width == 4:
+            low[i] = <uint64_t><int64_t>(<const int32_t*>column.data)[row]
+        else:
+            _numbers_of_text(column.data + column.offsets[row], column.offsets[row + 1] - column.offsets[row],
+                             column.key + 12, &low[i], &high[i])
+
+
 cdef void _digest(const Column* columns, int width, const uint64_t* start, const int32_t* rows, int64_t first,
                   int64_t count, uint64_t* hashes, uint32_t* checks) noexcept nogil:
     """Digest one block. Three sums modulo 2**64, of which the upper halves are the digest."""
-    cdef int64_t i, row, bit
+    cdef int64_t i, bit
     cdef int which
     cdef uint64_t sums[3 * BLOCK]
-    cdef uint8_t live[BLOCK]
+    cdef uint64_t low[BLOCK]
+    cdef uint64_t high[BLOCK]
+    cdef const uint64_t* numbers
     cdef const Column* column
-    cdef uint64_t hash
-    memset(&live[0], 1, BLOCK)
     for i in range(count):
         sums[i], sums[BLOCK + i], sums[2 * BLOCK + i] = start[0], start[1], start[2]
     for which in range(width):
         column = columns + which
-        for i in range(count):
-            row = rows[first + i] if rows != NULL else first + i
-            if rows != NULL and i + AHEAD < count:
-                __builtin_prefetch(column.data + rows[first + i + AHEAD] * <int64_t>column.width)
-            if column.valid != NULL:
-                bit = column.first_bit + row
-                live[i] &= column.valid[bit >> 3] >> (bit & 7) & 1
-            if column.width == 8:
-                _add(&sums[i], (<const uint64_t*>column.data)[row], column.key)
-            elif column.width == 4:
-                _add(&sums[i], <uint64_t><int64_t>(<const int32_t*>column.data)[row], column.key)
-            elif live[i]:
-                _add_text(&sums[i], column.data + column.offsets[row], column.offsets[row + 1] - column.offsets[row],
-                          column.key)
-    for i in range(count):
-        hash = (sums[i] >> 32 << 32) | (sums[BLOCK + i] >> 32)
-        # One to one, so that it adds no collision; it only spreads rows evenly over partitions and slots.
-        hash = (hash ^ (hash >> 33)) * 0xFF51AFD7ED558CCDU
-        hash = (hash ^ (hash >> 33)) * 0xC4CEB9FE1A85EC53U
-        hash ^= hash >> 33
-        hashes[i] = (hash if hash else 1) if live[i] else 0
-        checks[i] = <uint32_t>(sums[2 * BLOCK + i] >> 32) if live[i] else 0
+        if column.width == 8 and rows == NULL:
+            numbers = <const uint64_t*>column.data + first
+        else:
+            _take(column, rows, first, count, &low[0], &high[0])
+            numbers = &low[0]
+        digest_add(&sums[0], numbers, column.key, count, BLOCK)
+        if column.width == 0:
+            digest_add(&sums[0], &high[0], column.key + 6, count, BLOCK)
+    digest_end(&sums[0], hashes, checks, count, BLOCK)
+    for which in range(width):
+        column = columns + which
+        for i in range(count if column.valid != NULL else 0):
+            bit = column.first_bit + (rows[first + i] if rows != NULL else first + i)
+            if not column.valid[bit >> 3] >> (bit & 7) & 1:
+                hashes[i], checks[i] = 0, 0
 
 
 def digest_columns(columns, const uint64_t[::1] keys not None, int64_t count, rows=None, int threads=1):

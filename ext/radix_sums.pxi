@@ -1,11 +1,44 @@
-# How a number or a text enters the sums of a digest. Included by radix_digest.pyx, never imported.
+# How numbers and texts enter the sums of a digest. Included by radix_digest.pyx, never imported.
+#
+# The two loops that every number runs through are C, because only C can ask for a form of each for wider vectors: the
+# form is chosen when the module is loaded, so that one build runs on any machine. All forms give the same numbers.
 
-
-cdef inline void _add(uint64_t* sums, uint64_t value, const uint64_t* key) noexcept nogil:
-    cdef uint64_t low = <uint32_t>value, high = value >> 32
-    sums[0] += (key[0] + low) * (key[1] + high)
-    sums[BLOCK] += (key[2] + low) * (key[3] + high)
-    sums[2 * BLOCK] += (key[4] + low) * (key[5] + high)
+cdef extern from * nogil:
+    """
+    #include <stdint.h>
+    #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+    #define DIGEST_FORMS __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+    #else
+    #define DIGEST_FORMS
+    #endif
+    DIGEST_FORMS static void digest_add(
+        uint64_t *restrict sums, const uint64_t *restrict numbers, const uint64_t *restrict key, int64_t count, int64_t apart
+    ) {
+        const uint64_t a = key[0], b = key[1], c = key[2], d = key[3], e = key[4], f = key[5];
+        uint64_t *restrict first = sums, *restrict second = sums + apart, *restrict third = sums + 2 * apart;
+        for (int64_t i = 0; i < count; i++) {
+            const uint64_t low = (uint32_t)numbers[i], high = numbers[i] >> 32;
+            first[i] += (a + low) * (b + high);
+            second[i] += (c + low) * (d + high);
+            third[i] += (e + low) * (f + high);
+        }
+    }
+    /* The upper halves of the sums; the first two are spread over partitions and slots one to one, no collision added. */
+    DIGEST_FORMS static void digest_end(
+        const uint64_t *restrict sums, uint64_t *restrict hashes, uint32_t *restrict checks, int64_t count, int64_t apart
+    ) {
+        for (int64_t i = 0; i < count; i++) {
+            uint64_t hash = (sums[i] >> 32 << 32) | (sums[apart + i] >> 32);
+            hash = (hash ^ (hash >> 33)) * UINT64_C(0xFF51AFD7ED558CCD);
+            hash = (hash ^ (hash >> 33)) * UINT64_C(0xC4CEB9FE1A85EC53);
+            hash ^= hash >> 33;
+            hashes[i] = hash ? hash : 1;
+            checks[i] = (uint32_t)(sums[2 * apart + i] >> 32);
+        }
+    }
+    """
+    void digest_add(uint64_t* sums, const uint64_t* numbers, const uint64_t* key, int64_t count, int64_t apart)
+    void digest_end(const uint64_t* sums, uint64_t* hashes, uint32_t* checks, int64_t count, int64_t apart)
 
 
 cdef inline uint64_t _turn(uint64_t value, int bits) noexcept nogil:
@@ -51,16 +84,15 @@ cdef void _sip(const uint8_t* text, int64_t size, const uint64_t* key, uint64_t*
     high[0] = v[0] ^ v[1] ^ v[2] ^ v[3]
 
 
-cdef void _add_text(uint64_t* sums, const uint8_t* text, int64_t size, const uint64_t* key) noexcept nogil:
+cdef inline void _numbers_of_text(const uint8_t* text, int64_t size, const uint64_t* key, uint64_t* low,
+                                  uint64_t* high) noexcept nogil:
     """A short text is two numbers that no other text has; a long one is 120 bits of its SipHash."""
-    cdef uint64_t low = 0, high = 0
+    low[0], high[0] = 0, 0
     if size <= SHORT:
-        memcpy(&low, text, min(size, <int64_t>8))
+        memcpy(low, text, min(size, <int64_t>8))
         if size > 8:
-            memcpy(&high, text + 8, size - 8)
-        high |= <uint64_t>size << 56
+            memcpy(high, text + 8, size - 8)
+        high[0] |= <uint64_t>size << 56
     else:
-        _sip(text, size, key + 12, &low, &high)
-        high |= <uint64_t>255 << 56
-    _add(sums, low, key)
-    _add(sums, high, key + 6)
+        _sip(text, size, key, low, high)
+        high[0] |= <uint64_t>255 << 56
