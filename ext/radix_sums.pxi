@@ -82,17 +82,3 @@ cdef void _sip(const uint8_t* text, int64_t size, const uint64_t* key, uint64_t*
     for turn in range(4):
         _sip_round(v)
     high[0] = v[0] ^ v[1] ^ v[2] ^ v[3]
-
-
-cdef inline void _numbers_of_text(const uint8_t* text, int64_t size, const uint64_t* key, uint64_t* low,
-                                  uint64_t* high) noexcept nogil:
-    """A short text is two numbers that no other text has; a long one is 120 bits of its SipHash."""
-    low[0], high[0] = 0, 0
-    if size <= SHORT:
-        memcpy(low, text, min(size, <int64_t>8))
-        if size > 8:
-            memcpy(high, text + 8, size - 8)
-        high[0] |= <uint64_t>size << 56
-    else:
-        _sip(text, size, key, low, high)
-        high[0] |= <uint64_t>255 << 56

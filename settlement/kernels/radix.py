@@ -62,9 +62,8 @@ __all__ = [
 MOST_PAIRS: Final = 32_000_000
 """Pairs in reach of one block that are still looked at: some tenths of a second."""
 
-_TEXTS: Final = frozenset({pl.String, pl.Binary})
 _PIECE: Final = 2**17
-"""Rows whose texts are laid out for the kernel at once: not a second copy of all of them."""
+"""Rows that are laid out for the kernel at once where columns lie in chunks: not a second copy of all of them."""
 
 
 def compiled() -> bool:
@@ -109,7 +108,7 @@ def digest_rows(
         raise ValueError("a key needs at least one column, and all columns must be of one length.")
     height = lengths.pop()
     keys = digest_keys(secret, len(columns))
-    if rows is not None or height <= _PIECE or not any(column.dtype in _TEXTS for column in columns):
+    if rows is not None or height <= _PIECE or all(column.n_chunks() == 1 for column in columns):
         taken = [key_column(column) for column in columns]
         digests: tuple[Hashes, Checks] = digest_columns(taken, keys, height, rows, threads)
         return digests

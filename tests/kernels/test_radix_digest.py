@@ -15,7 +15,8 @@ from settlement.kernels.radix_columns import digest_keys, key_column
 
 SEEDED = settings(derandomize=True, deadline=None, max_examples=200)
 SECRET = bytes(range(16))
-TEXTS = st.none() | st.text("aé\x00", max_size=20) | st.sampled_from(["x" * 15, "x" * 16, "x" * 300])
+LENGTHS = (8, 12, 13, 15, 16, 23, 24, 31, 32, 300)
+TEXTS = st.none() | st.text("aé\x00", max_size=20) | st.sampled_from(["x" * size for size in LENGTHS])
 NUMBERS = st.none() | st.integers(-(2**63), 2**63 - 1) | st.integers(-2, 2)
 FRAMES = st.lists(st.tuples(NUMBERS, TEXTS, st.none() | st.integers(-3, 3)), max_size=30)
 TYPES = {"a": pl.Int64, "b": pl.String, "c": pl.Int32}
@@ -126,9 +127,13 @@ def test_what_does_not_fit_is_refused() -> None:
             kernel([key_column(one)], keys, 2)
         with pytest.raises(ValueError, match="does not have 2 rows"):
             kernel([text], keys, 2)
-        with pytest.raises(ValueError, match="14 keys a column"):
+        with pytest.raises(ValueError, match="26 keys a column"):
             kernel([text], keys[1:], 1)
         with pytest.raises(ValueError, match="rows must lie in"):
             kernel([text], keys, 1, np.array([1], np.int32))
         with pytest.raises(ValueError, match="bitmap of column 0"):
             kernel([(*key_column(one)[:3], np.zeros(0, np.uint8), 0)], keys, 1)
+        view = np.frombuffer(np.array([13, 0, 0, 1], np.uint32).tobytes(), np.uint8)
+        for parts in ([], [np.zeros(13, np.uint8)]):
+            with pytest.raises(ValueError, match="points outside its parts"):
+                kernel([(16, view, parts, None, 0)], keys, 1)
