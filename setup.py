@@ -7,15 +7,21 @@ from setuptools import Extension, find_packages, setup
 
 HERE = Path(__file__).parent
 
-# x86-64 baseline only: a wheel must run on any machine of its architecture. The radix kernels use several threads.
+SOURCES = sorted((HERE / "ext").glob("*.pyx"))
+
+# These use several threads.
+THREADS = {source: ["-fopenmp"] if source.stem.startswith(("radix_", "parse_cards")) else [] for source in SOURCES}
+
+# x86-64 baseline only: a wheel must run on any machine of its architecture.
 extensions = [
     Extension(
         f"settlement.kernels._{source.stem}",
         [source.relative_to(HERE).as_posix()],
-        extra_compile_args=["-O3", *(["-fopenmp"] if source.stem.startswith("radix_") else [])],
-        extra_link_args=["-fopenmp"] if source.stem.startswith("radix_") else [],
+        libraries=["crypto"] if source.stem == "parse_cards" else [],
+        extra_compile_args=["-O3", *THREADS[source]],
+        extra_link_args=THREADS[source],
     )
-    for source in sorted((HERE / "ext").glob("*.pyx"))
+    for source in SOURCES
 ]
 
 setup(

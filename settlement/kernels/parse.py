@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from settlement.errors import TerminalError
-from settlement.kernels.choice import NOT_BUILT, use_compiled
+from settlement.kernels.choice import NOT_BUILT, patient_threads, use_compiled
 
 if use_compiled():
     try:
+        with patient_threads():
+            from settlement.kernels._parse_cards import tokens
         from settlement.kernels._parse_digits import luhn, numbers
         from settlement.kernels._parse_elements import element_spans
         from settlement.kernels._parse_frames import frames
@@ -14,10 +16,11 @@ if use_compiled():
     except ImportError:
         raise TerminalError(NOT_BUILT) from None
 else:
+    from settlement.kernels.cards_twin import tokens
     from settlement.kernels.ipm_twin import element_spans, frames
     from settlement.kernels.spans_twin import gather, luhn, numbers
 
-__all__ = ["compiled", "element_spans", "frames", "gather", "luhn", "numbers"]
+__all__ = ["compiled", "element_spans", "frames", "gather", "luhn", "numbers", "tokens"]
 
 
 def compiled() -> bool:

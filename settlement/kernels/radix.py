@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Final
 
@@ -11,27 +10,21 @@ import polars as pl
 
 from settlement.errors import TerminalError
 from settlement.kernels.assign import MOST_EDGES
-from settlement.kernels.choice import NOT_BUILT, use_compiled
+from settlement.kernels.choice import NOT_BUILT, cores, patient_threads, use_compiled
 from settlement.kernels.radix_columns import DEFAULT_SECRET, digest_keys, key_column
 from settlement.kernels.radix_optimal_twin import ANY, Outcomes, Way
 from settlement.kernels.radix_twin import Amounts, Arena, Checks, Hashes, Rows
 
 if use_compiled():
-    # OpenMP reads this once, when the first kernel loads it: threads that wait by spinning take the core from the
-    # thread they wait for, wherever the machine has other work.
-    _told = os.environ.get("OMP_WAIT_POLICY")
-    os.environ["OMP_WAIT_POLICY"] = _told or "passive"
     try:
-        from settlement.kernels._radix_best import pair_best
-        from settlement.kernels._radix_digest import digest_columns
-        from settlement.kernels._radix_equal import kernel_bytes, pair_equal, pair_equal_told
-        from settlement.kernels._radix_open import open_rows
-        from settlement.kernels._radix_optimal import pair_optimal as _pair_optimal
+        with patient_threads():
+            from settlement.kernels._radix_best import pair_best
+            from settlement.kernels._radix_digest import digest_columns
+            from settlement.kernels._radix_equal import kernel_bytes, pair_equal, pair_equal_told
+            from settlement.kernels._radix_open import open_rows
+            from settlement.kernels._radix_optimal import pair_optimal as _pair_optimal
     except ImportError:
         raise TerminalError(NOT_BUILT) from None
-    finally:
-        if _told is None:
-            del os.environ["OMP_WAIT_POLICY"]
 else:
     from settlement.kernels.radix_digest_twin import digest_columns
     from settlement.kernels.radix_optimal_twin import pair_optimal as _pair_optimal
@@ -69,11 +62,6 @@ _PIECE: Final = 2**17
 def compiled() -> bool:
     """Whether the functions of this module are the compiled ones."""
     return type(pair_equal).__name__ == "cython_function_or_method"
-
-
-def cores() -> int:
-    """Threads that a kernel can use at once: the cores this process may run on."""
-    return len(os.sched_getaffinity(0))
 
 
 def digest_rows(

@@ -46,7 +46,7 @@ def gather(  # noqa: PLR0917 (the kernel's own order)
     pieces: list[bytes] = []
     offsets = np.zeros(len(base) + 1, dtype=np.int64)
     total = 0
-    for row, (first, size) in enumerate(_bounds(data, base, start, length)):
+    for row, (first, size) in enumerate(bounds(data, base, start, length)):
         piece = data[first : first + size].tobytes().rstrip(bytes([pad]))
         text = "".join(chr(table[byte]) for byte in piece).encode()
         pieces.append(text)
@@ -83,7 +83,7 @@ def numbers(
     """
     values = np.zeros(len(base), dtype=np.int64)
     state = np.zeros(len(base), dtype=np.uint8)
-    for row, (first, size) in enumerate(_bounds(data, base, start, length)):
+    for row, (first, size) in enumerate(bounds(data, base, start, length)):
         if length[row] < 0:
             continue
         digits = [int(byte) - zero for byte in data[first : first + size]]
@@ -120,7 +120,7 @@ def luhn(
         If a span does not lie inside ``data``.
     """
     valid = np.zeros(len(base), dtype=np.uint8)
-    for row, (first, size) in enumerate(_bounds(data, base, start, length)):
+    for row, (first, size) in enumerate(bounds(data, base, start, length)):
         digits = [int(byte) - zero for byte in data[first : first + size]]
         if size < 2 or not all(0 <= digit <= 9 for digit in digits):  # noqa: PLR2004
             continue
@@ -129,9 +129,10 @@ def luhn(
     return valid
 
 
-def _bounds(
+def bounds(
     data: NDArray[np.uint8], base: NDArray[np.int64], start: NDArray[np.int32], length: NDArray[np.int32]
 ) -> list[tuple[int, int]]:
+    """First byte and size of each span; IndexError where one lies outside the data."""
     bounds = []
     for row in range(len(base)):
         first, size = int(base[row]) + int(start[row]), max(int(length[row]), 0)

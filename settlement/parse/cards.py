@@ -7,16 +7,18 @@ exception ever carries the number.
 
 from __future__ import annotations
 
-import hmac
 import re
 from typing import Final
 
+import numpy as np
 import polars as pl
+import pyarrow as pa
 
+from settlement.kernels.choice import cores
+from settlement.kernels.parse import tokens
 from settlement.model.stage import CardKey
-from settlement.parse.spans import luhn_of, string_spans
+from settlement.parse.spans import Spans, luhn_of, string_spans
 
-_REF_DIGITS: Final = 32
 _SHORTEST: Final = 12
 _LONGEST: Final = 19
 _STARS: Final = "*" * 64
@@ -27,20 +29,24 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def card_references(pans: pl.Series, key: CardKey) -> pl.Series:
-    """The keyed reference of each card number, named ``card_ref``; empty stays empty.
+    """The keyed reference of each card number, named ``card_ref``; empty where there is none or it is not digits."""
+    return references_of(string_spans(pans), key)
 
-    Each distinct number is hashed once.
-    """
-    distinct = pans.drop_nulls().unique()
-    keyed = hmac.new(key.secret, digestmod="sha256")
-    codes = []
-    for pan in distinct.to_list():
-        mac = keyed.copy()
-        mac.update(pan.encode())
-        codes.append(mac.hexdigest())
-    references = f"{key.key_id}-" + pl.Series(codes, dtype=pl.String).str.slice(0, _REF_DIGITS)
-    known = pl.DataFrame({"pan": distinct, "card_ref": references})
-    return pans.alias("pan").to_frame().join(known, on="pan", how="left", maintain_order="left")["card_ref"]
+
+def references_of(spans: Spans, key: CardKey) -> pl.Series:
+    """The keyed reference of the card number in each span, as ``card_references`` makes it: no column of numbers."""
+    secret = np.frombuffer(key.secret, dtype=np.uint8)
+    zero = spans.alphabet.zero
+    found, hexes = tokens(spans.data, spans.base, spans.start, spans.length, zero, secret, threads=cores())
+    before = np.frombuffer(f"{key.key_id}-".encode(), dtype=np.uint8)
+    width, count = len(before) + hexes.shape[1], len(found)
+    written = np.empty((count, width), dtype=np.uint8)
+    written[:, : len(before)] = before
+    written[:, len(before) :] = hexes
+    offsets = np.arange(0, width * count + 1, width, dtype=np.int64)
+    validity = pa.py_buffer(np.packbits(found, bitorder="little"))
+    buffers = [validity, pa.py_buffer(offsets), pa.py_buffer(written)]
+    return pl.Series("card_ref", pa.Array.from_buffers(pa.large_string(), count, buffers), dtype=pl.String)
 
 
 def masked(pans: pl.Series) -> pl.Series:

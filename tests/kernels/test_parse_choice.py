@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from settlement.kernels import ipm_twin, parse, spans_twin
+from settlement.kernels import cards_twin, ipm_twin, parse, spans_twin
 
 _ASK = "from settlement.kernels import parse; print(parse.compiled(), parse.gather.__module__)"
 
@@ -37,6 +37,7 @@ def test_a_choice_that_does_not_exist_is_refused() -> None:
         ("gather", spans_twin.gather),
         ("numbers", spans_twin.numbers),
         ("luhn", spans_twin.luhn),
+        ("tokens", cards_twin.tokens),
         ("frames", ipm_twin.frames),
         ("element_spans", ipm_twin.element_spans),
     ],
