@@ -22,12 +22,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.benchmarks import sections
-from tests.benchmarks.nights import nights_section
+from tests.benchmarks.nights import nights_section, sample_of
 from tests.benchmarks.whole import THIN
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PAGE: Final = ROOT / "docs" / "BENCHMARKS.md"
-SECTIONS: Final = ("match", "scale", "sums", "whole", "night")
+SECTIONS: Final = ("match", "scale", "sums", "whole", "feeds", "night")
 
 ENVIRONMENT: Final = {
     **os.environ,
@@ -73,6 +73,8 @@ def _section(name: str, options: argparse.Namespace) -> str:
         return sections.sums(rows, repeats, folder, _call)
     if name == "whole":
         return sections.whole(rows, folder, ENVIRONMENT, _say)
+    if name == "feeds":
+        return sections.feeds(sample_of(options.night_rows, folder, _say), folder, _call)
     return nights_section(options.night_rows, folder, _call, _say, ENVIRONMENT)
 
 

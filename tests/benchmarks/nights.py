@@ -19,7 +19,7 @@ Say = Callable[[str], None]
 def nights_section(rows: int, folder: Path, call: Call, say: Say, environment: dict[str, str]) -> str:
     """The table of a night of ``rows`` card transactions, settled three times."""
     repeats = 3
-    source = _sample(rows, folder, say)
+    source = sample_of(rows, folder, say)
     night = next(path.name for path in sorted(source.iterdir()) if path.name[:2] == "20")
     stages: dict[str, list[dict[str, float]]] = {stage: [] for stage in STAGES}
     whole: list[dict[str, float]] = []
@@ -58,7 +58,8 @@ def _night_table(rows: int, repeats: int, counts: dict[str, int], found: dict[st
     return "\n".join(lines)
 
 
-def _sample(rows: int, folder: Path, say: Say) -> Path:
+def sample_of(rows: int, folder: Path, say: Say) -> Path:
+    """A night of the sample with so many card transactions, made once."""
     from settlement.sample.generate import generate
 
     target = folder / f"sample-{rows}"

@@ -19,6 +19,7 @@ TITLES: Final = {
     "scale": "Cost a row",
     "sums": "Sums without a key",
     "whole": "settle match as a whole",
+    "feeds": "The readers of feeds",
     "night": "A night of",
 }
 MEMORY: Final = "384MB"
@@ -178,3 +179,41 @@ def _told(runs: list[processes.Ran], base: float) -> str:
     seconds = [one.seconds for one in runs]
     median = statistics.median(seconds)
     return f"{median:.2f} | {min(seconds):.2f} | {median / base:.1f} | {max(one.peak_mib for one in runs):,.0f}"
+
+
+def feeds(sample: Path, folder: Path, call: Call) -> str:
+    """Each reader beside ``cat`` and a bare scan; card numbers beside a loop over ``hmac.new``."""
+    found = call("feeds", "--sample", sample, "--folder", folder)
+    told = (
+        "One file each, from the page cache to candidate tables, card numbers turned into references; the fastest of "
+        "five turns in one process, in turns with `cat` on the file and, for what is delimited, with a bare `scan_csv` "
+        "of all its columns as text."
+    )
+    lines = [
+        f"## {TITLES['feeds']}",
+        "",
+        told,
+        "",
+        "| feed | MiB | records | seconds | records/s | MiB/s | of `cat` | times `scan_csv` |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for name, one in found["feeds"].items():
+        best = {what: min(seconds) for what, seconds in one["seconds"].items()}
+        scan = f"{best['ours'] / best['scan_csv']:.1f}" if "scan_csv" in best else ""
+        mib = one["bytes"] / _MIB
+        lines.append(
+            f"| {name} | {mib:,.0f} | {one['records']:,} | {best['ours']:.2f} | {one['records'] / best['ours']:,.0f} "
+            f"| {mib / best['ours']:,.0f} | {best['cat'] / best['ours']:.3f} | {scan} |"
+        )
+    ipm = found["feeds"]["Mastercard IPM"]
+    rate, theirs, cards = ipm["records"] / min(ipm["seconds"]["ours"]), found["cardutil"], found["tokens"]
+    lines += [
+        "",
+        (
+            f"cardutil reads {theirs:,.0f} messages/s of the same IPM file: ours {rate / theirs:,.0f} times as many. "
+            f"Card references: {cards['one'] / _MILLION:.1f} million/s on one thread and "
+            f"{cards['all'] / _MILLION:.1f} on all, a loop over `hmac.new` {cards['loop'] / _MILLION:.2f}: "
+            f"{cards['all'] / cards['loop']:.0f} times."
+        ),
+    ]
+    return "\n".join(lines)
