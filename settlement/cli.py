@@ -39,9 +39,11 @@ def commands(words: Sequence[str]) -> typer.Typer:
     if words and words[0] in _MATCHER:
         app.callback()(lambda: None)
     else:
-        from settlement.night_commands import app as night_app  # noqa: PLC0415 - only where a night may be meant
+        from settlement.key_commands import app as key_app  # noqa: PLC0415 - only where a night may be meant
+        from settlement.night_commands import app as night_app  # noqa: PLC0415
 
         app.add_typer(night_app)
+        app.add_typer(key_app, name="keys")
     app.add_typer(match_app)
     return app
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -10,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from settlement.cardkey import check_value, create_card_key, outside_card_key
+from settlement.cardkey import KnownKey, check_value, create_card_key, note_of, outside_keys
 from settlement.errors import RetryableError, TerminalError
 
 _ARRIVING: Final = ".arriving"
@@ -34,7 +33,7 @@ def create_home(root: Path, source: Path | None) -> Path | None:
         raise TerminalError(f"{root} is not empty: choose another folder for the new home.")
     folders = _delivery_folders(source) if source else []
     created = create_card_key()
-    key = outside_card_key()
+    key = outside_keys()[0]
     # A folder that stands there is filled and not replaced: somebody may stand in it, or it may be a mount.
     arriving = root / _ARRIVING if standing else root.with_name(f".{root.name}{_ARRIVING}")
     shutil.rmtree(arriving, ignore_errors=True)
@@ -42,9 +41,8 @@ def create_home(root: Path, source: Path | None) -> Path | None:
         # Files of card networks hold card numbers: they are nobody's but the user's and the group's.
         arriving.mkdir(mode=0o750, parents=True)
         _write_config(arriving / "config")
-        (arriving / "home.json").write_text(
-            json.dumps({"version": 1, "card_keys": {key.key_id: check_value(key)}}) + "\n", encoding="utf-8"
-        )
+        note = note_of([KnownKey(key_id=key.key_id, check=check_value(key))])
+        (arriving / "home.json").write_text(note, encoding="utf-8")
         (arriving / "inbox").mkdir()
         for folder in folders:
             _copy_delivery(folder, arriving / "inbox" / folder.name)

@@ -19,7 +19,7 @@ from pathlib import Path
 import polars as pl
 
 from settlement import books, laws, store
-from settlement.cardkey import read_card_key
+from settlement.cardkey import read_card_keys
 from settlement.errors import RetryableError, TerminalError
 from settlement.model.clearing import StatementState
 from settlement.model.stage import StageInput
@@ -173,7 +173,7 @@ def verify_night(home: Home, business_date: date, progress: Progress | None = No
     Earlier nights are taken as they stand; verify them one by one for the whole chain.
     """
     standing = books_digest(home, business_date)
-    read_card_key(home)
+    read_card_keys(home, business_date)
     with tempfile.TemporaryDirectory(prefix="settle-verify-") as scratch:
         other = _scratch_home(home, business_date, Path(scratch))
         run_night(other, business_date, progress, until="pay")
@@ -254,7 +254,7 @@ def _inputs(home: Home, business_date: date, stage: Stage, unit: str) -> StageIn
         history={name: store.scan_history(home, name, business_date) for name in stage.history},
         deliveries=store.land_originals(home, business_date) if first else (),
         content=partial(store.read_original, home) if parsing else None,
-        card_key=read_card_key(home) if parsing else None,
+        card_keys=read_card_keys(home, business_date) if parsing else (),
     )
 
 

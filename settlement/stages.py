@@ -54,11 +54,11 @@ _SETTLED: Final = ("match", "match_member", "open_item", "cash_tie", "rated", "p
 
 STAGES: Final[tuple[Stage, ...]] = (
     Stage(name="land", run=land.run, history=("file",)),
-    Stage(name="parse", run=parse.run, plan=parse.plan, reads=("delivery",)),
+    Stage(name="parse", run=parse.run, plan=parse.plan, reads=("delivery",), history=("card_token",)),
     Stage(
         name="check",
         run=check.run,
-        reads=("delivery", "parsed_file", "parsed_control_total", *_PARSED),
+        reads=("delivery", "parsed_file", "parsed_control_total", "parsed_card_token", *_PARSED),
         history=("file",),
     ),
     Stage(

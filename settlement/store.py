@@ -218,6 +218,12 @@ def require_readable(home: Home, tables: Sequence[str], until: date) -> None:
                     _read_part(part)
 
 
+def nights_of(home: Home, table: str) -> list[date]:
+    """The nights of which a table is published, in order."""
+    partitions = (home.root / "tables" / table).glob("business_date=*")
+    return sorted(date.fromisoformat(path.name.removeprefix("business_date=")) for path in partitions)
+
+
 def scan_history(home: Home, table: str, before: date) -> pl.LazyFrame:
     """All rows of a table from nights before ``before``, with their ``business_date``, in night order."""
     frames = []

@@ -9,6 +9,7 @@ from settlement import store
 from settlement.model.layout import Layout, fit_name, read_layouts
 from settlement.model.stage import CardKey
 from settlement.model.tables import TABLES
+from settlement.parse.cards import Cards
 from settlement.parse.files import READERS
 from settlement.parse.source import Parsed, Source
 
@@ -38,7 +39,7 @@ def read(of: Layout, name: str, content: bytes | str, delivered_on: date = date(
         file_date=parts.file_date,
         sequence=parts.sequence,
         layout=of,
-        card_key=CARD_KEY,
+        cards=Cards((CARD_KEY,)),
     )
     parsed = READERS[of.format](source)
     for table, frame in parsed.tables.items():

@@ -75,7 +75,7 @@ def stage_input(nights_dir: Path, nights: tuple[str, ...], stage_name: str, unit
         history={name: _history(nights_dir, nights, name) for name in stage.history},
         deliveries=_deliveries(nights_dir / night) if landing else (),
         content=_content(nights_dir, nights) if parsing else None,
-        card_key=CARD_KEY if parsing else None,
+        card_keys=(CARD_KEY,) if parsing else (),
     )
 
 

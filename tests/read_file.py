@@ -15,6 +15,7 @@ from settlement.model.layout import Layout, fit_name, read_layouts
 from settlement.model.stage import Delivery, StageInput
 from settlement.model.tables import TABLES
 from settlement.parse import files
+from settlement.parse.cards import Cards
 from settlement.parse.source import Source
 
 
@@ -45,7 +46,7 @@ def source_of(name: str, content: bytes, night: str = "2010-12-29") -> Source:
                 file_date=parts.file_date,
                 sequence=parts.sequence,
                 layout=layout,
-                card_key=CARD_KEY,
+                cards=Cards((CARD_KEY,)),
             )
     raise AssertionError(name)
 
@@ -70,9 +71,9 @@ def read_file(name: str, content: bytes, night: str = "2010-12-29") -> Read:
         unit=delivery.file,
         documents=documents(),
         tables=landed,
-        history={},
+        history={"card_token": TABLES["card_token"].empty().lazy()},
         content=lambda _: memoryview(content),
-        card_key=CARD_KEY,
+        card_keys=(CARD_KEY,),
     )
     output = files.run(inputs)
     tables = {name: store.checked(TABLES[name], frame) for name, frame in output.tables.items()}

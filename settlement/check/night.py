@@ -53,6 +53,7 @@ def run(inputs: StageInput) -> StageOutput:
             "file": files,
             "control_total": inputs.tables["parsed_control_total"].sort("file", "control"),
             "finding": finding_table(findings),
+            "card_token": inputs.tables["parsed_card_token"].select("token", "card_ref").unique().sort("token"),
             **records,
         }
     )

@@ -57,8 +57,8 @@ class StageInput:
         The files of the night's delivery folder, sorted by name (``land`` only).
     content:
         Bytes of an original by its digest (``parse`` only).
-    card_key:
-        The card key (``parse`` only).
+    card_keys:
+        The card keys in use on the night, the current one first and the oldest last (``parse`` only).
     """
 
     business_date: date
@@ -68,7 +68,7 @@ class StageInput:
     history: Mapping[str, pl.LazyFrame]
     deliveries: tuple[Delivery, ...] = ()
     content: Callable[[str], memoryview] | None = None
-    card_key: CardKey | None = None
+    card_keys: tuple[CardKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,11 @@ def _table(name: str, stage: str, doc: str, key: str, columns: str) -> Table:
     return Table(name=name, stage=stage, doc=doc, key=tuple(key.split()), columns=read_columns(columns))
 
 
+_KNOWN_CARD: Final = """
+token text keyed hash of the card number under the key that was current
+card_ref text the card's reference, which stays as keys change
+"""
+
 _OTHERS: Final[tuple[Table, ...]] = (
     _table(
         "delivery",
@@ -54,6 +59,16 @@ payout_text text? text under which the bank shows it
 fault text? EMPTY, TRUNCATED, UNREADABLE or CONTROL_TOTAL_MISMATCH
 detail text? one sentence on the fault
 """,
+    ),
+    _table(
+        "parsed_card_token",
+        "parse",
+        "one token of a card that an older key knows, as a file tells it",
+        "file token",
+        "file text delivery folder + `/` + file name\n" + _KNOWN_CARD,
+    ),
+    _table(
+        "card_token", "check", "one token of a card whose reference was made under an older key", "token", _KNOWN_CARD
     ),
     _table("parsed_control_total", "parse", "one control total of a file, as read", "file control", CONTROL_TOTAL),
     _table("control_total", "check", "one control total of an accepted or refused file", "file control", CONTROL_TOTAL),

@@ -1,8 +1,7 @@
 """Card numbers: the only module that turns them into something that may leave ``parse``.
 
-A card number becomes ``card_ref``, the id of the card key, ``-``, and the first 32 hex digits of
-HMAC-SHA-256(key, number); and ``card_masked``, first six and last four digits. Neither a table, a preview nor an
-exception ever carries the number.
+A card number becomes ``card_ref``, by a keyed hash, and ``card_masked``, first six and last four digits. Neither a
+table, a preview nor an exception ever carries the number.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from settlement.parse.spans import Spans, luhn_of, string_spans
 
 _SHORTEST: Final = 12
 _LONGEST: Final = 19
+_NONE_KNOWN: Final = pl.DataFrame(schema={"token": pl.String, "card_ref": pl.String})
 _STARS: Final = "*" * 64
 # Groups of digits with one blank, dash or dot between them: people write card numbers like this.
 _RUN: Final = rf"[0-9](?:[ .-]?[0-9]){{{_SHORTEST - 1},}}"
@@ -28,13 +28,52 @@ _RUN_PATTERN: Final = re.compile(_RUN)
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
-def card_references(pans: pl.Series, key: CardKey) -> pl.Series:
-    """The keyed reference of each card number, named ``card_ref``; empty where there is none or it is not digits."""
-    return references_of(string_spans(pans), key)
+class Cards:
+    """Turns the card numbers of one file into references, and keeps what that adds to the known ones.
+
+    A card's token is the keyed hash of its number, with the id of the key. Its reference is the first token that the
+    home has ever had for it: with one key, the token itself. After a change of keys both are at hand for some nights:
+    the token under the new key then meets the reference, and is remembered, so that the old key can go.
+
+    Parameters
+    ----------
+    keys
+        The current key first, the oldest last; at least one.
+    known
+        ``token`` and ``card_ref`` of earlier nights, of cards whose reference is not their token under some key.
+    """
+
+    def __init__(self, keys: tuple[CardKey, ...], known: pl.DataFrame | None = None) -> None:
+        self._keys = keys
+        self._known = _NONE_KNOWN if known is None else known
+        self._met = [_NONE_KNOWN]
+
+    def references(self, spans: Spans) -> pl.Series:
+        """The reference of the card number in each span, named ``card_ref``; empty where there are no digits."""
+        current = tokens_of(spans, self._keys[0])
+        if len(self._keys) == 1 and self._known.is_empty():
+            return current.alias("card_ref")
+        older = [tokens_of(spans, key) for key in self._keys[1:]]
+        columns = pl.DataFrame([token.alias(f"token_{age}") for age, token in enumerate((current, *older))])
+        found = columns
+        for age in range(len(self._keys)):
+            known = self._known.select(pl.col("token").alias(f"token_{age}"), pl.col("card_ref").alias(f"known_{age}"))
+            found = found.join(known, on=f"token_{age}", how="left", maintain_order="left")
+        first = [pl.col(f"known_{age}") for age in range(len(self._keys))]
+        told = found.select(
+            token=pl.col("token_0"), known=pl.col("known_0"), card_ref=pl.coalesce(*first, f"token_{len(older)}")
+        )
+        new = told.filter(pl.col("known").is_null() & (pl.col("token") != pl.col("card_ref")))
+        self._met.append(new.select("token", "card_ref"))
+        return told["card_ref"]
+
+    def met(self) -> pl.DataFrame:
+        """``token`` and ``card_ref`` of the cards that were met and are not known yet, sorted by token."""
+        return pl.concat(self._met).unique().sort("token")
 
 
-def references_of(spans: Spans, key: CardKey) -> pl.Series:
-    """The keyed reference of the card number in each span, as ``card_references`` makes it: no column of numbers."""
+def tokens_of(spans: Spans, key: CardKey) -> pl.Series:
+    """The key's id, ``-``, and the first 32 hex digits of HMAC-SHA-256 over the card number in each span."""
     secret = np.frombuffer(key.secret, dtype=np.uint8)
     zero = spans.alphabet.zero
     found, hexes = tokens(spans.data, spans.base, spans.start, spans.length, zero, secret, threads=cores())
@@ -46,7 +85,7 @@ def references_of(spans: Spans, key: CardKey) -> pl.Series:
     offsets = np.arange(0, width * count + 1, width, dtype=np.int64)
     validity = pa.py_buffer(np.packbits(found, bitorder="little"))
     buffers = [validity, pa.py_buffer(offsets), pa.py_buffer(written)]
-    return pl.Series("card_ref", pa.Array.from_buffers(pa.large_string(), count, buffers), dtype=pl.String)
+    return pl.Series("token", pa.Array.from_buffers(pa.large_string(), count, buffers), dtype=pl.String)
 
 
 def masked(pans: pl.Series) -> pl.Series:

@@ -125,7 +125,7 @@ def _tables(
         head = pl.DataFrame({"record": range(1, 1 + cut.heads)}, schema={"record": pl.Int64})
         parts["control_record"] = [head.with_columns(pl.lit("HEADER").alias("class"))]
     for lines in cut.lines:
-        context = Context(spec=spec, tag=lines.tag, header=facts, business_date=file_date, card_key=source.card_key)
+        context = Context(spec=spec, tag=lines.tag, header=facts, business_date=file_date, cards=source.cards)
         rows, rejects = _rows(lines, context)
         parts.setdefault(lines.kind.table, []).append(rows)
         parts["reject"].append(rejects)

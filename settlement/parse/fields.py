@@ -16,13 +16,13 @@ import polars as pl
 
 from settlement.model.clearing import RejectReason
 from settlement.model.money import EXPONENTS, NUMERIC_CODES
-from settlement.model.stage import CardKey
 from settlement.model.table import Column
 from settlement.parse.amount_fields import amount, whole_number
-from settlement.parse.cards import card_references, luhn_valid, mask_texts, masked
+from settlement.parse.cards import Cards, luhn_valid, mask_texts, masked
 from settlement.parse.column_rule import ColumnRule, FieldType
 from settlement.parse.declared_spec import DeclaredSpec
 from settlement.parse.source_fields import MOST_DIGITS, Check, field, unless
+from settlement.parse.spans import string_spans
 from settlement.parse.time_fields import offset_time, written_time, zoned_time
 
 _ALPHABETIC: Final = {code: code for code in EXPONENTS}
@@ -36,7 +36,7 @@ class Context:
     tag: str
     header: Mapping[str, str]
     business_date: date | None
-    card_key: CardKey
+    cards: Cards
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,7 @@ def _typed(column: Column, rule: ColumnRule, text: pl.Expr, context: Context) ->
         case FieldType.DATE | FieldType.LOCAL_TIME | FieldType.OFFSET_TIME | FieldType.ZONED_TIME:
             return _time(text, rule, context, required)
         case _:
-            return _textual(text, rule, required, context.card_key)
+            return _textual(text, rule, required, context.cards)
 
 
 def _time(text: pl.Expr, rule: ColumnRule, context: Context, required: bool) -> tuple[pl.Expr, tuple[Check, ...]]:
@@ -145,7 +145,7 @@ def _code(
     return value, (unless(value.is_not_null(), text, required, reason),)
 
 
-def _textual(text: pl.Expr, rule: ColumnRule, required: bool, card_key: CardKey) -> tuple[pl.Expr, tuple[Check, ...]]:
+def _textual(text: pl.Expr, rule: ColumnRule, required: bool, cards: Cards) -> tuple[pl.Expr, tuple[Check, ...]]:
     filled = pl.when(text != "").then(text)
     checks = [Check(bad=text == "", reason=RejectReason.MALFORMED)] if required else []
     match rule.type:
@@ -165,7 +165,7 @@ def _textual(text: pl.Expr, rule: ColumnRule, required: bool, card_key: CardKey)
             if rule.type is FieldType.CARD_MASK:
                 value = filled.map_batches(masked, return_dtype=pl.String)
             else:
-                value = filled.map_batches(lambda pans: card_references(pans, card_key), return_dtype=pl.String)
+                value = filled.map_batches(lambda pans: cards.references(string_spans(pans)), return_dtype=pl.String)
         case _:
             value = filled
     if rule.check_modulo is not None:

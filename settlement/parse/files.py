@@ -19,6 +19,7 @@ from settlement.model.records import CANDIDATES
 from settlement.model.stage import StageInput, StageOutput
 from settlement.model.tables import TABLES
 from settlement.parse import camt053, delimited, fixed_width, mastercard_ipm, visa_ctf, workbook
+from settlement.parse.cards import Cards
 from settlement.parse.source import ByteCount, Parsed, Source
 
 READERS: Final[Mapping[str, Callable[[Source], Parsed]]] = {
@@ -53,17 +54,18 @@ def run(inputs: StageInput) -> StageOutput:
         tables[f"parsed_{name}"] = frame
     tables["parsed_file"] = _file_row(source, parsed)
     tables["parsed_control_total"] = _control_rows(source.file, parsed)
+    tables["parsed_card_token"] = source.cards.met().select(pl.lit(source.file).alias("file"), pl.all())
     return StageOutput(tables=tables)
 
 
 def _table_names() -> tuple[str, ...]:
-    return ("parsed_file", "parsed_control_total", *(f"parsed_{name}" for name in CANDIDATES))
+    return ("parsed_file", "parsed_control_total", "parsed_card_token", *(f"parsed_{name}" for name in CANDIDATES))
 
 
 def _read(inputs: StageInput, delivery: Mapping[str, object]) -> tuple[Source, Parsed]:
     """The file through the reader of its layout, with the faults that all formats share."""
-    if inputs.content is None or inputs.card_key is None:
-        raise TypeError("the stage parse needs the files' content and the card key")
+    if inputs.content is None or not inputs.card_keys:
+        raise TypeError("the stage parse needs the files' content and a card key")
     file_date = delivery["file_date"]
     source = Source(
         file=str(delivery["file"]),
@@ -72,7 +74,7 @@ def _read(inputs: StageInput, delivery: Mapping[str, object]) -> tuple[Source, P
         file_date=file_date,  # type: ignore[arg-type]  # a date column
         sequence=None if delivery["sequence"] is None else str(delivery["sequence"]),
         layout=_layout(inputs, str(delivery["layout"])),
-        card_key=inputs.card_key,
+        cards=Cards(inputs.card_keys, inputs.history["card_token"].select("token", "card_ref").collect()),
     )
     if len(source.content) == 0:
         sentence = f"The file is empty: ask {source.layout.sender} to send it again."

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from settlement.model.clearing import Kind, RejectReason, Side
 from settlement.model.money import EXPONENTS, NUMERIC_CODES
 from settlement.parse.candidates import Rule, by_distinct, candidate, first_broken, reject_rows
-from settlement.parse.cards import card_references, mask_texts, masked
+from settlement.parse.cards import mask_texts, masked
 from settlement.parse.mastercard_messages import (
     IpmSpec,
     Messages,
@@ -272,7 +272,7 @@ def _clearing(
     copied = pl.DataFrame([texts(messages.field(field).rows(at), name) for name, field in _COPIED.items()])
     pans = texts(messages.field("DE2").rows(at), "pan")
     frame = pl.concat([good, copied], how="horizontal").with_columns(
-        card_references(pans, source.card_key),
+        source.cards.references(messages.field("DE2").rows(at)),
         masked(pans),
         mask_texts(copied["merchant_name"].str.split_exact("\\", 1).struct.field("field_0").alias("merchant_name")),
         pl.lit(Side.BANK.value).alias("side"),

@@ -15,7 +15,7 @@ import polars as pl
 
 from settlement.model.clearing import Why
 from settlement.model.layout import Layout
-from settlement.model.stage import CardKey
+from settlement.parse.cards import Cards
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +32,8 @@ class Source:
         The night on which it came.
     file_date, sequence:
         Business date and sequence in the file's name, where the layout's name pattern has them.
+    cards:
+        Turns card numbers into references.
     """
 
     file: str
@@ -40,7 +42,7 @@ class Source:
     file_date: date | None
     sequence: str | None
     layout: Layout
-    card_key: CardKey
+    cards: Cards
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,9 +16,9 @@ from settlement.model.clearing import Kind, RejectReason, Side
 from settlement.model.dates import latest_not_after
 from settlement.model.money import NUMERIC_CODES, exponent, round_fraction
 from settlement.parse.candidates import Rule, by_distinct, candidate, first_broken, reject_rows
-from settlement.parse.cards import card_references, mask_texts, masked
+from settlement.parse.cards import mask_texts, masked
 from settlement.parse.source import Source
-from settlement.parse.spans import Spans, luhn_of, texts, whole_numbers
+from settlement.parse.spans import Spans, luhn_of, string_spans, texts, whole_numbers
 
 _DIRECTION: Final = {
     Kind.PURCHASE: 1,
@@ -241,7 +241,7 @@ def _clearing(
     reason = texts(found.field(0, "reason").rows(at), "reason_code")
     frame = good.with_columns(
         *(mask_texts(column) if column.name == "merchant_name" else column for column in copied),
-        card_references(pans, source.card_key),
+        source.cards.references(string_spans(pans)),
         masked(pans),
         reason,
         pl.lit(Side.BANK.value).alias("side"),

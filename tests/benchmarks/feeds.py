@@ -29,6 +29,7 @@ from settlement.kernels.choice import cores
 from settlement.kernels.parse import tokens
 from settlement.model.layout import Layout, fit_name, read_layouts
 from settlement.model.stage import CardKey
+from settlement.parse.cards import Cards
 from settlement.parse.files import READERS
 from settlement.parse.source import Source
 
@@ -103,7 +104,7 @@ def _source(path: Path, layouts: tuple[Layout, ...]) -> tuple[Layout, Source]:
         file_date=parts.file_date,
         sequence=parts.sequence,
         layout=layout,
-        card_key=KEY,
+        cards=Cards((KEY,)),
     )
     return layout, source
 

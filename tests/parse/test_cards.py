@@ -10,9 +10,44 @@ import pytest
 from made_clearing import card_number
 
 from settlement.model.stage import CardKey
-from settlement.parse.cards import card_references, luhn_valid, mask_text, mask_texts, masked
+from settlement.parse.cards import Cards, luhn_valid, mask_text, mask_texts, masked
+from settlement.parse.spans import string_spans
 
 KEY = CardKey(key_id="k7", secret=bytes(range(32)))
+OLDER = CardKey(key_id="k6", secret=bytes(range(1, 33)))
+OLDEST = CardKey(key_id="k5", secret=bytes(range(2, 34)))
+
+
+def card_references(pans: pl.Series, *keys: CardKey, known: pl.DataFrame | None = None) -> pl.Series:
+    return Cards(keys, known).references(string_spans(pans))
+
+
+def token(pan: str, key: CardKey) -> str:
+    return f"{key.key_id}-" + hmac.new(key.secret, pan.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def test_references_outlive_their_keys() -> None:
+    ours, later = card_number(1), card_number(2)
+    cards = Cards((KEY, OLDER))
+    pans = pl.Series([ours, None, ours])
+    assert cards.references(string_spans(pans)).to_list() == [token(ours, OLDER), None, token(ours, OLDER)]
+    known = cards.met()
+    assert known.rows() == [(token(ours, KEY), token(ours, OLDER))]
+    # The old key goes: a card that was met beside it keeps its reference, another has one of the new key.
+    both = pl.Series([ours, later])
+    alone = Cards((KEY,), known)
+    assert alone.references(string_spans(both)).to_list() == [token(ours, OLDER), token(later, KEY)]
+    assert alone.met().is_empty()
+
+
+def test_a_reference_outlives_two_changes() -> None:
+    pan = card_number(1)
+    first = Cards((OLDER, OLDEST))
+    first.references(string_spans(pl.Series([pan])))
+    second = Cards((KEY, OLDER), first.met())
+    assert second.references(string_spans(pl.Series([pan]))).to_list() == [token(pan, OLDEST)]
+    third = Cards((KEY,), pl.concat([first.met(), second.met()]))
+    assert third.references(string_spans(pl.Series([pan]))).to_list() == [token(pan, OLDEST)]
 
 
 def test_a_reference_is_key_id_and_keyed_hash() -> None:

@@ -30,7 +30,8 @@ def _inputs(unit: str, *rows: dict[str, object], **changes: object) -> StageInpu
     delivery = pl.DataFrame([{name: (base | row).get(name) for name in schema} for row in rows], schema=schema)
     given: dict[str, object] = {
         "business_date": date(2010, 12, 29), "unit": unit, "documents": documents(), "tables": {"delivery": delivery},
-        "history": {}, "content": lambda _: memoryview(b"x"), "card_key": CARD_KEY,
+        "history": {"card_token": TABLES["card_token"].empty().lazy()},
+        "content": lambda _: memoryview(b"x"), "card_keys": (CARD_KEY,),
     }  # fmt: skip
     return StageInput(**(given | changes))  # type: ignore[arg-type]
 
@@ -45,7 +46,8 @@ def test_a_night_without_files_to_read_has_one_unit_without_rows() -> None:
     inputs = _inputs("none", {"file": "d/a", "fate": "no_layout"})
     assert files.plan(inputs) == ("none",)
     tables = files.run(inputs).tables
-    assert set(tables) == {"parsed_file", "parsed_control_total", *(f"parsed_{name}" for name in CANDIDATES)}
+    others = {"parsed_file", "parsed_control_total", "parsed_card_token"}
+    assert set(tables) == {*others, *(f"parsed_{name}" for name in CANDIDATES)}
     assert all(store.checked(TABLES[name], frame).is_empty() for name, frame in tables.items())
 
 
