@@ -59,8 +59,26 @@ def _assert_check(inputs: StageInput, output: StageOutput) -> None:
             raise LawBrokenError(f"Nothing disappears: rows of {name} read and published differ.")
 
 
+def _assert_bank(inputs: StageInput, output: StageOutput) -> None:
+    """Cash is what statements book and nothing else; what is told about an entry is judged once a night."""
+    place = ["camt_file", "entry"]
+    entries = inputs.tables["statement_entry"].select(pl.col("file").alias(place[0]), pl.col("record").alias(place[1]))
+    cash = output.tables["cash_tie"].select(place)
+    earlier = inputs.history["statement_entry"].select(pl.col("file").alias(place[0]), pl.col("record").alias(place[1]))
+    strange = cash.join(entries, on=place, how="anti")
+    if strange.lazy().join(earlier, on=place, how="anti").collect().height or cash.is_duplicated().any():
+        raise LawBrokenError("Cash is what statements book: a tie is of no entry of a statement, or an entry has two.")
+    if entries.join(cash, on=place, how="anti").height:
+        raise LawBrokenError("Nothing disappears: an entry of a bank statement is not judged.")
+    group = ["file", "entry"]
+    told, judged = inputs.tables["bank_detail"].select(group).unique(), output.tables["detail_tie"].select(group)
+    if told.join(judged, on=group, how="anti").height or judged.is_duplicated().any():
+        raise LawBrokenError("Nothing disappears: transactions told for a bank entry are not judged, or judged twice.")
+
+
 def _assert_match(inputs: StageInput, output: StageOutput) -> None:
     """On each leg a record is matched or open, once, and no record that takes part is missing there."""
+    _assert_bank(inputs, output)
     key = ["leg", "file", "record"]
     legs = output.tables["match"].select("match_id", "leg")
     members = output.tables["match_member"].join(legs, on="match_id", how="left").select(key)

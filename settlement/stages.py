@@ -59,13 +59,19 @@ STAGES: Final[tuple[Stage, ...]] = (
         name="check",
         run=check.run,
         reads=("delivery", "parsed_file", "parsed_control_total", "parsed_card_token", *_PARSED),
-        history=("file",),
+        history=("file", "bank_statement"),
     ),
     Stage(
         name="match",
         run=match.run,
-        reads=("file", "clearing", "enrolment", "statement_entry", "reject", "control_record", "control_total"),
-        history=("file", "clearing", "enrolment", "statement_entry", "open_item", "pass_use", "cash_tie"),
+        reads=(
+            *("file", "clearing", "enrolment", "statement_entry", "bank_detail"),
+            *("reject", "control_record", "control_total"),
+        ),
+        history=(
+            *("file", "clearing", "enrolment", "statement_entry", "bank_detail"),
+            *("open_item", "pass_use", "cash_tie", "detail_tie"),
+        ),
     ),
     Stage(
         name="rate",

@@ -66,9 +66,10 @@ def night_input(
     nights: Sequence[Mapping[str, pl.DataFrame]], rules: str | None = None, business_date: date | None = None
 ) -> StageInput:
     """What the stage is handed on the last of ``nights``; earlier ones carry their outputs."""
-    tonight = ("file", "clearing", "enrolment", "statement_entry", "reject", "control_record", "control_total")
-    tables = ("file", "clearing", "enrolment", "statement_entry", "open_item", "pass_use", "cash_tie")
-    told = dict(documents()) | ({"match.toml": rules} if rules else {})
+    told = ("file", "clearing", "enrolment", "statement_entry", "bank_detail")
+    tonight = (*told, "reject", "control_record", "control_total")
+    tables = (*told, "open_item", "pass_use", "cash_tie", "detail_tie")
+    configuration = dict(documents()) | ({"match.toml": rules} if rules else {})
     history = {}
     for name in tables:
         earlier = [
@@ -82,7 +83,7 @@ def night_input(
     return StageInput(
         business_date=business_date or FIRST_NIGHT + timedelta(days=len(nights) - 1),
         unit="all",
-        documents=told,
+        documents=configuration,
         tables={name: nights[-1].get(name, TABLES[name].empty()) for name in tonight},
         history=history,
     )

@@ -18,6 +18,7 @@ from settlement.check.findings import (
     said_findings,
 )
 from settlement.check.record_rules import record_findings
+from settlement.check.statements import statement_findings
 from settlement.model.clearing import Fate
 from settlement.model.records import CANDIDATES
 from settlement.model.stage import StageInput, StageOutput
@@ -45,6 +46,7 @@ def run(inputs: StageInput) -> StageOutput:
         *early_findings(files),
         *reject_findings(records["reject"]),
         *record_findings(records["clearing"]),
+        *statement_findings(records, inputs.history),
         *missing_feeds(expected_feeds(inputs.documents), files, history, inputs.business_date),
         *missing_reference(files, history),
     ]

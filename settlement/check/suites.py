@@ -191,7 +191,9 @@ SUITES: Final[tuple[Suite, ...]] = (
         unique("account", "entry_ref"),
         at_least("amount_minor", 1),
         currency(),
-        matches("code", r"^[A-Z0-9]{1,35}$", "code is a short code of capital letters and digits."),
+        matches(
+            "code", r"^[A-Za-z0-9/.-]{1,35}$", "code is a short code of letters and digits, its levels parted by /."
+        ),
         between("value_after_days", -31, 31, "Booking and value date lie at most a month apart."),
         rows=measures.statement_entry,
     ),

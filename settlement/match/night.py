@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import polars as pl
 
-from settlement.match import breaks, cash, legs, matches, miles, passes
+from settlement.match import breaks, cash, details, legs, matches, miles, passes
 from settlement.match.batches import batch_ties
 from settlement.match.nearest import nearest_misses
 from settlement.match.pass_use import pass_use
@@ -24,8 +24,8 @@ def run(inputs: StageInput) -> StageOutput:
 
     Reads ``match.toml`` and the BINs of ``programme.toml``, tonight's clearing, of earlier nights the open items with
     their clearing, and the enrolment of cards. Every record that takes part ends on each leg in exactly one of
-    ``match_member`` and ``open_item``. Bank entries are tied in ``cash_tie``, acquirers' batches in ``batch_tie``;
-    ``pass_use`` tells what each pass is still good for.
+    ``match_member`` and ``open_item``. Bank entries are tied in ``cash_tie``, the transactions told for them in
+    ``detail_tie``, acquirers' batches in ``batch_tie``; ``pass_use`` tells what each pass is still good for.
     """
     rules, bins = read_rules(inputs.documents), read_bins(inputs.documents)
     parts: dict[str, list[pl.DataFrame]] = {name: [] for name in _LEG_TABLES}
@@ -37,6 +37,7 @@ def run(inputs: StageInput) -> StageOutput:
         name: rows[0] if len(rows) == 1 else pl.concat(rows).sort(TABLES[name].key) for name, rows in parts.items()
     }
     found["cash_tie"] = cash.cash_ties(rules.cash, inputs.tables, inputs.history)
+    found["detail_tie"] = details.detail_ties(inputs.tables, inputs.history)
     found["batch_tie"] = batch_ties(rules, inputs.tables)
     found["pass_use"] = pass_use(rules, found["match"], inputs.history, inputs.business_date)
     return StageOutput(tables=found)

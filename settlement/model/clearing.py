@@ -100,6 +100,17 @@ class CashStatus(StrEnum):
     UNEXPLAINED = "UNEXPLAINED"
 
 
+class DetailState(StrEnum):
+    """What became of the details of a bank entry; only LINKED ones may be summed, and none of them is cash."""
+
+    LINKED = "LINKED"
+    PARTIAL = "PARTIAL"
+    DIFFERS = "DIFFERS"
+    REPEATED = "REPEATED"
+    AMBIGUOUS = "AMBIGUOUS"
+    ENTRY_PENDING = "ENTRY_PENDING"
+
+
 class BatchState(StrEnum):
     """What became of an acquirer's batch; one that ends in a balance for the next batch needs no payout."""
 

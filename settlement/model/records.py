@@ -72,7 +72,7 @@ net_currency text? currency of net_minor
 _CONTROL_RECORD = (
     _LOCATOR
     + """
-class text HEADER, TRAILER, FINANCIAL_POSITION, CONTINUATION_TCR, ACQ_FEE, BALANCE or PAYOUT
+class text HEADER, TRAILER, FINANCIAL_POSITION, CONTINUATION_TCR, ACQ_FEE, BALANCE, PAYOUT, NOT_BOOKED
 amount_minor int? money the record carries, debit to the merchant negative
 currency text? its currency
 text text? reference or text of the record
@@ -167,6 +167,56 @@ currency text ISO 4217 code
 code text bank transaction code, such as NETW or ACQP
 end_to_end_id text? end-to-end reference
 remittance text? unstructured remittance text
+bank_ref text? the account servicer's reference
+message_id text? message of ours that a batch entry books
+payment_id text? payment group of ours that a batch entry books
+details int? how many transactions the bank says the entry stands for
+charges_minor int? charges that the bank tells with the entry, + taken from us, in `currency`
+reversal flag? whether the entry takes back an earlier one; `direction` is that of the entry itself
+availability text? when the funds can be used, as BAI2 writes it, such as `1` or `V 240305`
+"""
+)
+
+_BANK_STATEMENT = (
+    _LOCATOR
+    + """
+account text bank account of the statement
+statement_id text? the bank's id of the statement
+currency text? currency of its balances
+sequence int? running number of the statement (electronic sequence, statement number)
+legal_sequence int? running number in the legal order
+page int page of the statement, from 1
+last_page flag whether it is the statement's last page
+opening_on date? day of the opening balance
+opening_minor int? booked opening balance, + to us
+closing_on date? day of the closing balance
+closing_minor int? booked closing balance, + to us
+entries int entries in it
+entries_minor int sum of the booked entries that could be read, + to us
+"""
+)
+
+_BANK_DETAIL = (
+    _LOCATOR
+    + """
+told_by text `statement` (inside the entry it belongs to) or `notification` (in a message of its own)
+entry int number of the entry in this file under which the detail stands
+account text bank account
+entry_ref text? reference of that entry
+bank_ref text? the account servicer's reference of that entry
+entry_direction int +1 the entry is a credit to our account, -1 a debit
+entry_minor int unsigned amount of that entry, in `entry_currency`
+entry_currency text its currency
+charges_minor int? charges told with that entry, + taken from us, in `entry_currency`
+booked_on date? booking date of that entry
+message_id text? message of ours that the detail belongs to
+payment_id text? payment group of ours that the detail belongs to
+end_to_end_id text? end-to-end reference
+transaction_id text? the bank's or scheme's id of the transaction
+direction int +1 credit to our account, -1 debit
+amount_minor int? unsigned amount; empty where the bank tells none that can be read
+currency text? its currency
+remittance text? unstructured remittance text
 """
 )
 
@@ -191,6 +241,8 @@ CANDIDATES: Final[tuple[str, ...]] = (
     "opening_position",
     "pnl",
     "statement_entry",
+    "bank_statement",
+    "bank_detail",
 )
 
 _ROWS: Final[dict[str, tuple[str, str]]] = {
@@ -203,7 +255,9 @@ _ROWS: Final[dict[str, tuple[str, str]]] = {
     "fx_rate": ("one exchange rate", _FX_RATE),
     "opening_position": ("one balance from before the first night", _OPENING_POSITION),
     "pnl": ("one line of a programme's monthly profit and loss", _PNL),
-    "statement_entry": ("one entry of a bank statement", _STATEMENT_ENTRY),
+    "statement_entry": ("one booked entry of a bank statement", _STATEMENT_ENTRY),
+    "bank_statement": ("one statement of a bank account, or one page of it", _BANK_STATEMENT),
+    "bank_detail": ("one transaction inside a bank entry; it explains the entry and is never cash", _BANK_DETAIL),
 }
 
 

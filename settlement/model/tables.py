@@ -198,6 +198,26 @@ status text TIED, SHORT_BY_FEE, DIFFERS, FILE_PENDING or UNEXPLAINED
 """,
     ),
     _table(
+        "detail_tie",
+        "match",
+        "the transactions told for one bank entry, and the entry they explain, as judged this night",
+        "file entry",
+        """
+file text file that tells the transactions
+entry int number of the entry under which they stand there
+account text bank account
+statement_file text? statement that has the entry
+statement_entry int? its number there
+linked_by text? SAME_ENTRY, BANK_REF, ENTRY_REF, PAYMENT_ID, MESSAGE_ID or END_TO_END_ID
+details int transactions told
+details_minor int? their sum, + to us; empty where one of them has no amount in the entry's currency
+entry_minor int? the statement's entry, + to us; what the notification says of it while that is still to come
+currency text currency of the entry
+difference_minor int? sum less entry, charges taken out where that makes them agree
+status text LINKED, PARTIAL (some are missing), DIFFERS, REPEATED (told before), AMBIGUOUS or ENTRY_PENDING
+""",
+    ),
+    _table(
         "batch_tie",
         "match",
         "one batch of an acquirer's file, re-added from its transactions and held against its payout",

@@ -1,274 +1,291 @@
-"""Bank account statements: camt.053 of ISO 20022, versions 02 to 13 told by the namespace.
+"""Bank account statements: camt.053 of ISO 20022, versions 02, 04, 06, 08 and 13 told by the namespace.
 
-An entry (``Ntry``) is one row, numbered over all statements of the message. The control of a statement is its own
-arithmetic: opening balance plus entries gives the closing balance. ``CdtDbtInd`` is the direction of the entry
-itself, of a reversal too: ``RvslInd`` only says that it takes back an entry of the other direction.
-Documents with a document type or entities are refused before anything in them is resolved.
+An entry (``Ntry``) is one row, numbered over all statements of the message; the transactions inside it are rows of
+``bank_detail`` and never cash. The control of a statement is its own arithmetic: opening balance plus booked entries
+gives the closing balance. The pages of a statement are one statement; where pages are in other files, the sum is
+made when all are there (``check``), and this file's controls are its counts.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Final
 
-import polars as pl
 from lxml import etree
+from pydantic import BaseModel, ConfigDict
 
-from settlement.model.clearing import RejectReason, Why
-from settlement.model.money import is_currency, to_minor
-from settlement.model.tables import TABLES
-from settlement.parse.candidates import candidate, shown
-from settlement.parse.cards import mask_text
-from settlement.parse.source import ControlTotal, Parsed, Source
+from settlement.model.clearing import Why
+from settlement.model.layout import read_spec
+from settlement.model.money import to_minor
+from settlement.parse.camt_entries import COUNT, Booked, day_of, every, money_at, read_entry, text_at
+from settlement.parse.iso20022 import Family, Handlers, entry_sizes, read_message
+from settlement.parse.source import Parsed, Source
+from settlement.parse.statements import Balance, Collected, NotBooked, UnreadableError, Unusable, fault
 
-VERSIONS: Final = ("02", "04", "06", "08", "13")
-_NAMESPACE: Final = re.compile(r"urn:iso:std:iso:20022:tech:xsd:camt\.053\.001\.([0-9]{2})")
-_END: Final = re.compile(rb"</([A-Za-z_][\w.-]*:)?Document\s*>\s*$")
-_AMOUNT: Final = re.compile(r"[0-9]{1,15}(\.[0-9]{1,5})?")
-_DAY: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(T.*|Z|[+-][0-9]{2}:[0-9]{2})?")
-_COUNT: Final = re.compile(r"[0-9]{1,15}")
+_FAMILY: Final = Family(message="camt.053", body="BkToCstmrStmt", section="Stmt")
 _OPENING: Final = ("OPBD", "PRCD")
 _CLOSING: Final = ("CLBD",)
-_DIRECTIONS: Final = {"CRDT": 1, "DBIT": -1}
+_INTERIM: Final = "ITBD"
+_LAST: Final = {"true": True, "1": True, "false": False, "0": False}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Money:
-    """A signed amount (+ credit to our account) in minor units."""
+class Camt053Spec(BaseModel):
+    """The part of a layout that this format understands.
 
-    amount_minor: int
-    currency: str
+    ``balances = "optional"`` lets in statements without an opening or closing balance, whose sum nothing proves.
+    """
 
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Balance:
-    """A booked balance and its day."""
-
-    money: _Money
-    day: date | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Unusable:
-    """Why one entry cannot be used."""
-
-    reason: RejectReason
-    field: str
-    text: str
+    balances: str = "required"
 
 
 @dataclass(slots=True, kw_only=True)
-class _Found:
-    """What the statements of a message gave so far; entries are counted over all of them."""
+class _Sums:
+    """What the entries of one statement, or of one page, come to."""
 
     entries: int = 0
-    rows: list[dict[str, object]] = field(default_factory=list)
-    rejects: list[dict[str, object]] = field(default_factory=list)
-    controls: list[ControlTotal] = field(default_factory=list)
-    days: set[date] = field(default_factory=set)
+    booked_minor: int = 0
+    credits: int = 0
+    credit_minor: int = 0
+    debits: int = 0
+    debit_minor: int = 0
+    rejected: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Frame:
+    """What a statement says of itself before its entries."""
+
+    account: str | None
+    opening: Balance | None
+    closing: Balance | None
+    currency: str | None
+
+
+@dataclass(slots=True, kw_only=True)
+class _Page:
+    """One page of a statement."""
+
+    place: int
+    frame: _Frame
+    sums: _Sums
+    key: tuple[str | None, ...]
+    number: int
+    last: bool
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Takes the parts of a message as they stream by."""
+
+    found: Collected
+    message_id: str | None = None
+    paging: tuple[int, bool] = (1, True)
+    pages: list[_Page] = field(default_factory=list)
+    _frame: _Frame | None = None
+    _sums: _Sums = field(default_factory=_Sums)
+
+    def header(self, header: etree._Element) -> None:
+        self.message_id = text_at(header, "MsgId")
+        self.paging = paging(header, "MsgPgntn") or (1, True)
+
+    def entry(self, entry: etree._Element, statement: etree._Element) -> int:
+        if self._frame is None:
+            self._frame = _frame(statement)
+        frame, record = self._frame, self.found.number()
+        self._sums.entries += 1
+        told = read_entry(
+            entry,
+            account=frame.account or "",
+            currency=frame.currency,
+            closing=frame.closing.day if frame.closing else None,
+            told_by="statement",
+        )
+        if isinstance(told, NotBooked):
+            self.found.not_booked(record, told)
+            return record
+        if told.money is not None and frame.currency in {None, told.money.currency}:
+            _add(self._sums, told.money.amount_minor)
+        if isinstance(told, Unusable):
+            self._sums.rejected += 1
+            self.found.reject(record, told)
+            return record
+        self._book(record, told)
+        return record
+
+    def _book(self, record: int, told: Booked) -> None:
+        self.found.entry(record, {**told.row, "entry_ref": told.row["entry_ref"] or str(record)})
+        for detail in told.details:
+            self.found.detail({**detail, "entry": record})
+
+    def section(self, statement: etree._Element) -> None:
+        """A statement at its end; its balances count from here, wherever they stood in it."""
+        frame, sums = _frame(statement), self._sums
+        self._frame, self._sums = None, _Sums()
+        number, last = paging(statement, "StmtPgntn") or self.paging
+        sequence = text_at(statement, "ElctrncSeqNb")
+        page = _Page(
+            place=len(self.pages) + 1,
+            frame=frame,
+            sums=sums,
+            key=(frame.account, frame.currency, sequence or text_at(statement, "Id")),
+            number=number,
+            last=last,
+        )
+        self.pages.append(page)
+        if frame.account is None:
+            return
+        opening, closing = frame.opening, frame.closing
+        self.found.statement(
+            {
+                "account": frame.account,
+                "statement_id": text_at(statement, "Id"),
+                "currency": frame.currency,
+                "sequence": whole(sequence),
+                "legal_sequence": whole(text_at(statement, "LglSeqNb")),
+                "page": number,
+                "last_page": last,
+                "opening_on": opening.day if opening else None,
+                "opening_minor": opening.money.amount_minor if opening else None,
+                "closing_on": closing.day if closing else None,
+                "closing_minor": closing.money.amount_minor if closing else None,
+                "entries": sums.entries,
+                "entries_minor": sums.booked_minor,
+            }
+        )
+        if closing and closing.day:
+            self.found.days.add(closing.day)
+        _summary_controls(self.found, statement, f"{page.place} {frame.account} {frame.currency}", frame, sums)
 
 
 def read(source: Source) -> Parsed:
     """Read one message. Its records are the entries of all statements, located by their number from 1."""
-    root = _root(source)
-    if isinstance(root, Parsed):
-        return root
-    statements = list(_all(root, "BkToCstmrStmt/Stmt"))
-    if not statements:
-        return _fault(source, Why.UNREADABLE, "it has no statement (BkToCstmrStmt/Stmt)")
-    found = _Found()
-    for place, statement in enumerate(statements, start=1):
-        account = _account(statement)
-        opening, closing = _balance(statement, _OPENING), _balance(statement, _CLOSING)
-        if account is None or opening is None or closing is None:
-            what = "account" if account is None else f"{'opening' if opening is None else 'closing'} balance"
-            return _fault(source, Why.UNREADABLE, f"statement {place} has no {what} that can be read")
-        _take(statement, f"{place} {account}", account, (opening, closing), found)
-    days = sorted(found.days)
-    told = days[0] if len(days) == 1 else None
-    if told is not None and source.file_date not in {None, told}:
-        return _fault(source, Why.UNREADABLE, f"it closes on {told}, its name says {source.file_date}")
-    return Parsed(
-        sender=source.layout.sender,
-        file_date=told or source.file_date,
-        internal_id=_text(root, "BkToCstmrStmt/GrpHdr/MsgId"),
-        records=found.entries,
-        controls=(ControlTotal(control="entries", declared=None, computed=found.entries), *found.controls),
-        tables={
-            name: candidate(name, source.file, pl.DataFrame(rows, schema=TABLES[f"parsed_{name}"].schema))
-            for name, rows in (("statement_entry", found.rows), ("reject", found.rejects))
-        },
-    )
+    spec = read_spec(source.layout, Camt053Spec)
+    reader = _Reader(Collected(source.file))
+    handlers = Handlers(header=reader.header, entry=reader.entry, section=reader.section)
+    try:
+        numbers = read_message(source.content, _FAMILY, handlers)
+        _require_whole(reader.pages, balances=spec.balances != "optional")
+    except UnreadableError as error:
+        return fault(source, error.why, error.detail)
+    _closing_controls(reader.found, reader.pages)
+    for record, size in entry_sizes(source.content, numbers):
+        reader.found.count_bytes(record, size)
+    count = reader.found.byte_count(len(source.content))
+    return reader.found.parsed(source, internal_id=reader.message_id, bytes_=count)
 
 
-def _take(
-    statement: etree._Element, name: str, account: str, balances: tuple[_Balance, _Balance], found: _Found
-) -> None:
-    """Take in one statement: its entries, and its closing balance against opening balance plus entries."""
-    opening, closing = balances
-    total, currency = opening.money.amount_minor, closing.money.currency
-    entries = list(_all(statement, "Ntry"))
-    for entry in entries:
-        found.entries += 1
-        row = _entry(entry, account, currency, found.entries)
-        if isinstance(row, _Unusable):
-            found.rejects.append(_reject(found.entries, row))
+def paging(element: etree._Element, name: str) -> tuple[int, bool] | None:
+    """Page number and whether it is the last; None where the element tells no pages."""
+    number, last = text_at(element, f"{name}/PgNb"), text_at(element, f"{name}/LastPgInd")
+    page = whole(number)
+    return None if page is None else (page, _LAST.get(last or "true", False))
+
+
+def whole(text: str | None) -> int | None:
+    """A whole number of up to 15 digits."""
+    return int(text) if text is not None and COUNT.fullmatch(text) else None
+
+
+def account_of(section: etree._Element) -> str | None:
+    """The account of a statement or notification."""
+    return text_at(section, "Acct/Id/IBAN", "Acct/Id/Othr/Id")
+
+
+def _require_whole(pages: list[_Page], *, balances: bool) -> None:
+    """Raise UnreadableError where there is no statement, or one without account or balances."""
+    if not pages:
+        raise UnreadableError(Why.UNREADABLE, "it has no statement (BkToCstmrStmt/Stmt)")
+    for page in pages:
+        frame = page.frame
+        if frame.account is None:
+            raise UnreadableError(Why.UNREADABLE, f"statement {page.place} has no account that can be read")
+        if balances and (frame.opening is None or frame.closing is None):
+            which = "opening" if frame.opening is None else "closing"
+            raise UnreadableError(Why.UNREADABLE, f"statement {page.place} has no {which} balance that can be read")
+        if frame.opening and frame.closing and frame.opening.money.currency != frame.closing.money.currency:
+            codes = f"opens in {frame.opening.money.currency} and closes in {frame.closing.money.currency}"
+            raise UnreadableError(Why.CONTROL_TOTAL_MISMATCH, f"statement {page.place} {codes}")
+
+
+def _closing_controls(found: Collected, pages: list[_Page]) -> None:
+    """Opening balance plus entries against the closing balance, over the pages of a statement that are in the file."""
+    groups: dict[tuple[str | None, ...], list[_Page]] = {}
+    for page in pages:
+        key = page.key if (page.number, page.last) != (1, True) else (*page.key, str(page.place))
+        groups.setdefault(key, []).append(page)
+    for group in groups.values():
+        group.sort(key=lambda page: (page.number, page.place))
+        first, last = group[0], group[-1]
+        name = f"closing {first.place} {first.frame.account} {first.frame.currency}"
+        opening, closing = first.frame.opening, last.frame.closing
+        if opening is None or closing is None:
+            found.control(name, None, sum(page.sums.booked_minor for page in group))
             continue
-        total += int(str(row["direction"])) * int(str(row["amount_minor"]))
-        found.rows.append(row)
-    found.controls.append(
-        ControlTotal(control=f"closing {name} {currency}", declared=closing.money.amount_minor, computed=total)
+        computed = opening.money.amount_minor + sum(page.sums.booked_minor for page in group)
+        whole_here = [page.number for page in group] == list(range(1, len(group) + 1)) and last.last
+        found.control(name, closing.money.amount_minor if whole_here else None, computed)
+
+
+def _summary_controls(found: Collected, statement: etree._Element, name: str, frame: _Frame, sums: _Sums) -> None:
+    """Counts and sums that the statement declares over its entries."""
+    known = sums.credits + sums.debits == sums.entries
+    for word, element, count, total in (
+        ("entries", "TtlNtries", sums.entries, None),
+        ("credits", "TtlCdtNtries", sums.credits, sums.credit_minor),
+        ("debits", "TtlDbtNtries", sums.debits, sums.debit_minor),
+    ):
+        declared = whole(text_at(statement, f"TxsSummry/{element}/NbOfNtries"))
+        # What is announced or cannot be read has no side here: then only the count of all is certain.
+        if declared is not None and (known or total is None):
+            found.control(f"{word} {name}", declared, count)
+        text = text_at(statement, f"TxsSummry/{element}/Sum")
+        minor = None if text is None or frame.currency is None else to_minor(text, frame.currency)
+        if minor is not None and total is not None and known:
+            found.control(f"sum of {word} {name}", minor, total)
+
+
+def _add(sums: _Sums, amount_minor: int) -> None:
+    sums.booked_minor += amount_minor
+    if amount_minor >= 0:
+        sums.credits += 1
+        sums.credit_minor += amount_minor
+    else:
+        sums.debits += 1
+        sums.debit_minor -= amount_minor
+
+
+def _frame(statement: etree._Element) -> _Frame:
+    """Account and booked balances. Interim booked balances stand in for those of a page in the middle."""
+    balances = list(every(statement, "Bal"))
+    interim = [balance for balance in balances if text_at(balance, "Tp/CdOrPrtry/Cd") == _INTERIM]
+    opening = _of_kinds(balances, _OPENING)
+    if opening is None and interim:
+        opening = interim[0]
+    closing = _of_kinds(balances, _CLOSING)
+    if closing is None and interim and interim[-1] is not opening:
+        closing = interim[-1]
+    told = [_balance(balance) for balance in (opening, closing)]
+    codes = [one.money.currency for one in reversed(told) if one is not None]
+    return _Frame(
+        account=account_of(statement),
+        opening=told[0],
+        closing=told[1],
+        currency=codes[0] if codes else text_at(statement, "Acct/Ccy"),
     )
-    declared = _text(statement, "TxsSummry/TtlNtries/NbOfNtries")
-    if declared is not None and _COUNT.fullmatch(declared):
-        found.controls.append(
-            ControlTotal(control=f"entries {name} {currency}", declared=int(declared), computed=len(entries))
-        )
-    if closing.day:
-        found.days.add(closing.day)
 
 
-def _fault(source: Source, why: Why, detail: str) -> Parsed:
-    sender = source.layout.sender
-    sentence = f"The file cannot be used: {detail}. Ask {sender} to send it again."
-    return Parsed(sender=sender, file_date=source.file_date, fault=why, detail=sentence)
-
-
-def _root(source: Source) -> etree._Element | Parsed:
-    """The document element; a fault where the content is no camt.053 message or tries to bring entities along."""
-    content = bytes(source.content)
-    if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
-        return _fault(source, Why.UNREADABLE, "it declares a document type or entities, which no statement needs")
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, recover=False)
-    try:
-        root = etree.fromstring(content, parser)
-    except (etree.XMLSyntaxError, ValueError) as error:
-        if _END.search(content) is None:
-            return _fault(source, Why.TRUNCATED, "it ends before its document does")
-        line = getattr(error, "lineno", None)
-        return _fault(source, Why.UNREADABLE, f"it is no well-formed XML (line {line})")
-    # An encoding that hides the words from the search above does not hide them from the parser.
-    if root.getroottree().docinfo.internalDTD is not None or any(True for _ in root.iter(etree.Entity)):
-        return _fault(source, Why.UNREADABLE, "it declares a document type or entities, which no statement needs")
-    name = etree.QName(root)
-    version = _NAMESPACE.fullmatch(name.namespace or "")
-    if name.localname != "Document" or version is None or version[1] not in VERSIONS:
-        known = ", ".join(VERSIONS)
-        return _fault(source, Why.UNREADABLE, f"it is no camt.053 message of one of the versions {known}")
-    return root
-
-
-def _all(element: etree._Element, path: str) -> Iterator[etree._Element]:
-    """All elements at a path of local names, in the element's own namespace."""
-    namespace = etree.QName(element).namespace
-    yield from element.iterfind("/".join(f"{{{namespace}}}{name}" for name in path.split("/")))
-
-
-def _text(element: etree._Element, path: str) -> str | None:
-    """The text at the first such path, without the blanks around it; None where there is none."""
-    for found in _all(element, path):
-        text = (found.text or "").strip()
-        if text:
-            return text
-    return None
-
-
-def _first_text(element: etree._Element, *paths: str) -> str | None:
-    return next(filter(None, (_text(element, path) for path in paths)), None)
-
-
-def _account(statement: etree._Element) -> str | None:
-    return _first_text(statement, "Acct/Id/IBAN", "Acct/Id/Othr/Id")
-
-
-def _balance(statement: etree._Element, kinds: tuple[str, ...]) -> _Balance | None:
+def _of_kinds(balances: list[etree._Element], kinds: tuple[str, ...]) -> etree._Element | None:
     for kind in kinds:
-        for balance in _all(statement, "Bal"):
-            if _text(balance, "Tp/CdOrPrtry/Cd") == kind:
-                money = _money(balance)
-                if isinstance(money, _Unusable):
-                    return None
-                return _Balance(money=money, day=_day(_first_text(balance, "Dt/Dt", "Dt/DtTm")))
+        for balance in balances:
+            if text_at(balance, "Tp/CdOrPrtry/Cd") == kind:
+                return balance
     return None
 
 
-def _money(element: etree._Element) -> _Money | _Unusable:
-    """The signed amount of a balance or an entry, exact in minor units."""
-    amount = next(_all(element, "Amt"), None)
-    text = "" if amount is None else (amount.text or "").strip()
-    currency = "" if amount is None else str(amount.get("Ccy", ""))
-    if not is_currency(currency):
-        return _Unusable(reason=RejectReason.UNKNOWN_CURRENCY, field="Ntry/Amt@Ccy", text=currency)
-    minor = to_minor(text, currency) if _AMOUNT.fullmatch(text) else None
-    if minor is None:
-        return _Unusable(reason=RejectReason.NON_NUMERIC_AMOUNT, field="Ntry/Amt", text=text)
-    indicator = _text(element, "CdtDbtInd") or ""
-    if indicator not in _DIRECTIONS:
-        return _Unusable(reason=RejectReason.MALFORMED, field="Ntry/CdtDbtInd", text=indicator)
-    return _Money(amount_minor=_DIRECTIONS[indicator] * minor, currency=currency)
-
-
-def _entry(entry: etree._Element, account: str, currency: str, record: int) -> dict[str, object] | _Unusable:
-    """One booked entry as a row of ``statement_entry``, or why it is none."""
-    money = _money(entry)
-    if isinstance(money, _Unusable):
-        return money
-    if money.currency != currency:
-        return _Unusable(reason=RejectReason.UNKNOWN_CURRENCY, field="Ntry/Amt@Ccy", text=money.currency)
-    status = _first_text(entry, "Sts/Cd", "Sts/Prtry", "Sts") or ""
-    if status != "BOOK":
-        return _Unusable(reason=RejectReason.MALFORMED, field="Ntry/Sts", text=status)
-    booked_text = _first_text(entry, "BookgDt/Dt", "BookgDt/DtTm") or ""
-    value_text = _first_text(entry, "ValDt/Dt", "ValDt/DtTm") or booked_text
-    booked_on, value_on = _day(booked_text), _day(value_text)
-    if booked_on is None or value_on is None:
-        wrong, text = ("BookgDt", booked_text) if booked_on is None else ("ValDt", value_text)
-        return _Unusable(reason=RejectReason.BAD_DATE, field=f"Ntry/{wrong}", text=text)
-    code = _text(entry, "BkTxCd/Prtry/Cd") or _domain_code(entry)
-    if not code:
-        return _Unusable(reason=RejectReason.MALFORMED, field="Ntry/BkTxCd", text="")
-    details = list(_all(entry, "NtryDtls/TxDtls"))
-    ids = [found for detail in details if (found := _text(detail, "Refs/EndToEndId"))]
-    texts = [(line.text or "").strip() for detail in details for line in _all(detail, "RmtInf/Ustrd")]
-    return {
-        "record": record,
-        "account": account,
-        "entry_ref": _first_text(entry, "NtryRef", "AcctSvcrRef") or str(record),
-        "booked_on": booked_on,
-        "value_on": value_on,
-        "direction": _DIRECTIONS[_text(entry, "CdtDbtInd") or ""],
-        "amount_minor": abs(money.amount_minor),
-        "currency": money.currency,
-        "code": code,
-        # A batch entry has many: then none of them is the entry's.
-        "end_to_end_id": ids[0] if len(ids) == 1 else None,
-        "remittance": mask_text(" ".join(filter(None, texts))) or None,
-    }
-
-
-def _domain_code(entry: etree._Element) -> str:
-    paths = ("BkTxCd/Domn/Cd", "BkTxCd/Domn/Fmly/Cd", "BkTxCd/Domn/Fmly/SubFmlyCd")
-    return "/".join(filter(None, (_text(entry, path) for path in paths)))
-
-
-def _day(text: str | None) -> date | None:
-    """The calendar date of a date or date-time as written."""
-    found = _DAY.fullmatch(text or "")
-    try:
-        return date.fromisoformat(found[1]) if found else None
-    except ValueError:
+def _balance(balance: etree._Element | None) -> Balance | None:
+    money = None if balance is None else money_at(balance, "Bal")
+    if balance is None or money is None or isinstance(money, Unusable):
         return None
-
-
-def _reject(record: int, unusable: _Unusable) -> dict[str, object]:
-    return {
-        "record": record,
-        "reason": unusable.reason.value,
-        "field": unusable.field,
-        "preview": shown(unusable.text),
-        "amount_minor": None,
-        "currency": None,
-    }
+    return Balance(money=money, day=day_of(text_at(balance, "Dt/Dt", "Dt/DtTm")))

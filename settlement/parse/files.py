@@ -18,15 +18,18 @@ from settlement.model.layout import Layout, read_layouts
 from settlement.model.records import CANDIDATES
 from settlement.model.stage import StageInput, StageOutput
 from settlement.model.tables import TABLES
-from settlement.parse import camt053, delimited, fixed_width, mastercard_ipm, visa_ctf, workbook
+from settlement.parse import bai2, camt053, camt054, delimited, fixed_width, mastercard_ipm, mt940, visa_ctf, workbook
 from settlement.parse.cards import Cards
 from settlement.parse.source import ByteCount, Parsed, Source
 
 READERS: Final[Mapping[str, Callable[[Source], Parsed]]] = {
+    "bai2": bai2.read,
     "camt053": camt053.read,
+    "camt054": camt054.read,
     "delimited": delimited.read,
     "fixed_width": fixed_width.read,
     "mastercard_ipm": mastercard_ipm.read,
+    "mt940": mt940.read,
     "visa_ctf": visa_ctf.read,
     "workbook": workbook.read,
 }
@@ -99,8 +102,10 @@ def _judged(source: Source, parsed: Parsed) -> Parsed:
     if parsed.fault is not None or not wrong:
         return parsed
     first, more = wrong[0], f" ({len(wrong)} totals differ)" if len(wrong) > 1 else ""
+    rejects = parsed.tables.get("reject", TABLES["parsed_reject"].empty())
+    unread = f"; record {rejects['record'][0]} could not be used ({rejects['field'][0]})" if rejects.height else ""
     detail = (
-        f"Total {first.control}: the file declares {first.declared}, its records give {first.computed}{more}: "
+        f"Total {first.control}: the file declares {first.declared}, its records give {first.computed}{more}{unread}: "
         f"ask {source.layout.sender} for a corrected file."
     )
     return replace(parsed, fault=Why.CONTROL_TOTAL_MISMATCH, detail=detail)

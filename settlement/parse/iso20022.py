@@ -1,0 +1,226 @@
+"""Messages of ISO 20022, read as a stream: nothing outside of the file is ever opened, and every byte has its place.
+
+lxml reads piece by piece with entities, document types and the network off and its limits on. A message is the one
+``Document`` of a file, alone or inside one envelope. Where an entry's bytes lie is found by a second look at the
+bytes themselves: in a well-formed document ``<`` opens a tag except inside comments, instructions and CDATA.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from lxml import etree
+
+from settlement.model.clearing import Why
+from settlement.parse.statements import UnreadableError
+
+VERSIONS: Final = ("02", "04", "06", "08", "13")
+
+_PIECE: Final = 1 << 18
+_BYTE_ENCODINGS: Final = re.compile(
+    r"utf-?8|(us-)?ascii|iso-?8859-([1-9]|1[013-6])|latin-?1|windows-125[0-8]|cp125[0-8]"
+)
+_DECLARED: Final = re.compile(rb"""<\?xml[^>]{0,80}?encoding\s*=\s*["']([A-Za-z][A-Za-z0-9._-]{0,39})["']""")
+_MARKUP: Final = (
+    r"<!--.*?-->|<\?.*?\?>|<!\[CDATA\[.*?\]\]>"
+    r"""|(?P<open><(?:[^\s<>/:!?]+:)?Ntry(?=[\s/>])(?:[^>"']|"[^"]*"|'[^']*')*>)"""
+    r"|(?P<close></(?:[^\s<>/:!?]+:)?Ntry\s*>)"
+)
+_MARKUP_BYTES: Final = re.compile(_MARKUP.encode(), re.DOTALL)
+_MARKUP_TEXT: Final = re.compile(_MARKUP, re.DOTALL)
+_FIRST_TAG: Final = re.compile(rb"<([A-Za-z_][^\s<>/]*)")
+_BOM_UTF8: Final = b"\xef\xbb\xbf"
+_UTF16: Final = {
+    b"\xff\xfe": ("utf-16-le", 2),
+    b"\xfe\xff": ("utf-16-be", 2),
+    b"<\0": ("utf-16-le", 0),
+    b"\0<": ("utf-16-be", 0),
+}
+"""First bytes of a file in UTF-16: its codec, and how many of them are a mark."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """One kind of message: its name, its root element, and the element that holds the entries of one account."""
+
+    message: str
+    body: str
+    section: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handlers:
+    """What is called while a message streams by.
+
+    ``entry`` is given each entry and its section and returns the entry's number; ``section`` is given a section at
+    its end, without its entries, and ``header`` the group header.
+    """
+
+    header: Callable[[etree._Element], None]
+    entry: Callable[[etree._Element, etree._Element], int]
+    section: Callable[[etree._Element], None]
+
+
+def read_message(content: memoryview, family: Family, handlers: Handlers) -> list[int]:
+    """Stream one message past the handlers.
+
+    Returns
+    -------
+    list of int
+        The number of each element named ``Ntry`` in the order in which they end, 0 where it is no entry of a section.
+
+    Raises UnreadableError where the content is no such message, or brings a document type along.
+    """
+    _refuse_by_bytes(content)
+    parser = etree.XMLPullParser(
+        events=("start", "end"),
+        tag=("{*}Document", "{*}GrpHdr", f"{{*}}{family.section}", "{*}Ntry"),
+        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, recover=False,
+    )  # fmt: skip
+    stream = _Stream(family, handlers)
+    try:
+        for begin in range(0, len(content), _PIECE):
+            parser.feed(bytes(content[begin : begin + _PIECE]))
+            stream.take(parser)
+        root = parser.close()
+        stream.take(parser)
+    except (etree.XMLSyntaxError, ValueError, LookupError) as error:
+        if _cut_short(content):
+            raise UnreadableError(Why.TRUNCATED, "it ends before its document does") from None
+        line = getattr(error, "lineno", None)
+        raise UnreadableError(Why.UNREADABLE, f"it is no well-formed XML (line {line})") from None
+    # What hides from the search in the bytes does not hide from the parser.
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise UnreadableError(Why.UNREADABLE, "it declares a document type or entities, which no statement needs")
+    if stream.documents != 1:
+        known = ", ".join(VERSIONS)
+        what = f"it is no {family.message} message of one of the versions {known}"
+        raise UnreadableError(Why.UNREADABLE, what if stream.documents == 0 else "it holds several messages")
+    return stream.numbers
+
+
+class _Stream:
+    """Takes events as they come, and lets go of entries that have been handled."""
+
+    def __init__(self, family: Family, handlers: Handlers) -> None:
+        self.family = family
+        self.handlers = handlers
+        self.documents = 0
+        self.numbers: list[int] = []
+        self._handled: etree._Element | None = None
+        self._namespace = re.compile(
+            re.escape(f"urn:iso:std:iso:20022:tech:xsd:{family.message}.001.") + f"({'|'.join(VERSIONS)})"
+        )
+
+    def take(self, parser: etree.XMLPullParser) -> None:
+        """Handle what the parser has read since the last call."""
+        for event, element in parser.read_events():
+            if not isinstance(element, etree._Element):  # noqa: SLF001  # the class has no public name
+                continue
+            name = etree.QName(element).localname
+            if event == "start":
+                if name == "Document" and self._is_message(element):
+                    self.documents += 1
+                continue
+            if name == "Ntry":
+                self._entry(element)
+            elif name == self.family.section and self._under(element, self.family.body):
+                self.handlers.section(element)
+                self._let_go(None)
+                element.clear()
+            elif name == "GrpHdr" and self._under(element, self.family.body):
+                self.handlers.header(element)
+
+    def _entry(self, element: etree._Element) -> None:
+        section = element.getparent()
+        if section is None or not self._under(element, self.family.section):
+            self.numbers.append(0)
+            return
+        self.numbers.append(self.handlers.entry(element, section))
+        # The element itself must stay until the parser has moved on.
+        self._let_go(element)
+
+    def _let_go(self, successor: etree._Element | None) -> None:
+        handled, self._handled = self._handled, successor
+        parent = None if handled is None else handled.getparent()
+        if handled is not None and parent is not None:
+            parent.remove(handled)
+
+    def _is_message(self, element: etree._Element) -> bool:
+        outer = element.getparent()
+        known = self._namespace.fullmatch(etree.QName(element).namespace or "") is not None
+        return known and (outer is None or outer.getparent() is None)
+
+    def _under(self, element: etree._Element, name: str) -> bool:
+        """Whether the element stands directly in ``name`` of a message, all in the message's namespace."""
+        path = [name] if name == self.family.body else [name, self.family.body]
+        namespace, at = etree.QName(element).namespace, element
+        for step in path:
+            outer = at.getparent()
+            if outer is None or outer.tag != f"{{{namespace}}}{step}":
+                return False
+            at = outer
+        document = at.getparent()
+        return document is not None and document.tag == f"{{{namespace}}}Document" and self._is_message(document)
+
+
+def entry_sizes(content: memoryview, numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Number and bytes of each entry; ``numbers`` are as ``read_message`` returns them."""
+    sizes = list(_entry_sizes(content))
+    if len(sizes) != len(numbers):
+        raise RuntimeError(f"{len(numbers)} elements were read, {len(sizes)} are in the bytes")
+    return ((number, size) for number, size in zip(numbers, sizes, strict=True) if number)
+
+
+def _entry_sizes(content: memoryview) -> Iterator[int]:
+    """Bytes of each element named ``Ntry``, in the order in which they end."""
+    wide = _UTF16.get(bytes(content[:2]))
+    text = str(content[wide[1] :], wide[0]) if wide else None
+    found = _MARKUP_TEXT.finditer(text) if text is not None else _MARKUP_BYTES.finditer(content)
+    starts: list[int] = []
+    for markup in found:
+        if markup["open"]:
+            if markup["open"][-2:] in {"/>", b"/>"}:
+                yield _size(text, wide, markup.start(), markup.end())
+            else:
+                starts.append(markup.start())
+        elif markup["close"]:
+            yield _size(text, wide, starts.pop(), markup.end())
+
+
+def _size(text: str | None, wide: tuple[str, int] | None, start: int, end: int) -> int:
+    return end - start if text is None or wide is None else len(text[start:end].encode(wide[0]))
+
+
+def _refuse_by_bytes(content: memoryview) -> None:
+    """Refuse what must not reach the parser: a document type in any encoding we let pass, and other encodings."""
+    start = bytes(content[:256])
+    if not start:
+        raise UnreadableError(Why.TRUNCATED, "it ends before its document does")
+    wide = _UTF16.get(start[:2])
+    declared = _DECLARED.search(start)
+    if wide is None:
+        if start.removeprefix(_BOM_UTF8).lstrip()[:1] != b"<":
+            raise UnreadableError(Why.UNREADABLE, "it is no XML document")
+        name = declared[1].decode("ascii").lower() if declared else "utf-8"
+        if _BYTE_ENCODINGS.fullmatch(name) is None:
+            raise UnreadableError(Why.UNREADABLE, f"it says that it is written in {name}, which bank messages are not")
+    code = wide[0] if wide else "ascii"
+    search = b"|".join(re.escape(word.encode(code)) for word in ("<!DOCTYPE", "<!ENTITY"))
+    if re.search(search, content):
+        raise UnreadableError(Why.UNREADABLE, "it declares a document type or entities, which no statement needs")
+
+
+def _cut_short(content: memoryview) -> bool:
+    """Whether the document's last tag is missing."""
+    wide = _UTF16.get(bytes(content[:2]))
+    start, end = bytes(content[:4096]), bytes(content[-4096:])
+    if wide:
+        start, end = (part.decode(wide[0], "ignore").encode() for part in (start[wide[1] :], end))
+    first = _FIRST_TAG.search(re.sub(rb"<!--.*?-->|<\?.*?\?>", b"", start, flags=re.DOTALL))
+    if first is None:
+        return True
+    return re.search(rb"</" + re.escape(first[1]) + rb"\s*>\s*(<!--.*?-->\s*)*\Z", end, re.DOTALL) is None
