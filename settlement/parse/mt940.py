@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, Literal
 
-from mt940 import models, tags
+from mt940 import tags
 from pydantic import BaseModel, ConfigDict
 
 from settlement.model.clearing import RejectReason, Why
@@ -91,6 +91,7 @@ class _Statement:
     last: bool
     opening: Balance
     closing: Balance
+    closing_day: date
     entries: Sequence[_Entry]
     sums: Sequence[Field]
 
@@ -165,7 +166,7 @@ def _placed(place: int, heads: Mapping[str, Field], entries: Sequence[_Entry], s
     told = _NUMBER.fullmatch(number.value) if number is not None else None
     if number is not None and told is None:
         raise UnreadableError(Why.UNREADABLE, f"line {number.line} is no statement number (:28C:)")
-    before, after = _balance(opening), _balance(closing)
+    (before, _), (after, closing_day) = _balance(opening), _balance(closing)
     if before.money.currency != after.money.currency:
         codes = f"opens in {before.money.currency} and closes in {after.money.currency}"
         raise UnreadableError(Why.CONTROL_TOTAL_MISMATCH, f"message {place} {codes}")
@@ -179,6 +180,7 @@ def _placed(place: int, heads: Mapping[str, Field], entries: Sequence[_Entry], s
         last=closing.tag != "62M",
         opening=before,
         closing=after,
+        closing_day=closing_day,
         entries=entries,
         sums=sums,
     )
@@ -196,16 +198,14 @@ def _require(tag: tags.Tag, one: Field) -> re.Match[str]:
     return found
 
 
-def _balance(one: Field) -> Balance:
+def _balance(one: Field) -> tuple[Balance, date]:
+    """A balance and its day."""
     parts = _require(_BALANCE, one)
     money = _money(parts["amount"], parts["currency"].upper(), _DIRECTIONS[parts["status"].upper()])
-    try:
-        day = date(2000 + int(parts["year"]), int(parts["month"]), int(parts["day"]))
-    except ValueError:
-        day = None
+    day = _date(2000 + int(parts["year"]), int(parts["month"]), int(parts["day"]))
     if isinstance(money, Unusable) or day is None:
         raise UnreadableError(Why.UNREADABLE, f"line {one.line} (:{one.tag}:) is no balance with a date and a currency")
-    return Balance(money=money, day=day)
+    return Balance(money=money, day=day), day
 
 
 def _take(statement: _Statement, spec: Mt940Spec, found: Collected) -> None:
@@ -238,8 +238,7 @@ def _take(statement: _Statement, spec: Mt940Spec, found: Collected) -> None:
             found.control(f"sum {side} {name}", declared.amount_minor, sums[side])
         else:
             found.control(f"sum {side} {name}", -1, sums[side])
-    if closing.day is not None:
-        found.days.add(closing.day)
+    found.days.add(statement.closing_day)
     found.statement(
         {
             "account": statement.account,
@@ -263,11 +262,8 @@ def _row(
 ) -> tuple[dict[str, object], Money] | Unusable:
     """One statement line as a row of ``statement_entry``, or why it is none."""
     line = entry.line.value
-    tag, parts = next(
-        ((tag, found) for tag in map(_DIALECTS.__getitem__, spec.dialects) if (found := tag.re.fullmatch(line))),
-        (None, None),
-    )
-    if tag is None or parts is None:
+    parts = next(filter(None, (_DIALECTS[dialect].re.fullmatch(line) for dialect in spec.dialects)), None)
+    if parts is None:
         return Unusable(reason=RejectReason.MALFORMED, field="61", text=line)
     mark = parts["status"].upper()
     if mark not in _DIRECTIONS:
@@ -275,7 +271,7 @@ def _row(
     money = _money(parts["amount"], currency, _DIRECTIONS[mark])
     if isinstance(money, Unusable):
         return money
-    days = _days(tag, parts)
+    days = _days(parts, statement.closing_day)
     if days is None:
         return Unusable(reason=RejectReason.BAD_DATE, field="61/date", text=line[:10], money=money)
     told = _text(entry, parts["extra_details"])
@@ -312,20 +308,28 @@ def _text(entry: _Entry, extra: str | None) -> Told:
     return Told(remittance=plain([extra or "", *others]) or None)
 
 
-def _days(tag: tags.Statement, parts: re.Match[str]) -> tuple[date, date] | None:
-    """Value date and entry date; the package gives the entry date its year, over new year as well."""
-    try:
-        told = tag(models.Transactions(), parts.groupdict())
-    except (ValueError, ArithmeticError):
+def _days(parts: re.Match[str], closing: date) -> tuple[date, date] | None:
+    """Value date and entry date; None where one of them is no date.
+
+    An entry date has no year: it is the day nearest to the statement's closing, for entries are stated when they are
+    booked. (The package takes the year of the value date, which may lie far from it.)
+    """
+    value = _date(2000 + int(parts["year"]), int(parts["month"]), int(parts["day"]))
+    if value is None:
         return None
-    value = told["date"]
-    entry = told.get("entry_date", value)
-    if not isinstance(entry, date):
+    month, day = ((parts[name] or "").strip() for name in ("entry_month", "entry_day"))
+    if not month or not day:
         # Four blanks stand for no entry date.
-        entry = value
-    if not isinstance(value, date) or not isinstance(entry, date):
+        return value, value
+    near = [found for year in (-1, 0, 1) if (found := _date(closing.year + year, int(month), int(day)))]
+    return (value, min(near, key=lambda found: abs(found - closing))) if near else None
+
+
+def _date(year: int, month: int, day: int) -> date | None:
+    try:
+        return date(year, month, day)
+    except ValueError:
         return None
-    return date(value.year, value.month, value.day), date(entry.year, entry.month, entry.day)
 
 
 def _money(text: str, currency: str, sign: int) -> Money | Unusable:
