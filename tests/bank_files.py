@@ -126,7 +126,7 @@ def _comma(minor: int, currency: str) -> str:
 
 
 def bai2(statements: Sequence[Statement], codes: tuple[str, str] = ("195", "495")) -> str:
-    """One group of accounts; credits and debits have one type code each, texts stand in continuations."""
+    """One group of accounts; an entry without a type code has one of ``codes``; texts stand in continuations."""
     day = statements[0].day if statements else date(2024, 3, 1)
     lines = [f"02,US,BANK,1,{day:%y%m%d},,USD,2/"]
     total = 0
@@ -136,9 +136,9 @@ def bai2(statements: Sequence[Statement], codes: tuple[str, str] = ("195", "495"
         for entry in one.entries:
             amount = abs(entry.amount_minor)
             own += amount
-            code = codes[entry.amount_minor < 0]
+            code = entry.code if entry.code.isdigit() else codes[entry.amount_minor < 0]
             refs = f"{entry.bank_ref or ''},{entry.end_to_end_id or ''}"
-            block.append(f"16,{code},{amount},V,{entry.value_on:%y%m%d},,{refs},/")
+            block.append(f"16,{code},{amount},V,{entry.value_on:%y%m%d},,{refs}/")
             block += [f"88,{entry.remittance}"] if entry.remittance else []
         block.append(f"49,{own},{len(block) + 1}/")
         total += own
