@@ -8,6 +8,7 @@ made when all are there (``check``), and this file's controls are its counts.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,8 +18,8 @@ from pydantic import BaseModel, ConfigDict
 from settlement.model.clearing import Why
 from settlement.model.layout import read_spec
 from settlement.model.money import to_minor
-from settlement.parse.camt_entries import COUNT, Booked, day_of, every, money_at, read_entry, text_at
-from settlement.parse.iso20022 import Family, Handlers, entry_sizes, read_message
+from settlement.parse.camt_entries import COUNT, Booked, day_of, money_at, read_entry
+from settlement.parse.iso20022 import Family, Handlers, Node, entry_sizes, node_of, read_message
 from settlement.parse.source import Parsed, Source
 from settlement.parse.statements import Balance, Collected, NotBooked, UnreadableError, Unusable, fault
 
@@ -86,13 +87,13 @@ class _Reader:
     _frame: _Frame | None = None
     _sums: _Sums = field(default_factory=_Sums)
 
-    def header(self, header: etree._Element) -> None:
-        self.message_id = text_at(header, "MsgId")
+    def header(self, header: Node) -> None:
+        self.message_id = header.told("MsgId")
         self.paging = paging(header, "MsgPgntn") or (1, True)
 
-    def entry(self, entry: etree._Element, statement: etree._Element) -> int:
+    def entry(self, entry: Node, statement: etree._Element) -> int:
         if self._frame is None:
-            self._frame = _frame(statement)
+            self._frame = _frame(node_of(statement))
         frame, record = self._frame, self.found.number()
         self._sums.entries += 1
         told = read_entry(
@@ -119,17 +120,17 @@ class _Reader:
         for detail in told.details:
             self.found.detail({**detail, "entry": record})
 
-    def section(self, statement: etree._Element) -> None:
+    def section(self, statement: Node) -> None:
         """A statement at its end; its balances count from here, wherever they stood in it."""
         frame, sums = _frame(statement), self._sums
         self._frame, self._sums = None, _Sums()
         number, last = paging(statement, "StmtPgntn") or self.paging
-        sequence = text_at(statement, "ElctrncSeqNb")
+        sequence = statement.told("ElctrncSeqNb")
         page = _Page(
             place=len(self.pages) + 1,
             frame=frame,
             sums=sums,
-            key=(frame.account, frame.currency, sequence or text_at(statement, "Id")),
+            key=(frame.account, frame.currency, sequence or statement.told("Id")),
             number=number,
             last=last,
         )
@@ -140,10 +141,10 @@ class _Reader:
         self.found.statement(
             {
                 "account": frame.account,
-                "statement_id": text_at(statement, "Id"),
+                "statement_id": statement.told("Id"),
                 "currency": frame.currency,
                 "sequence": whole(sequence),
-                "legal_sequence": whole(text_at(statement, "LglSeqNb")),
+                "legal_sequence": whole(statement.told("LglSeqNb")),
                 "page": number,
                 "last_page": last,
                 "opening_on": opening.day if opening else None,
@@ -176,9 +177,9 @@ def read(source: Source) -> Parsed:
     return reader.found.parsed(source, internal_id=reader.message_id, bytes_=count)
 
 
-def paging(element: etree._Element, name: str) -> tuple[int, bool] | None:
+def paging(element: Node, name: str) -> tuple[int, bool] | None:
     """Page number and whether it is the last; None where the element tells no pages."""
-    number, last = text_at(element, f"{name}/PgNb"), text_at(element, f"{name}/LastPgInd")
+    number, last = element.told(f"{name}/PgNb"), element.told(f"{name}/LastPgInd")
     page = whole(number)
     return None if page is None else (page, _LAST.get(last or "true", False))
 
@@ -188,9 +189,9 @@ def whole(text: str | None) -> int | None:
     return int(text) if text is not None and COUNT.fullmatch(text) else None
 
 
-def account_of(section: etree._Element) -> str | None:
+def account_of(section: Node) -> str | None:
     """The account of a statement or notification."""
-    return text_at(section, "Acct/Id/IBAN", "Acct/Id/Othr/Id")
+    return section.told("Acct/Id/IBAN", "Acct/Id/Othr/Id")
 
 
 def _require_whole(pages: list[_Page], *, balances: bool) -> None:
@@ -228,7 +229,7 @@ def _closing_controls(found: Collected, pages: list[_Page]) -> None:
         found.control(name, closing.money.amount_minor if whole_here else None, computed)
 
 
-def _summary_controls(found: Collected, statement: etree._Element, name: str, frame: _Frame, sums: _Sums) -> None:
+def _summary_controls(found: Collected, statement: Node, name: str, frame: _Frame, sums: _Sums) -> None:
     """Counts and sums that the statement declares over its entries."""
     known = sums.credits + sums.debits == sums.entries
     for word, element, count, total in (
@@ -236,11 +237,11 @@ def _summary_controls(found: Collected, statement: etree._Element, name: str, fr
         ("credits", "TtlCdtNtries", sums.credits, sums.credit_minor),
         ("debits", "TtlDbtNtries", sums.debits, sums.debit_minor),
     ):
-        declared = whole(text_at(statement, f"TxsSummry/{element}/NbOfNtries"))
+        declared = whole(statement.told(f"TxsSummry/{element}/NbOfNtries"))
         # What is announced or cannot be read has no side here: then only the count of all is certain.
         if declared is not None and (known or total is None):
             found.control(f"{word} {name}", declared, count)
-        text = text_at(statement, f"TxsSummry/{element}/Sum")
+        text = statement.told(f"TxsSummry/{element}/Sum")
         minor = None if text is None or frame.currency is None else to_minor(text, frame.currency)
         if minor is not None and total is not None and known:
             found.control(f"sum of {word} {name}", minor, total)
@@ -256,10 +257,10 @@ def _add(sums: _Sums, amount_minor: int) -> None:
         sums.debit_minor -= amount_minor
 
 
-def _frame(statement: etree._Element) -> _Frame:
+def _frame(statement: Node) -> _Frame:
     """Account and booked balances. Interim booked balances stand in for those of a page in the middle."""
-    balances = list(every(statement, "Bal"))
-    interim = [balance for balance in balances if text_at(balance, "Tp/CdOrPrtry/Cd") == _INTERIM]
+    balances = statement.every("Bal")
+    interim = [balance for balance in balances if balance.told("Tp/CdOrPrtry/Cd") == _INTERIM]
     opening = _of_kinds(balances, _OPENING)
     if opening is None and interim:
         opening = interim[0]
@@ -272,20 +273,20 @@ def _frame(statement: etree._Element) -> _Frame:
         account=account_of(statement),
         opening=told[0],
         closing=told[1],
-        currency=codes[0] if codes else text_at(statement, "Acct/Ccy"),
+        currency=codes[0] if codes else statement.told("Acct/Ccy"),
     )
 
 
-def _of_kinds(balances: list[etree._Element], kinds: tuple[str, ...]) -> etree._Element | None:
+def _of_kinds(balances: Sequence[Node], kinds: tuple[str, ...]) -> Node | None:
     for kind in kinds:
         for balance in balances:
-            if text_at(balance, "Tp/CdOrPrtry/Cd") == kind:
+            if balance.told("Tp/CdOrPrtry/Cd") == kind:
                 return balance
     return None
 
 
-def _balance(balance: etree._Element | None) -> Balance | None:
+def _balance(balance: Node | None) -> Balance | None:
     money = None if balance is None else money_at(balance, "Bal")
     if balance is None or money is None or isinstance(money, Unusable):
         return None
-    return Balance(money=money, day=day_of(text_at(balance, "Dt/Dt", "Dt/DtTm")))
+    return Balance(money=money, day=day_of(balance.told("Dt/Dt", "Dt/DtTm")))

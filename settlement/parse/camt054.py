@@ -14,8 +14,8 @@ from lxml import etree
 
 from settlement.model.clearing import Why
 from settlement.parse.camt053 import account_of, whole
-from settlement.parse.camt_entries import Booked, day_of, every, read_entry, text_at
-from settlement.parse.iso20022 import Family, Handlers, entry_sizes, read_message
+from settlement.parse.camt_entries import Booked, day_of, read_entry
+from settlement.parse.iso20022 import Family, Handlers, Node, entry_sizes, node_of, read_message
 from settlement.parse.source import Parsed, Source
 from settlement.parse.statements import Collected, NotBooked, UnreadableError, Unusable, fault
 
@@ -31,18 +31,21 @@ class _Reader:
     notifications: int = 0
     entries: int = 0
     no_account: int | None = None
+    _head: Node | None = None
 
-    def header(self, header: etree._Element) -> None:
-        self.message_id = text_at(header, "MsgId")
+    def header(self, header: Node) -> None:
+        self.message_id = header.told("MsgId")
 
-    def entry(self, entry: etree._Element, notification: etree._Element) -> int:
+    def entry(self, entry: Node, notification: etree._Element) -> int:
         record = self.found.number()
         self.entries += 1
+        if self._head is None:
+            self._head = node_of(notification)
         told = read_entry(
             entry,
-            account=account_of(notification) or "",
+            account=account_of(self._head) or "",
             currency=None,
-            closing=day_of(text_at(notification, "CreDtTm")),
+            closing=day_of(self._head.told("CreDtTm")),
             told_by="notification",
         )
         if isinstance(told, NotBooked):
@@ -55,14 +58,14 @@ class _Reader:
                 self.found.detail({**detail, "entry": record})
         return record
 
-    def section(self, notification: etree._Element) -> None:
+    def section(self, notification: Node) -> None:
         self.notifications += 1
         if account_of(notification) is None and self.no_account is None:
             self.no_account = self.notifications
-        declared = whole(text_at(notification, "TxsSummry/TtlNtries/NbOfNtries"))
+        declared = whole(notification.told("TxsSummry/TtlNtries/NbOfNtries"))
         if declared is not None:
             self.found.control(f"entries {self.notifications} {account_of(notification)}", declared, self.entries)
-        self.entries = 0
+        self.entries, self._head = 0, None
 
 
 def read(source: Source) -> Parsed:
@@ -88,10 +91,10 @@ def _require_whole(reader: _Reader) -> None:
         raise UnreadableError(Why.UNREADABLE, f"notification {reader.no_account} has no account that can be read")
 
 
-def _itself(told: Booked, entry: etree._Element) -> dict[str, object]:
+def _itself(told: Booked, entry: Node) -> dict[str, object]:
     """An entry without transactions, as the one transaction that it is."""
     row = told.row
-    batch = next(every(entry, "NtryDtls/Btch"), None)
+    batch = entry.first("NtryDtls/Btch")
     return {
         "told_by": "notification",
         "account": row["account"],

@@ -9,16 +9,14 @@ takes back an entry of the other direction.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
 from typing import Final
-
-from lxml import etree
 
 from settlement.model.clearing import RejectReason
 from settlement.parse.cards import mask_reference, mask_text
+from settlement.parse.iso20022 import Node
 from settlement.parse.statements import Money, NotBooked, Unusable, joined, money_of
 
 DIRECTIONS: Final = {"CRDT": 1, "DBIT": -1}
@@ -41,29 +39,9 @@ class Booked:
     money: Money
 
 
-@cache
-def _path(namespace: str | None, path: str) -> str:
-    return "/".join(f"{{{namespace}}}{name}" for name in path.split("/"))
-
-
-def every(element: etree._Element, path: str) -> Iterator[etree._Element]:
-    """All elements at a path of local names, in the element's own namespace."""
-    return element.iterfind(_path(etree.QName(element).namespace, path))
-
-
-def text_at(element: etree._Element, *paths: str) -> str | None:
-    """The first text at one of the paths, without the blanks around it; None where there is none."""
-    for path in paths:
-        for found in every(element, path):
-            text = (found.text or "").strip()
-            if text:
-                return text
-    return None
-
-
-def reference_at(element: etree._Element, *paths: str) -> str | None:
-    """As ``text_at``; the words that stand for no reference are none."""
-    found = text_at(element, *paths)
+def reference_at(node: Node, *paths: str) -> str | None:
+    """As ``told``; the words that stand for no reference are none."""
+    found = node.told(*paths)
     return None if found is None or found.upper() in _NO_REFERENCE else mask_reference(found)
 
 
@@ -76,21 +54,21 @@ def day_of(text: str | None) -> date | None:
         return None
 
 
-def money_at(element: etree._Element, where: str) -> Money | Unusable:
+def money_at(element: Node, where: str) -> Money | Unusable:
     """The signed amount of a balance or an entry, exact in minor units."""
-    amount = next(every(element, "Amt"), None)
+    amount = element.first("Amt")
     text, currency = _amount(amount)
     found = money_of(text, currency, 1, f"{where}/Amt")
     if isinstance(found, Unusable):
         return found
-    indicator = text_at(element, "CdtDbtInd") or ""
+    indicator = element.told("CdtDbtInd") or ""
     if indicator not in DIRECTIONS:
         return Unusable(reason=RejectReason.MALFORMED, field=f"{where}/CdtDbtInd", text=indicator)
     return Money(amount_minor=DIRECTIONS[indicator] * found.amount_minor, currency=found.currency)
 
 
 def read_entry(
-    entry: etree._Element, *, account: str, currency: str | None, closing: date | None, told_by: str
+    entry: Node, *, account: str, currency: str | None, closing: date | None, told_by: str
 ) -> Booked | Unusable | NotBooked:
     """One entry.
 
@@ -108,12 +86,12 @@ def read_entry(
     money = money_at(entry, "Ntry")
     if isinstance(money, Unusable):
         return money
-    status = text_at(entry, "Sts/Cd", "Sts/Prtry", "Sts") or ""
+    status = entry.told("Sts/Cd", "Sts/Prtry", "Sts") or ""
     if status in _ANNOUNCED and currency in {None, money.currency}:
-        return NotBooked(status=status, reference=text_at(entry, "NtryRef", "AcctSvcrRef"), money=money)
+        return NotBooked(status=status, reference=entry.told("NtryRef", "AcctSvcrRef"), money=money)
     days = _days(entry, money, closing)
-    code = _code(entry) or next(filter(None, map(_code, every(entry, "NtryDtls/TxDtls"))), "")
-    reversal = text_at(entry, "RvslInd")
+    code = _code(entry) or next(filter(None, map(_code, entry.every("NtryDtls/TxDtls"))), "")
+    reversal = entry.told("RvslInd")
     if currency not in {None, money.currency}:
         return Unusable(reason=RejectReason.UNKNOWN_CURRENCY, field="Ntry/Amt@Ccy", text=money.currency)
     if isinstance(days, Unusable):
@@ -130,7 +108,7 @@ def read_entry(
         "entry_ref": reference_at(entry, "NtryRef", "AcctSvcrRef"),
         "booked_on": days[0],
         "value_on": days[1],
-        "direction": DIRECTIONS[text_at(entry, "CdtDbtInd") or ""],
+        "direction": DIRECTIONS[entry.told("CdtDbtInd") or ""],
         "amount_minor": abs(money.amount_minor),
         "currency": money.currency,
         "code": code,
@@ -141,10 +119,10 @@ def read_entry(
     return _with_details(entry, row, money, told_by)
 
 
-def _with_details(entry: etree._Element, row: dict[str, object], money: Money, told_by: str) -> Booked:
+def _with_details(entry: Node, row: dict[str, object], money: Money, told_by: str) -> Booked:
     """The entry with what its transactions tell. What only one of them tells is the entry's as well."""
-    transactions = list(every(entry, "NtryDtls/TxDtls"))
-    batches = list(every(entry, "NtryDtls/Btch"))
+    transactions = entry.every("NtryDtls/TxDtls")
+    batches = entry.every("NtryDtls/Btch")
     details = tuple(
         {
             "told_by": told_by,
@@ -160,7 +138,7 @@ def _with_details(entry: etree._Element, row: dict[str, object], money: Money, t
         }
         for one in transactions
     )
-    counts = [text_at(batch, "NbOfTxs") for batch in batches]
+    counts = [batch.told("NbOfTxs") for batch in batches]
     told = sum(int(count) for count in counts if count and COUNT.fullmatch(count))
     message, payment, end_to_end = (
         _only(detail[name] for detail in details) for name in ("message_id", "payment_id", "end_to_end_id")
@@ -181,16 +159,14 @@ def _with_details(entry: etree._Element, row: dict[str, object], money: Money, t
     return Booked(row=whole, details=details, money=money)
 
 
-def _detail(
-    one: etree._Element, row: dict[str, object], batches: list[etree._Element], *, alone: bool
-) -> dict[str, object]:
+def _detail(one: Node, row: dict[str, object], batches: Sequence[Node], *, alone: bool) -> dict[str, object]:
     """What one transaction tells of itself; the only transaction of an entry has the entry's amount."""
-    amounts = [next(every(one, path), None) for path in _DETAIL_AMOUNTS]
+    amounts = [one.first(path) for path in _DETAIL_AMOUNTS]
     found = [_amount(amount) for amount in amounts if amount is not None]
     same = [told for told in found if told[1] == row["currency"]]
     text, currency = next(iter(same or found), ("", ""))
     money = money_of(text, currency, 1, "TxDtls/Amt")
-    indicator = text_at(one, "CdtDbtInd")
+    indicator = one.told("CdtDbtInd")
     direction = DIRECTIONS.get(indicator or "", 0) or row["direction"]
     if not found and alone:
         amount_minor, currency_told = row["amount_minor"], row["currency"]
@@ -199,7 +175,7 @@ def _detail(
     else:
         amount_minor = currency_told = None
     within = batches[0] if len(batches) == 1 else None
-    texts = [(line.text or "").strip() for line in every(one, "RmtInf/Ustrd")]
+    texts = [line.text for line in one.every("RmtInf/Ustrd")]
     return {
         "message_id": reference_at(one, "Refs/MsgId") or (None if within is None else reference_at(within, "MsgId")),
         "payment_id": reference_at(one, "Refs/PmtInfId")
@@ -213,9 +189,9 @@ def _detail(
     }
 
 
-def _free_text(entry: etree._Element) -> str | None:
+def _free_text(entry: Node) -> str | None:
     """What a bank writes that gives an entry no transaction."""
-    told = text_at(entry, "AddtlNtryInf") if next(every(entry, "NtryDtls/TxDtls"), None) is None else None
+    told = entry.told("AddtlNtryInf") if entry.first("NtryDtls/TxDtls") is None else None
     return None if told is None else mask_text(told)
 
 
@@ -225,9 +201,9 @@ def _only(values: Iterator[object]) -> object:
     return distinct.pop() if len(distinct) == 1 else None
 
 
-def _days(entry: etree._Element, money: Money, closing: date | None) -> tuple[date, date] | Unusable:
+def _days(entry: Node, money: Money, closing: date | None) -> tuple[date, date] | Unusable:
     """Booking and value date; each stands in for the other where it is missing, and the closing day for both."""
-    texts = [text_at(entry, f"{name}/Dt", f"{name}/DtTm") for name in ("BookgDt", "ValDt")]
+    texts = [entry.told(f"{name}/Dt", f"{name}/DtTm") for name in ("BookgDt", "ValDt")]
     days = [day_of(text) for text in texts]
     for name, text, day in zip(("BookgDt", "ValDt"), texts, days, strict=True):
         if text is not None and day is None:
@@ -238,26 +214,26 @@ def _days(entry: etree._Element, money: Money, closing: date | None) -> tuple[da
     return booked, days[1] or booked
 
 
-def _code(element: etree._Element) -> str | None:
+def _code(element: Node) -> str | None:
     paths = ("BkTxCd/Domn/Cd", "BkTxCd/Domn/Fmly/Cd", "BkTxCd/Domn/Fmly/SubFmlyCd")
-    domain = "/".join(filter(None, (text_at(element, path) for path in paths)))
-    return text_at(element, "BkTxCd/Prtry/Cd") or domain or None
+    domain = "/".join(filter(None, (element.told(path) for path in paths)))
+    return element.told("BkTxCd/Prtry/Cd") or domain or None
 
 
-def _charges(entry: etree._Element, currency: str) -> int | None:
+def _charges(entry: Node, currency: str) -> int | None:
     """Charges told with the entry, + taken from us; None where there are none or one cannot be read."""
-    records = [record for path in ("Chrgs/Rcrd", "Chrgs") for record in every(entry, path)]
-    told = [record for record in records if next(every(record, "Amt"), None) is not None]
+    records = [record for path in ("Chrgs/Rcrd", "Chrgs") for record in entry.every(path)]
+    told = [record for record in records if record.first("Amt") is not None]
     total = 0
     for record in told:
-        text, code = _amount(next(every(record, "Amt"), None))
+        text, code = _amount(record.first("Amt"))
         money = money_of(text, code, 1, "Chrgs/Amt")
         if isinstance(money, Unusable) or money.currency != currency:
             return None
-        total += -money.amount_minor if text_at(record, "CdtDbtInd") == "CRDT" else money.amount_minor
+        total += -money.amount_minor if record.told("CdtDbtInd") == "CRDT" else money.amount_minor
     return total if told else None
 
 
-def _amount(amount: etree._Element | None) -> tuple[str, str]:
+def _amount(amount: Node | None) -> tuple[str, str]:
     """Text and currency of an amount, empty where there is none."""
-    return ("", "") if amount is None else ((amount.text or "").strip(), str(amount.get("Ccy", "")))
+    return ("", "") if amount is None else (amount.text, amount.currency)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from lxml import etree
@@ -25,9 +26,9 @@ _BYTE_ENCODINGS: Final = re.compile(
 )
 _DECLARED: Final = re.compile(rb"""<\?xml[^>]{0,80}?encoding\s*=\s*["']([A-Za-z][A-Za-z0-9._-]{0,39})["']""")
 _MARKUP: Final = (
-    r"<!--.*?-->|<\?.*?\?>|<!\[CDATA\[.*?\]\]>"
-    r"""|(?P<open><(?:[^\s<>/:!?]+:)?Ntry(?=[\s/>])(?:[^>"']|"[^"]*"|'[^']*')*>)"""
-    r"|(?P<close></(?:[^\s<>/:!?]+:)?Ntry\s*>)"
+    r"<(?:!--.*?-->|\?.*?\?>|!\[CDATA\[.*?\]\]>"
+    r"""|(?P<open>(?:[^\s<>/:!?]+:)?Ntry(?=[\s/>])(?:[^>"']|"[^"]*"|'[^']*')*>)"""
+    r"|(?P<close>/(?:[^\s<>/:!?]+:)?Ntry\s*>))"
 )
 _MARKUP_BYTES: Final = re.compile(_MARKUP.encode(), re.DOTALL)
 _MARKUP_TEXT: Final = re.compile(_MARKUP, re.DOTALL)
@@ -51,6 +52,66 @@ class Family:
     section: str
 
 
+@dataclass(slots=True)
+class Node:
+    """An element with its text, its currency and its children by local name; only what is in its own namespace.
+
+    Looking up paths in it costs a tenth of what it costs in lxml's elements, and an entry is asked for thirty.
+    """
+
+    text: str
+    currency: str
+    children: dict[str, list[Node]]
+
+    def every(self, path: str) -> Sequence[Node]:
+        """All nodes at a path of local names."""
+        first, *rest = _steps(path)
+        found: Sequence[Node] = self.children.get(first, ())
+        for name in rest:
+            if not found:
+                break
+            found = (
+                found[0].children.get(name, ())
+                if len(found) == 1
+                else [child for node in found for child in node.children.get(name, ())]
+            )
+        return found
+
+    def first(self, path: str) -> Node | None:
+        """The first node at a path of local names."""
+        found = self.every(path)
+        return found[0] if found else None
+
+    def told(self, *paths: str) -> str | None:
+        """The first text at one of the paths, without the blanks around it; None where there is none."""
+        for path in paths:
+            for node in self.every(path):
+                if node.text:
+                    return node.text
+        return None
+
+
+def node_of(element: etree._Element) -> Node:
+    """The element as a node. Its depth is bounded by the parser's limits."""
+    namespace = etree.QName(element).namespace
+    return _node(element, f"{{{namespace}}}" if namespace else "")
+
+
+def _node(element: etree._Element, prefix: str) -> Node:
+    children: dict[str, list[Node]] = {}
+    for child in element:
+        tag = child.tag
+        # A comment's tag is no text; foreign elements tell nothing that is asked for.
+        if isinstance(tag, str) and tag.startswith(prefix):
+            children.setdefault(tag[len(prefix) :], []).append(_node(child, prefix))
+    return Node((element.text or "").strip(), str(element.get("Ccy", "")), children)
+
+
+@cache
+def _steps(path: str) -> tuple[str, ...]:
+    return tuple(path.split("/"))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handlers:
     """What is called while a message streams by.
@@ -59,9 +120,9 @@ class Handlers:
     its end, without its entries, and ``header`` the group header.
     """
 
-    header: Callable[[etree._Element], None]
-    entry: Callable[[etree._Element, etree._Element], int]
-    section: Callable[[etree._Element], None]
+    header: Callable[[Node], None]
+    entry: Callable[[Node, etree._Element], int]
+    section: Callable[[Node], None]
 
 
 def read_message(content: memoryview, family: Family, handlers: Handlers) -> list[int]:
@@ -128,18 +189,18 @@ class _Stream:
             if name == "Ntry":
                 self._entry(element)
             elif name == self.family.section and self._under(element, self.family.body):
-                self.handlers.section(element)
+                self.handlers.section(node_of(element))
                 self._let_go(None)
                 element.clear()
             elif name == "GrpHdr" and self._under(element, self.family.body):
-                self.handlers.header(element)
+                self.handlers.header(node_of(element))
 
     def _entry(self, element: etree._Element) -> None:
         section = element.getparent()
         if section is None or not self._under(element, self.family.section):
             self.numbers.append(0)
             return
-        self.numbers.append(self.handlers.entry(element, section))
+        self.numbers.append(self.handlers.entry(node_of(element), section))
         # The element itself must stay until the parser has moved on.
         self._let_go(element)
 
