@@ -98,7 +98,7 @@ STAGES: Final[tuple[Stage, ...]] = (
         reads=(
             *("file", "control_total", "finding", "reject", "control_record", "clearing"),
             *_SETTLED,
-            *("pass_use", "batch_tie", "trial_balance", "payable", "settlement_file", "expectation"),
+            *("pass_use", "batch_tie", "detail_tie", "trial_balance", "payable", "settlement_file", "expectation"),
         ),
         history=("file", "match", "clearing", "open_item", "batch_tie", "payout"),
         files="report",

@@ -248,7 +248,7 @@ def _cash(night: date, bank: str, shop: str, camt: str) -> dict[str, Rows]:
         "lines_residual_minor": 0,
         "state": "TIED",
     }
-    return {"statement_entry": entries, "cash_tie": ties, "batch_tie": [batch]}
+    return {"statement_entry": entries, "cash_tie": ties, "detail_tie": [], "batch_tie": [batch]}
 
 
 def _reference(night: date) -> dict[str, Rows]:

@@ -36,7 +36,7 @@ READERS: Final[Mapping[str, Callable[[Source], Parsed]]] = {
 NO_FILES: Final = "none"
 """The unit of a night that has nothing to read."""
 
-_LOCATED: Final = ("clearing", "reject", "control_record")
+_LOCATED: Final = ("clearing", "statement_entry", "reject", "control_record")
 
 
 def plan(inputs: StageInput) -> tuple[str, ...]:
@@ -112,7 +112,7 @@ def _judged(source: Source, parsed: Parsed) -> Parsed:
 
 
 def _require_one_place(file: str, parsed: Parsed) -> None:
-    """Each row of a file is in exactly one of clearing, rejects and control records; anything else is our fault."""
+    """Each row of a file is in exactly one of records, rejects and control records; anything else is our fault."""
     records = [parsed.tables[name]["record"] for name in _LOCATED if name in parsed.tables]
     if records and pl.concat(records).is_duplicated().any():
         raise RuntimeError(f"The reader of {file} put a record into two places.")

@@ -53,6 +53,7 @@ def night_page(inputs: StageInput) -> NightPage:
         near_rows=matching.near_rows(opened),
         largest=matching.largest_open(opened, _records_of(inputs, opened), LARGEST_OPEN),
         ties=sections.ties(tables["cash_tie"]),
+        unexplained=sections.unexplained(tables["detail_tie"]),
         batches=sections.batches(tables["batch_tie"], inputs.history["batch_tie"], tables["cash_tie"]),
         statements=statements.statements(tables["payout"], inputs.history["payout"]),
         accounts=sections.account_classes(tables["trial_balance"]),

@@ -17,6 +17,7 @@ from settlement.report.sections import (
     AccountClass,
     Batch,
     DeliveredFile,
+    Explained,
     Finding,
     OutFile,
     QualityRow,
@@ -62,6 +63,7 @@ class NightPage:
     near_rows: tuple[NearRow, ...]
     largest: tuple[OpenItem, ...]
     ties: tuple[Tie, ...]
+    unexplained: tuple[Explained, ...]
     batches: tuple[Batch, ...]
     statements: tuple[Statement, ...]
     accounts: tuple[AccountClass, ...]

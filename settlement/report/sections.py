@@ -80,6 +80,19 @@ class Tie:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """What a bank told about one entry and has not become one whole explanation of it."""
+
+    file: str
+    entry: int
+    statement: str
+    details: int
+    sum: Money | None
+    amount: Money
+    status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """One acquirer's batch between the bank's entry and its transactions, each grain with its residual.
 
@@ -232,6 +245,24 @@ def ties(table: pl.DataFrame) -> tuple[Tie, ...]:
             status=row["status"],
         )
         for row in table.sort("camt_file", "entry").iter_rows(named=True)
+    )
+
+
+def unexplained(table: pl.DataFrame) -> tuple[Explained, ...]:
+    """Transactions told for bank entries that wait for their entry, are incomplete or of other money."""
+    return tuple(
+        Explained(
+            file=row["file"],
+            entry=row["entry"],
+            statement=f"{row['statement_file']}#{row['statement_entry']}" if row["statement_file"] else "",
+            details=row["details"],
+            sum=_money(row["details_minor"], row["currency"]),
+            amount=Money(currency=row["currency"], minor=row["entry_minor"]),
+            status=row["status"],
+        )
+        for row in table.filter(~pl.col("status").is_in(["LINKED", "REPEATED"]))
+        .sort("file", "entry")
+        .iter_rows(named=True)
     )
 
 

@@ -190,3 +190,23 @@ def test_a_batch_waits_for_its_entry_and_is_shown_again_when_that_comes() -> Non
     assert sections.batches(tables["batch_tie"].clear(), earlier.lazy(), none) == ()
     (batch,) = sections.batches(tables["batch_tie"].clear(), earlier.lazy(), tables["cash_tie"])
     assert batch.entry_ref == "E2"
+
+
+def test_transactions_that_do_not_explain_their_entry_are_told() -> None:
+    told = {
+        "file": f"{NIGHT}/CAMT054.xml", "entry": 3, "account": "A", "details": 2, "details_minor": -590,
+        "entry_minor": -600, "currency": "USD",
+    }  # fmt: skip
+    rows = [
+        told | {"status": "ENTRY_PENDING"},
+        told | {"entry": 4, "status": "DIFFERS", "statement_file": f"{NIGHT}/CAMT053.xml", "statement_entry": 7},
+        told | {"entry": 5, "status": "LINKED", "statement_file": f"{NIGHT}/CAMT053.xml", "statement_entry": 8},
+    ]
+    tables = made_night() | {"detail_tie": pl.DataFrame(rows, schema=TABLES["detail_tie"].schema)}
+    page = page_of(tables)
+    assert "Transactions told for bank entries" in page
+    assert "entry pending" in page
+    assert f"{NIGHT}/CAMT053.xml#7" in page
+    assert f"{NIGHT}/CAMT053.xml#8" not in page
+    assert [row.entry for row in sections.unexplained(tables["detail_tie"])] == [3, 4]
+    assert "Transactions told for bank entries" not in page_of(made_night())
