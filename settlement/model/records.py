@@ -246,7 +246,7 @@ CANDIDATES: Final[tuple[str, ...]] = (
 )
 
 OWN_NUMBERS: Final[frozenset[str]] = frozenset({"bank_statement", "bank_detail"})
-"""Tables whose rows are numbered on their own; in all others ``record`` locates a row in its file, once over all."""
+"""Tables whose rows have numbers of their own; in all others ``record`` locates a row in its file, once over all."""
 
 _ROWS: Final[dict[str, tuple[str, str]]] = {
     "clearing": ("one financial message about one card transaction", _CLEARING),
