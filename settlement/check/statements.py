@@ -71,8 +71,12 @@ def _number_findings(series: list[Row]) -> Iterator[Finding]:
             yield _warning("statement_gap", f"{row['file']}#{row['record']}", text)
         twins = [o for o in same_year if (o["sequence"], o["page"]) == (number, row["page"]) and _earlier(o, row)]
         if twins:
-            text = f"Statement {number} of {name} is told by {twins[0]['file']} as well: ask the bank which is right."
-            yield _warning("statement_repeated", f"{row['file']}#{row['record']}", text)
+            text = (
+                f"Statement {number} of {name} is told by {twins[0]['file']} too, and entries of both are cash: ask "
+                "the bank which of the two is right."
+            )
+            subject = f"{row['file']}#{row['record']}"
+            yield Finding(check="statement_repeated", subject=subject, severity=Severity.ERROR, text=text)
 
 
 def _page_findings(series: list[Row]) -> Iterator[Finding]:

@@ -23,6 +23,7 @@ _OWN_HEADER: Final = re.compile(
 )
 _BLOCKS: Final = re.compile(r"\x01?(\{[1-35S]:([^{}]|\{[^{}]*\})*\})*(\{4:)?\x03?")
 _CLOSED: Final = re.compile(r"-\}(\{[5S]:([^{}]|\{[^{}]*\})*\})*\x03?")
+_ENDS: Final = ("-", "-XXX")
 _MOST_HEADER_LINES: Final = 4
 _FIELDS: Final = frozenset(
     {"13", "13D", "20", "21", "25", "25P", "28", "28C", "34F", "60", "60F", "60M", "61", "62", "62F", "62M", "64", "65"}
@@ -112,7 +113,7 @@ class _State:
 
     def _inside(self, message: Message, tag: re.Match[str] | None, line: str, number: int, size: int) -> None:
         text = line.strip()
-        if (text == "-" and not self.block_open) or _CLOSED.fullmatch(text):
+        if (text in _ENDS and not self.block_open) or _CLOSED.fullmatch(text):
             message.ended, self.message, self.block_open = True, None, False
             self.found.envelope += size
         elif tag is not None and tag[1] in _FIELDS:
@@ -140,7 +141,7 @@ class _State:
             self.block_open = blocks[3] is not None
         elif _OWN_HEADER.fullmatch(text) and self.headers < _MOST_HEADER_LINES:
             self.headers += 1
-        elif text != "-":
+        elif text not in _ENDS:
             raise UnreadableError(Why.UNREADABLE, f"line {number} stands outside of any message")
         self.found.envelope += size
 

@@ -126,6 +126,15 @@ def test_statements_and_pages_follow_each_other_in_one_file() -> None:
     assert sum((parsed.bytes.accepted, parsed.bytes.control, parsed.bytes.padding)) == len(content)
 
 
+def test_lines_that_banks_write_around_a_message_are_the_envelope() -> None:
+    head = "0000 01INGBNL2AXXXX00001\n0000 01INGBNL2AXXXX00001\n940 00\n"
+    content = head + HEAD + LINE + TAIL.replace("-\n", "-XXX\n") + ":940:\n" + HEAD + LINE + TAIL
+    parsed = read_swift(content)
+    assert len(rows(parsed)) == 2
+    assert parsed.bytes is not None
+    assert parsed.bytes.accepted == 2 * len(LINE)
+
+
 def test_declared_counts_and_sums_are_controls() -> None:
     sums = ":90D:0EUR0,\n:90C:{}EUR{}\n"
     for count, amount, wrong in (("1", "10,", []), ("2", "10,", ["count C"]), ("1", "11,", ["sum C"])):
