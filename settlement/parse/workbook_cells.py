@@ -20,26 +20,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
-from typing import BinaryIO, Final
+from typing import Final
 
 from lxml import etree
 
 from settlement.model.clearing import Why
+from settlement.parse.archive import UnsoundArchiveError, open_sound, part_chunks
 from settlement.parse.candidates import shown
 from settlement.parse.declared_cut import Fault
 
-MOST_PARTS: Final = 1_000
-MOST_UNPACKED: Final = 128 * 2**20
-"""Bytes of all parts together, unpacked."""
-MOST_RATIO: Final = 100
-"""Unpacked bytes to packed bytes, where a workbook unpacks to more than a mebibyte."""
 MOST_CELLS: Final = 4_000_000
-MOST_AREA: Final = 20_000_000
 MOST_IN_A_CELL: Final = 32_767
 MOST_TEXT: Final = 64 * 2**20
 """Characters in all cells together; a text that many cells share counts in each."""
 
-_SMALL: Final = 2**20
 _EXACT_BELOW: Final = 2**53
 _FIFTEEN: Final = Context(prec=15, rounding=ROUND_HALF_EVEN)
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,25}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,2})?")
@@ -80,47 +74,16 @@ def sheet_rows(content: memoryview, sheet: str) -> list[tuple[int, dict[int, str
     A fault where the file is no workbook, is cut short, has no such sheet, or is larger than any honest one.
     """
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            _require_modest(archive, len(content))
+        with open_sound(io.BytesIO(content), len(content)) as archive:
             return _sheet(archive, sheet)
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         if bytes(content[:4]) == b"PK\x03\x04" and not isinstance(error, zlib.error) and "CRC" not in str(error):
             return Fault(why=Why.TRUNCATED, detail="its archive ends before its directory")
         return Fault(why=Why.UNREADABLE, detail="it is no workbook (.xlsx)")
-    except _RefusedError as refusal:
+    except (_RefusedError, UnsoundArchiveError) as refusal:
         return Fault(why=Why.UNREADABLE, detail=str(refusal))
     except (etree.XMLSyntaxError, ValueError, NotImplementedError, RuntimeError) as error:
         return Fault(why=Why.UNREADABLE, detail=f"a part of it cannot be read ({shown(str(error))})")
-
-
-def refused(content: BinaryIO, size: int) -> str | None:
-    """Why a workbook of ``size`` bytes must not be given to a library that trusts it; None where it may be.
-
-    A library that lays a sheet out as one area takes memory for every cell up to the last one, used or not.
-    """
-    try:
-        with zipfile.ZipFile(content) as archive:
-            _require_modest(archive, size)
-            for part in archive.namelist():
-                if part.startswith("xl/worksheets/") and part.endswith(".xml"):
-                    _require_dense(archive, part)
-    except _RefusedError as refusal:
-        return str(refusal)
-    except (zipfile.BadZipFile, zlib.error, EOFError, etree.XMLSyntaxError, ValueError, NotImplementedError) as error:
-        return f"it cannot be read ({shown(str(error))})"
-    return None
-
-
-def _require_dense(archive: zipfile.ZipFile, part: str) -> None:
-    content = io.BytesIO(_bytes(archive, part))
-    last_row = last_column = 0
-    for _, cell in etree.iterparse(content, tag="{*}c", resolve_entities=False, no_network=True, huge_tree=False):
-        found = _REFERENCE.fullmatch(cell.get("r", ""))
-        if found is not None:
-            last_row, last_column = max(last_row, int(found[2])), max(last_column, column_number(found[1]))
-        cell.clear()
-    if last_row * last_column > MOST_AREA:
-        raise _RefusedError(f"a sheet spans {last_row} rows and {last_column} columns, more cells than {MOST_AREA}")
 
 
 def column_number(letters: str) -> int:
@@ -129,17 +92,6 @@ def column_number(letters: str) -> int:
     for letter in letters:
         number = number * 26 + ord(letter) - ord("A") + 1
     return number
-
-
-def _require_modest(archive: zipfile.ZipFile, packed: int) -> None:
-    parts = archive.infolist()
-    unpacked = sum(part.file_size for part in parts)
-    if len(parts) > MOST_PARTS:
-        raise _RefusedError(f"it has {len(parts)} parts, more than {MOST_PARTS}")
-    if unpacked > MOST_UNPACKED:
-        raise _RefusedError(f"it unpacks to {unpacked} bytes, more than {MOST_UNPACKED}")
-    if unpacked > max(_SMALL, packed * MOST_RATIO):
-        raise _RefusedError(f"it unpacks to more than {MOST_RATIO} times its size")
 
 
 def _sheet(archive: zipfile.ZipFile, name: str) -> list[tuple[int, dict[int, str]]]:
@@ -188,10 +140,7 @@ def _bytes(archive: zipfile.ZipFile, part: str) -> bytes:
         info = archive.getinfo(part)
     except KeyError:
         raise _RefusedError(f"its part {shown(part)} is missing") from None
-    with archive.open(info) as reader:
-        found = reader.read(info.file_size + 1)
-    if len(found) != info.file_size:
-        raise _RefusedError(f"its part {shown(part)} has not the size that its directory tells")
+    found = b"".join(part_chunks(archive, info))
     if b"<!DOCTYPE" in found or b"<!ENTITY" in found:
         raise _RefusedError("it declares a document type or entities, which no workbook needs")
     return found

@@ -17,7 +17,7 @@ from settlement.errors import TerminalError
 from settlement.model.money import is_currency
 from settlement.reconcile.amounts import LIKELY_CURRENCY, read_amounts
 from settlement.reconcile.language import Amount, DateColumn, Side
-from settlement.reconcile.read import read_columns
+from settlement.reconcile.read import read_columns, workbook_rows
 
 Whole = NDArray[np.int64]
 
@@ -171,7 +171,7 @@ def _names(path: Path, side: Side) -> list[str]:
                     of_file = stream.read(6) == b"ARROW1"
                 return list(pl.read_ipc_schema(path)) if of_file else pl.read_ipc_stream(path).columns
             case ".xlsx" | ".xlsm" | ".xlsb" | ".xls" | ".ods":
-                return pl.read_excel(path).columns
+                return workbook_rows(path, side).columns
     except (pl.exceptions.PolarsError, OSError, ValueError):
         pass
     return []

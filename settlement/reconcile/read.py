@@ -22,7 +22,6 @@ _FORMATS: Final = {
     **dict.fromkeys((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), "excel"),
     **dict.fromkeys((".arrow", ".ipc", ".feather", ".arrows"), "arrow"),
 }
-_ARCHIVE: Final = b"PK\x03\x04"
 _CARD: Final = re.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)")
 
 
@@ -84,7 +83,11 @@ def readable(path: Path, kind: str) -> Iterator[None]:
         yield
     except TerminalError:
         raise
-    except (pl.exceptions.PolarsError, ValueError, OSError) as error:
+    except BaseException as error:
+        # A reader that gives up in the middle raises what is no Exception, under one name in every library.
+        panics = type(error).__name__ == "PanicException"
+        if not panics and not isinstance(error, (pl.exceptions.PolarsError, ValueError, OSError)):
+            raise
         reason = re.split(r"[\n.]", str(error))[0]
         raise TerminalError(f"{path.name} is not readable as {kind}: {shown_reason(reason)}.") from None
 
@@ -176,23 +179,27 @@ def _arrow(path: Path, _: Source, columns: Sequence[str], also: frozenset[str]) 
 
 
 def _excel(path: Path, side: Source, columns: Sequence[str], also: frozenset[str]) -> pl.DataFrame:
+    rows = workbook_rows(path, side)
+    return rows.select(present_columns(path, rows.columns, columns, also))
+
+
+def workbook_rows(path: Path, side: Source) -> pl.DataFrame:
+    """All columns of a sheet; TerminalError where the workbook is not fit to be opened or has no such sheet."""
     import fastexcel  # noqa: PLC0415 - only a workbook needs it
 
-    from settlement.parse.workbook_cells import refused  # noqa: PLC0415
+    from settlement.reconcile.workbook import require_harmless  # noqa: PLC0415
 
-    with path.open("rb") as content:
-        archive = content.read(len(_ARCHIVE)) == _ARCHIVE
-        why = refused(content, path.stat().st_size) if archive else None
-    if why is not None:
-        raise TerminalError(f"{path.name} is not read: {why}; save the rows that are needed as CSV.")
-    book = fastexcel.read_excel(path)
-    if side.sheet is not None and side.sheet not in book.sheet_names:
-        raise TerminalError(
-            f"{path.name} has no sheet {side.sheet!r}: {nearest_word(side.sheet, book.sheet_names)}"
-        ) from None
-    sheet = book.load_sheet(side.sheet or 0, schema_sample_rows=None)
-    rows = pl.DataFrame(sheet.to_polars())
-    return rows.select(present_columns(path, rows.columns, columns, also))
+    require_harmless(path, side.sheet)
+    try:
+        book = fastexcel.read_excel(path)
+        names = book.sheet_names
+        sheet = book.load_sheet(side.sheet if side.sheet in names else 0, schema_sample_rows=None)
+    except fastexcel.FastExcelError as error:
+        # Its first line is the cause, and then come the steps that led there.
+        raise ValueError(str(error).partition("\n")[0]) from None
+    if side.sheet is not None and side.sheet not in names:
+        raise TerminalError(f"{path.name} has no sheet {side.sheet!r}: {nearest_word(side.sheet, names)}")
+    return pl.DataFrame(sheet.to_polars())
 
 
 def present_columns(path: Path, present: Sequence[str], columns: Sequence[str], also: frozenset[str]) -> list[str]:

@@ -174,6 +174,25 @@ def test_a_directory_that_lies_about_a_size_is_refused() -> None:
         assert isinstance(sheet_rows(memoryview(told), "Sales"), Fault)
 
 
+def test_a_part_that_unpacks_to_more_than_told_is_not_cut_to_what_is_told() -> None:
+    """A reader that stops at the told size would see two rows where another one sees them all."""
+    made = workbook([["a"]] * 50)
+    whole = worksheet("".join(f"<row r='{n}'><c r='A{n}'><v>1</v></c></row>" for n in range(1, 3)))
+    padded = workbook([], parts={"xl/worksheets/sheet1.xml": whole + "<!-- and what only the other one sees -->"})
+    told = len(whole).to_bytes(4, "little")
+    lie = padded.replace((len(whole) + 41).to_bytes(4, "little"), told)
+    assert lie != padded
+    assert "has not the size" in refused(lie)
+    assert not isinstance(sheet_rows(memoryview(made), "Sales"), Fault)
+
+
+def test_bytes_around_the_archive_are_refused() -> None:
+    made = workbook([["a"]])
+    assert "stand before its first part" in refused(b"PK\x03\x04" + made)
+    assert "stand after its directory" in refused(made + b"junk")
+    assert "no workbook" in refused(b"junk" + made)
+
+
 def test_more_text_than_a_sheet_may_hold_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workbook_cells, "MOST_TEXT", 90)
     monkeypatch.setattr(workbook_cells, "MOST_CELLS", 20)

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from made_workbook import workbook
 from reconcile_runs import HEAD, row, run, run_files, write_csv
 
 from settlement.errors import TerminalError
+from settlement.reconcile.read import readable
 
 PASS = '[[pass]]\nname = "one"\nkeys = ["key"]\n'
 LEFT = [row("B1", 1250), row("B2", 300, key="L")]
@@ -41,6 +43,31 @@ def test_a_workbook_is_read(tmp_path: Path) -> None:
     (tmp_path / "rules.toml").write_text(head.replace('name = "bank"', 'name = "bank"\nsheet = "Shet1"') + PASS)
     with pytest.raises(TerminalError, match="no sheet 'Shet1': did you mean `Sheet1`"):
         run_files(tmp_path / "left.xlsx", right, tmp_path / "rules.toml", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("part", "content"),
+    [
+        ("xl/sharedStrings.xml", "<sst><si>"),
+        ("xl/workbook.xml", "<workbook/>"),
+        ("xl/_rels/workbook.xml.rels", "<Relationships/>"),
+    ],
+)
+def test_a_broken_workbook_is_told_in_one_sentence(tmp_path: Path, part: str, content: str) -> None:
+    (tmp_path / "left.xlsx").write_bytes(workbook([["id", "amount"], ["B1", 1]], shared=True, parts={part: content}))
+    right = write_csv(tmp_path / "right.csv", [row("T1", 1250)])
+    (tmp_path / "rules.toml").write_text(HEAD + PASS)
+    with pytest.raises(TerminalError, match=r"^left\.xlsx is not readable as excel: [^\n]+\.$"):
+        run_files(tmp_path / "left.xlsx", right, tmp_path / "rules.toml", tmp_path / "out")
+
+
+def test_a_reader_that_gives_up_is_told_in_one_sentence(tmp_path: Path) -> None:
+    panic = type("PanicException", (BaseException,), {})
+    sentence = r"^left\.csv is not readable as csv: index out of bounds\.$"
+    with pytest.raises(TerminalError, match=sentence), readable(tmp_path / "left.csv", "csv"):
+        raise panic("index out of bounds")
+    with pytest.raises(KeyboardInterrupt), readable(tmp_path / "left.csv", "csv"):
+        raise KeyboardInterrupt
 
 
 def test_decimals_floats_and_typed_dates_are_exact(tmp_path: Path) -> None:
