@@ -9,7 +9,7 @@ import polars as pl
 from settlement.errors import TerminalError
 from settlement.model.money import EXPONENTS, is_currency
 from settlement.reconcile.language import Amount
-from settlement.reconcile.read import shown
+from settlement.reconcile.read import as_text, shown
 from settlement.reconcile.rules import nearest_word
 
 _MOST_DIGITS: Final = 18
@@ -78,7 +78,7 @@ def _currencies(rows: pl.DataFrame, amount: Amount, place: str, first: int) -> p
 
 
 def _signs(rows: pl.DataFrame, amount: Amount, column: str, place: str, first: int) -> pl.Series:
-    words = rows[column].cast(pl.String).fill_null("").str.strip_chars(" ")
+    words = as_text(rows[column]).fill_null("").str.strip_chars(" ")
     known = [*amount.negative, *amount.positive]
     if amount.positive:
         strange = (~words.is_in(known)).arg_true()

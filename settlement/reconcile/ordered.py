@@ -15,6 +15,7 @@ from settlement.errors import TerminalError
 from settlement.kernels.radix import cores, digest_rows
 from settlement.reconcile.batches import read_batches
 from settlement.reconcile.language import Side
+from settlement.reconcile.read import as_text
 from settlement.reconcile.sides import one_id
 from settlement.reconcile.spill import Spill
 
@@ -76,7 +77,7 @@ def positions(path: Path, side: Side, work: Path) -> Positions:
     for keys in _keys(path, side, columns):
         sorted_by.add(keys, _ranges(keys, splitters))
         if side.id is not None:
-            hashes, _ = digest_rows([keys["id"].cast(pl.String)], threads=cores())
+            hashes, _ = digest_rows([as_text(keys["id"])], threads=cores())
             unique.add(keys.select("row", "id"), (hashes % np.uint64(buckets)).astype(np.int64))
     _require_unique(unique, path.name)
     moved = Spill.at(work / "moved", buckets)

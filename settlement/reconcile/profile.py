@@ -17,7 +17,7 @@ from settlement.errors import TerminalError
 from settlement.model.money import is_currency
 from settlement.reconcile.amounts import LIKELY_CURRENCY, read_amounts
 from settlement.reconcile.language import Amount, DateColumn, Side
-from settlement.reconcile.read import read_columns, workbook_rows
+from settlement.reconcile.read import as_text, read_columns
 
 Whole = NDArray[np.int64]
 
@@ -171,7 +171,9 @@ def _names(path: Path, side: Side) -> list[str]:
                     of_file = stream.read(6) == b"ARROW1"
                 return list(pl.read_ipc_schema(path)) if of_file else pl.read_ipc_stream(path).columns
             case ".xlsx" | ".xlsm" | ".xlsb" | ".xls" | ".ods":
-                return workbook_rows(path, side).columns
+                from settlement.reconcile.workbook import sheet_rows  # noqa: PLC0415 - only a workbook needs it
+
+                return sheet_rows(path)[0].columns
     except (pl.exceptions.PolarsError, OSError, ValueError):
         pass
     return []
@@ -260,7 +262,7 @@ def _texts(rows: pl.DataFrame, names: list[str]) -> Iterator[TextForm]:
     """The columns that may be keys: more than one value; and pairs of six and four digits, which make a card."""
     six, four = [], []
     for name in names:
-        values = rows[name].cast(pl.String)
+        values = as_text(rows[name])
         distinct = values.n_unique()
         if distinct > 1:
             yield TextForm(columns=(name,), values=values, distinct=distinct)
@@ -269,14 +271,14 @@ def _texts(rows: pl.DataFrame, names: list[str]) -> Iterator[TextForm]:
             four += [name] if told.str.contains(r"^\d{4}$").all() else []
     for first in six:
         for last in four:
-            values = (rows[first].cast(pl.String) + rows[last].cast(pl.String)).alias(first)
+            values = (as_text(rows[first]) + as_text(rows[last])).alias(first)
             yield TextForm(columns=(first, last), values=values, distinct=values.n_unique())
 
 
 def _id(rows: pl.DataFrame, names: list[str]) -> str | None:
     """The first column, in the order of the file, that names each row and is no card number."""
     for name in names:
-        values = rows[name].cast(pl.String)
+        values = as_text(rows[name])
         told = values.fill_null("").str.strip_chars(" ")
         if told.n_unique() == rows.height and not (told == "").any() and not told.str.contains(_CARD).any():
             return name

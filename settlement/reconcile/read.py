@@ -22,6 +22,7 @@ _FORMATS: Final = {
     **dict.fromkeys((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), "excel"),
     **dict.fromkeys((".arrow", ".ipc", ".feather", ".arrows"), "arrow"),
 }
+_MORE_THAN_KEPT: Final = 10**15
 _CARD: Final = re.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)")
 
 
@@ -179,27 +180,28 @@ def _arrow(path: Path, _: Source, columns: Sequence[str], also: frozenset[str]) 
 
 
 def _excel(path: Path, side: Source, columns: Sequence[str], also: frozenset[str]) -> pl.DataFrame:
-    rows = workbook_rows(path, side)
-    return rows.select(present_columns(path, rows.columns, columns, also))
+    from settlement.reconcile.workbook import sheet_rows  # noqa: PLC0415 - only a workbook needs it
+
+    rows, headings = sheet_rows(path, side.sheet)
+    for column in columns:
+        if headings.count(column) > 1:
+            raise two_columns(path, column)
+    found = rows.select(present_columns(path, rows.columns, columns, also))
+    for column in found.iter_columns():
+        # What a sheet keeps of a longer number ends in digits that nobody wrote.
+        lost = (column.abs() >= _MORE_THAN_KEPT).arg_true() if column.dtype.is_float() else ()
+        if len(lost):
+            raise TerminalError(
+                f"{path.name}, row {lost[0] + 1}, column `{column.name}`: a workbook keeps 15 digits of a number, and "
+                "this one has more: write the column as text."
+            )
+    return found
 
 
-def workbook_rows(path: Path, side: Source) -> pl.DataFrame:
-    """All columns of a sheet; TerminalError where the workbook is not fit to be opened or has no such sheet."""
-    import fastexcel  # noqa: PLC0415 - only a workbook needs it
-
-    from settlement.reconcile.workbook import require_harmless  # noqa: PLC0415
-
-    require_harmless(path, side.sheet)
-    try:
-        book = fastexcel.read_excel(path)
-        names = book.sheet_names
-        sheet = book.load_sheet(side.sheet if side.sheet in names else 0, schema_sample_rows=None)
-    except fastexcel.FastExcelError as error:
-        # Its first line is the cause, and then come the steps that led there.
-        raise ValueError(str(error).partition("\n")[0]) from None
-    if side.sheet is not None and side.sheet not in names:
-        raise TerminalError(f"{path.name} has no sheet {side.sheet!r}: {nearest_word(side.sheet, names)}")
-    return pl.DataFrame(sheet.to_polars())
+def as_text(values: pl.Series) -> pl.Series:
+    """A column as texts; a whole number is written alike, whether it is kept as an integer or not."""
+    text = values.cast(pl.String)
+    return text.str.replace(r"\.0$", "").str.replace(r"^-0$", "0") if values.dtype.is_float() else text
 
 
 def present_columns(path: Path, present: Sequence[str], columns: Sequence[str], also: frozenset[str]) -> list[str]:
@@ -212,8 +214,13 @@ def present_columns(path: Path, present: Sequence[str], columns: Sequence[str], 
         if column not in present:
             raise TerminalError(f"{path.name} has no column `{column}`: {nearest_word(column, present)}")
         if f"{column}_duplicated_0" in present:
-            raise TerminalError(f"{path.name} has two columns `{column}`: give each its own name.")
+            raise two_columns(path, column)
     return [*columns, *(name for name in present if name.strip().lower() in also and name not in columns)]
+
+
+def two_columns(path: Path, column: str) -> TerminalError:
+    """What to say of a column that stands twice."""
+    return TerminalError(f"{path.name} has two columns `{column}`: give each its own name.")
 
 
 _READERS: Final = {"csv": _csv, "parquet": _parquet, "excel": _excel, "arrow": _arrow}

@@ -20,7 +20,7 @@ from settlement.reconcile.carried import Carried
 from settlement.reconcile.language import Calendar, DateColumn, Rules
 from settlement.reconcile.language import Side as SideRules
 from settlement.reconcile.normalise import normalised
-from settlement.reconcile.read import read_columns, shown
+from settlement.reconcile.read import as_text, read_columns, shown
 
 OPEN: Final = 0
 MATCHED: Final = 1
@@ -133,7 +133,7 @@ def _read(rules: Rules, which: str, side: SideRules, path: Path) -> Rows:
     order = _order(raw, ids, side)
     if order is not None:
         frame, ids = frame[order], ids[order]
-    return rows_of(rules, which, path.name, frame, ids.cast(pl.String), last_day=last_day(frame))
+    return rows_of(rules, which, path.name, frame, as_text(ids), last_day=last_day(frame))
 
 
 def rows_of(rules: Rules, which: str, file: str, frame: pl.DataFrame, ids: pl.Series, *, last_day: int | None) -> Rows:
@@ -191,7 +191,7 @@ def _sources(side: SideRules, name: str) -> tuple[str, ...]:
 def _text(raw: pl.DataFrame, rules: Rules, side: SideRules, name: str) -> pl.Series:
     """A text of a side after its steps; empty ones are null."""
     steps = side.text[name].normalise if name in side.text else ()
-    parts = [raw[column].cast(pl.String) for column in _sources(side, name)]
+    parts = [as_text(raw[column]) for column in _sources(side, name)]
     if len(parts) == 1 and not steps and not (parts[0] == "").any():
         return parts[0]
     return pl.select(normalised(_joined(parts), steps, rules.alias)).to_series()
@@ -262,7 +262,7 @@ def _ids(raw: pl.DataFrame, side: SideRules, place: str, first: int) -> pl.Serie
     empty = (ids.is_null() | (ids == "") if ids.dtype == pl.String else ids.is_null()).arg_true()
     if len(empty):
         raise TerminalError(f"{place}, row {empty[0] + 1 + first}: the id column `{side.id}` is empty; write an id.")
-    if len(ids) >= _TELLING and all(_is_card(value) for value in ids.head(_MOST_LOOKED_AT).cast(pl.String)):
+    if len(ids) >= _TELLING and all(_is_card(value) for value in as_text(ids.head(_MOST_LOOKED_AT))):
         raise TerminalError(
             f"{place}: column `{side.id}` holds card numbers, and ids are written out: name another column as `id`."
         )

@@ -28,6 +28,7 @@ from settlement.reconcile.matched import match_lines
 from settlement.reconcile.near import misses_but_for
 from settlement.reconcile.ordered import positions
 from settlement.reconcile.plan import Plan
+from settlement.reconcile.read import as_text
 from settlement.reconcile.sides import (
     OPEN,
     TEXT,
@@ -142,9 +143,7 @@ def _dealt(rules: Rules, which: str, path: Path, plan: Plan, work: Path) -> _Sid
         codes |= set(frame["currency"].unique().to_list())
         day = last_day(frame)
         last = day if last is None or (day is not None and day > last) else last
-        frame = frame.with_columns(
-            pl.col("currency").cast(pl.String), ids.cast(pl.String).alias("id"), pl.Series("at", at)
-        )
+        frame = frame.with_columns(pl.col("currency").cast(pl.String), as_text(ids).alias("id"), pl.Series("at", at))
         rows.add(frame, spread.astype(np.int64))
         count += raw.height
         empty = frame.clear()

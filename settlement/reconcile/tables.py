@@ -13,7 +13,7 @@ import polars as pl
 from settlement.errors import TerminalError
 from settlement.model.money import is_currency
 from settlement.reconcile.language import AliasFile, Rate, RatesFile, Rules
-from settlement.reconcile.read import read_columns, shown
+from settlement.reconcile.read import as_text, read_columns, shown
 from settlement.reconcile.rules import nearest_word
 
 RATES: Final = "rates"
@@ -128,7 +128,8 @@ def _spellings(path: Path, declared: AliasFile) -> dict[str, str]:
 def _texts(rows: pl.DataFrame) -> pl.DataFrame:
     """All columns as texts without spaces around them; a moment is told by its day."""
     moments = [name for name, kind in rows.schema.items() if isinstance(kind, pl.Datetime)]
-    return rows.with_columns(pl.col(moments).cast(pl.Date)).select(pl.all().cast(pl.String).str.strip_chars(" "))
+    dated = rows.with_columns(pl.col(moments).cast(pl.Date))
+    return pl.DataFrame([as_text(column).str.strip_chars(" ") for column in dated.iter_columns()])
 
 
 def _refuse(path: Path, rows: pl.DataFrame, column: str, wrong: list[bool], what: str) -> None:

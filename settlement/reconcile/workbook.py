@@ -1,4 +1,4 @@
-"""What a workbook that a person names must be before a library that trusts it opens it.
+"""One sheet of a workbook that a person names, and what that must be before a library that trusts it opens it.
 
 The library lays a sheet out as one rectangle, takes memory for every cell of it, used or not, and ends the process
 where there is none. So the places of all cells are read first, in a stream and by the same rules: an address in large
@@ -10,6 +10,7 @@ ways to ask for it.
 
 from __future__ import annotations
 
+import logging
 import re
 import subprocess
 import sys
@@ -20,13 +21,18 @@ from pathlib import Path
 from typing import Final
 from xml.parsers import expat
 
+import fastexcel
+import polars as pl
+
 from settlement.errors import TerminalError
 from settlement.parse.archive import FIRST_BYTES, UnsoundArchiveError, open_sound, part_chunks
+from settlement.reconcile.rules import nearest_word
 
 MOST_AREA: Final = 20_000_000
 """Cells of the rectangle that a sheet spans."""
 MOST_ROWS, MOST_COLUMNS = 1_048_576, 16_384
 
+_SHOWN_DIGITS: Final = 15
 _WALKED: Final = frozenset({".xlsx", ".xlsm"})
 _COMPOUND: Final = b"\xd0\xcf\x11\xe0"
 _PLACE: Final = re.compile(r"([A-Za-z]{1,3})([1-9][0-9]{0,6})")
@@ -48,6 +54,44 @@ book.load_sheet(sys.argv[2] if sys.argv[2] in book.sheet_names else 0, schema_sa
 
 class _RefusedError(Exception):
     """Why a workbook is not read."""
+
+
+def sheet_rows(path: Path, sheet: str | None = None) -> tuple[pl.DataFrame, list[str]]:
+    """The rows of a sheet, the first one unless told, and the headings as they are written.
+
+    A number is what the sheet shows of it, which is 15 digits: 51168.78 and not 51168.780000000006.
+
+    Raises
+    ------
+    TerminalError
+        Where the workbook must not be opened, or has no such sheet.
+    ValueError
+        With what the library says, where it cannot read the workbook.
+    """
+    require_harmless(path, sheet)
+    # It tells of columns without a value as if something was wrong.
+    logging.getLogger("fastexcel").addHandler(logging.NullHandler())
+    try:
+        book = fastexcel.read_excel(path)
+        names = book.sheet_names
+        if sheet is not None and sheet not in names:
+            raise TerminalError(f"{path.name} has no sheet {sheet!r}: {nearest_word(sheet, names)}")
+        rows = pl.DataFrame(book.load_sheet(sheet or 0, schema_sample_rows=None).to_polars())
+        headings = list(rows.columns)
+        if any(f"{name}_1" in headings for name in headings):
+            # Of two equal headings the library renames the second one.
+            first = pl.DataFrame(book.load_sheet(sheet or 0, header_row=None, n_rows=1, dtypes="string").to_polars())
+            headings = [str(name) for name in first.row(0)]
+    except fastexcel.FastExcelError as error:
+        # Its first line is the cause, and then come the steps that led there.
+        raise ValueError(str(error).partition("\n")[0]) from None
+    return rows.with_columns(_as_shown(column) for column in rows.iter_columns() if column.dtype.is_float()), headings
+
+
+def _as_shown(numbers: pl.Series) -> pl.Series:
+    digits = numbers.cast(pl.String).str.replace(r"e.*$", "").str.replace_all(r"[-.]", "").str.strip_chars_start("0")
+    noisy = (digits.str.len_bytes() > _SHOWN_DIGITS).arg_true()
+    return numbers.scatter(noisy, [float(f"{numbers[at]:.{_SHOWN_DIGITS}g}") for at in noisy])
 
 
 def require_harmless(path: Path, sheet: str | None = None) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -68,6 +70,80 @@ def test_a_reader_that_gives_up_is_told_in_one_sentence(tmp_path: Path) -> None:
         raise panic("index out of bounds")
     with pytest.raises(KeyboardInterrupt), readable(tmp_path / "left.csv", "csv"):
         raise KeyboardInterrupt
+
+
+IN_DOLLARS = HEAD.replace('unit = "minor"\ncurrency_column = "ccy"', 'unit = "major"\ncurrency = "USD"').replace(
+    '[left.date]\ncolumn = "date"\n', ""
+)
+
+
+@pytest.mark.parametrize("kind", ["xlsx", "parquet"])
+def test_a_whole_number_is_the_same_text_wherever_it_stands(tmp_path: Path, kind: str) -> None:
+    """A workbook keeps 7 as 7.0, and so does a table in which a number is missing."""
+    if kind == "xlsx":
+        rows = [["id", "amount", "key"], [1001, 1, 7], [1002, 2, Decimal("7.5")], [1003, 3, 0]]
+        (tmp_path / "left.xlsx").write_bytes(workbook(rows))
+    else:
+        table = pl.DataFrame({"id": [1001.0, 1002.0, 1003.0], "amount": [1, 2, 3], "key": [7.0, 7.5, -0.0]})
+        table.write_parquet(tmp_path / "left.parquet")
+    told = [row("T1", 1, "7"), row("T2", 2, "7.5"), row("T3", 3, "0")]
+    right = write_csv(tmp_path / "right.csv", told)
+    (tmp_path / "rules.toml").write_text(IN_DOLLARS + PASS)
+    found = run_files(tmp_path / f"left.{kind}", right, tmp_path / "rules.toml", tmp_path / "out")
+    assert found.pairs == {("1001", "T1"), ("1002", "T2"), ("1003", "T3")}
+
+
+def test_an_amount_of_a_workbook_is_what_the_sheet_shows(tmp_path: Path) -> None:
+    rows = [
+        ["id", "amount", "key"],
+        ["B1", Decimal("51168.780000000006"), "K"],
+        ["B2", Decimal("-1603.0499999999999"), "L"],
+    ]
+    (tmp_path / "left.xlsx").write_bytes(workbook(rows))
+    right = write_csv(tmp_path / "right.csv", [row("T1", "51168.78"), row("T2", "-1603.05", "L")])  # type: ignore[arg-type]
+    (tmp_path / "rules.toml").write_text(IN_DOLLARS + PASS)
+    found = run_files(tmp_path / "left.xlsx", right, tmp_path / "rules.toml", tmp_path / "out")
+    assert found.pairs == {("B1", "T1"), ("B2", "T2")}
+
+
+LOST = "a workbook keeps 15 digits of a number, and this one has more: write the column as text."
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        (
+            [["id", "amount", "key", "key"], ["B1", 1, "K", "L"]],
+            "left.xlsx has two columns `key`: give each its own name.",
+        ),
+        (
+            [["id", "amount", "key"], [4111111111111111, 1, "K"], [4111111111111112, 1, "K"]],
+            f"left.xlsx, row 1, column `id`: {LOST}",
+        ),
+    ],
+)
+def test_what_a_workbook_would_tell_wrongly_is_refused(tmp_path: Path, rows: list[list[Any]], sentence: str) -> None:
+    (tmp_path / "left.xlsx").write_bytes(workbook(rows))
+    right = write_csv(tmp_path / "right.csv", [row("T1", 1)])
+    (tmp_path / "rules.toml").write_text(IN_DOLLARS + PASS)
+    with pytest.raises(TerminalError, match=f"^{re.escape(sentence)}$"):
+        run_files(tmp_path / "left.xlsx", right, tmp_path / "rules.toml", tmp_path / "out")
+
+
+def test_card_numbers_as_ids_are_known_as_floats_too(tmp_path: Path) -> None:
+    cards = [4111111111111111.0, 5555555555554444.0, 4012888888881881.0, 378282246310005.0, 6011111111111117.0]
+    pl.DataFrame({"id": cards, "amount": [1] * 5, "key": ["K"] * 5}).write_parquet(tmp_path / "left.parquet")
+    right = write_csv(tmp_path / "right.csv", [row("T1", 1)])
+    (tmp_path / "rules.toml").write_text(IN_DOLLARS + PASS)
+    with pytest.raises(TerminalError, match="holds card numbers"):
+        run_files(tmp_path / "left.parquet", right, tmp_path / "rules.toml", tmp_path / "out")
+
+
+def test_a_heading_that_looks_like_a_second_one_is_its_own(tmp_path: Path) -> None:
+    (tmp_path / "left.xlsx").write_bytes(workbook([["id", "amount", "key", "key_1"], ["B1", 1, "K", "L"]]))
+    right = write_csv(tmp_path / "right.csv", [row("T1", 1)])
+    (tmp_path / "rules.toml").write_text(IN_DOLLARS + PASS)
+    assert run_files(tmp_path / "left.xlsx", right, tmp_path / "rules.toml", tmp_path / "out").pairs == {("B1", "T1")}
 
 
 def test_decimals_floats_and_typed_dates_are_exact(tmp_path: Path) -> None:
