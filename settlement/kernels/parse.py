@@ -1,4 +1,4 @@
-"""The kernels of parsing, compiled or twin: spans of messages, and columns out of spans."""
+"""The kernels of parsing, compiled or twin: spans of messages, lines of text, and columns out of spans."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ if use_compiled():
         from settlement.kernels._parse_digits import luhn, numbers
         from settlement.kernels._parse_elements import element_spans
         from settlement.kernels._parse_frames import frames
+        from settlement.kernels._parse_lines import line_fields
         from settlement.kernels._parse_text import gather
     except ImportError:
         raise TerminalError(NOT_BUILT) from None
 else:
     from settlement.kernels.cards_twin import tokens
     from settlement.kernels.ipm_twin import element_spans, frames
+    from settlement.kernels.lines_twin import line_fields
     from settlement.kernels.spans_twin import gather, luhn, numbers
 
-__all__ = ["compiled", "element_spans", "frames", "gather", "luhn", "numbers", "tokens"]
+__all__ = ["compiled", "element_spans", "frames", "gather", "line_fields", "luhn", "numbers", "tokens"]
 
 
 def compiled() -> bool:

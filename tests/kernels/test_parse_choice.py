@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from settlement.kernels import cards_twin, ipm_twin, parse, spans_twin
+from settlement.kernels import cards_twin, ipm_twin, lines_twin, parse, spans_twin
 
 _ASK = "from settlement.kernels import parse; print(parse.compiled(), parse.gather.__module__)"
 
@@ -39,6 +39,7 @@ def test_a_choice_that_does_not_exist_is_refused() -> None:
         ("luhn", spans_twin.luhn),
         ("tokens", cards_twin.tokens),
         ("frames", ipm_twin.frames),
+        ("line_fields", lines_twin.line_fields),
         ("element_spans", ipm_twin.element_spans),
     ],
 )
