@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from settlement.model.clearing import Why
 from settlement.parse.candidates import shown
 from settlement.parse.declared_spec import DeclaredSpec, LineKind
+from settlement.parse.line_bytes import Container, LineBytes
+from settlement.parse.source import ByteCount
 
 UTF8: Final = frozenset({"ascii", "us-ascii", "utf-8", "utf8"})
 """Encodings whose bytes are UTF-8 already."""
@@ -56,9 +60,15 @@ class Cut:
     unknown:
         Those of the strays that have an unknown tag and the right fields, with their fields: they are in the sums.
     heads:
-        Lines before the data that tell titles and the names of fields.
+        The records before the data that tell titles and the names of fields.
+    comments:
+        The records that the file's people wrote to each other.
     told:
         What the head tells of the file, by the name under which the layout refers to it.
+    bytes:
+        How the file's bytes lie in its lines; of a container, how they are shared among its rows.
+    blank:
+        Lines without a character, from 0.
     """
 
     records: int
@@ -68,19 +78,35 @@ class Cut:
     lines: tuple[Lines, ...]
     strays: pl.DataFrame
     unknown: pl.DataFrame | None = None
-    heads: int = 0
+    heads: Sequence[int] = ()
+    comments: Sequence[int] = ()
     told: Mapping[str, str] = field(default_factory=dict)
+    bytes: LineBytes | Container | None = None
+    blank: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    def count_bytes(self, tables: Mapping[str, pl.DataFrame]) -> ByteCount | None:
+        """Where the bytes went, once it is known which record is in which table."""
+        match self.bytes:
+            case LineBytes():
+                return self.bytes.count(tables, self.blank)
+            case Container():
+                return self.bytes.count(tables)
+            case _:
+                return None
 
 
 def decoded(content: memoryview, encoding: str) -> bytes | Fault:
     """The content as UTF-8 without byte order mark; a fault that names the byte where it is not in its encoding."""
+    plain = encoding.lower() in UTF8
+    if plain and (ascii_only := bytes(content)).isascii():
+        return ascii_only
     try:
         text = str(content, encoding)
     except UnicodeDecodeError as error:
         if error.end >= len(content) and "end of data" in error.reason:
             return Fault(why=Why.TRUNCATED, detail=f"it ends inside a character (byte {error.start + 1})")
         return Fault(why=Why.UNREADABLE, detail=f"byte {error.start + 1} is not {encoding} text")
-    if encoding.lower() in UTF8:
+    if plain:
         return bytes(content).removeprefix(codecs.BOM_UTF8)
     return text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}").encode()
 

@@ -8,6 +8,7 @@ re-add. Every line ends in exactly one place: a row of its table, a control reco
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Final
 
@@ -18,10 +19,11 @@ from settlement.model.tables import TABLES
 from settlement.parse.candidates import candidate, shown
 from settlement.parse.declared_cut import Cut, Fault, Lines, shape_fault
 from settlement.parse.declared_spec import DeclaredSpec
-from settlement.parse.declared_totals import control_total, settlement
+from settlement.parse.declared_totals import control_totals, settlement
 from settlement.parse.fields import Context, Conversion, convert
 from settlement.parse.source import ControlTotal, Parsed, Source
-from settlement.parse.source_fields import field, source_name
+from settlement.parse.source_fields import Check, field, source_name
+from settlement.parse.written import as_plain, raw_name
 
 _TOLD_OF_REJECTS: Final = ("amount_minor", "currency", "batch", "net_minor", "net_currency")
 """What a reject says of its row beside the reason, where the layout makes it and it could be read."""
@@ -29,6 +31,7 @@ _TOLD_OF_REJECTS: Final = ("amount_minor", "currency", "batch", "net_minor", "ne
 
 def assemble(source: Source, spec: DeclaredSpec, cut: Cut) -> Parsed:
     """The file as read: a fault with what it could still tell, or its tables and totals."""
+    cut = _plainly(spec, cut)
     facts = _facts(spec, cut)
     sender = facts.get(spec.file.sender or "", source.layout.sender)
     told = _told_date(spec, facts)
@@ -48,7 +51,7 @@ def assemble(source: Source, spec: DeclaredSpec, cut: Cut) -> Parsed:
         return _faulty(fault, sender, file_date, internal_id)
     tables = _tables(source, spec, cut, facts, file_date)
     rejected = tables["reject"]["record"]
-    controls = [control_total(control, cut, facts, rejected) for control in spec.controls]
+    controls = [found for control in spec.controls for found in control_totals(control, cut, facts, rejected)]
     unread = [found for found in controls if isinstance(found, Fault)]
     if unread:
         return _faulty(unread[0], sender, file_date, internal_id)
@@ -63,8 +66,18 @@ def assemble(source: Source, spec: DeclaredSpec, cut: Cut) -> Parsed:
         net_settlement_currency=currency,
         payout_text=text,
         controls=_with_line_count(totals, cut.records),
+        bytes=cut.count_bytes(tables),
         tables=tables,
     )
+
+
+def _plainly(spec: DeclaredSpec, cut: Cut) -> Cut:
+    """The cut with the fields that are written in a way of their own as plain text, for all that reads them."""
+    if not spec.written:
+        return cut
+    lines = tuple(replace(lines, frame=as_plain(lines.frame, spec.written)) for lines in cut.lines)
+    unknown = None if cut.unknown is None else as_plain(cut.unknown, spec.written)
+    return replace(cut, lines=lines, unknown=unknown)
 
 
 def _with_line_count(totals: tuple[ControlTotal, ...], records: int) -> tuple[ControlTotal, ...]:
@@ -100,7 +113,8 @@ def _facts(spec: DeclaredSpec, cut: Cut) -> dict[str, str]:
 
 def _first_row(frame: pl.DataFrame) -> dict[str, str]:
     row = frame.row(0, named=True)
-    return {name.removeprefix(source_name("")): text for name, text in row.items() if name != "record"}
+    mark = source_name("")
+    return {name.removeprefix(mark): text for name, text in row.items() if name.startswith(mark)}
 
 
 def _told_date(spec: DeclaredSpec, facts: Mapping[str, str]) -> date | Fault | None:
@@ -121,9 +135,10 @@ def _tables(
 ) -> dict[str, pl.DataFrame]:
     """All rows of the file by candidate table, sorted by line."""
     parts: dict[str, list[pl.DataFrame]] = {"reject": [_stray_rejects(cut.strays)]}
-    if cut.heads:
-        head = pl.DataFrame({"record": range(1, 1 + cut.heads)}, schema={"record": pl.Int64})
-        parts["control_record"] = [head.with_columns(pl.lit("HEADER").alias("class"))]
+    for records, line_class in ((cut.heads, "HEADER"), (cut.comments, "COMMENT")):
+        if records:
+            told = pl.DataFrame({"record": records}, schema={"record": pl.Int64})
+            parts.setdefault("control_record", []).append(told.with_columns(pl.lit(line_class).alias("class")))
     for lines in cut.lines:
         context = Context(spec=spec, tag=lines.tag, header=facts, business_date=file_date, cards=source.cards)
         rows, rejects = _rows(lines, context)
@@ -182,7 +197,7 @@ def _rejects(failed: pl.DataFrame, conversions: Sequence[Conversion]) -> pl.Data
             pl.struct(
                 pl.lit(check.reason.value).alias("reason"),
                 pl.lit(check.at_fault or conversion.field).alias("field"),
-                (field(check.at_fault) if check.at_fault else conversion.source).alias("preview"),
+                _as_written(failed, conversion, check).alias("preview"),
             )
         )
         for conversion in conversions
@@ -196,6 +211,14 @@ def _rejects(failed: pl.DataFrame, conversions: Sequence[Conversion]) -> pl.Data
         pl.col("preview").map_elements(shown, return_dtype=pl.String, skip_nulls=False),
         *_TOLD_OF_REJECTS,
     )
+
+
+def _as_written(failed: pl.DataFrame, conversion: Conversion, check: Check) -> pl.Expr:
+    """The text of the field at fault as it stands in the file."""
+    raw = raw_name(check.at_fault or conversion.field)
+    if raw in failed.columns:
+        return pl.col(raw)
+    return field(check.at_fault) if check.at_fault else conversion.source
 
 
 def _stray_rejects(strays: pl.DataFrame) -> pl.DataFrame:

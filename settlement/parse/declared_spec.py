@@ -18,6 +18,7 @@ from settlement.model.layout import Layout
 from settlement.model.table import Column, Table
 from settlement.model.tables import TABLES
 from settlement.parse.column_rule import GIVES, ColumnRule, CurrencyFrom, Part
+from settlement.parse.written import Written
 
 ANY_LINE: Final = "line"
 """Tag of the lines of a file whose data lines are all of one kind."""
@@ -53,16 +54,6 @@ class LineKind(Part):
         return None
 
 
-class DelimitedKind(LineKind):
-    """A kind of line whose fields are told by position, after the tag."""
-
-    fields: list[str] | None = None
-
-    def field_names(self) -> tuple[str, ...] | None:
-        """The fields after the tag, in order."""
-        return None if self.fields is None else tuple(self.fields)
-
-
 Span = Annotated[list[int], Field(min_length=2, max_length=2)]
 
 
@@ -90,6 +81,7 @@ class Total(Part):
     currency: str | CurrencyFrom | None = None
     usable: bool = False
     modulo: int | None = None
+    by: str | None = None
 
     @model_validator(mode="after")
     def _one_aim(self) -> Total:
@@ -108,7 +100,7 @@ class Total(Part):
     def fields(self) -> Iterator[str]:
         """Every field that the total names."""
         yield from (*self.add, *self.subtract, *self.where, *self.negate)
-        yield from (name for name in (self.distinct, self.currency) if isinstance(name, str))
+        yield from (name for name in (self.distinct, self.currency, self.by) if isinstance(name, str))
 
 
 class Control(Part):
@@ -169,6 +161,7 @@ class DeclaredSpec(Part):
     first: tuple[str, ...] = ()
     last: tuple[str, ...] = ()
     maps: dict[str, dict[str, str]] = Field(default_factory=dict)
+    written: dict[str, Written] = Field(default_factory=dict)
     file: FileFacts = FileFacts()
     controls: tuple[Control, ...] = ()
     settlement: Settlement | None = None
@@ -244,12 +237,27 @@ class DeclaredSpec(Part):
                 raise ValueError(f"no kind of lines has the tag `{tag}`")
         for kind in self.kinds:
             self._check_kind(kind)
+        self._check_written()
         self._check_references()
         for control in self.controls:
             for total in _totals(control):
                 for tag in filter(total.takes, tags):
                     _require_fields(self.fields_of(self.kind_of(tag)), total.fields(), f"control `{control.name}`")
         return self
+
+    def _check_written(self) -> None:
+        kinds = [self.fields_of(kind) for kind in self.kinds]
+        known = {name for fields in kinds for name in fields or ()}
+        for name, how in self.written.items():
+            for wanted in (name, *((how.sign.source,) if how.sign else ())):
+                if None not in kinds and wanted not in known:
+                    raise ValueError(f"`written`: no kind of lines has the field `{wanted}`")
+        for control in self.controls:
+            totals = [total for total in (*control.of, control.declared) if isinstance(total, Total)]
+            if len({total.by is None for total in totals}) > 1:
+                raise ValueError(f"control `{control.name}`: all of its totals or none are `by` a field")
+            if totals[0].by is not None and not isinstance(control.declared, Total | None):
+                raise ValueError(f"control `{control.name}`: what is `by` a field is declared by lines, or by nothing")
 
     def _check_references(self) -> None:
         if self.settlement and self.settlement.control not in {control.name for control in self.controls}:

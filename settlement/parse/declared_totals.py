@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 import polars as pl
@@ -23,7 +24,34 @@ _SPLIT: Final = 10**6
 _MOST_DIGITS: Final = 18
 
 
-def control_total(control: Control, cut: Cut, facts: Mapping[str, str], rejected: pl.Series) -> ControlTotal | Fault:
+def control_totals(
+    control: Control, cut: Cut, facts: Mapping[str, str], rejected: pl.Series
+) -> Iterator[ControlTotal | Fault]:
+    """The one total of a control, or one for each value of the field that it is ``by``, named after the value."""
+    totals = [total for total in (*control.of, control.declared) if isinstance(total, Total) and total.by]
+    if not totals:
+        yield _control_total(control, cut, facts, rejected)
+        return
+    values = {value for total in totals for value in _values(total, str(total.by), cut)}
+    for value in sorted(values):
+        of = tuple(_only(total, value) for total in control.of)
+        declared = _only(control.declared, value) if isinstance(control.declared, Total) else None
+        narrowed = control.model_copy(update={"of": of, "declared": declared})
+        found = _control_total(narrowed, cut, facts, rejected)
+        yield replace(found, control=f"{control.name}[{mask_text(value)}]") if isinstance(found, ControlTotal) else found
+
+
+def _values(total: Total, name: str, cut: Cut) -> set[str]:
+    frames = [lines.frame for lines in cut.lines if total.takes(lines.tag)]
+    return {value for frame in frames for value in frame[source_name(name)].unique().to_list()}
+
+
+def _only(total: Total, value: str) -> Total:
+    """The total over the lines that have the value in the field that it is ``by``."""
+    return total.model_copy(update={"where": {**total.where, str(total.by): [value]}, "by": None})
+
+
+def _control_total(control: Control, cut: Cut, facts: Mapping[str, str], rejected: pl.Series) -> ControlTotal | Fault:
     """One total as declared and as its lines give it; a fault where the declared one is no number.
 
     ``rejected`` are the numbers of the lines that cannot be used.

@@ -127,7 +127,7 @@ def _cut(rows: _Rows, columns: Mapping[str, int], spec: WorkbookSpec) -> Cut:
         lines=lines,
         strays=strays,
         unknown=unknown,
-        heads=spec.headings_row,
+        heads=[*range(1, spec.headings_row + 1)],
         told={f"{_CELLS}.{name}": head.get(row, {}).get(column, "") for name, (row, column) in places.items()},
     )
 

@@ -95,7 +95,6 @@ def test_a_capture_file_is_read_column_by_column() -> None:
         (";USD;\n", ";USD\n", "MALFORMED", "line", None),
         (";USD;\n", ";USD;;\n", "MALFORMED", "line", None),
         ("D;", "X;", "MALFORMED", "line", None),
-        (SALE, "\n", "MALFORMED", "line", ""),
     ],
 )
 def test_a_bad_line_is_a_reject_that_names_its_field(
@@ -108,6 +107,14 @@ def test_a_bad_line_is_a_reject_that_names_its_field(
     assert preview is None or found_preview == preview
     assert "5555550100003310" not in str(parsed.tables)
     assert parsed.tables["clearing"]["record"].to_list() == [4]
+
+
+def test_a_line_without_a_character_is_padding() -> None:
+    parsed = capture_read(capture("\n", REFUND, count=1, credit=500) + "\n\r\n")
+    assert (parsed.fault, disagreeing(parsed), rejected(parsed)) == (None, [], [])
+    assert parsed.tables["clearing"]["record"].to_list() == [4]
+    assert parsed.bytes is not None
+    assert parsed.bytes.padding == 4
 
 
 def test_bad_lines_stay_in_the_totals_and_unreadable_amounts_add_nothing() -> None:
