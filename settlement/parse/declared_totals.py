@@ -38,7 +38,9 @@ def control_totals(
         declared = _only(control.declared, value) if isinstance(control.declared, Total) else None
         narrowed = control.model_copy(update={"of": of, "declared": declared})
         found = _control_total(narrowed, cut, facts, rejected)
-        yield replace(found, control=f"{control.name}[{mask_text(value)}]") if isinstance(found, ControlTotal) else found
+        yield (
+            replace(found, control=f"{control.name}[{mask_text(value)}]") if isinstance(found, ControlTotal) else found
+        )
 
 
 def _values(total: Total, name: str, cut: Cut) -> set[str]:

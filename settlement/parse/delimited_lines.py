@@ -203,9 +203,7 @@ def _texts(records: Records, lines: _Index) -> list[memoryview]:
     return [text[start:end] for start, end in spans]
 
 
-def _other_fields(
-    records: Records, dialect: Dialect, width: int, wanted: Sequence[int], lines: _Index
-) -> pl.DataFrame:
+def _other_fields(records: Records, dialect: Dialect, width: int, wanted: Sequence[int], lines: _Index) -> pl.DataFrame:
     counts: list[int] = []
     columns: list[list[str]] = [[] for _ in wanted]
     for line in lines:

@@ -32,7 +32,7 @@ class HeadingsSpec(DeclaredSpec):
     def named(self, found: list[str], place: str, more: Iterable[str] = ()) -> list[str] | str:
         """The field in each column of a file, or why they cannot be told."""
         used = [*self.used(), *more]
-        return named_fields(found, used, self.headings, self.headings_match, self.optional, place)
+        return named_fields(found, used, self.headings, match=self.headings_match, optional=self.optional, place=place)
 
     @model_validator(mode="after")
     def _headings_told_apart(self) -> HeadingsSpec:

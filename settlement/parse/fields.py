@@ -24,6 +24,7 @@ from settlement.parse.declared_spec import DeclaredSpec
 from settlement.parse.source_fields import MOST_DIGITS, Check, field, unless
 from settlement.parse.spans import string_spans
 from settlement.parse.time_fields import offset_time, written_time, zoned_time
+from settlement.parse.written import lost_digits
 
 _ALPHABETIC: Final = {code: code for code in EXPONENTS}
 
@@ -73,6 +74,7 @@ def convert(column: Column, rule: ColumnRule, context: Context) -> Conversion:
     else:
         text = _joined(names, rule.join)
     value, checks = _typed(column, rule, text, context)
+    checks = (*checks, *_ids(names, rule, context))
     return Conversion(
         column=column.name,
         field=rule.header or "+".join(names),
@@ -80,6 +82,18 @@ def convert(column: Column, rule: ColumnRule, context: Context) -> Conversion:
         value=value,
         checks=checks if rule.join or not names[1:] else (*checks, _more_than_one(names)),
     )
+
+
+def _ids(names: tuple[str, ...], rule: ColumnRule, context: Context) -> list[Check]:
+    """Rows whose id went through a spreadsheet and lost digits there: a reference that is left of one is none."""
+    if rule.type is not FieldType.TEXT:
+        return []
+    written = context.spec.written
+    declared = {name for name in names if name in written and written[name].id}
+    return [
+        Check(bad=lost_digits(field(name), any_number=name in declared), reason=RejectReason.MALFORMED, at_fault=name)
+        for name in names
+    ]
 
 
 def _typed(column: Column, rule: ColumnRule, text: pl.Expr, context: Context) -> tuple[pl.Expr, tuple[Check, ...]]:

@@ -18,7 +18,19 @@ from settlement.model.layout import Layout, read_layouts
 from settlement.model.records import CANDIDATES
 from settlement.model.stage import StageInput, StageOutput
 from settlement.model.tables import TABLES
-from settlement.parse import bai2, camt053, camt054, delimited, fixed_width, mastercard_ipm, mt940, visa_ctf, workbook
+from settlement.parse import (
+    bai2,
+    camt053,
+    camt054,
+    delimited,
+    fixed_width,
+    json_lines,
+    mastercard_ipm,
+    mt940,
+    parquet,
+    visa_ctf,
+    workbook,
+)
 from settlement.parse.cards import Cards
 from settlement.parse.source import ByteCount, Parsed, Source
 
@@ -28,8 +40,10 @@ READERS: Final[Mapping[str, Callable[[Source], Parsed]]] = {
     "camt054": camt054.read,
     "delimited": delimited.read,
     "fixed_width": fixed_width.read,
+    "json_lines": json_lines.read,
     "mastercard_ipm": mastercard_ipm.read,
     "mt940": mt940.read,
+    "parquet": parquet.read,
     "visa_ctf": visa_ctf.read,
     "workbook": workbook.read,
 }

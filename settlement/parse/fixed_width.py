@@ -2,12 +2,13 @@
 
 Lines are cut and sliced as bytes and decoded field by field, so that an encoding with several bytes a character
 keeps its columns. Blanks around a field are padding, and a last character that the width cut in two is left out. A
-line of another length fits no kind, and neither does one that is not in its encoding or, where the layout says what
-stands between the fields, has something else there.
+line of another length (with ``short_lines``: a longer one) fits no kind, and neither does one that is not in its
+encoding or, where the layout says what stands between the fields, has something else there.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import Annotated, Final, Literal
 
@@ -21,10 +22,11 @@ from settlement.model.layout import Layout
 from settlement.parse.declared_cut import STRAYS, UTF8, Cut, Fault, Lines, decoded
 from settlement.parse.declared_rows import assemble, unreadable
 from settlement.parse.declared_spec import ANY_LINE, DeclaredSpec, FixedKind, LineKind, Span, read_spec
+from settlement.parse.line_bytes import LineBytes
 from settlement.parse.source import Parsed, Source
 from settlement.parse.source_fields import source_name
 
-_LINE_END: Final = ord("\n")
+_ENDS: Final = {"lf": "\n", "nel": "\x85"}
 _LAST_ASCII: Final = 127
 _ILLEGIBLE: Final = "\N{REPLACEMENT CHARACTER}"
 
@@ -36,7 +38,8 @@ class FixedSpec(DeclaredSpec):
     """The ``spec`` of a fixed-width layout."""
 
     line_length: int = Field(gt=0)
-    line_end: Literal["lf", "none"] = "lf"
+    line_end: Literal["lf", "nel", "none"] = "lf"
+    short_lines: bool = False
     kind: Span | int | None = None
     widths: tuple[Annotated[int, Field(gt=0)], ...] = ()
     separator: str = ""
@@ -53,9 +56,22 @@ class FixedSpec(DeclaredSpec):
             return 1 + sum(self.widths[: place - 1]) + len(self.separator) * (place - 1), self.widths[place - 1]
         return place[0], place[1]
 
+    @property
+    def end(self) -> int | None:
+        """The byte that ends a line, in the file's encoding; None where lines follow each other."""
+        return None if self.line_end == "none" else _ENDS[self.line_end].encode(self.encoding)[0]
+
     def between(self) -> list[int]:
         """The positions (from 0) of the separators."""
         return [self.span(number)[0] - 2 for number in range(2, len(self.widths) + 1) if self.separator]
+
+    @model_validator(mode="after")
+    def _ends_of_lines(self) -> FixedSpec:
+        if self.line_end != "none" and len(_ENDS[self.line_end].encode(self.encoding, "replace")) != 1:
+            raise ValueError(f'in `{self.encoding}` a line end is no single byte: write `line_end = "none"`')
+        if self.short_lines and self.line_end == "none":
+            raise ValueError("`short_lines` needs a `line_end`")
+        return self
 
     @model_validator(mode="after")
     def _inside_the_line(self) -> FixedSpec:
@@ -89,12 +105,30 @@ def read(source: Source) -> Parsed:
         checked = decoded(source.content, spec.encoding)
         if isinstance(checked, Fault):
             return unreadable(source, checked)
-    content = bytes(source.content)
-    if spec.line_end == "lf":
-        content = content.replace(b"\r\n", b"\n")
+    content, sizes = bytes(source.content), None
     buffer = np.frombuffer(content, np.uint8) if content else np.zeros(0, np.uint8)
     starts, lengths, ended = _lines(buffer, spec)
-    return assemble(source, spec, _cut(buffer, starts, lengths, spec, ended=ended))
+    if ended:
+        sizes = np.diff(np.append(starts, len(content)))
+    if spec.line_end == "lf":
+        # The carriage return before a line end belongs to the end.
+        lengths -= (lengths > 0) & (buffer[starts + lengths - 1] == "\r".encode(spec.encoding)[0])
+    if spec.short_lines:
+        buffer, starts, lengths = _filled_up(buffer, starts, lengths, spec)
+    cut = _cut(buffer, starts, lengths, spec, ended=ended)
+    return assemble(source, spec, cut if sizes is None else replace(cut, bytes=LineBytes(sizes=sizes)))
+
+
+def _filled_up(buffer: _Bytes, starts: _Index, lengths: _Index, spec: FixedSpec) -> tuple[_Bytes, _Index, _Index]:
+    """The lines that lost blanks on their right, filled up with blanks again; lines without a byte stay as they are."""
+    blank = " ".encode(spec.encoding)[0]
+    wanted = np.where(lengths > 0, np.maximum(lengths, spec.line_length), 0)
+    places = np.cumsum(wanted) - wanted
+    filled = np.full(int(wanted.sum()), blank, np.uint8)
+    taken = np.repeat(starts - (np.cumsum(lengths) - lengths), lengths) + np.arange(int(lengths.sum()))
+    put = np.repeat(places - (np.cumsum(lengths) - lengths), lengths) + np.arange(int(lengths.sum()))
+    filled[put] = buffer[taken]
+    return filled, places, wanted
 
 
 def _lines(buffer: _Bytes, spec: FixedSpec) -> tuple[_Index, _Index, bool]:
@@ -103,13 +137,14 @@ def _lines(buffer: _Bytes, spec: FixedSpec) -> tuple[_Index, _Index, bool]:
         count, rest = divmod(buffer.size, spec.line_length)
         starts = np.arange(count, dtype=np.int64) * spec.line_length
         return starts, np.full(count, spec.line_length, np.int64), rest == 0
-    ends = np.flatnonzero(buffer == _LINE_END)
+    ends = np.flatnonzero(buffer == spec.end)
     starts = np.concatenate([np.zeros(1, np.int64), ends[:-1] + 1]) if ends.size else ends
-    return starts, ends - starts, not buffer.size or bool(buffer[-1] == _LINE_END)
+    return starts, ends - starts, not buffer.size or bool(buffer[-1] == spec.end)
 
 
 def _cut(buffer: _Bytes, starts: _Index, lengths: _Index, spec: FixedSpec, *, ended: bool) -> Cut:
     fits = np.flatnonzero(lengths == spec.line_length)
+    blank = np.flatnonzero(lengths == 0)
     numbers = np.arange(1, starts.size + 1, dtype=np.int64)
     matrix = np.empty((0, spec.line_length), np.uint8)
     if fits.size:
@@ -133,17 +168,20 @@ def _cut(buffer: _Bytes, starts: _Index, lengths: _Index, spec: FixedSpec, *, en
             legible = frame.select(~pl.any_horizontal(pl.col("record").is_null(), *torn).alias("legible"))["legible"]
             lines.append(Lines(kind=kind, tag=tag, frame=frame.filter(legible)))
             known[fits[rows[legible.to_numpy()]]] = True
+    known[blank] = True
     stray = np.flatnonzero(~known)
     texts = [bytes(buffer[starts[n] : starts[n] + lengths[n]]).decode(spec.encoding, "replace") for n in stray]
     strays = pl.DataFrame(
         {"record": numbers[stray], "tag": tags.gather(stray), "field": ["line"] * stray.size, "text": texts},
         schema=STRAYS,
     )
+    filled = np.flatnonzero(lengths > 0)
     return Cut(
         records=starts.size,
         ended=ended,
-        numbers=pl.Series("record", numbers, dtype=pl.Int64),
-        tags=tags,
+        numbers=pl.Series("record", numbers[filled], dtype=pl.Int64),
+        tags=tags.gather(filled),
+        blank=blank,
         lines=tuple(lines),
         strays=strays,
     )
@@ -155,7 +193,7 @@ def _tags(buffer: _Bytes, starts: _Index, lengths: _Index, spec: FixedSpec) -> p
         return pl.Series("tag", [ANY_LINE] * starts.size, dtype=pl.String)
     start, length = spec.span(spec.kind)
     reach = start - 1 + length
-    if starts.size and int(lengths.min()) >= reach:
+    if starts.size and int(lengths.min()) >= reach:  # no blank or short lines
         window = np.lib.stride_tricks.sliding_window_view(buffer, length)
         return _text(window[starts + start - 1], spec.encoding).alias("tag")
     cut = [bytes(buffer[s : s + n][start - 1 : reach]) for s, n in zip(starts, lengths, strict=True)]

@@ -41,7 +41,13 @@ def require_told_apart(headings: Headings, match: Match) -> None:
 
 
 def named_fields(
-    found: Sequence[str], used: Iterable[str], headings: Headings, match: Match, optional: Sequence[str], place: str
+    found: Sequence[str],
+    used: Iterable[str],
+    headings: Headings,
+    *,
+    match: Match,
+    optional: Sequence[str],
+    place: str,
 ) -> list[str] | str:
     """The field in each column of a file, or in one sentence why they cannot be told.
 
@@ -49,8 +55,8 @@ def named_fields(
     ----------
     found
         The headings of the file in their order.
-    used
-        The fields that the layout needs; those of ``optional`` may be missing.
+    used, headings, match
+        The fields that the layout needs (those of ``optional`` may be missing), and how headings are spelt and compared.
     place
         Where the headings stand, such as ``line 1``.
 

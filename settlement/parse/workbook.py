@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Final
+from dataclasses import replace
 
 import polars as pl
 from pydantic import Field, model_validator
@@ -18,22 +18,23 @@ from settlement.model.layout import Layout
 from settlement.parse.candidates import shown
 from settlement.parse.declared_cut import STRAYS, Cut, Fault, Lines
 from settlement.parse.declared_rows import assemble, unreadable
-from settlement.parse.declared_spec import ANY_LINE, DeclaredSpec, LineKind, read_spec
+from settlement.parse.declared_spec import ANY_LINE, LineKind, read_spec
+from settlement.parse.delimited_spec import CELLS, Cell, HeadingsSpec
+from settlement.parse.line_bytes import Container
 from settlement.parse.source import Parsed, Source
 from settlement.parse.source_fields import source_name
-from settlement.parse.workbook_cells import column_number, sheet_rows
+from settlement.parse.workbook_cells import column_number, packed_cells, sheet_rows
 
-_CELLS: Final = "cells"
 _Rows = Sequence[tuple[int, Mapping[int, str]]]
 
 
-class WorkbookSpec(DeclaredSpec):
+class WorkbookSpec(HeadingsSpec):
     """The ``spec`` of a workbook layout."""
 
     sheet: str
     headings_row: int = Field(gt=0)
-    headings: dict[str, str] = Field(min_length=1)
-    cells: dict[str, Annotated[str, Field(pattern="^[A-Z]{1,3}[1-9][0-9]{0,6}$")]] = Field(default_factory=dict)
+    headings: dict[str, str | list[str]] = Field(min_length=1)
+    cells: dict[str, Cell] = Field(default_factory=dict)
     kind_fields: tuple[str, ...] = ()
     lines: list[LineKind]
 
@@ -49,7 +50,7 @@ class WorkbookSpec(DeclaredSpec):
 
     def facts(self) -> frozenset[str]:
         """Fields of rows that stand once, and the cells that the layout names."""
-        return super().facts() | {f"{_CELLS}.{name}" for name in self.cells}
+        return super().facts() | {f"{CELLS}.{name}" for name in self.cells}
 
     @model_validator(mode="after")
     def _told_apart(self) -> WorkbookSpec:
@@ -58,8 +59,6 @@ class WorkbookSpec(DeclaredSpec):
                 raise ValueError(f"`kind_fields`: there is no field `{name}` among the headings")
         if not self.kind_fields and [kind.tags for kind in self.lines] != [(ANY_LINE,)]:
             raise ValueError("several kinds of rows need `kind_fields`")
-        if len(set(self.headings.values())) < len(self.headings):
-            raise ValueError("two fields have the same heading")
         below = [name for name, cell in self.cells.items() if _place(cell)[0] > self.headings_row]
         if below:
             raise ValueError(f"`cells`: `{below[0]}` does not lie above the data")
@@ -80,20 +79,17 @@ def read(source: Source) -> Parsed:
     columns = _columns(rows, spec)
     if isinstance(columns, Fault):
         return unreadable(source, columns)
-    return assemble(source, spec, _cut(rows, columns, spec))
+    packed = Container(size=len(source.content), data=packed_cells(source.content, spec.sheet))
+    return assemble(source, spec, replace(_cut(rows, columns, spec), bytes=packed))
 
 
 def _columns(rows: _Rows, spec: WorkbookSpec) -> dict[str, int] | Fault:
     """The column of each field."""
     headings = dict(rows).get(spec.headings_row, {})
-    found = {}
-    for name, heading in spec.headings.items():
-        places = [column for column, text in headings.items() if text == heading]
-        if len(places) != 1:
-            how = "no column" if not places else "more than one column"
-            return Fault(why=Why.UNREADABLE, detail=f"row {spec.headings_row} has {how} with the heading `{heading}`")
-        found[name] = places[0]
-    return found
+    names = spec.named([*headings.values()], f"row {spec.headings_row}", set(spec.headings))
+    if isinstance(names, str):
+        return Fault(why=Why.UNREADABLE, detail=names)
+    return {name: column for name, column in zip(names, headings, strict=True) if name in spec.headings}
 
 
 def _cut(rows: _Rows, columns: Mapping[str, int], spec: WorkbookSpec) -> Cut:
@@ -103,7 +99,8 @@ def _cut(rows: _Rows, columns: Mapping[str, int], spec: WorkbookSpec) -> Cut:
         source_name(name): pl.Series([cells.get(column, "") for _, cells in data], dtype=pl.String)
         for name, column in columns.items()
     }
-    frame = pl.DataFrame({"record": numbers, **fields})
+    missing = {source_name(name): pl.lit("") for name in spec.headings if name not in columns}
+    frame = pl.DataFrame({"record": numbers, **fields}).with_columns(**missing)
     tags = _tags(frame, spec)
     known = [tag for kind in spec.lines for tag in kind.tags]
     lines = tuple(
@@ -128,7 +125,7 @@ def _cut(rows: _Rows, columns: Mapping[str, int], spec: WorkbookSpec) -> Cut:
         strays=strays,
         unknown=unknown,
         heads=[*range(1, spec.headings_row + 1)],
-        told={f"{_CELLS}.{name}": head.get(row, {}).get(column, "") for name, (row, column) in places.items()},
+        told={f"{CELLS}.{name}": head.get(row, {}).get(column, "") for name, (row, column) in places.items()},
     )
 
 

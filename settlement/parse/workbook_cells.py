@@ -94,7 +94,29 @@ def column_number(letters: str) -> int:
     return number
 
 
+def packed_cells(content: memoryview, sheet: str) -> int:
+    """The packed bytes of the parts of a readable workbook that hold the sheet's cells: the sheet, and its texts."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        part, links = _sheet_part(archive, sheet)[:2]
+        parts = {part, links.get(_SHARED_STRINGS)}
+        return sum(info.compress_size for info in archive.infolist() if info.filename in parts)
+
+
 def _sheet(archive: zipfile.ZipFile, name: str) -> list[tuple[int, dict[int, str]]]:
+    part, links, date1904 = _sheet_part(archive, name)
+    return _rows(
+        archive,
+        part,
+        _Book(
+            strings=_strings(archive, links.get(_SHARED_STRINGS)),
+            date_styles=_date_styles(archive, links.get(_STYLES)),
+            epoch=_EPOCHS[date1904],
+        ),
+    )
+
+
+def _sheet_part(archive: zipfile.ZipFile, name: str) -> tuple[str, dict[str, str], bool]:
+    """The part of a sheet, the parts that its book refers to, and whether the book counts days from 1904."""
     book_part = _related(archive, "").get(_OFFICE_DOCUMENT)
     if book_part is None:
         raise _RefusedError("it is no workbook (.xlsx)")
@@ -110,16 +132,7 @@ def _sheet(archive: zipfile.ZipFile, name: str) -> list[tuple[int, dict[int, str
     if part is None:
         raise _RefusedError(f"it has no sheet `{name}`")
     properties = book.find("{*}workbookPr")
-    date1904 = properties is not None and properties.get("date1904") in {"1", "true"}
-    return _rows(
-        archive,
-        part,
-        _Book(
-            strings=_strings(archive, links.get(_SHARED_STRINGS)),
-            date_styles=_date_styles(archive, links.get(_STYLES)),
-            epoch=_EPOCHS[date1904],
-        ),
-    )
+    return part, links, properties is not None and properties.get("date1904") in {"1", "true"}
 
 
 def _related(archive: zipfile.ZipFile, part: str) -> dict[str, str]:

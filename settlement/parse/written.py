@@ -20,7 +20,8 @@ from settlement.parse.source_fields import field, source_name
 
 _NOT_AS_DECLARED: Final = "\N{REPLACEMENT CHARACTER}"
 _BLANKS: Final = "[ \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{THIN SPACE}]"
-_LOST_DIGITS: Final = r"^[+-]?[0-9]+(?:\.[0-9]+|(?:\.[0-9]+)?[eE][+-]?[0-9]+)$"
+_EXPONENT: Final = r"^[+-]?[0-9](?:[.,][0-9]+)?[eE]\+[0-9]{1,3}$"
+_LOST_DIGITS: Final = rf"{_EXPONENT}|^[+-]?[0-9]+[.][0-9]+(?:[eE][+-]?[0-9]+)?$"
 _EXACT_AS_NUMBER: Final = 2**53
 
 
@@ -94,9 +95,13 @@ def as_plain(frame: pl.DataFrame, written: Mapping[str, Written]) -> pl.DataFram
     return frame.with_columns(*kept, *(_plain(name, how).alias(source_name(name)) for name, how in found.items()))
 
 
-def lost_digits(text: pl.Expr) -> pl.Expr:
-    """Whether an id has become a number whose digits cannot be told any more: 1.23E+15, 12.5, 123456789012345678.0."""
-    return text.str.contains(_LOST_DIGITS)
+def lost_digits(text: pl.Expr, *, any_number: bool = False) -> pl.Expr:
+    """Whether an id has become a number whose digits cannot be told any more.
+
+    ``1.23E+15`` is no id of anybody; where the layout declares the field as an id that may have been a number,
+    ``12.5`` and ``123456789012345678.0`` are none either.
+    """
+    return text.str.contains(_LOST_DIGITS if any_number else _EXPONENT)
 
 
 def _plain(name: str, how: Written) -> pl.Expr:

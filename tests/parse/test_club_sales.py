@@ -113,9 +113,9 @@ def test_columns_are_found_by_their_headings() -> None:
     [
         (sheet(SALE, total=Decimal("1603.05"))[:-1], Why.TRUNCATED, "ends without its last line `合计 TOTAL`"),
         ([*sheet(SALE, total=Decimal("1603.05")), SALE], Why.UNREADABLE, "lines follow its last line"),
-        (sheet(SALE, total=Decimal("1603.05"))[:3], Why.UNREADABLE, "no column with the heading"),
-        ([["x"]], Why.UNREADABLE, "no column"),
-        ([*sheet(total=Decimal(0))[:3], [*HEADINGS, HEADINGS[0]]], Why.UNREADABLE, "more than one column"),
+        (sheet(SALE, total=Decimal("1603.05"))[:3], Why.UNREADABLE, "does not name the field `amount` (heading"),
+        ([["x"]], Why.UNREADABLE, "row 4 does not name the field"),
+        ([*sheet(total=Decimal(0))[:3], [*HEADINGS, HEADINGS[0]]], Why.UNREADABLE, "more than once"),
         ([["x"], ["Business date", "soon"], *sheet(total=Decimal(0))[2:]], Why.UNREADABLE, "`soon` is no date"),
         ([*sheet(SALE, total=Decimal("1603.05"))[:-1], ["合计 TOTAL"]], Why.UNREADABLE, "is no number"),
     ],

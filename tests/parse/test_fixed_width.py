@@ -126,7 +126,6 @@ def test_ebcdic_without_line_ends() -> None:
         (ONE[:-1], "MALFORMED", "line"),
         (ONE + b" ", "MALFORMED", "line"),
         (b"X" + ONE[1:], "MALFORMED", "line"),
-        (b"", "MALFORMED", "line"),
         (ONE.replace(b"000001234", b"00000123x"), "NON_NUMERIC_AMOUNT", "value"),
         (ONE.replace(b"USD", b"XXQ"), "UNKNOWN_CURRENCY", "unit"),
         (ONE.replace(b"first", b"     "), "MALFORMED", "item"),
@@ -137,6 +136,13 @@ def test_a_bad_line_is_a_reject(line: bytes, reason: str, field: str) -> None:
     assert parsed.fault is None
     assert parsed.tables["reject"].select("record", "reason", "field").rows() == [(3, reason, field)]
     assert parsed.tables["opening_position"]["record"].to_list() == [2, 4]
+
+
+def test_a_line_without_a_byte_is_padding() -> None:
+    parsed = made_read(content(TWO, b"", net=-1000, total=-1000))
+    assert (parsed.fault, parsed.tables["reject"].height) == (None, 0)
+    assert parsed.bytes is not None
+    assert parsed.bytes.padding == 1
 
 
 def test_no_cut_of_a_file_is_taken_for_a_whole_one() -> None:
