@@ -131,7 +131,12 @@ class ColumnRule(Part):
             raise ValueError("type `zoned_time` needs `zone` and `to_zone`")
         if (self.minus or self.negate) and self.type not in _AMOUNTS:
             raise ValueError(f"`minus` and `negate` belong to one of the types {', '.join(_AMOUNTS)}")
-        unknown = re.findall(r"%(?![YmdHMSyj])(.?)", self.format or "")
+        form = self.format or ""
+        if self.type is FieldType.OFFSET_TIME and self.format is not None:
+            if not form.endswith("%z") or not re.search("%[Yy]", form):
+                raise ValueError("`format` of an `offset_time` has its year and ends in %z")
+            form = form.removesuffix("%z")
+        unknown = re.findall(r"%(?![YmdHMSyj])(.?)", form)
         if unknown:
             raise ValueError(f"`format` knows %Y %m %d %H %M %S %y %j, not %{unknown[0]}")
         if self.yearless and (self.type is FieldType.ZONED_TIME or not re.search("%m.*%d|%d.*%m", self.format or "")):

@@ -87,7 +87,7 @@ class Total(Part):
     def _one_aim(self) -> Total:
         if sum((self.count, self.distinct is not None, bool(self.add or self.subtract))) != 1:
             raise ValueError("a total needs exactly one of `count`, `distinct` and `add`/`subtract`")
-        if bool(self.lines) == bool(self.except_lines):
+        if bool(self.lines) == ("except_lines" in self.model_fields_set):
             raise ValueError("a total needs exactly one of `lines` and `except_lines`")
         if self.usable and not (self.add or self.subtract):
             raise ValueError("`usable` belongs to a sum: a rejected line counts")
@@ -205,6 +205,11 @@ class DeclaredSpec(Part):
         if self.settlement:
             yield from (name for name in (self.settlement.currency, self.settlement.text) if isinstance(name, str))
 
+    def totals(self) -> Iterator[Total]:
+        """Every total over lines."""
+        for control in self.controls:
+            yield from _totals(control)
+
     def codes(self, given: str | Mapping[str, Any] | None) -> Mapping[str, Any]:
         """The map itself, or the named one."""
         return self.maps[given] if isinstance(given, str) else (given or {})
@@ -225,7 +230,7 @@ class DeclaredSpec(Part):
         for index, control in enumerate(self.controls):
             if control.name in {earlier.name for earlier in self.controls[:index]}:
                 raise ValueError(f"two controls are named `{control.name}`: give each its own name")
-        totals = [total for control in self.controls for total in _totals(control)]
+        totals = [*self.totals()]
         named = [tag for total in totals for tag in (*total.lines, *total.except_lines)]
         for tag in (
             *self.first,

@@ -45,6 +45,8 @@ def control_totals(
 
 def _values(total: Total, name: str, cut: Cut) -> set[str]:
     frames = [lines.frame for lines in cut.lines if total.takes(lines.tag)]
+    if not total.lines and cut.unknown is not None:
+        frames.append(cut.unknown)
     return {value for frame in frames for value in frame[source_name(name)].unique().to_list()}
 
 
@@ -88,7 +90,7 @@ def _total(total: Total, cut: Cut, facts: Mapping[str, str], rejected: pl.Series
     if total.count:
         strays = [] if total.where else list(filter(total.takes, cut.strays["tag"]))
         return sum(frame.height for frame in frames) + len(strays)
-    if total.except_lines and cut.unknown is not None:
+    if not total.lines and cut.unknown is not None:
         frames.append(_where(cut.unknown, total.where))
     if total.distinct is not None:
         values = [frame[source_name(total.distinct)] for frame in frames]

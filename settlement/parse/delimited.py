@@ -79,7 +79,7 @@ def _cut_named(records: Records, spec: DelimitedSpec, sizes: LineBytes | None, e
         return Fault(why=Why.UNREADABLE, detail=f"the quotes of line {spec.head} cannot be read")
     told = _told(records, spec)
     more = [name for name in (*spec.references(), *((spec.kind_field,) if spec.kind_field else ())) if name not in told]
-    names = spec.named(found, f"line {spec.head}", more)
+    names = spec.named(found, f"line {spec.head}", [*spec.used(), *more])
     if isinstance(names, str):
         return Fault(why=Why.UNREADABLE, detail=names)
     wanted = [place for place, name in enumerate(names) if name in {*spec.used(), *more}]
@@ -90,7 +90,7 @@ def _cut_named(records: Records, spec: DelimitedSpec, sizes: LineBytes | None, e
     data = data.with_columns(tag.alias("tag"), whole.alias("whole"))
     known = pl.col("whole") & pl.col("tag").is_in([t for kind in spec.lines for t in kind.tags])
     good = data if data.select(known.all()).item() else data.filter(known)
-    strays = data.clear() if good is data else data.filter(~known)
+    strays = (data.clear() if good is data else data.filter(~known)).with_columns(pl.col("tag").alias("told"))
     columns = [pl.col(f"f{place}").alias(source_name(names[place])) for place in wanted]
     columns += [pl.lit("").alias(source_name(name)) for name in spec.optional if name not in names]
     lines = tuple(
@@ -124,28 +124,52 @@ def _cut_tagged(records: Records, spec: DelimitedSpec, sizes: LineBytes | None, 
         names |= dict.fromkeys(kind.tags, named or [])
     width = 1 + max(len(fields) for fields in names.values())
     data = cut_fields(records, spec, width, range(width), spec.head_lines).rename({"f0": "tag"})
-    lines = []
-    fits = pl.lit(value=False)
+    data = data.with_columns(_full_tag(spec, names).alias("tag"))
+    lines, fits = [], pl.lit(value=False)
     for kind in spec.lines:
         for tag in kind.tags:
-            columns = [pl.col(f"f{n}").alias(source_name(name)) for n, name in enumerate(names[tag], start=1) if name]
-            columns += [pl.lit("").alias(source_name(n)) for n in spec.optional if kind.names and n not in names[tag]]
             fit = (pl.col("tag") == tag) & _fits(len(names[tag]) + 1, spec)
-            lines.append(Lines(kind=kind, tag=tag, frame=data.filter(fit).select("record", *columns)))
+            lines.append(
+                Lines(kind=kind, tag=tag, frame=data.filter(fit).select("record", *_columns(spec, names[tag])))
+            )
             fits |= fit
+    several = spec.kind_field is not None
+    parted = pl.col("tag").str.splitn("/", 2).struct.field("field_1")
+    strays = data.filter(~fits).with_columns(parted.is_not_null().alias("whole"), parted.alias("told"))
+    shared = next(iter(names[tag] for kind in spec.lines if kind.names for tag in kind.tags), [])
+    unknown = strays.filter(pl.col("whole")).select("record", *_columns(spec, shared)) if several else None
     return Cut(
         records=records.count,
         ended=ended,
         numbers=data["record"],
         tags=data["tag"],
         lines=tuple(lines),
-        strays=_strays(records, data.filter(~fits)),
+        strays=_strays(records, strays, spec.kind_field),
+        unknown=unknown,
         heads=[*range(1, min(spec.head_lines, records.count) + 1)],
         comments=_comments(records, spec.head_lines),
         told=_told(records, spec),
         bytes=sizes,
         blank=_blank(records, spec.head_lines),
     )
+
+
+def _columns(spec: DelimitedSpec, names: list[str]) -> list[pl.Expr]:
+    """The fields of tagged lines under their names; those that may be missing are empty."""
+    columns = [pl.col(f"f{place}").alias(source_name(name)) for place, name in enumerate(names, start=1) if name]
+    return columns + [pl.lit("").alias(source_name(name)) for name in spec.optional if name not in names]
+
+
+def _full_tag(spec: DelimitedSpec, names: Mapping[str, list[str]]) -> pl.Expr:
+    """The tag: the first field, and in lines that another line names, ``/`` and their ``kind_field`` after it."""
+    tag = pl.col("tag")
+    for kind in spec.lines if spec.kind_field else ():
+        for first in {told.partition("/")[0] for told in kind.tags} if kind.names else ():
+            fields = names[kind.tags[0]]
+            of_kind = (pl.col("tag") == first) & _fits(len(fields) + 1, spec)
+            place = 1 + fields.index(str(spec.kind_field))
+            tag = pl.when(of_kind).then(pl.concat_str([pl.lit(f"{first}/"), pl.col(f"f{place}")])).otherwise(tag)
+    return tag
 
 
 def _named_by(records: Records, spec: DelimitedSpec, kind: DelimitedKind) -> list[str] | str:
@@ -158,8 +182,7 @@ def _named_by(records: Records, spec: DelimitedSpec, kind: DelimitedKind) -> lis
         told = fields[1:]
     if told is None:
         return f"it has no line `{kind.names}` that names its fields"
-    used = [name for rule in kind.columns.values() for name in rule.fields()]
-    used += [name for name in spec.used() if name in spec.headings and name not in used]
+    used = [*spec.used_by(kind), *((spec.kind_field,) if spec.kind_field else ())]
     return spec.named(told, f"the line `{kind.names}`", used)
 
 
@@ -213,5 +236,5 @@ def _strays(records: Records, strays: pl.DataFrame, kind_field: str | None = Non
         pl.col("record"),
         pl.col("tag"),
         pl.when(wrong_tag).then(pl.lit(kind_field)).otherwise(pl.lit("line")).alias("field"),
-        pl.when(wrong_tag).then(pl.col("tag")).otherwise(texts).alias("text"),
+        pl.when(wrong_tag).then(pl.col("told")).otherwise(texts).alias("text"),
     ).cast(STRAYS)

@@ -29,10 +29,19 @@ class HeadingsSpec(DeclaredSpec):
         names += [*self.total_fields(), *(how.sign.source for how in self.written.values() if how.sign)]
         return list(dict.fromkeys(names))
 
-    def named(self, found: list[str], place: str, more: Iterable[str] = ()) -> list[str] | str:
+    def used_by(self, kind: LineKind) -> list[str]:
+        """The fields of one kind of lines that its columns, the totals over it, and signs of its amounts need."""
+        names = [name for rule in kind.columns.values() for name in rule.fields()]
+        for total in self.totals():
+            names += total.fields() if any(total.takes(tag) for tag in kind.tags) else ()
+        names += [how.sign.source for name, how in self.written.items() if how.sign and name in names]
+        return list(dict.fromkeys(names))
+
+    def named(self, found: list[str], place: str, used: Iterable[str]) -> list[str] | str:
         """The field in each column of a file, or why they cannot be told."""
-        used = [*self.used(), *more]
-        return named_fields(found, used, self.headings, match=self.headings_match, optional=self.optional, place=place)
+        return named_fields(
+            found, [*used], self.headings, match=self.headings_match, optional=self.optional, place=place
+        )
 
     @model_validator(mode="after")
     def _headings_told_apart(self) -> HeadingsSpec:
@@ -101,6 +110,7 @@ class DelimitedSpec(HeadingsSpec, Dialect):
     @model_validator(mode="after")
     def _told_one_way(self) -> DelimitedSpec:
         tags = {tag for kind in self.lines for tag in kind.tags}
+        named = any(kind.names for kind in self.lines)
         for kind in self.lines:
             where = f"lines {'/'.join(kind.tags)}"
             if self.names_line and (kind.fields is not None or kind.names is not None):
@@ -109,8 +119,8 @@ class DelimitedSpec(HeadingsSpec, Dialect):
                 raise ValueError(f"{where}: give `fields`, or `names_line` if a line above the data names them")
             if kind.names is not None and (kind.names not in tags or kind.names in kind.tags or kind.once):
                 raise ValueError(f"{where}: `names` is the tag of another kind of lines, and `once` needs `fields`")
-        if not self.names_line and self.kind_field is not None:
-            raise ValueError("`kind_field` needs `names_line`: without it the first field is the tag")
+        if not self.names_line and not named and self.kind_field is not None:
+            raise ValueError("`kind_field` needs `names_line` or `names`: without them the first field is the tag")
         if self.names_line and self.kind_field is None and [kind.tags for kind in self.lines] != [(ANY_LINE,)]:
             raise ValueError("several kinds of lines need `kind_field`")
         if any(int(cell.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")) > self.head_lines for cell in self.cells.values()):

@@ -119,7 +119,7 @@ def _time(text: pl.Expr, rule: ColumnRule, context: Context, required: bool) -> 
     if rule.type is FieldType.ZONED_TIME:
         return zoned_time(text, rule, context.spec, required)
     if rule.type is FieldType.OFFSET_TIME:
-        value = offset_time(text)
+        value = offset_time(text, rule.format)
     else:
         value = written_time(text, rule, context.business_date)
         value = value.cast(pl.Date) if rule.type is FieldType.DATE else value

@@ -53,8 +53,7 @@ class ParquetSpec(HeadingsSpec):
         """The fields that are read as money."""
         rules = [rule for kind in self.kinds for rule in kind.columns.values() if rule.type in _MONEY]
         found = {name for rule in rules for name in rule.fields() if name not in rule.negate and name != rule.currency}
-        totals = [total for control in self.controls for total in control.of]
-        return found | {name for total in totals for name in (*total.add, *total.subtract)}
+        return found | {name for total in self.totals() for name in (*total.add, *total.subtract)}
 
 
 def check_layout(layout: Layout) -> None:
@@ -74,7 +73,7 @@ def _cut(content: memoryview, spec: ParquetSpec) -> Cut | Fault:
     if isinstance(headings, Fault):
         return headings
     more = [*spec.references(), *((spec.kind_field,) if spec.kind_field else ())]
-    names = spec.named(headings, "its schema", more)
+    names = spec.named(headings, "its schema", [*spec.used(), *more])
     if isinstance(names, str):
         return Fault(why=Why.UNREADABLE, detail=names)
     places = {name: heading for name, heading in zip(names, headings, strict=True) if name in {*spec.used(), *more}}

@@ -18,13 +18,20 @@ from settlement.parse.source_fields import Check, field, unless
 _OFFSET_TIME: Final = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
 )
+_OFFSET: Final = "(?:Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])"
 _FORMAT_DIGITS: Final = {"Y": 4, "m": 2, "d": 2, "H": 2, "M": 2, "S": 2, "y": 2, "j": 3}
 
 
-def offset_time(text: pl.Expr) -> pl.Expr:
-    """ISO 8601 with offset as the local time that is written; null where it is none."""
-    local = text.str.head(19).str.to_datetime("%Y-%m-%dT%H:%M:%S", time_unit="ms", strict=False)
-    return pl.when(text.str.contains(_OFFSET_TIME)).then(local)
+def offset_time(text: pl.Expr, form: str | None) -> pl.Expr:
+    """A date-time with its offset as the local time that is written; null where it is none.
+
+    It is written as ISO 8601, or as ``form`` says, which ends in ``%z``.
+    """
+    if form is None:
+        local = text.str.head(19).str.to_datetime("%Y-%m-%dT%H:%M:%S", time_unit="ms", strict=False)
+        return pl.when(text.str.contains(_OFFSET_TIME)).then(local)
+    local_form = form.removesuffix("%z")
+    return _parsed(text.str.extract(f"^({_expression(local_form)}){_OFFSET}$", 1), local_form)
 
 
 def written_time(text: pl.Expr, rule: ColumnRule, anchor: date | None) -> pl.Expr:
