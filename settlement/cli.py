@@ -22,6 +22,7 @@ PERSON_MUST_ACT: Final = 2
 PROGRAM_FAULT: Final = 1
 STOPPED: Final = 130
 _MATCHER: Final = frozenset({"match", "rules"})
+_LAYOUTS: Final = frozenset({"layout"})
 
 
 def commands(words: Sequence[str]) -> typer.Typer:
@@ -36,7 +37,8 @@ def commands(words: Sequence[str]) -> typer.Typer:
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
-    if words and words[0] in _MATCHER:
+    first = words[0] if words else ""
+    if first in _MATCHER | _LAYOUTS:
         app.callback()(lambda: None)
     else:
         from settlement.key_commands import app as key_app  # noqa: PLC0415 - only where a night may be meant
@@ -44,6 +46,10 @@ def commands(words: Sequence[str]) -> typer.Typer:
 
         app.add_typer(night_app)
         app.add_typer(key_app, name="keys")
+    if first not in _MATCHER:
+        from settlement.layout_commands import app as layout_app  # noqa: PLC0415 - only where a layout may be meant
+
+        app.add_typer(layout_app)
     app.add_typer(match_app)
     return app
 

@@ -131,6 +131,17 @@ class ColumnRule(Part):
             raise ValueError("type `zoned_time` needs `zone` and `to_zone`")
         if (self.minus or self.negate) and self.type not in _AMOUNTS:
             raise ValueError(f"`minus` and `negate` belong to one of the types {', '.join(_AMOUNTS)}")
+        if self.check_modulo is not None and self.type is not FieldType.TEXT:
+            raise ValueError("`check_modulo` belongs to the type text")
+        if self.pattern is not None:
+            try:
+                re.compile(self.pattern)
+            except re.error as error:
+                raise ValueError(f"`pattern` is no regular expression: {error}") from None
+        return self
+
+    @model_validator(mode="after")
+    def _readable_format(self) -> ColumnRule:
         form = self.format or ""
         if self.type is FieldType.OFFSET_TIME and self.format is not None:
             if not form.endswith("%z") or not re.search("%[Yy]", form):
@@ -141,13 +152,6 @@ class ColumnRule(Part):
             raise ValueError(f"`format` knows %Y %m %d %H %M %S %y %j, not %{unknown[0]}")
         if self.yearless and (self.type is FieldType.ZONED_TIME or not re.search("%m.*%d|%d.*%m", self.format or "")):
             raise ValueError("`format` without a year must have %m and %d, and a `zoned_time` needs its year")
-        if self.check_modulo is not None and self.type is not FieldType.TEXT:
-            raise ValueError("`check_modulo` belongs to the type text")
-        if self.pattern is not None:
-            try:
-                re.compile(self.pattern)
-            except re.error as error:
-                raise ValueError(f"`pattern` is no regular expression: {error}") from None
         return self
 
     def sources(self, tag: str) -> tuple[str, ...]:

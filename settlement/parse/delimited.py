@@ -87,14 +87,17 @@ def _cut_named(records: Records, spec: DelimitedSpec, sizes: LineBytes | None, e
     data = cut_fields(records, spec, len(names), wanted or [0], below)
     whole = _fits(len(names), spec)
     tag = pl.lit(ANY_LINE) if spec.kind_field is None else pl.col(f"f{names.index(spec.kind_field)}")
+    known_tags = [tag for kind in spec.lines for tag in kind.tags]
+    if ANY_LINE in known_tags:
+        tag = pl.when(tag.is_in(known_tags)).then(tag).otherwise(pl.lit(ANY_LINE))
     data = data.with_columns(tag.alias("tag"), whole.alias("whole"))
-    known = pl.col("whole") & pl.col("tag").is_in([t for kind in spec.lines for t in kind.tags])
+    known = pl.col("whole") & pl.col("tag").is_in(known_tags)
     good = data if data.select(known.all()).item() else data.filter(known)
     strays = (data.clear() if good is data else data.filter(~known)).with_columns(pl.col("tag").alias("told"))
     columns = [pl.col(f"f{place}").alias(source_name(names[place])) for place in wanted]
     columns += [pl.lit("").alias(source_name(name)) for name in spec.optional if name not in names]
     lines = tuple(
-        Lines(kind=kind, tag=tag, frame=_of_tag(good, tag).select("record", *columns))
+        Lines(kind=kind, tag=tag, frame=_of_tag(good, tag, spec).select("record", *columns))
         for kind in spec.lines
         for tag in kind.tags
     )
@@ -123,8 +126,13 @@ def _cut_tagged(records: Records, spec: DelimitedSpec, sizes: LineBytes | None, 
             return Fault(why=Why.UNREADABLE, detail=named)
         names |= dict.fromkeys(kind.tags, named or [])
     width = 1 + max(len(fields) for fields in names.values())
-    data = cut_fields(records, spec, width, range(width), spec.head_lines).rename({"f0": "tag"})
-    data = data.with_columns(_full_tag(spec, names).alias("tag"))
+    data = cut_fields(records, spec, width, range(width), spec.head_lines)
+    if spec.tagged:
+        data = data.rename({"f0": "tag"}).with_columns(_full_tag(spec, names).alias("tag"))
+    else:
+        # Without a tag the first field is the first field.
+        data = data.rename({f"f{place}": f"f{place + 1}" for place in range(width)})
+        data = data.with_columns(pl.lit(ANY_LINE).alias("tag"), pl.col("count") + 1)
     lines, fits = [], pl.lit(value=False)
     for kind in spec.lines:
         for tag in kind.tags:
@@ -203,8 +211,8 @@ def _fits(width: int, spec: DelimitedSpec) -> pl.Expr:
     return pl.col("count").is_between(1, width) if spec.short_lines else pl.col("count") == width
 
 
-def _of_tag(frame: pl.DataFrame, tag: str) -> pl.DataFrame:
-    return frame if tag == ANY_LINE else frame.filter(pl.col("tag") == tag)
+def _of_tag(frame: pl.DataFrame, tag: str, spec: DelimitedSpec) -> pl.DataFrame:
+    return frame if spec.kind_field is None else frame.filter(pl.col("tag") == tag)
 
 
 def _told(records: Records, spec: DelimitedSpec) -> Mapping[str, str]:

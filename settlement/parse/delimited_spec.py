@@ -99,6 +99,11 @@ class DelimitedSpec(HeadingsSpec, Dialect):
         return self.names_line
 
     @property
+    def tagged(self) -> bool:
+        """Whether the first field of a line is its tag: not where a layout has one kind of lines, without tags."""
+        return not self.names_line and [kind.tags for kind in self.lines] != [(ANY_LINE,)]
+
+    @property
     def head(self) -> int:
         """Lines before the data."""
         return self.head_lines + self.names_line

@@ -56,7 +56,7 @@ def named_fields(
     found
         The headings of the file in their order.
     used, headings, match
-        The fields that the layout needs (those of ``optional`` may be missing), and how headings are spelt and compared.
+        The fields that the layout needs (``optional`` ones may be missing), how headings are spelt and compared.
     place
         Where the headings stand, such as ``line 1``.
 

@@ -16,11 +16,11 @@ import posixpath
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
-from typing import Final
+from typing import Final, TypeVar
 
 from lxml import etree
 
@@ -44,6 +44,9 @@ _FIRST_DAY, _LAST_DAY = 61, 2_958_465
 _DATE_FORMATS: Final = frozenset({*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)})
 _NO_DATE_PART: Final = re.compile(r'"[^"]*"|\[[^\]]*\]|[\\_*].')
 _OFFICE_DOCUMENT, _SHARED_STRINGS, _STYLES = "/officeDocument", "/sharedStrings", "/styles"
+
+
+_T = TypeVar("_T")
 
 
 class _RefusedError(Exception):
@@ -73,9 +76,14 @@ def sheet_rows(content: memoryview, sheet: str) -> list[tuple[int, dict[int, str
 
     A fault where the file is no workbook, is cut short, has no such sheet, or is larger than any honest one.
     """
+    return _looked_into(content, lambda archive: _sheet(archive, sheet))
+
+
+def _looked_into(content: memoryview, look: Callable[[zipfile.ZipFile], _T]) -> _T | Fault:
+    """What ``look`` finds in the archive; a fault where that is none, or none of honest size."""
     try:
         with open_sound(io.BytesIO(content), len(content)) as archive:
-            return _sheet(archive, sheet)
+            return look(archive)
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         if bytes(content[:4]) == b"PK\x03\x04" and not isinstance(error, zlib.error) and "CRC" not in str(error):
             return Fault(why=Why.TRUNCATED, detail="its archive ends before its directory")
@@ -92,6 +100,16 @@ def column_number(letters: str) -> int:
     for letter in letters:
         number = number * 26 + ord(letter) - ord("A") + 1
     return number
+
+
+def sheet_names(content: memoryview) -> list[str] | Fault:
+    """The names of the sheets in their order; a fault as for ``sheet_rows``."""
+
+    def names(archive: zipfile.ZipFile) -> list[str]:
+        book = _root(archive, _book_part(archive))
+        return [element.get("name", "") for element in book.iterfind("{*}sheets/{*}sheet")]
+
+    return _looked_into(content, names)
 
 
 def packed_cells(content: memoryview, sheet: str) -> int:
@@ -117,9 +135,7 @@ def _sheet(archive: zipfile.ZipFile, name: str) -> list[tuple[int, dict[int, str
 
 def _sheet_part(archive: zipfile.ZipFile, name: str) -> tuple[str, dict[str, str], bool]:
     """The part of a sheet, the parts that its book refers to, and whether the book counts days from 1904."""
-    book_part = _related(archive, "").get(_OFFICE_DOCUMENT)
-    if book_part is None:
-        raise _RefusedError("it is no workbook (.xlsx)")
+    book_part = _book_part(archive)
     book = _root(archive, book_part)
     links = _related(archive, book_part)
     identifiers = {
@@ -133,6 +149,13 @@ def _sheet_part(archive: zipfile.ZipFile, name: str) -> tuple[str, dict[str, str
         raise _RefusedError(f"it has no sheet `{name}`")
     properties = book.find("{*}workbookPr")
     return part, links, properties is not None and properties.get("date1904") in {"1", "true"}
+
+
+def _book_part(archive: zipfile.ZipFile) -> str:
+    part = _related(archive, "").get(_OFFICE_DOCUMENT)
+    if part is None:
+        raise _RefusedError("it is no workbook (.xlsx)")
+    return part
 
 
 def _related(archive: zipfile.ZipFile, part: str) -> dict[str, str]:
