@@ -63,15 +63,14 @@ def check_layout(
     content = _content(file)
     if not content:
         raise TerminalError(f"{file.name} is empty: give a file with some lines of data.")
-    tried = try_layout(document, layout.name, file.name, content, None if day is None else _day(day), rows)
+    given = None if day is None else _day(day)
+    tried = try_layout(document, layout.name, file.name, content, day=given, most=rows)
     _show_tried(_console(), tried, file, most)
     wrong = [total.control for total in tried.parsed.controls if not total.agrees]
     if tried.parsed.fault is not None:
         raise TerminalError(f"{file.name}: {tried.parsed.detail or tried.parsed.fault}")
     if wrong:
-        raise TerminalError(
-            f"{file.name}: the total {wrong[0]} does not re-add, so that the file would stay out whole."
-        )
+        raise TerminalError(f"{file.name}: the total {wrong[0]} does not re-add: a night leaves the file out.")
 
 
 def _content(path: Path) -> bytes:
@@ -98,14 +97,16 @@ def _show_proposed(console: Console, proposed: Proposed, file: Path, out: Path) 
     for key, value, evidence in sample.spec:
         told = "tab" if value == "\t" else value
         console.print(f"  {escape(f'{key} = {told}')}  [dim]{escape(evidence)}[/dim]")
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("Field", overflow="fold")
     table.add_column("Looks like")
     table.add_column("Because", style="dim", overflow="fold")
     for guess in proposed.guesses:
         told = guess.role.replace("_", " ") + (f" {guess.form}" if guess.form else "")
         table.add_row(escape(guess.name), escape(told), escape(guess.evidence))
+    console.print()
     console.print(table)
+    console.print()
     places = "1 place needs" if proposed.reviews == 1 else f"{proposed.reviews} places need"
     console.print(f"{places} a person (REVIEW). The layout is in {escape(str(out))}; go on with:")
     console.print(f"  settle layout check {escape(str(out))} {escape(str(file))}", soft_wrap=True)
@@ -155,9 +156,7 @@ def _show_bytes(console: Console, tried: Tried) -> None:
 def _show_rows(console: Console, name: str, rows: pl.DataFrame, height: int) -> None:
     """The first rows, each as a block of names and values where they have more columns than a screen takes."""
     told = f"first {rows.height} of {height}" if rows.height < height else f"all {height}"
-    table = Table(
-        title=f"{name} ({told})", title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
-    )
+    table = _table(console, f"{name} ({told})")
     if rows.width <= _COLUMNS_SHOWN:
         for column in rows.columns:
             table.add_column(column, justify="right" if rows.schema[column].is_numeric() else "left", overflow="fold")
@@ -174,12 +173,18 @@ def _show_rows(console: Console, name: str, rows: pl.DataFrame, height: int) -> 
     console.print(table)
 
 
+def _table(console: Console, title: str) -> Table:
+    """A table below its title, which may be wider than it."""
+    console.print(f"\n[bold]{title}[/bold]")
+    return Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+
+
 def _cell(value: object) -> str:
     return "" if value is None else escape(str(value))
 
 
 def _show_totals(console: Console, tried: Tried) -> None:
-    table = Table(title="totals", title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = _table(console, "totals")
     for heading in ("total", "the file declares", "its lines give", ""):
         table.add_column(heading, justify="left" if heading in {"total", ""} else "right")
     for total in tried.parsed.controls:
@@ -197,9 +202,9 @@ def _show_totals(console: Console, tried: Tried) -> None:
 def _show_complaints(console: Console, tried: Tried, most: int) -> None:
     found = complaints(tried)
     if not found:
-        console.print("[green]No complaints.[/green]")
+        console.print("\n[green]No complaints.[/green]")
         return
-    console.print(f"[red]{len(found)} {'complaint' if len(found) == 1 else 'complaints'}[/red]")
+    console.print(f"\n[red]{len(found)} {'complaint' if len(found) == 1 else 'complaints'}[/red]")
     for record, reason, field, preview in found[:most]:
         console.print(f"  record {record}: {reason} in {escape(field)}: {escape(preview) or 'empty'}", soft_wrap=True)
     if len(found) > most:

@@ -1,4 +1,4 @@
-"""A layout tried on one file, as a person looks at it: what was read, the first rows, and every complaint with its place.
+"""A layout tried on one file, as a person looks at it: what was read, the first rows, every complaint.
 
 Nothing is kept. Cards are referred to under a key that is thrown away, and every text that is shown is masked.
 """
@@ -48,7 +48,7 @@ class Tried:
     heights: Mapping[str, int]
 
 
-def try_layout(document: str, layout_name: str, name: str, content: bytes, day: date | None, most: int) -> Tried:
+def try_layout(document: str, layout_name: str, name: str, content: bytes, *, day: date | None, most: int) -> Tried:
     """Read a file by a layout.
 
     Parameters

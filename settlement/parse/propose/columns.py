@@ -20,7 +20,7 @@ from settlement.parse.propose.words import kind_of, role_of
 from settlement.parse.source_fields import source_name
 from settlement.parse.written import Negative, Written, as_plain
 
-_MOST: Final = 0.9
+_MOST: Final = 0.75
 """Share of the filled values that must be of one form: a few bad rows do not hide what a column is."""
 _FEW_KINDS: Final = 12
 _DATES: Final = ("%Y-%m-%d", "%Y%m%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%d%m%Y", "%y%m%d")
@@ -81,7 +81,8 @@ def _card(name: str, filled: list[str]) -> Guess | None:
     series = pl.Series(filled, dtype=pl.String)
     digits = series.str.contains(r"^[0-9]{13,19}$")
     whole = int((luhn_valid(series) & digits).sum())
-    if whole >= max(3, _MOST * len(filled)) or (whole == len(filled) and re.search("(?i)pan|card|karte|carte", name)):
+    named = re.search("(?i)^pan$|card|karte|carte|tarjeta|卡号", name) is not None
+    if whole >= max(3, _MOST * len(filled)) or (named and int(digits.sum()) >= _MOST * len(filled)):
         return Guess(name=name, role="card", evidence=f"{whole} of {len(filled)} pass the Luhn check")
     masks = sum(bool(re.fullmatch(r"[0-9]{6}\*{2,9}[0-9]{4}", text)) for text in filled)
     if masks >= _MOST * len(filled):
@@ -160,8 +161,10 @@ def _text(name: str, filled: list[str], role: str) -> Guess | None:
 def _amount(name: str, filled: list[str], role: str) -> Guess | None:
     if _share(filled, r"[^0-9]{0,5}[0-9][0-9.,' \u00a0\u202f]*[^0-9]{0,5}") < _MOST:
         return None
-    decimals = sum(bool(re.search(r"[.,][0-9]{2}\b(?![.,])", text)) for text in filled)
-    if role not in {"amount", "net", "fee", "tip", "cashback"} and decimals < _MOST * len(filled):
+    if not role and all(re.fullmatch(r"[0-9]+\.0+", text) for text in filled):
+        return None
+    decimals = sum(bool(re.search(r"[.,][0-9]{1,2}\b(?![.,])", text)) for text in filled)
+    if role not in {"amount", "net", "fee", "tip", "cashback"} and decimals < len(filled) / 2:
         return None
     for style in _styles(filled):
         frame = pl.DataFrame({source_name(name): filled})

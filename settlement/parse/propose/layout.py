@@ -50,7 +50,7 @@ class _Body:
 
     names: list[str]
     rows: list[list[str]]
-    tag: str | None = None
+    tags: tuple[str, ...] = ()
     heads: tuple[tuple[str, list[str]], ...] = ()
     trailers: tuple[tuple[str, list[str]], ...] = ()
     tag_field: str | None = None
@@ -100,27 +100,30 @@ def _total_place(row: Sequence[str]) -> int | None:
 def _tagged(rows: list[list[str]]) -> _Body:
     """Lines told apart by their first field, where few values stand there and the first line's is its own."""
     tags = Counter(row[0] for row in rows)
-    main = max(tags, key=lambda tag: (tags[tag], tag))
-    apart = len(tags) <= _MOST_TAGS and tags[rows[0][0]] == 1 and len(tags) > 1
-    if not apart:
+    if len(tags) > _MOST_TAGS or tags[rows[0][0]] > 1 or len(tags) == 1:
         width = max(len(row) for row in rows)
         return _Body(names=[f"field_{place}" for place in range(1, width + 1)], rows=rows)
-    body = [row[1:] for row in rows if row[0] == main]
-    first = next(place for place, row in enumerate(rows) if row[0] == main)
-    last = max(place for place, row in enumerate(rows) if row[0] == main)
-    heads = tuple((row[0], row[1:]) for row in rows[:first])
-    trailers = tuple((row[0], row[1:]) for row in rows[last + 1 :])
-    width = max(len(row) for row in body)
-    names = [f"field_{place}" for place in range(1, width + 1)]
-    for _, row in heads:
-        words = [cell.strip() for cell in row]
-        if (
-            len(words) == width
-            and len(set(words)) == width
-            and all(re.fullmatch(r"[^\W\d]\w*", word) for word in words)
-        ):
-            names = words
-    return _Body(names=names, rows=body, tag=main, heads=heads, trailers=trailers)
+    often = max(tags, key=lambda tag: (tags[tag], tag))
+    width = max(len(row) for row in rows if row[0] == often)
+    alike = {row[0] for row in rows[1:] if len(row) == width and (tags[row[0]] > 1 or not _words(row[1:]))}
+    places = [place for place, row in enumerate(rows) if row[0] in alike | {often}]
+    heads = tuple((row[0], row[1:]) for row in rows[: places[0]])
+    trailers = tuple((row[0], row[1:]) for row in rows[places[-1] + 1 :])
+    named = [row for _, row in heads if len(row) == width - 1 and _words(row)]
+    names = named[0] if named else [f"field_{place}" for place in range(1, width)]
+    return _Body(
+        names=[name.strip() for name in names],
+        rows=[rows[place][1:] for place in places],
+        tags=tuple(dict.fromkeys(rows[place][0] for place in places)),
+        heads=heads,
+        trailers=trailers,
+    )
+
+
+def _words(row: Sequence[str]) -> bool:
+    """Whether a row names the fields of others."""
+    words = [cell.strip() for cell in row]
+    return len(set(words)) == len(words) and all(re.fullmatch(r"[^\W\d]\w*", word) for word in words)
 
 
 def _head(name: str, sample: Sample, body: _Body) -> Iterator[str]:
@@ -128,7 +131,7 @@ def _head(name: str, sample: Sample, body: _Body) -> Iterator[str]:
     pattern = name.replace(date[0], "{date}") if date else name
     pattern = re.sub(r"([_.-])[0-9]{1,6}(?=\.[A-Za-z]+$)", r"\1{sequence}", pattern)
     slug = re.sub(r"[^a-z]+", "_", re.sub(r"\{.*?\}|\.[A-Za-z]+$", "", pattern).lower()).strip("_") or "partner"
-    yield f"# Proposed from {_commented(name)}, {len(body.rows)} data lines. What says {REVIEW} must be decided by a person."
+    yield f"# Proposed from {_commented(name)}, {len(body.rows)} data lines. A person decides what says {REVIEW}."
     yield "# Then try it: settle layout check THIS_FILE A_FILE. How this language works: docs/LAYOUTS.md."
     yield ""
     yield f'layout = "{slug}"'
@@ -143,13 +146,17 @@ def _head(name: str, sample: Sample, body: _Body) -> Iterator[str]:
     yield "[spec]"
     for key, value, evidence in sample.spec:
         yield f"{key} = {_value(value)}  # {_commented(evidence)}"
-    if sample.format == "fixed_width" and body.tag is not None:
-        yield f"kind = [1, {len(body.tag)}]  # the first place tells the lines apart"
+    if sample.format == "fixed_width" and body.tags:
+        yield f"kind = [1, {len(body.tags[0])}]  # the first place tells the lines apart"
     if sample.short:
         yield f"short_lines = true  # {sample.short} lines have fewer fields than the headings"
-    if body.tag is not None:
+    if body.tags:
         yield f"first = [{', '.join(_quoted(tag) for tag, _ in body.heads)}]"
         yield f"last = [{', '.join(_quoted(tag) for tag, _ in body.trailers[-1:])}]"
+        heads = _told_by_heads(body)
+        if "date" in heads:
+            told, guess = heads["date"]
+            yield from ["", "[spec.file]", f"date = {_quoted(told)}", f"date_format = {_quoted(str(guess.form))}"]
     elif body.trailers and sample.format != "workbook":
         yield f"last = [{_quoted(body.trailers[0][0])}]"
 
@@ -170,8 +177,8 @@ def _lines(sample: Sample, body: _Body, guesses: tuple[Guess, ...]) -> Iterator[
         else []
     )
     yield from ["", "[[spec.lines]]"]
-    if body.tag is not None:
-        yield f"tags = [{_quoted(body.tag)}]"
+    if body.tags:
+        yield f"tags = [{', '.join(map(_quoted, body.tags))}]"
     elif tags:
         yield f"tags = [{', '.join(map(_quoted, tags))}]"
     yield 'table = "clearing"'
@@ -180,7 +187,7 @@ def _lines(sample: Sample, body: _Body, guesses: tuple[Guess, ...]) -> Iterator[
     if sample.format == "fixed_width":
         yield from ["", "[spec.lines.fields]"]
         yield from (f"{field} = {sample.paths[field]}" for field in body.names if field in sample.paths)
-    yield from ["", "[spec.lines.columns]", *_columns(guesses, kind_field)]
+    yield from ["", "[spec.lines.columns]", *_columns(guesses, kind_field, _told_by_heads(body))]
     others = (
         [word for word, _ in kind_field.values if class_of(word) and not kind_of(word)] if apart and kind_field else []
     )
@@ -200,16 +207,31 @@ def _field_tables(sample: Sample, body: _Body, guesses: tuple[Guess, ...]) -> It
         yield from (f"{_key(guess.name)} = {guess.written}" for guess in written)
 
 
-def _columns(guesses: tuple[Guess, ...], kind_field: Guess | None) -> Iterator[str]:
+def _told_by_heads(body: _Body) -> dict[str, tuple[str, Guess]]:
+    """What single lines above the data tell for all of them: the business date and the currency, by their field."""
+    found: dict[str, tuple[str, Guess]] = {}
+    for tag, row in body.heads if body.tags else ():
+        for place, cell in enumerate(row, start=1):
+            guess = guessed(f"field_{place}", [cell])
+            if guess.role in {"date", "currency"}:
+                found.setdefault(guess.role, (f"{tag}.{guess.name}", guess))
+    return found
+
+
+def _columns(
+    guesses: tuple[Guess, ...], kind_field: Guess | None, heads: dict[str, tuple[str, Guess]]
+) -> Iterator[str]:
     """The columns of a clearing record, and as comments what nothing was found for."""
     by_role = {guess.role: guess for guess in reversed(guesses)}
     yield from _kind_columns(kind_field)
     currency = by_role.get("currency")
     amount = by_role.get("amount") or by_role.get("other_amount") or by_role.get("net")
-    unit = _quoted(currency.name) if currency else '{ value = "EUR" }'
-    if currency is None:
+    header = f"{{ header = {_quoted(heads['currency'][0])} }}" if "currency" in heads else None
+    unit = _quoted(currency.name) if currency else (header or '{ value = "EUR" }')
+    if currency is None and header is None:
         yield f"# {REVIEW}: no column looks like a currency. Is all of it in euro?"
-    source = f'{{ from = {_quoted(currency.name)}, type = "currency" }}' if currency else '{ value = "EUR" }'
+    source = header.replace(" }", ', type = "currency" }') if header else '{ value = "EUR" }'
+    source = f'{{ from = {_quoted(currency.name)}, type = "currency" }}' if currency else source
     yield f"currency = {source}" + (f"  # {_commented(currency.evidence)}" if currency else "")
     if amount is None:
         yield f"# {REVIEW}: no column looks like an amount."
@@ -306,15 +328,15 @@ def _class_columns(guesses: tuple[Guess, ...]) -> Iterator[str]:
 def _trailer_lines(
     sample: Sample, body: _Body, columns: dict[str, list[str]], guesses: tuple[Guess, ...]
 ) -> Iterator[str]:
-    tagged = body.tag is not None
+    tagged = bool(body.tags)
     for (tag, row), line_class in [(one, "HEADER") for one in body.heads] + [(one, "TRAILER") for one in body.trailers]:
         yield from ["", "[[spec.lines]]", f"tags = [{_quoted(tag)}]", "once = true", f'class = "{line_class}"']
         if tagged and sample.format == "delimited":
             yield f"fields = [{', '.join(_quoted(f'field_{place}') for place in range(1, len(row) + 1))}]"
-    main = body.tag or "line"
+    main = list(body.tags) or ["line"]
     kind_field = next((guess for guess in guesses if guess.role == "type"), None)
     apart = not tagged and kind_field is not None and body.tag_field == kind_field.name
-    tags = [word for word, _ in kind_field.values] if apart and kind_field else [main]
+    tags = [word for word, _ in kind_field.values] if apart and kind_field else main
     for tag, row in body.trailers:
         for found in readded(row, columns, guesses):
             field = f"field_{found.place + 1}" if tagged else body.names[found.place]

@@ -31,6 +31,7 @@ _BOMS: Final = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _LOOKED_AT: Final = 2_000
+_MOST: Final = 0.9
 _EBCDIC_BLANK, _EBCDIC_DIGITS, _EBCDIC_LETTERS = 0x40, range(0xF0, 0xFA), range(0xC1, 0xEA)
 
 
@@ -105,10 +106,20 @@ def _encoding(name: str, content: bytes) -> tuple[str, str]:
         except UnicodeDecodeError:
             continue
         wide = [letter for letter in text if not letter.isascii()]
-        if encoding == "gb18030" and sum("\u4e00" <= one <= "\u9fff" for one in wide) < 0.8 * len(wide):
+        if encoding == "gb18030" and (_share_of_gb2312(wide) < _MOST or _alone(text) > len(wide) // 4):
             continue
         return encoding, f"byte {wrong} is not UTF-8, and all of it is {encoding}: look at its letters"
     raise TerminalError(f"{name} is text in no encoding that is known here: ask its sender which one it is.")
+
+
+def _share_of_gb2312(wide: list[str]) -> float:
+    """How many of the letters are in the set that daily Chinese is written with."""
+    return sum(len(one.encode("gb2312", "ignore")) > 0 for one in wide) / max(1, len(wide))
+
+
+def _alone(text: str) -> int:
+    """Wide letters with Latin ones on both sides: so do accents look in another encoding."""
+    return len(re.findall(r"(?<=[A-Za-z])[^\x00-\x7f](?=[A-Za-z])", text))
 
 
 def _delimited(lines: list[str], encoding: str, told: str) -> Sample | None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 _ROLES: Final = {
-    "net": "net nettobetrag netto montantnet importeneto neto importonetto valorliquido netamount auszahlungsbetrag 净额",
+    "net": "net nettobetrag netto montantnet importeneto neto importonetto valorliquido netamount 净额",
     "fee": "fee fees commission gebuhr entgelt provision frais comision commissione taxa kosten markup 手续费",
     "tip": "tip tipminor gratuity trinkgeld pourboire propina mancia",
     "cashback": "cashback cashbackminor barauszahlung",
@@ -41,7 +41,8 @@ _ROLES: Final = {
     "terminal": "terminal terminalid tid",
     "mcc": "mcc merchantcategorycode",
     "batch": """
-        batch batchnumber settlement payoutid automaticpayoutid abrechnung abrechnungsnummer remise lote lotto 批次 批次号
+        batch batchnumber settlement payoutid automaticpayoutid abrechnung abrechnungsnummer remise lote lotto
+        批次 批次号
     """,
 }
 _KINDS: Final = {
