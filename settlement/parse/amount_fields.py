@@ -13,21 +13,20 @@ from settlement.model.money import EXPONENTS
 from settlement.parse.column_rule import ColumnRule, CurrencyFrom, FieldType
 from settlement.parse.source_fields import MOST_DIGITS, Check, field, unless
 
-_EXPONENT_POWERS: Final = {code: 10**places for code, places in EXPONENTS.items()}
+_MOST_MINOR_UNITS: Final = 10 ** (MOST_DIGITS + 2)
+_MOST_PLACES: Final = max(EXPONENTS.values())
 _MICRO_POWERS: Final = {code: 10 ** (6 - places) for code, places in EXPONENTS.items()}
 _MOST_MINOR: Final = 10**12
 """Minor units whose millionths still fit 64 bits, whatever the currency."""
-_POWERS: Final = {places: 10**places for places in range(5)}
 
 
-def whole_number(text: pl.Expr, required: bool, signed: bool) -> tuple[pl.Expr, tuple[Check, ...]]:
-    """A whole number that is no amount."""
-    value = _digits(text, signed=signed)
-    return value, (unless(value.is_not_null(), text, required, RejectReason.MALFORMED),)
+def whole_number(text: pl.Expr, made: pl.Expr, required: bool, signed: bool) -> tuple[pl.Expr, tuple[Check, ...]]:
+    """A whole number that is no amount; ``made`` is the column of the values once they are there."""
+    return _digits(text, signed=signed), (unless(made.is_not_null(), text, required, RejectReason.MALFORMED),)
 
 
 def amount(
-    text: pl.Expr, rule: ColumnRule, header: Mapping[str, str], required: bool
+    text: pl.Expr, made: pl.Expr, rule: ColumnRule, header: Mapping[str, str], required: bool
 ) -> tuple[pl.Expr, tuple[Check, ...]]:
     """An amount of one of the types ``minor``, ``major`` and ``micro``, less the field of ``minus``.
 
@@ -36,17 +35,18 @@ def amount(
     """
     currency = currency_text(rule.currency, header)
     value = _units(text, currency, rule)
-    good = value.is_not_null()
     if rule.minus is not None:
         less = field(rule.minus)
         taken = _units(less, currency, rule)
-        good = (good | (text == "")) & (taken.is_not_null() | (less == "")) & ((text != "") | (less != ""))
+        good = (
+            (value.is_not_null() | (text == "")) & (taken.is_not_null() | (less == "")) & ((text != "") | (less != ""))
+        )
         value = pl.when(good).then(value.fill_null(0) - taken.fill_null(0))
         text = pl.concat_str([text, less])
     if rule.negate:
         turned = pl.all_horizontal(field(name).is_in(texts) for name, texts in rule.negate.items())
         value = pl.when(turned).then(-value).otherwise(value)
-        good = good if rule.signed else good & (value >= 0)
+    good = made.is_not_null() if rule.signed or not rule.negate else made >= 0
     checks = [unless(good, text, required, RejectReason.NON_NUMERIC_AMOUNT)]
     if rule.type is not FieldType.MINOR:
         told = rule.currency if isinstance(rule.currency, str) else None
@@ -67,16 +67,33 @@ def major_to_minor(text: pl.Expr, currency: pl.Expr, *, signed: bool = False, de
 
     ``17.3`` USD is 1730, ``17.305`` USD is null, ``5`` JPY is 5. Thousands separators and exponents are null.
     """
+    told = pl.struct(text.alias("text"), currency.alias("currency"))
+    return told.map_batches(lambda both: _exact_minor(both, signed=signed, decimal=decimal), return_dtype=pl.Int64)
+
+
+def _exact_minor(both: pl.Series, *, signed: bool, decimal: str) -> pl.Series:
+    """Texts and currencies as minor units, in steps: as one expression each step would be worked out many times over."""
     sign, point = ("[+-]?" if signed else ""), re.escape(decimal)
-    plain = text.str.contains(rf"^{sign}[0-9]{{1,{MOST_DIGITS}}}({point}[0-9]{{1,{MOST_DIGITS}}})?$")
-    whole = text.str.extract(rf"^{sign}([0-9]+)", 1).cast(pl.Int64, strict=False)
-    decimals = text.str.extract(rf"{point}([0-9]+)$", 1).fill_null("").str.strip_chars_end("0")
-    power = currency.replace_strict(_EXPONENT_POWERS, default=None, return_dtype=pl.Int64)
-    step = decimals.str.len_bytes().replace_strict(_POWERS, default=None, return_dtype=pl.Int64)
-    part = pl.when(decimals == "").then(pl.lit("0")).otherwise(decimals).cast(pl.Int64, strict=False)
-    exact = (power % step == 0) & (whole < 10 ** (MOST_DIGITS + 2) // power)
-    minor = whole * power + part * (power // step)
-    return pl.when(plain & exact).then(pl.when(text.str.starts_with("-")).then(-minor).otherwise(minor))
+    text, currency, whole = pl.col("text"), pl.col("currency"), pl.lit(0, dtype=pl.Int64)
+    places, digits, power = pl.col("places"), pl.col("digits"), pl.col("power")
+    frame = both.struct.unnest().with_columns(
+        plain=text.str.contains(rf"^{sign}[0-9]{{1,{MOST_DIGITS}}}({point}[0-9]{{1,{MOST_DIGITS}}})?$"),
+        # Zeros at the end of decimals say nothing; a point that is left alone by that goes as well.
+        short=pl.when(text.str.contains(decimal, literal=True)).then(text.str.strip_chars_end("0")).otherwise(text),
+        exponent=currency.replace_strict(EXPONENTS, default=None, return_dtype=pl.Int64),
+    )
+    frame = frame.select(
+        "plain",
+        "exponent",
+        digits=pl.col("short").str.replace(decimal, "", literal=True).cast(pl.Int64, strict=False),
+        places=(pl.col("short").str.len_bytes() - pl.col("short").str.find(decimal, literal=True) - 1).cast(pl.Int64),
+    )
+    frame = frame.with_columns(more=pl.col("exponent") - places.fill_null(whole))
+    powers = [pl.when(pl.col("more") == one).then(pl.lit(10**one, dtype=pl.Int64)) for one in range(_MOST_PLACES + 1)]
+    frame = frame.with_columns(power=pl.coalesce(powers)).with_columns(minor=digits * power)
+    # A product that has left 64 bits does not come back to its digits.
+    good = pl.col("plain") & (pl.col("minor") // power == digits) & (pl.col("minor").abs() < _MOST_MINOR_UNITS)
+    return frame.select(pl.when(good).then(pl.col("minor")).alias("minor"))["minor"]
 
 
 def _units(text: pl.Expr, currency: pl.Expr, rule: ColumnRule) -> pl.Expr:

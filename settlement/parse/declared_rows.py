@@ -22,7 +22,7 @@ from settlement.parse.declared_spec import DeclaredSpec
 from settlement.parse.declared_totals import control_totals, settlement
 from settlement.parse.fields import Context, Conversion, convert
 from settlement.parse.source import ControlTotal, Parsed, Source
-from settlement.parse.source_fields import Check, field, source_name
+from settlement.parse.source_fields import Check, field, made_name, source_name
 from settlement.parse.written import as_plain, raw_name
 
 _TOLD_OF_REJECTS: Final = ("amount_minor", "currency", "batch", "net_minor", "net_currency")
@@ -170,9 +170,13 @@ def _rows(lines: Lines, context: Context) -> tuple[pl.DataFrame, pl.DataFrame]:
     ]
     checks = [check.bad for conversion in conversions for check in conversion.checks]
     bad = pl.any_horizontal(checks) if checks else pl.lit(value=False)
-    values = lines.frame.select(
-        pl.col("record"), *(conversion.value.alias(conversion.column) for conversion in conversions), bad.alias("bad?")
-    )
+    # First the values, then the checks of them, so that each is worked out once.
+    made = lines.frame.with_columns(
+        conversion.value.alias(made_name(conversion.column)) for conversion in conversions
+    ).with_columns(bad.alias("bad?"))
+    failed = made.filter(pl.col("bad?"))
+    good = made.filter(~pl.col("bad?")) if failed.height else made
+    values = good.select("record", *(pl.col(made_name(c.column)).alias(c.column) for c in conversions))
     derived = [
         pl.col(rule.date_of).dt.date().alias(name)
         if rule.date_of is not None
@@ -180,10 +184,9 @@ def _rows(lines: Lines, context: Context) -> tuple[pl.DataFrame, pl.DataFrame]:
         for name, rule in rules.items()
         if rule.sum is not None or rule.date_of is not None
     ]
-    rows = values.filter(~pl.col("bad?")).drop("bad?").with_columns(derived)
+    rows = values.with_columns(derived)
     if lines.kind.line_class is not None:
         rows = rows.with_columns(pl.lit(lines.kind.line_class).alias("class"))
-    failed = lines.frame.filter(values["bad?"])
     return rows, _rejects(failed, conversions)
 
 

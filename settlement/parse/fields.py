@@ -21,7 +21,7 @@ from settlement.parse.amount_fields import amount, whole_number
 from settlement.parse.cards import Cards, luhn_valid, mask_texts, masked
 from settlement.parse.column_rule import ColumnRule, FieldType
 from settlement.parse.declared_spec import DeclaredSpec
-from settlement.parse.source_fields import MOST_DIGITS, Check, field, unless
+from settlement.parse.source_fields import MOST_DIGITS, Check, field, made_name, unless
 from settlement.parse.spans import string_spans
 from settlement.parse.time_fields import offset_time, written_time, zoned_time
 from settlement.parse.written import lost_digits
@@ -99,31 +99,34 @@ def _ids(names: tuple[str, ...], rule: ColumnRule, context: Context) -> list[Che
 def _typed(column: Column, rule: ColumnRule, text: pl.Expr, context: Context) -> tuple[pl.Expr, tuple[Check, ...]]:
     """Value and checks of a text by the rule's type."""
     required = rule.required or not column.nullable
+    made = pl.col(made_name(column.name))
     match rule.type:
         case FieldType.INTEGER:
-            return whole_number(text, required, rule.signed)
+            return whole_number(text, made, required, rule.signed)
         case FieldType.MINOR | FieldType.MAJOR | FieldType.MICRO:
-            return amount(text, rule, context.header, required)
+            return amount(text, made, rule, context.header, required)
         case FieldType.CODE:
             return _code(text, context.spec.codes(rule.map), column, required, RejectReason.MALFORMED)
         case FieldType.CURRENCY | FieldType.CURRENCY_NUMBER:
             codes = _ALPHABETIC if rule.type is FieldType.CURRENCY else NUMERIC_CODES
             return _code(text, codes, column, required, RejectReason.UNKNOWN_CURRENCY)
         case FieldType.DATE | FieldType.LOCAL_TIME | FieldType.OFFSET_TIME | FieldType.ZONED_TIME:
-            return _time(text, rule, context, required)
+            return _time(text, made, rule, context, required)
         case _:
             return _textual(text, rule, required, context.cards)
 
 
-def _time(text: pl.Expr, rule: ColumnRule, context: Context, required: bool) -> tuple[pl.Expr, tuple[Check, ...]]:
+def _time(
+    text: pl.Expr, made: pl.Expr, rule: ColumnRule, context: Context, required: bool
+) -> tuple[pl.Expr, tuple[Check, ...]]:
     if rule.type is FieldType.ZONED_TIME:
-        return zoned_time(text, rule, context.spec, required)
+        return zoned_time(text, made, rule, context.spec, required)
     if rule.type is FieldType.OFFSET_TIME:
         value = offset_time(text, rule.format)
     else:
         value = written_time(text, rule, context.business_date)
         value = value.cast(pl.Date) if rule.type is FieldType.DATE else value
-    return value, (unless(value.is_not_null(), text, required, RejectReason.BAD_DATE),)
+    return value, (unless(made.is_not_null(), text, required, RejectReason.BAD_DATE),)
 
 
 def _joined(names: tuple[str, ...], join: str | None) -> pl.Expr:
@@ -156,7 +159,7 @@ def _code(
 ) -> tuple[pl.Expr, tuple[Check, ...]]:
     kind = pl.Int64() if column.type == "int" else pl.String()
     value = text.replace_strict(dict(codes), default=None, return_dtype=kind)
-    return value, (unless(value.is_not_null(), text, required, reason),)
+    return value, (unless(pl.col(made_name(column.name)).is_not_null(), text, required, reason),)
 
 
 def _textual(text: pl.Expr, rule: ColumnRule, required: bool, cards: Cards) -> tuple[pl.Expr, tuple[Check, ...]]:

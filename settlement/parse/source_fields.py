@@ -32,6 +32,11 @@ def source_name(name: str) -> str:
     return f"source:{name}"
 
 
+def made_name(column: str) -> str:
+    """Column under which the value made for a target column stands beside the source fields."""
+    return f"made:{column}"
+
+
 def unless(good: pl.Expr, text: pl.Expr, required: bool, reason: RejectReason, at_fault: str | None = None) -> Check:
     """Reject what is not good; an empty field only where the column may not be empty."""
     bad = ~good.fill_null(value=False)

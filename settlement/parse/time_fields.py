@@ -48,7 +48,7 @@ def written_time(text: pl.Expr, rule: ColumnRule, anchor: date | None) -> pl.Exp
 
 
 def zoned_time(
-    text: pl.Expr, rule: ColumnRule, spec: DeclaredSpec, required: bool
+    text: pl.Expr, made: pl.Expr, rule: ColumnRule, spec: DeclaredSpec, required: bool
 ) -> tuple[pl.Expr, tuple[Check, ...]]:
     """A local time of one zone as the local time of another, both told by codes of the line.
 
@@ -65,15 +65,16 @@ def zoned_time(
         for one in _zones(rule.zone, spec)
         for other in _zones(rule.to_zone, spec)
     ]
-    value = pl.coalesce(pairs)
-    return value, (
-        unless(naive.is_not_null(), text, required, RejectReason.BAD_DATE),
+    wrong = RejectReason.BAD_DATE
+    return pl.coalesce(pairs), (
+        # What is no time at all comes before zones that are not known; both only where there is no value.
+        unless(made.is_not_null() | naive.is_not_null(), text, required, wrong),
         *(
             unless(zone.is_not_null(), text, required, RejectReason.MALFORMED, coded.source)
             for zone, coded in ((from_zone, rule.zone), (to_zone, rule.to_zone))
             if coded is not None
         ),
-        unless(value.is_not_null(), text, required, RejectReason.BAD_DATE),
+        unless(made.is_not_null(), text, required, wrong),
     )
 
 
