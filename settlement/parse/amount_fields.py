@@ -72,7 +72,7 @@ def major_to_minor(text: pl.Expr, currency: pl.Expr, *, signed: bool = False, de
 
 
 def _exact_minor(both: pl.Series, *, signed: bool, decimal: str) -> pl.Series:
-    """Texts and currencies as minor units, in steps: as one expression each step would be worked out many times over."""
+    """Texts and currencies as minor units, in steps: in one expression each step would be worked out many times."""
     sign, point = ("[+-]?" if signed else ""), re.escape(decimal)
     text, currency, whole = pl.col("text"), pl.col("currency"), pl.lit(0, dtype=pl.Int64)
     places, digits, power = pl.col("places"), pl.col("digits"), pl.col("power")

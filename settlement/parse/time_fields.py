@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import date
 from functools import cache
 from typing import Final
@@ -56,17 +57,15 @@ def zoned_time(
     """
     naive = _parsed(text, str(rule.format))
     from_zone, to_zone = (_zone(coded, spec) for coded in (rule.zone, rule.to_zone))
-    pairs = [
-        pl.when((from_zone == one) & (to_zone == other)).then(
-            naive.dt.replace_time_zone(one, ambiguous="earliest", non_existent="null")
-            .dt.convert_time_zone(other)
-            .dt.replace_time_zone(None)
-        )
-        for one in _zones(rule.zone, spec)
-        for other in _zones(rule.to_zone, spec)
-    ]
+    ways = [(one, other) for one in _zones(rule.zone, spec) for other in _zones(rule.to_zone, spec)]
+    way = pl.coalesce(
+        pl.when((from_zone == one) & (to_zone == other)).then(pl.lit(number, dtype=pl.Int64))
+        for number, (one, other) in enumerate(ways)
+    )
+    told = pl.struct(naive.alias("naive"), way.alias("way"))
+    value = told.map_batches(lambda times: _turned(times, ways), return_dtype=pl.Datetime("ms"))
     wrong = RejectReason.BAD_DATE
-    return pl.coalesce(pairs), (
+    return value, (
         # What is no time at all comes before zones that are not known; both only where there is no value.
         unless(made.is_not_null() | naive.is_not_null(), text, required, wrong),
         *(
@@ -76,6 +75,26 @@ def zoned_time(
         ),
         unless(made.is_not_null(), text, required, wrong),
     )
+
+
+def _turned(times: pl.Series, ways: Sequence[tuple[str, str]]) -> pl.Series:
+    """Local times turned from one zone into another, each quarter of an hour once: no clock changes inside one."""
+    frame = times.struct.unnest().with_columns(quarter=pl.col("naive").dt.truncate("15m"))
+    distinct = frame.select("quarter", "way").unique().drop_nulls()
+    turned = [
+        pl.when(pl.col("way") == number).then(
+            pl.col("quarter")
+            .dt.replace_time_zone(one, ambiguous="earliest", non_existent="null")
+            .dt.convert_time_zone(other)
+            .dt.replace_time_zone(None)
+        )
+        for number, (one, other) in enumerate(ways)
+        if number in distinct["way"]
+    ]
+    moved = pl.coalesce(turned) - pl.col("quarter") if turned else pl.lit(None, dtype=pl.Duration("ms"))
+    known = distinct.with_columns(moved.alias("moved"))
+    found = frame.join(known, on=["way", "quarter"], how="left", maintain_order="left")
+    return found.select((pl.col("naive") + pl.col("moved")).alias("turned"))["turned"]
 
 
 def _parsed(text: pl.Expr, form: str) -> pl.Expr:
