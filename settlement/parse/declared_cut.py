@@ -115,7 +115,7 @@ def shape_fault(spec: DeclaredSpec, cut: Cut) -> Fault | None:
     """Whether the file ends, and has its header and trailer once, in their places and whole; None if it does."""
     if not cut.ended:
         return Fault(why=Why.TRUNCATED, detail="its last line has no end")
-    if not cut.records:
+    if not cut.records and not isinstance(cut.bytes, Container):
         return Fault(why=Why.EMPTY, detail="it has no lines")
     return _first_fault(spec, cut) or _last_fault(spec, cut) or _once_fault(spec, cut)
 

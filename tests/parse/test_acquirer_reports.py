@@ -1,4 +1,4 @@
-"""Reports of acquirers and payment providers: headings in any order and language, batches that pay out or carry over."""
+"""Reports of acquirers and payment providers: headings in any order and language, batches with their ends."""
 
 from __future__ import annotations
 
@@ -75,8 +75,14 @@ def test_a_generic_report_is_read_to_its_batch() -> None:
 
 def test_a_report_in_another_language_and_order_says_the_same() -> None:
     german = {
-        **{"Type": "Transaktionstyp", "Date": "DATUM ", "Currency": "Währung", "Gross": "Brutto-Betrag"},
-        **{"Fee": "Gebühr", "Net": "netto", "Reference": "Bestellnummer", "Batch": "Abrechnungs Nr"},
+        "Type": "Transaktionstyp",
+        "Date": "DATUM ",
+        "Currency": "Währung",
+        "Gross": "Brutto-Betrag",
+        "Fee": "Gebühr",
+        "Net": "netto",
+        "Reference": "Bestellnummer",
+        "Batch": "Abrechnungs Nr",
     }
     del german["Batch"]
     rows = [

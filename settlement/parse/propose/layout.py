@@ -333,6 +333,9 @@ def _trailer_lines(
         yield from ["", "[[spec.lines]]", f"tags = [{_quoted(tag)}]", "once = true", f'class = "{line_class}"']
         if tagged and sample.format == "delimited":
             yield f"fields = [{', '.join(_quoted(f'field_{place}') for place in range(1, len(row) + 1))}]"
+        if tagged and sample.format == "fixed_width" and row:
+            yield from ["", "[spec.lines.fields]"]
+            yield from (f"field_{place} = {sample.paths[f'{tag}.field_{place}']}" for place in range(1, len(row) + 1))
     main = list(body.tags) or ["line"]
     kind_field = next((guess for guess in guesses if guess.role == "type"), None)
     apart = not tagged and kind_field is not None and body.tag_field == kind_field.name

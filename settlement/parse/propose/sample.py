@@ -31,6 +31,7 @@ _BOMS: Final = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _LOOKED_AT: Final = 2_000
+_MOST_TAGS: Final = 5
 _MOST: Final = 0.9
 _EBCDIC_BLANK, _EBCDIC_DIGITS, _EBCDIC_LETTERS = 0x40, range(0xF0, 0xFA), range(0xC1, 0xEA)
 
@@ -215,23 +216,48 @@ def _fixed_width(name: str, content: bytes, lines: list[str], encoding: str, tol
     whole = [
         (n, line.encode(encoding)) for n, line in enumerate(lines, start=1) if len(line.encode(encoding)) == length
     ]
-    starts = _field_starts([line for _, line in whole], " ".encode(encoding), length)
-    spans = list(zip(starts, [*starts[1:], length], strict=True))
-    rows = [(n, [line[start:end].decode(encoding, "replace").strip(" ") for start, end in spans]) for n, line in whole]
+    rows, paths = _places(whole, encoding, length)
     ending = "lf" if b"\n".decode("latin-1").encode(encoding) in content else "none"
     spec: tuple[tuple[str, object, str], ...] = (
         ("encoding", encoding, told),
         ("line_length", length, f"{often} of {sum(sizes.values())} lines have it"),
         ("line_end", ending, "as found"),
     )
-    paths = {f"field_{place}": f"[{start + 1}, {end - start}]" for place, (start, end) in enumerate(spans, start=1)}
     return Sample(format="fixed_width", spec=spec, rows=rows, heading=None, paths=paths)
 
 
-def _field_starts(lines: list[bytes], blank: bytes, length: int) -> list[int]:
-    """Where a field begins: at 0, and where something follows a place that is blank in every line."""
+def _places(
+    lines: list[tuple[int, bytes]], encoding: str, length: int
+) -> tuple[list[tuple[int, list[str]]], dict[str, str]]:
+    """The fields of each line, and for each field its start and length as a layout writes them.
+
+    Where few characters begin the lines and the first line's is its own, that character is the tag: the lines of the
+    most frequent one share their fields, and each of the others has those that its own blanks leave.
+    """
+    marks = [line.decode(encoding, "replace")[:1] for _, line in lines]
+    often, first = max(sorted(set(marks)), key=marks.count), marks[0]
+    tagged = len(set(marks)) <= _MOST_TAGS and marks.count(first) == 1 and first != often
+    alike = [line for mark, (_, line) in zip(marks, lines, strict=True) if mark == often or not tagged]
+    starts = _field_starts(alike, " ".encode(encoding), length, int(tagged))
+    spans = list(zip(starts, [*starts[1:], length], strict=True))
+    paths = {f"field_{place}": f"[{start + 1}, {end - start}]" for place, (start, end) in enumerate(spans, start=1)}
+    rows = []
+    for mark, (number, line) in zip(marks, lines, strict=True):
+        of_line = spans
+        if tagged and mark != often:
+            text = line.decode(encoding, "replace")
+            of_line = [(found.start(), found.end()) for found in re.compile(r"\S+").finditer(text, 1)]
+            told = {f"{mark}.field_{n}": f"[{a + 1}, {b - a}]" for n, (a, b) in enumerate(of_line, start=1)}
+            paths |= told
+        fields = [line[start:end].decode(encoding, "replace").strip(" ") for start, end in of_line]
+        rows.append((number, [mark, *fields] if tagged else fields))
+    return rows, paths
+
+
+def _field_starts(lines: list[bytes], blank: bytes, length: int, first: int) -> list[int]:
+    """Where a field begins: at the first place, and where something follows a place that is blank in every line."""
     empty = [all(line[place : place + 1] == blank for line in lines) for place in range(length)]
-    return [place for place in range(length) if place == 0 or (empty[place - 1] and not empty[place])]
+    return [place for place in range(first, length) if place == first or (empty[place - 1] and not empty[place])]
 
 
 def _json_lines(name: str, lines: list[str], encoding: str, told: str) -> Sample:

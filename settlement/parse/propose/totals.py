@@ -29,7 +29,7 @@ def readded(trailer: Sequence[str], columns: Mapping[str, Sequence[str]], guesse
         number = _number(text)
         if number is None:
             continue
-        if number == height and "." not in text and "," not in text:
+        if number == height and height and "." not in text and "," not in text:
             found.append(Found(place=place, count=True))
             continue
         hit = next((total for total, value in sums if value == number and value), None)
