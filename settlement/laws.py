@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
 from settlement.errors import TerminalError
+from settlement.model.layout import read_layouts
 from settlement.model.records import CANDIDATES
 from settlement.model.stage import StageInput, StageOutput
+
+_DECLARED_FORMATS: Final = frozenset({"delimited", "fixed_width", "json_lines", "parquet", "workbook"})
+"""Formats whose reader tells of each file where its bytes went."""
 
 
 class LawBrokenError(TerminalError):
@@ -35,8 +39,14 @@ def assert_unit(stage: str, inputs: StageInput, output: StageOutput) -> None:
 
 def _assert_parse(inputs: StageInput, output: StageOutput) -> None:
     """Accepted, rejected, control and padding bytes of a file are all of its bytes."""
-    files = output.tables["parsed_file"].join(inputs.tables["delivery"].select("file", "size_bytes"), on="file")
+    files = output.tables["parsed_file"].join(
+        inputs.tables["delivery"].select("file", "size_bytes", "layout"), on="file"
+    )
     parts = ("accepted_bytes", "rejected_bytes", "control_bytes", "padding_bytes")
+    declared = [layout.layout for layout in read_layouts(inputs.documents) if layout.format in _DECLARED_FORMATS]
+    uncounted = files.filter(pl.any_horizontal(pl.col(parts).is_null()) & pl.col("layout").is_in(declared))
+    if uncounted.height:
+        raise LawBrokenError(f"Nothing disappears: the bytes of {uncounted['file'][0]} are not counted.")
     for row in files.drop_nulls(parts).iter_rows(named=True):
         counted = sum(row[part] for part in parts)
         if counted != row["size_bytes"] or min(row[part] for part in parts) < 0:

@@ -28,7 +28,9 @@ _TOKENS: Final = {
 }
 
 
-class _LayoutFile(BaseModel):
+class LayoutFile(BaseModel):
+    """A layout as its file writes it."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
     layout: str
@@ -77,7 +79,7 @@ def read_layouts(documents: Mapping[str, str]) -> tuple[Layout, ...]:
 
 def _read_layout(name: str, text: str) -> Layout:
     try:
-        raw = _LayoutFile.model_validate(tomllib.loads(text, parse_float=Decimal))
+        raw = LayoutFile.model_validate(tomllib.loads(text, parse_float=Decimal))
     except tomllib.TOMLDecodeError as error:
         raise TerminalError(f"config/{name} is no readable TOML: {error}.") from None
     except ValidationError as error:

@@ -72,7 +72,7 @@ net_currency text? currency of net_minor
 _CONTROL_RECORD = (
     _LOCATOR
     + """
-class text HEADER, TRAILER, FINANCIAL_POSITION, CONTINUATION_TCR, ACQ_FEE, BALANCE, PAYOUT, NOT_BOOKED
+class text HEADER, COMMENT, TRAILER, FINANCIAL_POSITION, CONTINUATION_TCR, ACQ_FEE, BALANCE, PAYOUT, NOT_BOOKED
 amount_minor int? money the record carries, debit to the merchant negative
 currency text? its currency
 text text? reference or text of the record

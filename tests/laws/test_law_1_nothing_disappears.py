@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import replace
+from datetime import date
 
 import polars as pl
 import pytest
+from layout_files import LAYOUTS
 from pipeline import stage_input, stage_output
 
 from settlement import laws, store
-from settlement.model.stage import StageOutput
+from settlement.model.stage import StageInput, StageOutput
 from settlement.model.tables import TABLES
 from settlement.store import Home
 
@@ -86,3 +88,19 @@ def test_a_byte_that_no_part_accounts_for_is_refused(sample_dir) -> None:
         read = replace(output, tables={"parsed_file": pl.DataFrame([row], schema=TABLES["parsed_file"].schema)})
         with nullcontext() if fine else pytest.raises(laws.LawBrokenError, match="its reader accounts for"):
             laws.assert_unit("parse", delivered, read)
+
+
+def test_a_declared_file_whose_bytes_nobody_counts_is_a_broken_law() -> None:
+    content = b"twelve bytes"
+    text = (LAYOUTS / "retailer_capture.toml").read_text(encoding="utf-8")
+    delivery = {"file": "d/a", "size_bytes": len(content), "layout": "retailer_capture"}
+    tables = {"delivery": pl.DataFrame([delivery])}
+    inputs = StageInput(
+        business_date=date(2024, 3, 1), unit="d/a", documents={"layouts/a.toml": text}, tables=tables, history={}
+    )
+    schema = TABLES["parsed_file"].schema
+    counted = {f"{part}_bytes": 0 for part in ("rejected", "control", "padding")} | {"accepted_bytes": len(content)}
+    for row, fine in (({"file": "d/a"}, False), ({"file": "d/a"} | counted, True)):
+        read = StageOutput(tables={"parsed_file": pl.DataFrame([row], schema=schema)})
+        with nullcontext() if fine else pytest.raises(laws.LawBrokenError, match="the bytes of d/a are not counted"):
+            laws.assert_unit("parse", inputs, read)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
+import tomllib
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
+import jsonschema
+import pyarrow as pa
 import pytest
-from layout_files import layout_of, read
+from declared_layouts import as_parquet
+from layout_files import LAYOUTS, layout_of, read
 from made_workbook import Cell, workbook
 
 from settlement.errors import TerminalError
+from settlement.parse.layout_schema import SPECS, layout_schema
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "LAYOUTS.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(
@@ -19,11 +25,31 @@ EXAMPLES = re.findall(
 )
 
 
+TYPES = {
+    "int64": pa.int64(),
+    "timestamp[us]": pa.timestamp("us"),
+    "string": pa.string(),
+    "decimal128(9, 2)": pa.decimal128(9, 2),
+}
+
+
 def delivered(name: str, content: str) -> bytes:
     """The file as it comes: a text as it stands, a workbook from its cells."""
+    if name.endswith(".parquet"):
+        return parquet(content)
     if not name.endswith(".xlsx"):
         return content.encode()
     return workbook([[cell(text.strip()) for text in line.split("|")] for line in content.splitlines()])
+
+
+def parquet(content: str) -> bytes:
+    """Columns whose names and types stand in the first line."""
+    head, *rows = ([part.strip() for part in line.split("|")] for line in content.splitlines())
+    columns = {}
+    for place, told in enumerate(head):
+        name, kind = told.split(" ", 1)
+        columns[name] = pa.array([row[place] for row in rows]).cast(TYPES[kind])
+    return as_parquet(columns)
 
 
 def cell(text: str) -> Cell:
@@ -49,7 +75,9 @@ def test_an_example_gives_what_the_page_says(layout: str, name: str, content: st
 
 
 def test_the_page_has_an_example_of_each_kind() -> None:
-    assert [re.search('format = "(.*)"', toml)[1] for toml, *_ in EXAMPLES] == ["delimited", "fixed_width", "workbook"]
+    assert [re.search('format = "(.*)"', toml)[1] for toml, *_ in EXAMPLES] == [
+        *("delimited", "fixed_width", "workbook", "delimited", "json_lines", "parquet"),
+    ]
 
 
 @pytest.mark.parametrize(("layout", "name", "content", "expected"), EXAMPLES, ids=[e[1] for e in EXAMPLES])
@@ -63,3 +91,23 @@ def test_two_totals_of_one_name_are_refused() -> None:
     control = layout[layout.index("[[spec.controls]]") :]
     with pytest.raises(TerminalError, match="two controls are named `lines`"):
         read(layout_of(layout + control), name, content)
+
+
+def test_the_schema_is_made_from_the_language() -> None:
+    docs = Path(__file__).resolve().parents[2] / "docs"
+    assert (docs / "layouts.schema.json").read_text(encoding="utf-8") == layout_schema(), (
+        "run: python -m settlement.parse.layout_schema > docs/layouts.schema.json"
+    )
+
+
+def test_the_schema_takes_every_layout_and_refuses_an_unknown_word() -> None:
+    schema = json.loads(layout_schema())
+    shipped = [path.read_text(encoding="utf-8") for path in sorted(LAYOUTS.glob("*.toml"))]
+    for text in [*shipped, *(toml for toml, *_ in EXAMPLES)]:
+        content = tomllib.loads(text)
+        jsonschema.validate(content, schema)
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(content | {"nmes": []}, schema)
+        if content["format"] in SPECS:
+            with pytest.raises(jsonschema.ValidationError):
+                jsonschema.validate(content | {"spec": content["spec"] | {"seperator": ";"}}, schema)
