@@ -187,12 +187,12 @@ def _excel(path: Path, side: Source, columns: Sequence[str], also: frozenset[str
         if headings.count(column) > 1:
             raise two_columns(path, column)
     found = rows.select(present_columns(path, rows.columns, columns, also))
-    for column in found.iter_columns():
+    for series in found.iter_columns():
         # What a sheet keeps of a longer number ends in digits that nobody wrote.
-        lost = (column.abs() >= _MORE_THAN_KEPT).arg_true() if column.dtype.is_float() else ()
+        lost = (series.abs() >= _MORE_THAN_KEPT).arg_true() if series.dtype.is_float() else ()
         if len(lost):
             raise TerminalError(
-                f"{path.name}, row {lost[0] + 1}, column `{column.name}`: a workbook keeps 15 digits of a number, and "
+                f"{path.name}, row {lost[0] + 1}, column `{series.name}`: a workbook keeps 15 digits of a number, and "
                 "this one has more: write the column as text."
             )
     return found

@@ -184,6 +184,8 @@ def _open_document(rows: str = "") -> bytes:
         {
             "mimetype": "application/vnd.oasis.opendocument.spreadsheet",
             "META-INF/manifest.xml": "<manifest:manifest/>",
-            "content.xml": f"<office:document-content {told}><office:body>{content}</office:body></office:document-content>",
+            "content.xml": (
+                f"<office:document-content {told}><office:body>{content}</office:body></office:document-content>"
+            ),
         }
     )
