@@ -38,10 +38,12 @@ def assert_unit(stage: str, inputs: StageInput, output: StageOutput) -> None:
 
 
 def _assert_parse(inputs: StageInput, output: StageOutput) -> None:
-    """Accepted, rejected, control and padding bytes of a file are all of its bytes."""
-    files = output.tables["parsed_file"].join(
-        inputs.tables["delivery"].select("file", "size_bytes", "layout"), on="file"
-    )
+    """Accepted, rejected, control and padding bytes of a file are all of its bytes; so are those that came unpacked."""
+    delivered = inputs.tables["delivery"].select("file", "size_bytes", "layout", "container")
+    files = output.tables["parsed_file"].join(delivered, on="file")
+    bare = files.filter(pl.col("container").is_null() & (pl.col("content_bytes") != pl.col("size_bytes")))
+    if bare.height:
+        raise LawBrokenError(f"Nothing disappears: {bare['file'][0]} was not read as it was delivered.")
     parts = ("accepted_bytes", "rejected_bytes", "control_bytes", "padding_bytes")
     declared = [layout.layout for layout in read_layouts(inputs.documents) if layout.format in _DECLARED_FORMATS]
     uncounted = files.filter(pl.any_horizontal(pl.col(parts).is_null()) & pl.col("layout").is_in(declared))
@@ -49,9 +51,10 @@ def _assert_parse(inputs: StageInput, output: StageOutput) -> None:
         raise LawBrokenError(f"Nothing disappears: the bytes of {uncounted['file'][0]} are not counted.")
     for row in files.drop_nulls(parts).iter_rows(named=True):
         counted = sum(row[part] for part in parts)
-        if counted != row["size_bytes"] or min(row[part] for part in parts) < 0:
+        if counted != row["content_bytes"] or min(row[part] for part in parts) < 0:
             raise LawBrokenError(
-                f"Nothing disappears: {row['file']} has {row['size_bytes']} bytes, its reader accounts for {counted}."
+                f"Nothing disappears: {row['file']} has {row['content_bytes']} bytes, "
+                f"its reader accounts for {counted}."
             )
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import polars as pl
 
-from settlement import books, laws, store
+from settlement import books, laws, openpgp, store
 from settlement.cardkey import read_card_keys
 from settlement.errors import RetryableError, TerminalError
 from settlement.model.clearing import StatementState
@@ -254,6 +254,7 @@ def _inputs(home: Home, business_date: date, stage: Stage, unit: str) -> StageIn
         history={name: store.scan_history(home, name, business_date) for name in stage.history},
         deliveries=store.land_originals(home, business_date) if first else (),
         content=partial(store.read_original, home) if parsing else None,
+        decrypt=openpgp.opener(home) if parsing else None,
         card_keys=read_card_keys(home, business_date) if parsing else (),
     )
 

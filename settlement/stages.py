@@ -58,7 +58,10 @@ STAGES: Final[tuple[Stage, ...]] = (
     Stage(
         name="check",
         run=check.run,
-        reads=("delivery", "parsed_file", "parsed_control_total", "parsed_card_token", *_PARSED),
+        reads=(
+            *("delivery", "parsed_file", "parsed_control_total", "parsed_card_token"),
+            *("parsed_reject_place", "parsed_replay", *_PARSED),
+        ),
         history=("file", "bank_statement"),
     ),
     Stage(

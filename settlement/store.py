@@ -125,20 +125,29 @@ def require_delivery(home: Home, business_date: date) -> None:
 def land_originals(home: Home, business_date: date) -> tuple[Delivery, ...]:
     """Copy every file of the delivery folder to the originals and return what came, sorted by name.
 
-    The digest is taken in the same pass as the copy. Links are not followed and folders are not entered:
-    they come back as not regular. Raises TerminalError where the delivery folder is missing or empty.
+    The digest is taken in the same pass as the copy; a file whose size, time or place changed meanwhile is not steady.
+    Links are not followed and folders are not entered: they come back as not regular.
+    Raises TerminalError where the delivery folder is missing or empty.
     """
     require_delivery(home, business_date)
     deliveries = []
     for entry in sorted(os.scandir(home.inbox / str(business_date)), key=lambda entry: entry.name):
         if entry.is_file(follow_symlinks=False):
+            before = _look(Path(entry.path))
             sha256, size = _keep_original(home, Path(entry.path))
-            regular = True
+            regular, steady = True, _look(Path(entry.path)) == before and size == before[0]
         else:
-            sha256, size, regular = hashlib.sha256(b"").hexdigest(), 0, False
+            sha256, size, regular, steady = hashlib.sha256(b"").hexdigest(), 0, False, True
         name = _shown_name(entry.name)
         deliveries.append(
-            Delivery(file=f"{business_date}/{name}", name=name, sha256=sha256, size_bytes=size, regular=regular)
+            Delivery(
+                file=f"{business_date}/{name}",
+                name=name,
+                sha256=sha256,
+                size_bytes=size,
+                regular=regular,
+                steady=steady,
+            )
         )
     return tuple(deliveries)
 
@@ -152,6 +161,12 @@ def arrived_names(home: Home, business_date: date) -> frozenset[str]:
 def _shown_name(name: str) -> str:
     """A file's name as text: bytes that are no UTF-8 are written out."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _look(path: Path) -> tuple[int, int, int]:
+    """Size, time of the last change and place of a file; whoever still writes to it changes one of them."""
+    found = path.stat(follow_symlinks=False)
+    return found.st_size, found.st_mtime_ns, found.st_ino
 
 
 def _keep_original(home: Home, source: Path) -> tuple[str, int]:

@@ -24,6 +24,7 @@ VIOLATIONS = {
     "settlement/report/__init__.py": ("import great_expectations", "settlement.report -> great_expectations"),
     "settlement/pay/__init__.py": ("import sqlite3", "settlement.pay -> sqlite3"),
     "settlement/parse/__init__.py": ("import pyspark", "settlement.parse -> pyspark"),
+    "settlement/openpgp.py": ("import pysequoia", "settlement.openpgp -> pysequoia"),
     "settlement/post/__init__.py": ("import random", "settlement.post -> random"),
 }
 """What is written into which module, and the words in which its contract must complain."""

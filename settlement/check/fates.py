@@ -21,9 +21,17 @@ from settlement.model.tables import TABLES
 Row = Mapping[str, Any]
 
 _REGISTERED: Final = "registered"
-_UNCOUNTED: Final = frozenset({Why.TRUNCATED, Why.EMPTY, Why.UNREADABLE})
-_BYTES: Final = ("accepted_bytes", "rejected_bytes", "control_bytes", "padding_bytes")
+_SHUT: Final = frozenset({Why.TOO_LARGE, Why.NOT_SIGNED, Why.NOT_ENCRYPTED, Why.NOT_DECRYPTED})
+"""Faults of files that were not opened."""
+_UNCOUNTED: Final = frozenset({Why.TRUNCATED, Why.EMPTY, Why.UNREADABLE, *_SHUT})
 """Faults after which a file's record count means nothing."""
+_UNREAD: Final = {
+    Why.NOT_A_FILE: "This is a folder or a link: deliver the file itself.",
+    Why.INCOMPLETE: "Its transfer had not ended when the night began: deliver the whole file with the next night.",
+    Why.NOT_RELEASED: "This replay was not released for the night by two persons: use `settle quarantine replay`.",
+}
+"""What is said of files that are refused before they are read."""
+_BYTES: Final = ("content_bytes", "accepted_bytes", "rejected_bytes", "control_bytes", "padding_bytes")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -87,12 +95,13 @@ def _judged(delivery: Row, parsed: Row | None, accepted: _Accepted, business_dat
     """One row of ``file``."""
     judged = _fate(delivery, parsed, accepted, business_date)
     row: dict[str, Any] = dict.fromkeys(TABLES["file"].schema.names())
-    row.update({name: delivery[name] for name in ("file", "sha256", "size_bytes", "feed", "sender")})
+    row.update({name: delivery[name] for name in ("file", "sha256", "size_bytes", "container", "feed", "sender")})
     row.update(fate=judged.fate.value, why=judged.why and judged.why.value, detail=judged.detail)
     row["file_date"] = _file_date(delivery, parsed)
     if parsed is not None:
         row["sender"] = parsed["sender"] or delivery["sender"]
         row["identity"] = _identity(delivery, parsed)
+        row["content_sha256"] = parsed["content_sha256"]
         row["records"] = None if parsed["fault"] in _UNCOUNTED else parsed["records"]
         row.update({name: parsed[name] for name in _BYTES})
     if judged.twin is not None:
@@ -108,9 +117,11 @@ def _fate(delivery: Row, parsed: Row | None, accepted: _Accepted, business_date:
     if delivery["fate"] == Fate.NO_LAYOUT:
         text = "No layout fits this name: add one to config/layouts and deliver the file again; the original is kept."
         return _Judgement(fate=Fate.NO_LAYOUT, why=Why(delivery["why"] or Why.NO_LAYOUT_YET), detail=text)
+    if delivery["fate"] == Fate.MARKER:
+        return _Judgement(fate=Fate.MARKER)
     if delivery["fate"] == Fate.REJECTED:
-        text = "This is a folder or a link: deliver the file itself."
-        return _Judgement(fate=Fate.REJECTED, why=Why(delivery["why"] or Why.NOT_A_FILE), detail=text)
+        why = Why(delivery["why"] or Why.NOT_A_FILE)
+        return _Judgement(fate=Fate.REJECTED, why=why, detail=_UNREAD[why])
     if delivery["fate"] == Fate.DUPLICATE:
         return _resent(accepted.by_content.get((delivery["name"], delivery["sha256"])))
     if parsed is None:
@@ -120,8 +131,9 @@ def _fate(delivery: Row, parsed: Row | None, accepted: _Accepted, business_date:
 
 def _read_fate(delivery: Row, parsed: Row, accepted: _Accepted, business_date: date) -> _Judgement:
     """The fate of a file that was read. That it was accepted before weighs more than what is wrong inside it."""
-    twin = accepted.by_identity.get(_identity(delivery, parsed))
-    if twin is not None and twin["sha256"] == delivery["sha256"]:
+    # What stayed shut is nobody's twin: its name alone does not tell what it is.
+    twin = None if parsed["fault"] in _SHUT else accepted.by_identity.get(_identity(delivery, parsed))
+    if twin is not None and _digest(twin) == (parsed["content_sha256"] or delivery["sha256"]):
         return _resent(twin)
     if twin is not None:
         text = (
@@ -137,6 +149,11 @@ def _read_fate(delivery: Row, parsed: Row, accepted: _Accepted, business_date: d
         text = f"The file belongs to {file_date} and came {days} night{'s' if days > 1 else ''} late."
         return _Judgement(fate=Fate.ACCEPTED, why=Why.LATE, detail=text)
     return _Judgement(fate=Fate.ACCEPTED)
+
+
+def _digest(row: Row) -> str:
+    """What tells the content of an accepted file, however it was packed."""
+    return str(row["content_sha256"] or row["sha256"])
 
 
 def _resent(twin: Row | None) -> _Judgement:

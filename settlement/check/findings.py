@@ -57,6 +57,8 @@ def file_findings(files: pl.DataFrame) -> list[Finding]:
     """One finding for each file that is not accepted or came late."""
     findings = []
     for row in files.iter_rows(named=True):
+        if row["fate"] == Fate.MARKER:
+            continue
         check, severity = {
             Fate.REJECTED: ("file_rejected", Severity.ERROR),
             Fate.NO_LAYOUT: ("file_without_layout", Severity.ERROR),

@@ -39,6 +39,10 @@ def run(inputs: StageInput) -> StageOutput:
         name: inputs.tables[f"parsed_{name}"].join(accepted, on="file", how="semi").sort("file", "record")
         for name in CANDIDATES
     }
+    about = {
+        name: inputs.tables[f"parsed_{name}"].join(accepted, on="file", how="semi").sort("file", "record")
+        for name in ("reject_place", "replay")
+    }
     history = inputs.history["file"]
     findings = [
         *file_findings(files),
@@ -57,5 +61,6 @@ def run(inputs: StageInput) -> StageOutput:
             "finding": finding_table(findings),
             "card_token": inputs.tables["parsed_card_token"].select("token", "card_ref").unique().sort("token"),
             **records,
+            **about,
         }
     )

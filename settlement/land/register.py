@@ -1,18 +1,22 @@
 """Stage ``land``: every delivered file is registered before anything in it is read.
 
 The shell has already copied the content under its digest. Here a file gets its layout by its name, and the fates
-that need no reading: an identical re-send of an accepted file, a name that no layout knows, no file at all.
+that need no reading: an identical re-send of an accepted file, a name that no layout knows, a transfer that has not
+ended, a marker, no file at all.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
 
-from settlement.errors import TerminalError
+from settlement.errors import RetryableError, TerminalError
+from settlement.model.arrival import Arrival, read_arrival, unfinished_names, unwrapped
 from settlement.model.clearing import Fate, Why
 from settlement.model.layout import Layout, NameParts, fit_name, read_layouts
+from settlement.model.replay import replayed_name
 from settlement.model.stage import Delivery, StageInput, StageOutput
 from settlement.model.tables import TABLES
 
@@ -21,12 +25,67 @@ REGISTERED: Final = "registered"
 
 
 def run(inputs: StageInput) -> StageOutput:
-    """Register the night's files in table ``delivery``. Raises TerminalError where two layouts fit one name."""
-    layouts = read_layouts(inputs.documents)
-    accepted = _accepted(inputs)
-    rows = [_registered(delivery, layouts, accepted) for delivery in inputs.deliveries]
+    """Register the night's files in table ``delivery``.
+
+    Raises TerminalError where two layouts fit one name, RetryableError where a transfer has not ended and the programme
+    waits for such.
+    """
+    known = _known(inputs)
+    rows = [_registered(delivery, known) for delivery in inputs.deliveries]
+    _wait_for_transfers(rows, known.arrival)
     frame = pl.DataFrame(rows, schema=TABLES["delivery"].schema).sort("file")
     return StageOutput(tables={"delivery": frame})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What a file is judged by: layouts, how feeds arrive, what was accepted before, and what else lies there."""
+
+    layouts: tuple[Layout, ...]
+    arrival: Arrival
+    accepted: frozenset[tuple[str, str]]
+    released: frozenset[tuple[str, str]]
+    names: frozenset[str]
+    markers: frozenset[str]
+
+
+def _known(inputs: StageInput) -> _Known:
+    layouts, names = read_layouts(inputs.documents), frozenset(delivery.name for delivery in inputs.deliveries)
+    arrival, _ = read_arrival(inputs.documents)
+    markers = {
+        entry.marker.replace("{name}", name)
+        for name in names
+        for entry in arrival.feed
+        if entry.marker and any(layout.feed == entry.feed for layout, _ in _fitting(name, layouts))
+    }
+    return _Known(
+        layouts=layouts,
+        arrival=arrival,
+        accepted=_accepted(inputs),
+        released=inputs.released,
+        names=names,
+        markers=frozenset(markers & names),
+    )
+
+
+def _whole(delivery: Delivery, layout: Layout | None, known: _Known) -> bool:
+    """Whether the file's transfer has ended, by all that can be seen: its steadiness, its name, its marker."""
+    if not delivery.steady or any(_fitting(name, known.layouts) for name in unfinished_names(delivery.name)):
+        return False
+    if layout is None or replayed_name(delivery.name):
+        return True
+    marker = known.arrival.of(layout.feed).marker
+    return marker is None or marker.replace("{name}", delivery.name) in known.names
+
+
+def _wait_for_transfers(rows: list[dict[str, object]], arrival: Arrival) -> None:
+    """Landing closes the night's folder: what still comes in would be too late for it."""
+    unfinished = [row["file"] for row in rows if row["why"] == Why.INCOMPLETE]
+    if unfinished and arrival.unfinished == "wait":
+        more = f" (and {len(unfinished) - 1} more)" if len(unfinished) > 1 else ""
+        raise RetryableError(
+            f"The transfer of {unfinished[0]}{more} has not ended: wait for it, or take the file away."
+        )
 
 
 def _accepted(inputs: StageInput) -> frozenset[tuple[str, str]]:
@@ -35,16 +94,16 @@ def _accepted(inputs: StageInput) -> frozenset[tuple[str, str]]:
     return frozenset((str(file).split("/", 1)[1], str(sha256)) for file, sha256 in history.rows())
 
 
-def _registered(
-    delivery: Delivery, layouts: tuple[Layout, ...], accepted: frozenset[tuple[str, str]]
-) -> dict[str, object]:
-    layout, parts = _fitting(delivery, layouts)
-    fate, why = _fate(delivery, layout, accepted)
+def _registered(delivery: Delivery, known: _Known) -> dict[str, object]:
+    layout, parts = _one_fitting(delivery, known.layouts)
+    fate, why = _fate(delivery, layout, known)
+    layers = () if replayed_name(delivery.name) else unwrapped(delivery.name)[1]
     return {
         "file": delivery.file,
         "name": delivery.name,
         "sha256": delivery.sha256,
         "size_bytes": delivery.size_bytes,
+        "container": "replay" if replayed_name(delivery.name) else "+".join(layers) or None,
         "layout": layout.layout if layout else None,
         "feed": layout.feed if layout else None,
         "sender": layout.sender if layout else None,
@@ -55,9 +114,15 @@ def _registered(
     }
 
 
-def _fitting(delivery: Delivery, layouts: tuple[Layout, ...]) -> tuple[Layout | None, NameParts | None]:
+def _fitting(name: str, layouts: tuple[Layout, ...]) -> list[tuple[Layout, NameParts]]:
+    """The layouts that a file's own name fits, without what tells its containers, and what it tells."""
+    own, _ = unwrapped(replayed_name(name) or name)
+    return [(layout, parts) for layout in layouts if (parts := fit_name(layout, own)) is not None]
+
+
+def _one_fitting(delivery: Delivery, layouts: tuple[Layout, ...]) -> tuple[Layout | None, NameParts | None]:
     """The one layout that the file's name fits and what the name tells; TerminalError where two fit."""
-    found = [(layout, parts) for layout in layouts if (parts := fit_name(layout, delivery.name)) is not None]
+    found = _fitting(delivery.name, layouts)
     if len(found) > 1:
         names = " and ".join(layout.layout for layout, _ in found)
         raise TerminalError(
@@ -66,10 +131,24 @@ def _fitting(delivery: Delivery, layouts: tuple[Layout, ...]) -> tuple[Layout | 
     return found[0] if found else (None, None)
 
 
-def _fate(delivery: Delivery, layout: Layout | None, accepted: frozenset[tuple[str, str]]) -> tuple[str, str | None]:
+def _refused(delivery: Delivery, layout: Layout | None, known: _Known) -> Why | None:
+    """Why a file is refused before it is read; None where it is not."""
     if not delivery.regular:
-        return Fate.REJECTED.value, Why.NOT_A_FILE.value
-    if (delivery.name, delivery.sha256) in accepted:
+        return Why.NOT_A_FILE
+    if not _whole(delivery, layout, known):
+        return Why.INCOMPLETE
+    if replayed_name(delivery.name) and (delivery.name, delivery.sha256) not in known.released:
+        return Why.NOT_RELEASED
+    return None
+
+
+def _fate(delivery: Delivery, layout: Layout | None, known: _Known) -> tuple[str, str | None]:
+    if delivery.regular and delivery.name in known.markers:
+        return Fate.MARKER.value, None
+    refused = _refused(delivery, layout, known)
+    if refused is not None:
+        return Fate.REJECTED.value, refused.value
+    if (delivery.name, delivery.sha256) in known.accepted:
         return Fate.DUPLICATE.value, Why.IDENTICAL_RESEND.value
     if layout is None:
         return Fate.NO_LAYOUT.value, Why.NO_LAYOUT_YET.value

@@ -30,6 +30,7 @@ class Fate(StrEnum):
     REJECTED = "rejected"
     DUPLICATE = "duplicate"
     NO_LAYOUT = "no_layout"
+    MARKER = "marker"
 
 
 class Why(StrEnum):
@@ -43,6 +44,13 @@ class Why(StrEnum):
     EMPTY = "EMPTY"
     UNREADABLE = "UNREADABLE"
     NOT_A_FILE = "NOT_A_FILE"
+    INCOMPLETE = "INCOMPLETE"
+    TOO_LARGE = "TOO_LARGE"
+    NOT_SIGNED = "NOT_SIGNED"
+    NOT_ENCRYPTED = "NOT_ENCRYPTED"
+    NOT_DECRYPTED = "NOT_DECRYPTED"
+    TOO_MANY_REJECTS = "TOO_MANY_REJECTS"
+    NOT_RELEASED = "NOT_RELEASED"
     NO_LAYOUT_YET = "NO_LAYOUT_YET"
 
 

@@ -12,18 +12,28 @@ from datetime import date
 
 import polars as pl
 
+from settlement.model.arrival import FeedArrival, Refused
 from settlement.model.journal import Entry
+from settlement.model.replay import Replay
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One file of the delivery folder, already copied to the originals under its digest."""
+    """One file of the delivery folder, already copied to the originals under its digest.
+
+    ``steady`` is false for a file that changed while it was copied.
+    """
 
     file: str
     name: str
     sha256: str
     size_bytes: int
     regular: bool
+    steady: bool = True
+
+
+Decrypt = Callable[[memoryview, FeedArrival, int], "memoryview | Refused"]
+"""Opens an OpenPGP message: its bytes, what is demanded of its feed, and the most bytes it may become."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +67,12 @@ class StageInput:
         The files of the night's delivery folder, sorted by name (``land`` only).
     content:
         Bytes of an original by its digest (``parse`` only).
+    decrypt:
+        Opens OpenPGP messages with keys from outside (``parse`` only).
+    replayed:
+        Opens a replay with the quarantine key (``parse`` only).
+    released:
+        The replays that two persons have released for this night, by file name and digest (``land`` only).
     card_keys:
         The card keys in use on the night, the current one first and the oldest last (``parse`` only).
     """
@@ -68,6 +84,9 @@ class StageInput:
     history: Mapping[str, pl.LazyFrame]
     deliveries: tuple[Delivery, ...] = ()
     content: Callable[[str], memoryview] | None = None
+    decrypt: Decrypt | None = None
+    replayed: Callable[[memoryview], Replay | Refused] | None = None
+    released: frozenset[tuple[str, str]] = frozenset()
     card_keys: tuple[CardKey, ...] = ()
 
 

@@ -16,6 +16,20 @@ _KNOWN_CARD: Final = """
 token text keyed hash of the card number under the key that was current
 card_ref text the card's reference, which stays as keys change
 """
+_REJECT_PLACE: Final = """
+file text delivery folder + `/` + file name
+record int locator inside the file
+byte_offset int first byte of the record in the file inside its container, from 0
+byte_length int bytes to its last one, without its line end
+"""
+_REPLAY: Final = """
+file text the replay: delivery folder + `/` + file name
+record int locator, the same as in the original file
+original_file text file in which the record was rejected
+reject_id text the reject in quarantine
+repaired_by text who repaired it
+replayed_by text who released it, another person
+"""
 
 _OTHERS: Final[tuple[Table, ...]] = (
     _table(
@@ -28,12 +42,13 @@ file text delivery folder + `/` + file name
 name text file name
 sha256 text digest of the content
 size_bytes int size of the content
+container text? what is put around the file by its name, outermost first, such as `openpgp+gzip`
 layout text? layout that its name fits
 feed text? feed of that layout
 sender text? sender of that layout
 file_date date? business date in the name
 sequence text? sequence in the name
-fate text registered, duplicate, no_layout or rejected
+fate text registered, duplicate, no_layout, marker (it says that another file is complete) or rejected
 why text? reason where it is not registered
 """,
     ),
@@ -49,6 +64,8 @@ file_date date? business date that the file names
 internal_id text? the file's own id or sequence
 mode text? T test, P production, where the file says so
 records int? records, lines or entries in the file
+content_sha256 text? digest of the file inside its container; empty where that stayed shut
+content_bytes int bytes that were read: of the file inside, or of a container that stayed shut
 accepted_bytes int? bytes of its records
 rejected_bytes int? bytes of its rejects; all bytes of a file that stays out
 control_bytes int? bytes of header, trailer and other lines that are no records, and of the container
@@ -56,7 +73,7 @@ padding_bytes int? bytes that only fill up blocks
 net_settlement_minor int? what the bank should show for the file, + to our account
 net_settlement_currency text? its currency
 payout_text text? text under which the bank shows it
-fault text? EMPTY, TRUNCATED, UNREADABLE or CONTROL_TOTAL_MISMATCH
+fault text? why the whole file stays out, such as TRUNCATED, TOO_LARGE or NOT_SIGNED
 detail text? one sentence on the fault
 """,
     ),
@@ -70,6 +87,14 @@ detail text? one sentence on the fault
     _table(
         "card_token", "check", "one token of a card whose reference was made under an older key", "token", _KNOWN_CARD
     ),
+    _table("parsed_reject_place", "parse", "where the bytes of a reject lie, as read", "file record", _REJECT_PLACE),
+    _table(
+        "reject_place", "check", "where the bytes of a reject of an accepted file lie", "file record", _REJECT_PLACE
+    ),
+    _table(
+        "parsed_replay", "parse", "one record of a replay and the reject that it was, as read", "file record", _REPLAY
+    ),
+    _table("replay", "check", "one record that came in again after a repair", "file record", _REPLAY),
     _table("parsed_control_total", "parse", "one control total of a file, as read", "file control", CONTROL_TOTAL),
     _table("control_total", "check", "one control total of an accepted or refused file", "file control", CONTROL_TOTAL),
     _table(
@@ -79,11 +104,14 @@ detail text? one sentence on the fault
         "file",
         """
 file text delivery folder + `/` + file name
-fate text accepted, rejected, duplicate or no_layout
+fate text accepted, rejected, duplicate, no_layout or marker
 why text? late, or the reason why it is not accepted
 sha256 text digest of the content
 records int? records, lines or entries in the file; empty where it could not be read whole
 size_bytes int size of the content
+container text? what was put around the file, outermost first, such as `openpgp+gzip`
+content_sha256 text? digest of the file inside its container; empty where it was not read
+content_bytes int? bytes that were read, which the four below add up to
 accepted_bytes int? bytes of its records
 rejected_bytes int? bytes of its rejects; all bytes of a file that stays out
 control_bytes int? bytes of header, trailer and other lines that are no records, and of the container

@@ -1,21 +1,26 @@
 """Stage ``parse``: each registered file becomes candidate records, rejects, control records and control totals.
 
-One unit is one file. The format named by the file's layout chooses the reader; what a file cannot give is an
-empty table. Card numbers end here.
+One unit is one file. What was put around it is taken off, the format named by its layout chooses the reader, and what
+a file cannot give is an empty table. A replay is read as the file that it comes from, with the repaired records in
+their places, and gives those records alone. Card numbers end here.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Final
 
 import polars as pl
 
 from settlement.errors import TerminalError
+from settlement.model.arrival import Arrival, Limits, Refused, read_arrival, unwrapped
 from settlement.model.clearing import Why
 from settlement.model.layout import Layout, read_layouts
 from settlement.model.records import CANDIDATES
+from settlement.model.replay import Replay, replayed_name
 from settlement.model.stage import StageInput, StageOutput
 from settlement.model.tables import TABLES
 from settlement.parse import (
@@ -32,6 +37,8 @@ from settlement.parse import (
     workbook,
 )
 from settlement.parse.cards import Cards
+from settlement.parse.container import opened
+from settlement.parse.record_bytes import patched, places
 from settlement.parse.source import ByteCount, Parsed, Source
 
 READERS: Final[Mapping[str, Callable[[Source], Parsed]]] = {
@@ -51,6 +58,19 @@ NO_FILES: Final = "none"
 """The unit of a night that has nothing to read."""
 
 _LOCATED: Final = ("clearing", "statement_entry", "reject", "control_record")
+_PACKED_FORMATS: Final = frozenset({"workbook"})
+"""Formats that are archives themselves."""
+_MILLION: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Opened:
+    """What was found in a delivered file: its content, or the delivered bytes and why they stay shut."""
+
+    content: memoryview
+    sha256: str | None
+    refused: Refused | None = None
+    replay: Replay | None = None
 
 
 def plan(inputs: StageInput) -> tuple[str, ...]:
@@ -65,39 +85,26 @@ def run(inputs: StageInput) -> StageOutput:
     if inputs.unit == NO_FILES:
         return StageOutput(tables=tables)
     delivery = inputs.tables["delivery"].row(by_predicate=pl.col("file") == inputs.unit, named=True)
-    source, parsed = _read(inputs, delivery)
+    layout = _layout(inputs, str(delivery["layout"]))
+    arrival, limits = read_arrival(inputs.documents)
+    found = _open(inputs, delivery, layout, arrival, limits)
+    source = _source(inputs, delivery, layout, found.content)
+    parsed = _read(source, found, arrival)
     _require_one_place(source.file, parsed)
     for name, frame in parsed.tables.items():
         tables[f"parsed_{name}"] = frame
-    tables["parsed_file"] = _file_row(source, parsed)
+    tables["parsed_reject_place"] = _reject_places(source, parsed)
+    if found.replay is not None:
+        tables["parsed_replay"] = _replay_rows(source.file, found.replay)
+    tables["parsed_file"] = _file_row(source, found, parsed)
     tables["parsed_control_total"] = _control_rows(source.file, parsed)
     tables["parsed_card_token"] = source.cards.met().select(pl.lit(source.file).alias("file"), pl.all())
     return StageOutput(tables=tables)
 
 
 def _table_names() -> tuple[str, ...]:
-    return ("parsed_file", "parsed_control_total", "parsed_card_token", *(f"parsed_{name}" for name in CANDIDATES))
-
-
-def _read(inputs: StageInput, delivery: Mapping[str, object]) -> tuple[Source, Parsed]:
-    """The file through the reader of its layout, with the faults that all formats share."""
-    if inputs.content is None or not inputs.card_keys:
-        raise TypeError("the stage parse needs the files' content and a card key")
-    file_date = delivery["file_date"]
-    source = Source(
-        file=str(delivery["file"]),
-        content=inputs.content(str(delivery["sha256"])),
-        delivered_on=inputs.business_date,
-        file_date=file_date,  # type: ignore[arg-type]  # a date column
-        sequence=None if delivery["sequence"] is None else str(delivery["sequence"]),
-        layout=_layout(inputs, str(delivery["layout"])),
-        cards=Cards(inputs.card_keys, inputs.history["card_token"].select("token", "card_ref").collect()),
-    )
-    if len(source.content) == 0:
-        sentence = f"The file is empty: ask {source.layout.sender} to send it again."
-        return source, Parsed(fault=Why.EMPTY, detail=sentence)
-    parsed = READERS[source.layout.format](source)
-    return source, _judged(source, parsed)
+    others = ("parsed_file", "parsed_control_total", "parsed_card_token", "parsed_reject_place", "parsed_replay")
+    return (*others, *(f"parsed_{name}" for name in CANDIDATES))
 
 
 def _layout(inputs: StageInput, name: str) -> Layout:
@@ -108,6 +115,65 @@ def _layout(inputs: StageInput, name: str) -> Layout:
                 raise TerminalError(f"Layout {name} has the format {layout.format!r}: write one of {known}.")
             return layout
     raise TerminalError(f"Layout {name} is gone from config/layouts: put it back, files were registered with it.")
+
+
+def _open(
+    inputs: StageInput, delivery: Mapping[str, object], layout: Layout, arrival: Arrival, limits: Limits
+) -> _Opened:
+    """The file inside the delivered one; of a replay, the original with the repaired records."""
+    if inputs.content is None:
+        raise TypeError("the stage parse needs the files' content")
+    delivered = inputs.content(str(delivery["sha256"]))
+    name, replay, outside = str(delivery["name"]), None, delivered
+    original = replayed_name(name)
+    if original is not None:
+        if inputs.replayed is None:
+            raise TypeError("a replay needs a way to open it")
+        unsealed = inputs.replayed(delivered)
+        if isinstance(unsealed, Refused):
+            return _Opened(content=delivered, sha256=None, refused=unsealed)
+        name, replay, outside = original, unsealed, inputs.content(unsealed.original_sha256)
+    layers = unwrapped(name)[1]
+    content = opened(
+        outside, layers, arrival.of(layout.feed), limits, inputs.decrypt, archive=layout.format in _PACKED_FORMATS
+    )
+    if isinstance(content, Refused):
+        return _Opened(content=delivered, sha256=None, refused=content, replay=replay)
+    if replay is not None:
+        repaired = {number: record.content for number, record in replay.records.items()}
+        content = memoryview(patched(content, layout, repaired))
+    same = content is delivered
+    sha256 = str(delivery["sha256"]) if same else hashlib.sha256(content).hexdigest()
+    return _Opened(content=content, sha256=sha256, replay=replay)
+
+
+def _source(inputs: StageInput, delivery: Mapping[str, object], layout: Layout, content: memoryview) -> Source:
+    if not inputs.card_keys:
+        raise TypeError("the stage parse needs a card key")
+    file_date = delivery["file_date"]
+    return Source(
+        file=str(delivery["file"]),
+        content=content,
+        delivered_on=inputs.business_date,
+        file_date=file_date if isinstance(file_date, date) else None,
+        sequence=None if delivery["sequence"] is None else str(delivery["sequence"]),
+        layout=layout,
+        cards=Cards(inputs.card_keys, inputs.history["card_token"].select("token", "card_ref").collect()),
+    )
+
+
+def _read(source: Source, found: _Opened, arrival: Arrival) -> Parsed:
+    """The file through the reader of its layout, with the faults that all formats share."""
+    if found.refused is not None:
+        return Parsed(fault=found.refused.why, detail=f"The file {found.refused.detail}.")
+    if len(source.content) == 0:
+        sentence = f"The file is empty: ask {source.layout.sender} to send it again."
+        return Parsed(fault=Why.EMPTY, detail=sentence)
+    parsed = READERS[source.layout.format](source)
+    if found.replay is not None:
+        return _replayed(parsed, found.replay)
+    most = arrival.of(source.layout.feed).most_rejects_ppm
+    return _few_enough(source, _judged(source, parsed), most)
 
 
 def _judged(source: Source, parsed: Parsed) -> Parsed:
@@ -125,6 +191,41 @@ def _judged(source: Source, parsed: Parsed) -> Parsed:
     return replace(parsed, fault=Why.CONTROL_TOTAL_MISMATCH, detail=detail)
 
 
+def _few_enough(source: Source, parsed: Parsed, most_ppm: int | None) -> Parsed:
+    """The file with the fault TOO_MANY_REJECTS where more of its rows are bad than its feed declares."""
+    if parsed.fault is not None or most_ppm is None or "reject" not in parsed.tables:
+        return parsed
+    bad = parsed.tables["reject"].height
+    rows = sum(frame.height for name, frame in parsed.tables.items() if name != "control_record")
+    if bad * _MILLION <= most_ppm * rows:
+        return parsed
+    detail = (
+        f"{bad} of {rows} rows could not be used, more than the {most_ppm} in a million that "
+        f"{source.layout.feed} allows: ask {source.layout.sender} for a corrected file."
+    )
+    return replace(parsed, fault=Why.TOO_MANY_REJECTS, detail=detail)
+
+
+def _replayed(parsed: Parsed, replay: Replay) -> Parsed:
+    """The replayed records alone. Totals and settlement are the original's: they count its bad rows already."""
+    records = list(replay.records)
+    tables = {name: frame.filter(pl.col("record").is_in(records)) for name, frame in parsed.tables.items()}
+    rejected = tables["reject"]["record"].to_list() if "reject" in tables else []
+    bad = sum(len(replay.records[record].content) for record in rejected)
+    good = sum(len(record.content) for record in replay.records.values()) - bad
+    return Parsed(
+        sender=parsed.sender,
+        file_date=parsed.file_date,
+        internal_id=f"{parsed.internal_id or ''} replay {replay.token}".strip(),
+        mode=parsed.mode,
+        records=len(records),
+        fault=parsed.fault,
+        detail=parsed.detail,
+        bytes=ByteCount(accepted=good, rejected=bad),
+        tables=tables,
+    )
+
+
 def _require_one_place(file: str, parsed: Parsed) -> None:
     """Each row of a file is in exactly one of records, rejects and control records; anything else is our fault."""
     records = [parsed.tables[name]["record"] for name in _LOCATED if name in parsed.tables]
@@ -132,8 +233,15 @@ def _require_one_place(file: str, parsed: Parsed) -> None:
         raise RuntimeError(f"The reader of {file} put a record into two places.")
 
 
-def _file_row(source: Source, parsed: Parsed) -> pl.DataFrame:
-    size = len(source.content)
+def _content_bytes(source: Source, found: _Opened) -> int:
+    """The bytes that count: of a replay its records', for all else was counted when the original came."""
+    if found.replay is None or found.refused is not None:
+        return len(source.content)
+    return sum(len(record.content) for record in found.replay.records.values())
+
+
+def _file_row(source: Source, found: _Opened, parsed: Parsed) -> pl.DataFrame:
+    size = _content_bytes(source, found)
     count = ByteCount(rejected=size) if parsed.fault is not None else parsed.bytes
     row = {
         "file": source.file,
@@ -142,6 +250,8 @@ def _file_row(source: Source, parsed: Parsed) -> pl.DataFrame:
         "internal_id": parsed.internal_id,
         "mode": parsed.mode,
         "records": parsed.records,
+        "content_sha256": found.sha256,
+        "content_bytes": size,
         "accepted_bytes": count and count.accepted,
         "rejected_bytes": count and count.rejected,
         "control_bytes": count and count.control,
@@ -153,6 +263,24 @@ def _file_row(source: Source, parsed: Parsed) -> pl.DataFrame:
         "detail": parsed.detail,
     }
     return pl.DataFrame([row], schema=TABLES["parsed_file"].schema)
+
+
+def _reject_places(source: Source, parsed: Parsed) -> pl.DataFrame:
+    """Where the rejected records lie in the file, as far as bytes can tell."""
+    schema = TABLES["parsed_reject_place"].schema
+    if "reject" not in parsed.tables or parsed.tables["reject"].is_empty():
+        return pl.DataFrame(schema=schema)
+    found = places(source.content, source.layout, parsed.tables["reject"]["record"].to_list())
+    rows = [(source.file, record, place.offset, place.length) for record, place in sorted(found.items())]
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _replay_rows(file: str, replay: Replay) -> pl.DataFrame:
+    rows = [
+        (file, record.record, replay.original_file, record.reject_id, record.repaired_by, record.replayed_by)
+        for _, record in sorted(replay.records.items())
+    ]
+    return pl.DataFrame(rows, schema=TABLES["parsed_replay"].schema, orient="row")
 
 
 def _control_rows(file: str, parsed: Parsed) -> pl.DataFrame:

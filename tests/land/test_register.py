@@ -38,7 +38,8 @@ def _land(
 def test_a_known_name_is_registered_with_what_it_tells() -> None:
     (row,) = _land(_delivery(NAME))
     assert row == {
-        "file": f"{NIGHT}/{NAME}", "name": NAME, "sha256": "a" * 64, "size_bytes": 7, "layout": "mastercard_ipm",
+        "file": f"{NIGHT}/{NAME}", "name": NAME, "sha256": "a" * 64, "size_bytes": 7, "container": None,
+        "layout": "mastercard_ipm",
         "feed": "mastercard_clearing", "sender": "MASTERCARD", "file_date": date(2010, 12, 29), "sequence": "01",
         "fate": "registered", "why": None,
     }  # fmt: skip

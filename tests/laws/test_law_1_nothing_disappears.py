@@ -74,13 +74,25 @@ def test_a_lost_record_of_an_accepted_file_is_refused(sample_dir) -> None:
         laws.assert_unit("check", stage_input(sample_dir, nights, "check"), short)
 
 
+def test_a_bare_file_is_read_as_it_was_delivered(sample_dir) -> None:
+    nights = tuple(sorted(path.name for path in sample_dir.iterdir() if path.name[:2] == "20"))[:1]
+    delivered = stage_input(sample_dir, nights, "check")
+    first = delivered.tables["delivery"].row(0, named=True)
+    row = dict.fromkeys(TABLES["parsed_file"].schema.names()) | {
+        "file": first["file"], "content_bytes": first["size_bytes"] - 1,
+    }  # fmt: skip
+    read = StageOutput(tables={"parsed_file": pl.DataFrame([row], schema=TABLES["parsed_file"].schema)})
+    with pytest.raises(laws.LawBrokenError, match="not read as it was delivered"):
+        laws.assert_unit("parse", delivered, read)
+
+
 def test_a_byte_that_no_part_accounts_for_is_refused(sample_dir) -> None:
     nights = tuple(sorted(path.name for path in sample_dir.iterdir() if path.name[:2] == "20"))[:1]
     output = stage_output(sample_dir, nights, "check")
     delivered = stage_input(sample_dir, nights, "check")
     first = delivered.tables["delivery"].row(0, named=True)
     counted = dict.fromkeys(TABLES["parsed_file"].schema.names()) | {
-        "file": first["file"], "accepted_bytes": first["size_bytes"] - 1,
+        "file": first["file"], "content_bytes": first["size_bytes"], "accepted_bytes": first["size_bytes"] - 1,
         "rejected_bytes": 0, "control_bytes": 0, "padding_bytes": 0,
     }  # fmt: skip
     for surplus, fine in ((0, False), (1, True)):

@@ -15,7 +15,6 @@ from read_file import read_file
 
 from settlement import store
 from settlement.errors import TerminalError
-from settlement.model.records import CANDIDATES
 from settlement.model.stage import StageInput
 from settlement.model.tables import TABLES
 from settlement.parse import files
@@ -46,8 +45,7 @@ def test_a_night_without_files_to_read_has_one_unit_without_rows() -> None:
     inputs = _inputs("none", {"file": "d/a", "fate": "no_layout"})
     assert files.plan(inputs) == ("none",)
     tables = files.run(inputs).tables
-    others = {"parsed_file", "parsed_control_total", "parsed_card_token"}
-    assert set(tables) == {*others, *(f"parsed_{name}" for name in CANDIDATES)}
+    assert set(tables) == {table.name for table in TABLES.values() if table.stage == "parse"}
     assert all(store.checked(TABLES[name], frame).is_empty() for name, frame in tables.items())
 
 
