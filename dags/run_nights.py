@@ -86,7 +86,7 @@ def _ready_home(options: argparse.Namespace, terminal: Console) -> Home:
     if root.exists():
         return store.open_home(root)
     if options.source is not None:
-        key = create_home(root, options.source)
+        created = create_home(root, options.source)
     else:
         terminal.print(
             f"Making a sample programme: nights {options.nights}, card transactions a night {options.rows}, "
@@ -95,9 +95,9 @@ def _ready_home(options: argparse.Namespace, terminal: Console) -> Home:
         with tempfile.TemporaryDirectory(prefix="settlement-sample-") as folder:
             files = Path(folder) / "files"
             generate(files, nights=options.nights, rows=options.rows, seed=options.seed)
-            key = create_home(root, files)
-    if key is not None:
-        terminal.print(f"A card key was created in {key}: keep it safe, card references depend on it.")
+            created = create_home(root, files)
+    for sentence in created.told():
+        terminal.print(sentence)
     home = store.open_home(root)
     nights = store.delivery_dates(home)
     terminal.print(f"{options.home} is ready; its delivered nights are {nights[0]} to {nights[-1]}.")

@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -22,6 +23,7 @@ from settlement.model.journal import Entry, Posting
 from settlement.store import Home
 
 Engine = sa.Engine
+Connection = sa.Connection
 
 _metadata = sa.MetaData()
 
@@ -72,12 +74,14 @@ def connect(home: Home) -> sa.Engine:
         url = sa.make_url(named) if named else sa.URL.create("sqlite", database=str(home.root / "books.sqlite"))
         local = url.get_backend_name() == "sqlite"
         engine = sa.create_engine(url, connect_args={"timeout": 60} if local else {})
+        if local:
+            sa.event.listen(engine, "connect", _keep_references)
     except (sa.exc.ArgumentError, ImportError):
         # The URL may hold a password: it is never shown.
         raise TerminalError(
             "SETTLEMENT_BOOKS_URL is no database URL with an installed driver: write it as SQLAlchemy does or unset it."
         ) from None
-    with _reached():
+    with reached():
         try:
             _metadata.create_all(engine)
         except sa.exc.OperationalError:
@@ -86,8 +90,15 @@ def connect(home: Home) -> sa.Engine:
     return engine
 
 
+def _keep_references(connection: Any, _record: object) -> None:
+    """SQLite looks at foreign keys only where it is told to."""
+    connection.execute("PRAGMA foreign_keys = ON")
+    # Without this a row may be replaced past the triggers that keep it.
+    connection.execute("PRAGMA recursive_triggers = ON")
+
+
 @contextmanager
-def _reached() -> Iterator[None]:
+def reached() -> Iterator[None]:
     """Say in one sentence what the database refused; whatever was begun is rolled back by then."""
     try:
         yield
@@ -101,7 +112,7 @@ def _reached() -> Iterator[None]:
 
 def stage_runs(engine: sa.Engine) -> list[StageRun]:
     """All committed stages of all nights, by night."""
-    with _reached(), engine.connect() as connection:
+    with reached(), engine.connect() as connection:
         query = sa.select(STAGE_RUN).order_by(STAGE_RUN.c.business_date, STAGE_RUN.c.stage)
         return [StageRun(**row) for row in connection.execute(query).mappings()]
 
@@ -109,13 +120,18 @@ def stage_runs(engine: sa.Engine) -> list[StageRun]:
 def committed(engine: sa.Engine, business_date: date, stage: str) -> StageRun | None:
     """The commit row of one stage of one night, or None."""
     query = sa.select(STAGE_RUN).where(STAGE_RUN.c.business_date == business_date, STAGE_RUN.c.stage == stage)
-    with _reached(), engine.connect() as connection:
+    with reached(), engine.connect() as connection:
         row = connection.execute(query).mappings().one_or_none()
         return None if row is None else StageRun(**row)
 
 
-def commit_stage(engine: sa.Engine, run: StageRun, entries: Sequence[Entry]) -> None:
-    """Book the entries and commit the stage in one transaction. Every entry must balance and have postings."""
+def commit_stage(
+    engine: sa.Engine, run: StageRun, entries: Sequence[Entry], also: Callable[[sa.Connection], None] | None = None
+) -> None:
+    """Book the entries and commit the stage in one transaction, and in it what else the stage writes to the books.
+
+    Every entry must balance and have postings.
+    """
     for entry in entries:
         entry.check()
         if not entry.postings:
@@ -123,7 +139,7 @@ def commit_stage(engine: sa.Engine, run: StageRun, entries: Sequence[Entry]) -> 
     twice = [key for key, count in Counter(entry.key for entry in entries).items() if count > 1]
     if twice:
         raise TerminalError(f"Journal entry {twice[0]} comes twice in one stage: a key is booked once.")
-    with _reached(), engine.begin() as connection:
+    with reached(), engine.begin() as connection:
         known = _booked(connection, [entry.key for entry in entries])
         fresh = []
         for entry in entries:
@@ -152,6 +168,8 @@ def commit_stage(engine: sa.Engine, run: StageRun, entries: Sequence[Entry]) -> 
                     for line, posting in enumerate(entry.postings, start=1)
                 ],
             )
+        if also is not None:
+            also(connection)
         connection.execute(
             sa.insert(STAGE_RUN),
             [
@@ -190,7 +208,7 @@ def read_entries(engine: sa.Engine, until: date) -> list[Entry]:
     )
     heads: dict[str, tuple[date, str, str]] = {}
     lines: dict[str, list[Posting]] = {}
-    with _reached(), engine.connect() as connection:
+    with reached(), engine.connect() as connection:
         for row in connection.execute(query):
             heads[row.entry_key] = (row.business_date, row.kind, row.text)
             lines.setdefault(row.entry_key, []).append(
@@ -205,7 +223,7 @@ def read_entries(engine: sa.Engine, until: date) -> list[Entry]:
 
 def copy_books_before(source: sa.Engine, target: sa.Engine, before: date) -> None:
     """Copy journal and commit log of all nights before ``before`` into empty books."""
-    with _reached(), source.connect() as reader, target.begin() as writer:
+    with reached(), source.connect() as reader, target.begin() as writer:
         for table in (ENTRY, STAGE_RUN):
             query = sa.select(table).where(table.c.business_date < before)
             rows = [dict(row) for row in reader.execute(query).mappings()]

@@ -43,9 +43,11 @@ def commands(words: Sequence[str]) -> typer.Typer:
     else:
         from settlement.key_commands import app as key_app  # noqa: PLC0415 - only where a night may be meant
         from settlement.night_commands import app as night_app  # noqa: PLC0415
+        from settlement.quarantine_commands import app as quarantine_app  # noqa: PLC0415
 
         app.add_typer(night_app)
         app.add_typer(key_app, name="keys")
+        app.add_typer(quarantine_app, name="quarantine")
     if first not in _MATCHER:
         from settlement.layout_commands import app as layout_app  # noqa: PLC0415 - only where a layout may be meant
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Final
 
 from settlement.cardkey import KnownKey, check_value, create_card_key, note_of, outside_keys
 from settlement.errors import RetryableError, TerminalError
+from settlement.sealing import create_sealing_key
 
 _ARRIVING: Final = ".arriving"
 _PACKAGE: Final = Path(__file__).resolve().parent
@@ -22,17 +24,34 @@ def contracts_folder() -> Path:
     return beside if beside.is_dir() else Path(sys.prefix) / "share" / "settlement" / "contracts"
 
 
-def create_home(root: Path, source: Path | None) -> Path | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreatedKeys:
+    """Where the keys lie that had to be created for this user; empty where there was one."""
+
+    card: Path | None
+    quarantine: Path | None
+
+    def told(self) -> list[str]:
+        """A sentence for each key that is new."""
+        said = []
+        if self.card is not None:
+            said.append(f"A card key was created in {self.card}: keep it safe, card references depend on it.")
+        if self.quarantine is not None:
+            said.append(f"A quarantine key was created in {self.quarantine}: keep it safe, rejects are sealed with it.")
+        return said
+
+
+def create_home(root: Path, source: Path | None) -> CreatedKeys:
     """Create a home at ``root`` and copy the delivery folders of ``source`` into its inbox.
 
-    The home appears whole or not at all. Returns the path of a card key that had to be created for this user,
-    else None. Raises TerminalError where ``root`` is in use or ``source`` holds no delivery folder.
+    The home appears whole or not at all. Returns the keys that had to be created for this user.
+    Raises TerminalError where ``root`` is in use or ``source`` holds no delivery folder.
     """
     standing = root.exists()
     if standing and (not root.is_dir() or any(path.name != _ARRIVING for path in root.iterdir())):
         raise TerminalError(f"{root} is not empty: choose another folder for the new home.")
     folders = _delivery_folders(source) if source else []
-    created = create_card_key()
+    created = CreatedKeys(card=create_card_key(), quarantine=create_sealing_key())
     key = outside_keys()[0]
     # A folder that stands there is filled and not replaced: somebody may stand in it, or it may be a mount.
     arriving = root / _ARRIVING if standing else root.with_name(f".{root.name}{_ARRIVING}")

@@ -43,8 +43,8 @@ def init(
 ) -> None:
     """Create a home: configuration, card key check, and deliveries copied from elsewhere."""
     created = create_home(home, source)
-    if created:
-        typer.echo(f"A card key was created in {created}: keep it safe, card references depend on it.")
+    for sentence in created.told():
+        typer.echo(sentence)
     nights = store.delivery_dates(store.open_home(home))
     typer.echo(
         f"{home} is ready with {len(nights)} delivered nights" + (f", {nights[0]} to {nights[-1]}." if nights else ".")

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import polars as pl
 
-from settlement import books, laws, openpgp, store
+from settlement import books, laws, openpgp, quarantine, quarantine_books, store
 from settlement.cardkey import read_card_keys
 from settlement.errors import RetryableError, TerminalError
 from settlement.model.clearing import StatementState
@@ -86,6 +86,8 @@ def commit(home: Home, business_date: date, stage_name: str, units: tuple[str, .
             missing = [u for u in units if not store.unit_saved(home, business_date, stage.name, u)]
             if missing:
                 raise TerminalError(f"Stage {stage.name} of {business_date} is not complete: {missing[0]} has not run.")
+            if stage.name == "land":
+                _refuse_unseen_replays(home, engine, business_date)
             outputs_digest, entries = store.publish(
                 home, business_date, stage.name, writes=stage.writes, files=stage.files, units=units
             )
@@ -95,9 +97,28 @@ def commit(home: Home, business_date: date, stage_name: str, units: tuple[str, .
                 inputs_digest=_inputs_digest(home, engine, business_date, stage),
                 outputs_digest=outputs_digest,
             )
-            books.commit_stage(engine, done, entries)
+            books.commit_stage(engine, done, entries, _quarantined(home, engine, business_date, stage))
         store.drop_work(home, business_date, stage.name)
     return done
+
+
+def _refuse_unseen_replays(home: Home, engine: books.Engine, business_date: date) -> None:
+    """A replay that was released while the night was landed must be seen by it: the stage is done again."""
+    landed = store.read_unit_table(home, business_date, "land", "all", "delivery")
+    if {file.name for file in quarantine_books.replay_files(engine, business_date)} - set(landed["name"]):
+        store.drop_work(home, business_date, "land")
+        raise RetryableError(f"A replay was released while {business_date} was landed.")
+
+
+def _quarantined(
+    home: Home, engine: books.Engine, business_date: date, stage: Stage
+) -> Callable[[books.Connection], None] | None:
+    """What the stage ``check`` writes to quarantine: the night's rejects, and what became of its replays."""
+    if stage.name != "check":
+        return None
+    rejects = quarantine.night_rejects(home, business_date)
+    outcomes = quarantine.night_outcomes(home, engine, business_date)
+    return partial(quarantine_books.add_night, rejects=rejects, outcomes=outcomes)
 
 
 def run_stage(home: Home, business_date: date, stage_name: str, progress: Progress | None = None) -> books.StageRun:
@@ -233,19 +254,24 @@ def _scratch_home(home: Home, business_date: date, root: Path) -> Home:
         if row["why"] == "NOT_A_FILE":
             (inbox / row["name"]).mkdir()
         else:
-            (inbox / row["name"]).write_bytes(store.read_original(home, row["sha256"]))
+            content = store.read_original(home, row["sha256"])
+            (inbox / row["name"]).write_bytes(content)
+            if row["container"] == "replay" and row["fate"] == "registered":
+                store.keep_content(other, store.read_original(home, quarantine.original_of_replay(content)))
     for partition in sorted((home.root / "tables").glob("*/business_date=*")):
         if date.fromisoformat(partition.name.removeprefix("business_date=")) < business_date:
             target = other.root / "tables" / partition.parent.name
             target.mkdir(parents=True, exist_ok=True)
             (target / partition.name).symlink_to(partition)
     books.copy_books_before(books.connect(home), books.connect(other), business_date)
+    quarantine_books.copy_quarantine_before(books.connect(home), books.connect(other), business_date)
     return other
 
 
 def _inputs(home: Home, business_date: date, stage: Stage, unit: str) -> StageInput:
     first = stage.name == "land"
     parsing = stage.name == "parse"
+    released = quarantine.place_replays(home, books.connect(home), business_date) if first else frozenset()
     return StageInput(
         business_date=business_date,
         unit=unit,
@@ -255,6 +281,8 @@ def _inputs(home: Home, business_date: date, stage: Stage, unit: str) -> StageIn
         deliveries=store.land_originals(home, business_date) if first else (),
         content=partial(store.read_original, home) if parsing else None,
         decrypt=openpgp.opener(home) if parsing else None,
+        replayed=quarantine.open_replay if parsing else None,
+        released=released,
         card_keys=read_card_keys(home, business_date) if parsing else (),
     )
 

@@ -163,6 +163,22 @@ def _shown_name(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
+def deliver(home: Home, business_date: date, name: str, content: bytes) -> None:
+    """Put a file of our own into a delivery folder, whole or not at all; one of that name that stands there stays."""
+    folder = home.inbox / str(business_date)
+    folder.mkdir(parents=True, exist_ok=True)
+    if (folder / name).exists():
+        return
+    # Outside the delivery folder until it is whole: a landing that looks in meanwhile must not see a part of it.
+    arriving = home.inbox / f".arriving-{os.getpid()}"
+    with arriving.open("wb") as writer:
+        writer.write(content)
+        writer.flush()
+        os.fsync(writer.fileno())
+    arriving.chmod(0o440)
+    arriving.replace(folder / name)
+
+
 def _look(path: Path) -> tuple[int, int, int]:
     """Size, time of the last change and place of a file; whoever still writes to it changes one of them."""
     found = path.stat(follow_symlinks=False)
@@ -189,6 +205,14 @@ def _keep_original(home: Home, source: Path) -> tuple[str, int]:
         arriving.chmod(0o440)
         arriving.replace(kept)
     return sha256, size
+
+
+def keep_content(home: Home, content: memoryview) -> None:
+    """Keep bytes among the originals under their digest."""
+    sha256 = hashlib.sha256(content).hexdigest()
+    kept = home.originals / sha256[:2] / sha256
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_bytes(content)
 
 
 def read_original(home: Home, sha256: str) -> memoryview:
@@ -305,6 +329,11 @@ def _write_part(frame: pl.DataFrame, path: Path) -> None:
 def unit_saved(home: Home, business_date: date, stage: str, unit: str) -> bool:
     """Whether a unit's output is kept and waits for its stage to commit."""
     return home.unit_work(business_date, stage, unit).is_dir()
+
+
+def read_unit_table(home: Home, business_date: date, stage: str, unit: str, table: str) -> pl.DataFrame:
+    """A table of a unit whose stage has not committed yet."""
+    return _read_part(home.unit_work(business_date, stage, unit) / "tables" / f"{table}.parquet")
 
 
 def publish(

@@ -12,12 +12,14 @@ from settlement.sample.generate import generate
 from settlement.store import Home
 
 TEST_CARD_KEY = bytes(range(32)).hex()
+TEST_QUARANTINE_KEY = bytes(range(32, 64)).hex()
 
 
 @pytest.fixture(autouse=True)
 def _test_card_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SETTLEMENT_CARD_KEY", TEST_CARD_KEY)
     monkeypatch.setenv("SETTLEMENT_CARD_KEY_ID", "test")
+    monkeypatch.setenv("SETTLEMENT_QUARANTINE_KEY", TEST_QUARANTINE_KEY)
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +36,7 @@ def settled_home(tmp_path_factory: pytest.TempPathFactory, sample_dir: Path) -> 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SETTLEMENT_CARD_KEY", TEST_CARD_KEY)
         patch.setenv("SETTLEMENT_CARD_KEY_ID", "test")
+        patch.setenv("SETTLEMENT_QUARANTINE_KEY", TEST_QUARANTINE_KEY)
         root = tmp_path_factory.mktemp("home") / "home"
         create_home(root, sample_dir)
         home = store.open_home(root)

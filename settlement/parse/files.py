@@ -16,7 +16,7 @@ from typing import Final
 import polars as pl
 
 from settlement.errors import TerminalError
-from settlement.model.arrival import Arrival, Limits, Refused, read_arrival, unwrapped
+from settlement.model.arrival import Arrival, Refused, read_arrival, unwrapped
 from settlement.model.clearing import Why
 from settlement.model.layout import Layout, read_layouts
 from settlement.model.records import CANDIDATES
@@ -64,7 +64,7 @@ _MILLION: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Opened:
+class Opened:
     """What was found in a delivered file: its content, or the delivered bytes and why they stay shut."""
 
     content: memoryview
@@ -85,11 +85,10 @@ def run(inputs: StageInput) -> StageOutput:
     if inputs.unit == NO_FILES:
         return StageOutput(tables=tables)
     delivery = inputs.tables["delivery"].row(by_predicate=pl.col("file") == inputs.unit, named=True)
-    layout = _layout(inputs, str(delivery["layout"]))
-    arrival, limits = read_arrival(inputs.documents)
-    found = _open(inputs, delivery, layout, arrival, limits)
+    layout = layout_of(inputs, str(delivery["layout"]))
+    found = open_delivered(inputs, delivery, layout)
     source = _source(inputs, delivery, layout, found.content)
-    parsed = _read(source, found, arrival)
+    parsed = _read(source, found, read_arrival(inputs.documents)[0])
     _require_one_place(source.file, parsed)
     for name, frame in parsed.tables.items():
         tables[f"parsed_{name}"] = frame
@@ -107,7 +106,8 @@ def _table_names() -> tuple[str, ...]:
     return (*others, *(f"parsed_{name}" for name in CANDIDATES))
 
 
-def _layout(inputs: StageInput, name: str) -> Layout:
+def layout_of(inputs: StageInput, name: str) -> Layout:
+    """The layout of that name; TerminalError where it is gone or no reader knows its format."""
     for layout in read_layouts(inputs.documents):
         if layout.layout == name:
             if layout.format not in READERS:
@@ -117,10 +117,9 @@ def _layout(inputs: StageInput, name: str) -> Layout:
     raise TerminalError(f"Layout {name} is gone from config/layouts: put it back, files were registered with it.")
 
 
-def _open(
-    inputs: StageInput, delivery: Mapping[str, object], layout: Layout, arrival: Arrival, limits: Limits
-) -> _Opened:
-    """The file inside the delivered one; of a replay, the original with the repaired records."""
+def open_delivered(inputs: StageInput, delivery: Mapping[str, object], layout: Layout) -> Opened:
+    """The file inside a delivered one; of a replay, the original with the repaired records."""
+    arrival, limits = read_arrival(inputs.documents)
     if inputs.content is None:
         raise TypeError("the stage parse needs the files' content")
     delivered = inputs.content(str(delivery["sha256"]))
@@ -131,20 +130,20 @@ def _open(
             raise TypeError("a replay needs a way to open it")
         unsealed = inputs.replayed(delivered)
         if isinstance(unsealed, Refused):
-            return _Opened(content=delivered, sha256=None, refused=unsealed)
+            return Opened(content=delivered, sha256=None, refused=unsealed)
         name, replay, outside = original, unsealed, inputs.content(unsealed.original_sha256)
     layers = unwrapped(name)[1]
     content = opened(
         outside, layers, arrival.of(layout.feed), limits, inputs.decrypt, archive=layout.format in _PACKED_FORMATS
     )
     if isinstance(content, Refused):
-        return _Opened(content=delivered, sha256=None, refused=content, replay=replay)
+        return Opened(content=delivered, sha256=None, refused=content, replay=replay)
     if replay is not None:
         repaired = {number: record.content for number, record in replay.records.items()}
         content = memoryview(patched(content, layout, repaired))
     same = content is delivered
     sha256 = str(delivery["sha256"]) if same else hashlib.sha256(content).hexdigest()
-    return _Opened(content=content, sha256=sha256, replay=replay)
+    return Opened(content=content, sha256=sha256, replay=replay)
 
 
 def _source(inputs: StageInput, delivery: Mapping[str, object], layout: Layout, content: memoryview) -> Source:
@@ -162,7 +161,7 @@ def _source(inputs: StageInput, delivery: Mapping[str, object], layout: Layout, 
     )
 
 
-def _read(source: Source, found: _Opened, arrival: Arrival) -> Parsed:
+def _read(source: Source, found: Opened, arrival: Arrival) -> Parsed:
     """The file through the reader of its layout, with the faults that all formats share."""
     if found.refused is not None:
         return Parsed(fault=found.refused.why, detail=f"The file {found.refused.detail}.")
@@ -233,14 +232,14 @@ def _require_one_place(file: str, parsed: Parsed) -> None:
         raise RuntimeError(f"The reader of {file} put a record into two places.")
 
 
-def _content_bytes(source: Source, found: _Opened) -> int:
+def _content_bytes(source: Source, found: Opened) -> int:
     """The bytes that count: of a replay its records', for all else was counted when the original came."""
     if found.replay is None or found.refused is not None:
         return len(source.content)
     return sum(len(record.content) for record in found.replay.records.values())
 
 
-def _file_row(source: Source, found: _Opened, parsed: Parsed) -> pl.DataFrame:
+def _file_row(source: Source, found: Opened, parsed: Parsed) -> pl.DataFrame:
     size = _content_bytes(source, found)
     count = ByteCount(rejected=size) if parsed.fault is not None else parsed.bytes
     row = {

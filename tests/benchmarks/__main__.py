@@ -35,6 +35,7 @@ ENVIRONMENT: Final = {
     "OMP_NUM_THREADS": "2",
     "SETTLEMENT_CARD_KEY": bytes(range(32)).hex(),
     "SETTLEMENT_CARD_KEY_ID": "bench",
+    "SETTLEMENT_QUARANTINE_KEY": bytes(range(32, 64)).hex(),
     "SETTLEMENT_KERNELS": "compiled",
 }
 

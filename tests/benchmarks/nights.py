@@ -72,11 +72,14 @@ def sample_of(rows: int, folder: Path, say: Say) -> Path:
     return target
 
 
+_KEYS = ("SETTLEMENT_CARD_KEY", "SETTLEMENT_CARD_KEY_ID", "SETTLEMENT_QUARANTINE_KEY")
+
+
 def _fresh_home(source: Path, folder: Path, environment: dict[str, str]) -> Path:
     from settlement.home import create_home
 
     home = folder / "home"
     shutil.rmtree(home, ignore_errors=True)
-    os.environ.update({name: environment[name] for name in ("SETTLEMENT_CARD_KEY", "SETTLEMENT_CARD_KEY_ID")})
+    os.environ.update({name: environment[name] for name in _KEYS})
     create_home(home, source)
     return home

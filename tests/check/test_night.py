@@ -83,6 +83,7 @@ def given(
         tables={
             "delivery": frame("delivery", deliveries),
             "parsed_file": frame("parsed_file", parsed),
+            "parsed_card_token": frame("parsed_card_token", []),
             "parsed_reject_place": frame("parsed_reject_place", []),
             "parsed_replay": frame("parsed_replay", []),
             "parsed_control_total": frame("parsed_control_total", records.get("control_total", [])),
