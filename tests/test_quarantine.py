@@ -235,8 +235,10 @@ def _attacks(rng: random.Random) -> Callable[[sa.Engine], None]:
         "UPDATE quarantine_replay SET replayed_by = 'zoe'",
         "DELETE FROM quarantine_outcome",
         "DELETE FROM quarantine_replay",
-        "INSERT OR REPLACE INTO quarantine_repair SELECT reject_id, attempt, 'zoe', key_id, sealed "
-        "FROM quarantine_repair",
+        (
+            "INSERT OR REPLACE INTO quarantine_repair SELECT reject_id, attempt, 'zoe', key_id, sealed "
+            "FROM quarantine_repair"
+        ),
         "UPDATE quarantine_reject SET record = 9",
     ]
 

@@ -189,8 +189,8 @@ def _excel(path: Path, side: Source, columns: Sequence[str], also: frozenset[str
     found = rows.select(present_columns(path, rows.columns, columns, also))
     for series in found.iter_columns():
         # What a sheet keeps of a longer number ends in digits that nobody wrote.
-        lost = (series.abs() >= _MORE_THAN_KEPT).arg_true() if series.dtype.is_float() else ()
-        if len(lost):
+        lost = (series.abs() >= _MORE_THAN_KEPT).arg_true().to_list() if series.dtype.is_float() else []
+        if lost:
             raise TerminalError(
                 f"{path.name}, row {lost[0] + 1}, column `{series.name}`: a workbook keeps 15 digits of a number, and "
                 "this one has more: write the column as text."

@@ -1,4 +1,4 @@
-"""A record's bytes are found again by its number, in every format that can tell them, and put back they change nothing."""
+"""A record's bytes are found again by its number, in every format that tells them; put back, they change nothing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _layout(kind: str, **spec: object) -> Layout:
 
 @pytest.mark.parametrize("name", ["MC_T112", "VISA_CTF", "UPI_ACOM", "RET_CAPTURE", "ACQ_SETTLEMENT_US", "CAMT053"])
 def test_records_put_back_as_they_are_give_the_same_rows(sample_dir: Path, name: str) -> None:
-    folder = sorted(path for path in sample_dir.iterdir() if path.name[:2] == "20")[0]
+    folder = min(path for path in sample_dir.iterdir() if path.name[:2] == "20")
     (path, *_) = sorted(folder.glob(f"{name}*")) or [None]
     if path is None:
         pytest.skip(f"the sample has no {name}")
