@@ -16,7 +16,7 @@ from settlement.errors import TerminalError
 from settlement.model.layout import Layout, fit_name, read_layouts
 from settlement.model.stage import CardKey
 from settlement.parse.candidates import shown
-from settlement.parse.cards import mask_texts
+from settlement.parse.cards import Cards, mask_texts
 from settlement.parse.files import READERS
 from settlement.parse.source import Parsed, Source
 
@@ -80,7 +80,7 @@ def try_layout(document: str, layout_name: str, name: str, content: bytes, *, da
         file_date=told or day,
         sequence=parts.sequence if parts else None,
         layout=layout,
-        card_key=_THROWN_AWAY,
+        cards=Cards((_THROWN_AWAY,)),
     )
     parsed = READERS[layout.format](source)
     tables = {table: frame for table, frame in parsed.tables.items() if frame.height}
