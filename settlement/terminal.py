@@ -16,7 +16,9 @@ def with_progress(work: Callable[[Callable[[str, int, int], None]], _T]) -> _T:
     """Do the work with a line that shows the stage and its units; plain lines where no terminal looks on."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description:10}"), BarColumn(30), TextColumn("{task.completed}/{task.total}"))
-    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as bar:
+    with Progress(
+        *columns, TimeElapsedColumn(), console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
         tasks: dict[str, TaskID] = {}
 
         def show(stage: str, done: int, total: int) -> None:

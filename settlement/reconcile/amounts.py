@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import polars as pl
@@ -13,6 +14,7 @@ from settlement.reconcile.read import as_text, shown
 from settlement.reconcile.rules import nearest_word
 
 _MOST_DIGITS: Final = 18
+_PLAIN: Final = re.compile(r"[+-]?([0-9]+)(?:\.([0-9]*))?")
 LIKELY_CURRENCY: Final = frozenset({"currency", "ccy", "curr", "currency_code", "currencycode", "cur"})
 """Names, in small letters, of columns that tell currencies without being asked."""
 
@@ -124,14 +126,16 @@ def _from_text(text: pl.Series, amount: Amount, currency: pl.Series) -> pl.Serie
     if usual is not None:
         return usual
     if amount.thousands_mark is not None:
-        grouped = rf"^[+-]?\d{{1,3}}(\{amount.thousands_mark}\d{{3}})+(\{amount.decimal_mark}\d*)?$"
+        grouped = rf"^[+-]?[0-9]{{1,3}}(\{amount.thousands_mark}[0-9]{{3}})+(\{amount.decimal_mark}[0-9]*)?$"
         bare = text.str.replace_all(amount.thousands_mark, "", literal=True)
         text = pl.select(pl.when(text.str.contains(grouped)).then(bare).otherwise(text)).to_series()
     if amount.decimal_mark == ",":
         dotted = text.str.replace(",", ".", literal=True)
         text = pl.select(pl.when(text.str.contains(".", literal=True)).then(None).otherwise(dotted)).to_series()
     parts = pl.DataFrame({"text": text, "currency": currency}).with_columns(
-        pl.col("text").str.extract_groups(r"^([+-]?)(\d*)(?:\.(\d*))?$").struct.rename_fields(["sign", "whole", "rest"])
+        pl.col("text")
+        .str.extract_groups(r"^([+-]?)([0-9]*)(?:\.([0-9]*))?$")
+        .struct.rename_fields(["sign", "whole", "rest"])
     )
     places = pl.lit(0) if amount.unit == "minor" else _places(currency)
     whole = pl.col("text").struct.field("whole").fill_null("").str.strip_chars_start("0")
@@ -152,7 +156,7 @@ def _usual(text: pl.Series, amount: Amount, currency: pl.Series) -> pl.Series | 
     if amount.unit == "minor" or amount.currency is None or amount.thousands_mark or amount.decimal_mark != ".":
         return None
     places = EXPONENTS[currency[0]]
-    if not places or not text.str.contains(rf"^-?\d{{1,12}}\.\d{{{places}}}$").all() or text.null_count():
+    if not places or not text.str.contains(rf"^-?[0-9]{{1,12}}\.[0-9]{{{places}}}$").all() or text.null_count():
         return None
     return text.str.replace(".", "", literal=True).cast(pl.Int64)
 
@@ -175,4 +179,14 @@ def _refusal(value: object, code: str, amount: Amount) -> str:
     hint = ""
     if "," in str(value) and amount.decimal_mark == "." and amount.thousands_mark is None:
         hint = ', or declare thousands_mark = "," or decimal_mark = ","'
+    plain = _PLAIN.fullmatch(str(value).strip())
+    if plain is not None and amount.decimal_mark == ".":
+        places, decimals = EXPONENTS[code], len((plain[2] or "").rstrip("0"))
+        if amount.unit == "major" and decimals > places:
+            return (
+                f"{shown(value)} has more decimals than the {places} of {code} in {amount.unit} units: correct it, "
+                "for amounts are never rounded."
+            )
+        if not decimals or amount.unit == "major":
+            return f"{shown(value)} has more than {_MOST_DIGITS} digits in minor units: correct it."
     return f"{shown(value)} is no amount of {code} in {amount.unit} units; write one such as {sample}{hint}."

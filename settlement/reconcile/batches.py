@@ -13,6 +13,7 @@ import polars as pl
 import pyarrow as pa
 
 from settlement.errors import TerminalError
+from settlement.reconcile.delimited import head_record, require_text, require_whole, spans_lines
 from settlement.reconcile.language import Side
 from settlement.reconcile.read import (
     delimiter_of,
@@ -24,6 +25,7 @@ from settlement.reconcile.read import (
     present_columns,
     read_columns,
     readable,
+    require_quoted_well,
     wrong_encoding,
 )
 
@@ -86,11 +88,22 @@ def _arrow(path: Path, _: Side, columns: Sequence[str], also: frozenset[str], ro
 
 
 def _csv(path: Path, side: Side, columns: Sequence[str], also: frozenset[str], _: int) -> Iterator[pl.DataFrame]:
+    require_text(path)
     blocks, delimiter = _blocks(path, side), delimiter_of(path, side)
-    head, _newline, rest = next(blocks, b"").partition(b"\n")
-    found = present_columns(path, header_of(io.BytesIO(head + b"\n"), delimiter), columns, also)
-    for block in chain([rest] if rest else [], blocks):
-        yield parse_csv(path, io.BytesIO(head + b"\n" + block), delimiter, found)
+    block = io.BytesIO(next(blocks, b""))
+    head = head_record(block).rstrip(b"\n") + b"\n"
+    names = header_of(io.BytesIO(head.decode("utf-8", errors="replace").encode()), delimiter)
+    found = present_columns(path, names, columns, also)
+    require_whole(path, encoding_of(path, side), delimiter, len(names))
+    rest = block.read()
+    proved = False
+    for text in chain([rest] if rest else [], blocks):
+        source = io.BytesIO(head + text)
+        rows = parse_csv(path, side, source, found)
+        if not proved and spans_lines(source, rows.height):
+            require_quoted_well(path, side)
+            proved = True
+        yield rows
 
 
 def _blocks(path: Path, side: Side) -> Iterator[bytes]:

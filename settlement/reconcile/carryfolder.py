@@ -52,6 +52,7 @@ TAKEN_ROWS: Final[_Types] = {
 _NOTE: Final = "carry.json"
 _OPEN: Final = "open.parquet"
 _TAKEN: Final = "taken.parquet"
+CARRY_FILES: Final = (_NOTE, _OPEN, _TAKEN)
 _VERSION: Final = 1
 
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

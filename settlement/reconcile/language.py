@@ -81,6 +81,12 @@ class DateColumn(Part):
     column: Column
     format: str = "%Y-%m-%d"
 
+    @model_validator(mode="after")
+    def _coherent(self) -> Self:
+        if "%" not in self.format:
+            raise ValueError(f'`format` {self.format!r} names no part of a date: write it as "%Y-%m-%d" or "%d.%m.%Y"')
+        return self
+
 
 class Text(Part):
     """A named text of a side: the columns it is made of, joined, and what makes two spellings one."""

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from settlement.errors import TerminalError
 from settlement.model.money import is_currency
 from settlement.reconcile.amounts import LIKELY_CURRENCY, read_amounts
+from settlement.reconcile.delimited import head_record
 from settlement.reconcile.language import Amount, DateColumn, Side
-from settlement.reconcile.read import as_text, read_columns
+from settlement.reconcile.read import as_text, header_of, read_columns
 
 Whole = NDArray[np.int64]
 
@@ -160,10 +161,9 @@ def _names(path: Path, side: Side) -> list[str]:
     try:
         match ending:
             case ".csv" | ".tsv" | ".txt":
-                head = path.read_bytes().split(b"\n", 1)[0].decode(side.encoding, errors="replace")
-                return pl.read_csv(
-                    io.BytesIO(head.encode()), separator=side.delimiter, infer_schema=False, n_rows=0
-                ).columns
+                with path.open("rb") as content:
+                    head = head_record(content).decode(side.encoding, errors="replace")
+                return header_of(io.BytesIO(head.encode()), side.delimiter)
             case ".parquet" | ".pq":
                 return list(pl.read_parquet_schema(path))
             case ".arrow" | ".ipc" | ".feather" | ".arrows":

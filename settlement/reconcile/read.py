@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,8 +12,10 @@ from pathlib import Path
 from typing import Final
 
 import polars as pl
+import pyarrow as pa
 
 from settlement.errors import TerminalError
+from settlement.reconcile.delimited import DELIMITERS, head_record, require_text, require_whole, spans_lines, wrong_row
 from settlement.reconcile.language import Source
 from settlement.reconcile.rules import nearest_word
 
@@ -67,6 +70,8 @@ def read_columns(path: Path, side: Source, columns: Sequence[str], also: frozens
 def kind_of(path: Path, side: Source) -> str:
     """``csv``, ``parquet``, ``excel`` or ``arrow``; TerminalError where nothing tells, or where there is no file."""
     if not path.is_file():
+        if path.exists() and not path.is_dir():
+            raise TerminalError(f"{path} is a pipe or a device, and a file is read more than once: save it first.")
         raise TerminalError(f"{path} is no file: name an existing one.")
     kind = side.format or _FORMATS.get(path.suffix.lower())
     if kind is None:
@@ -99,6 +104,7 @@ def shown_reason(reason: str) -> str:
 
 
 def _csv(path: Path, side: Source, columns: Sequence[str], also: frozenset[str]) -> pl.DataFrame:
+    require_text(path)
     source: Path | io.BytesIO = path
     if not is_utf8(side):
         try:
@@ -106,8 +112,13 @@ def _csv(path: Path, side: Source, columns: Sequence[str], also: frozenset[str])
         except UnicodeDecodeError as error:
             raise wrong_encoding(path, side, error.start) from None
     delimiter = delimiter_of(path, side)
-    found = present_columns(path, header_of(io.BytesIO(_first_line(source)), delimiter), columns, also)
-    return parse_csv(path, source, delimiter, found)
+    names = header_of(io.BytesIO(_head(source)), delimiter)
+    found = present_columns(path, names, columns, also)
+    require_whole(path, encoding_of(path, side), delimiter, len(names))
+    rows = parse_csv(path, side, source, found)
+    if spans_lines(source, rows.height):
+        require_quoted_well(path, side)
+    return rows
 
 
 def is_utf8(side: Source) -> bool:
@@ -118,11 +129,13 @@ def is_utf8(side: Source) -> bool:
 def encoding_of(path: Path, side: Source) -> str:
     """The declared encoding of a text file; TerminalError for one that does not exist."""
     try:
-        return codecs.lookup(side.encoding).name
-    except LookupError:
+        name = codecs.lookup(side.encoding).name
+        "a".encode(name)  # some codecs are no encodings of texts
+    except (LookupError, ValueError):
         raise TerminalError(
             f"{path.name}: {side.encoding!r} is no encoding: write one such as utf-8 or cp1252."
         ) from None
+    return name
 
 
 def wrong_encoding(path: Path, side: Source, at: int) -> TerminalError:
@@ -145,25 +158,35 @@ def header_of(line: io.BytesIO, delimiter: str) -> list[str]:
         return []
 
 
-def parse_csv(path: Path, source: Path | io.BytesIO, delimiter: str, columns: Sequence[str]) -> pl.DataFrame:
+def parse_csv(path: Path, side: Source, source: Path | io.BytesIO, columns: Sequence[str]) -> pl.DataFrame:
     """Some columns of a text in UTF-8 with a header, all of them as text."""
     try:
-        return pl.read_csv(source, separator=delimiter, infer_schema=False, columns=list(columns))
+        return pl.read_csv(source, separator=delimiter_of(path, side), infer_schema=False, columns=list(columns))
     except pl.exceptions.ComputeError as error:
         if "utf-8" in str(error).lower() or "utf8" in str(error).lower():
             raise TerminalError(
                 f'{path.name} is not written in UTF-8: write its `encoding`, such as encoding = "cp1252".'
             ) from None
-        raise
+        wrong = wrong_row(path, encoding_of(path, side), delimiter_of(path, side))
+        if wrong is None:
+            raise
+        raise TerminalError(wrong) from None
 
 
-def _first_line(source: Path | io.BytesIO) -> bytes:
+def require_quoted_well(path: Path, side: Source) -> None:
+    """TerminalError where a row that spans lines is several rows and a stray quotation mark."""
+    wrong = wrong_row(path, encoding_of(path, side), delimiter_of(path, side), sure=False)
+    if wrong is not None:
+        raise TerminalError(wrong)
+
+
+def _head(source: Path | io.BytesIO) -> bytes:
     if isinstance(source, io.BytesIO):
-        line = source.readline()
+        line = head_record(source)
         source.seek(0)
     else:
         with source.open("rb") as stream:
-            line = stream.readline()
+            line = head_record(stream)
     # A header in another encoding is read as far as it goes: its plain letters are enough to find a column.
     return line.decode("utf-8", errors="replace").encode()
 
@@ -175,8 +198,11 @@ def _parquet(path: Path, _: Source, columns: Sequence[str], also: frozenset[str]
 def _arrow(path: Path, _: Source, columns: Sequence[str], also: frozenset[str]) -> pl.DataFrame:
     with path.open("rb") as stream:
         of_file = stream.read(6) == b"ARROW1"
+    with pa.memory_map(str(path)) as source:
+        names = (pa.ipc.open_file(source) if of_file else pa.ipc.open_stream(source)).schema.names
+    found = present_columns(path, names, columns, also)
     rows = pl.read_ipc(path) if of_file else pl.read_ipc_stream(path)
-    return rows.select(present_columns(path, rows.columns, columns, also))
+    return rows.select(found)
 
 
 def _excel(path: Path, side: Source, columns: Sequence[str], also: frozenset[str]) -> pl.DataFrame:
@@ -187,12 +213,12 @@ def _excel(path: Path, side: Source, columns: Sequence[str], also: frozenset[str
         if headings.count(column) > 1:
             raise two_columns(path, column)
     found = rows.select(present_columns(path, rows.columns, columns, also))
-    for series in found.iter_columns():
+    for values in found.iter_columns():
         # What a sheet keeps of a longer number ends in digits that nobody wrote.
-        lost = (series.abs() >= _MORE_THAN_KEPT).arg_true().to_list() if series.dtype.is_float() else []
-        if lost:
+        lost = (values.abs() >= _MORE_THAN_KEPT).arg_true() if values.dtype.is_float() else None
+        if lost is not None and len(lost):
             raise TerminalError(
-                f"{path.name}, row {lost[0] + 1}, column `{series.name}`: a workbook keeps 15 digits of a number, and "
+                f"{path.name}, row {lost[0] + 1}, column `{values.name}`: a workbook keeps 15 digits of a number, and "
                 "this one has more: write the column as text."
             )
     return found
@@ -204,16 +230,38 @@ def as_text(values: pl.Series) -> pl.Series:
     return text.str.replace(r"\.0$", "").str.replace(r"^-0$", "0") if values.dtype.is_float() else text
 
 
+def require_single_values(path: str, rows: pl.DataFrame, columns: Sequence[str]) -> None:
+    """TerminalError for a column whose fields are lists, records or bytes, which are no text and no number."""
+    for column in columns:
+        kind = rows[column].dtype
+        if kind.is_nested() or kind in {pl.Binary, pl.Object}:
+            what = "bytes" if kind == pl.Binary else "lists or records"
+            raise TerminalError(f"{path}: column `{column}` holds {what}: name a column of single values.")
+
+
 def present_columns(path: Path, present: Sequence[str], columns: Sequence[str], also: frozenset[str]) -> list[str]:
     """The columns to read: each that is asked for is there, once."""
     if not present:
         raise TerminalError(f"{path.name} is empty: it needs the names of its columns and at least one row.")
+    if len(present) == 1:
+        told = [mark for mark in DELIMITERS if mark in present[0]]
+        if told:
+            raise TerminalError(
+                f"{path.name} has one column, {shown(present[0])}: write what stands between its values, "
+                f"delimiter = {json.dumps(told[0])} for its side."
+            )
+    if any("\r" in name.replace("\r\n", "") for name in present):
+        raise TerminalError(f"{path.name} ends its lines with carriage returns alone: save it with line feeds.")
     if any("\0" in name for name in present):
         raise TerminalError(f'{path.name} is not written in UTF-8: write its `encoding`, such as encoding = "utf-16".')
     for column in columns:
+        if column not in present and any("\ufffd" in name for name in present):
+            raise TerminalError(
+                f'{path.name} is not written in UTF-8: write its `encoding`, such as encoding = "cp1252".'
+            )
         if column not in present:
             raise TerminalError(f"{path.name} has no column `{column}`: {nearest_word(column, present)}")
-        if f"{column}_duplicated_0" in present:
+        if f"{column}_duplicated_0" in present or list(present).count(column) > 1:
             raise two_columns(path, column)
     return [*columns, *(name for name in present if name.strip().lower() in also and name not in columns)]
 

@@ -17,14 +17,17 @@ from settlement.errors import TerminalError
 from settlement.reconcile.language import ALIAS, PLAIN_NORMALISERS, Pass, Rules, Side
 
 _SHORT: Final = 3
+_LONG: Final = 40
 _FEW: Final = 4
 """A word of so few letters is near to everything: where so few words are known, the whole list helps more."""
 
+_MOST_TOLD: Final = 20
 _WANTED: Final = (
     ("string_pattern", "a name of letters, digits, - and _, such as by_reference"),
     ("string", "a text in quotes"),
     ("int", "a whole number without quotes"),
     ("bool", "true or false"),
+    ("finite", "a number"),
     ("decimal", "a number with a decimal point and without quotes, such as 1.0934"),
     ("is_instance", "a number with a decimal point and without quotes, such as 1.0934"),
     ("date", "a date without quotes, such as 2024-01-31"),
@@ -52,9 +55,11 @@ def read_rules(text: str, place: str) -> Rules:
         With one sentence: where in the file, what is wrong, what to write instead.
     """
     try:
-        content = tomllib.loads(text, parse_float=Decimal)
+        content = tomllib.loads(text.removeprefix("\ufeff"), parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         raise TerminalError(f"{place} is not readable as TOML: {error}. Correct that place.") from None
+    except (RecursionError, ValueError):
+        raise TerminalError(f"{place} nests too deep or holds too long a number: no rules need that.") from None
     try:
         rules = Rules.model_validate(content)
     except ValidationError as error:
@@ -71,7 +76,9 @@ def nearest_word(word: str, known: Iterable[str]) -> str:
     close = get_close_matches(word.lower(), by_letters, n=1)
     if close and (len(word) > _SHORT or len(words) > _FEW):
         return f"did you mean `{by_letters[close[0]]}`?"
-    return f"write one of {', '.join(f'`{one}`' for one in words)}." if words else "remove it."
+    told = [f"`{one}`" for one in words[:_MOST_TOLD]]
+    more = [f"{len(words) - _MOST_TOLD} more"] if len(words) > _MOST_TOLD else []
+    return f"write one of {', '.join(told + more)}." if words else "remove it."
 
 
 def _faults(rules: Rules) -> Iterable[str]:
@@ -145,7 +152,8 @@ def _side_name(side: Side, default: str) -> str:
 def _sentence(content: Mapping[str, object], error: ValidationError) -> str:
     """The fault that helps most, as one sentence: where it is, what is wrong, what to write."""
     fault = min(error.errors(include_url=False), key=_helps_most)
-    where = _place(content, fault["loc"])
+    # A last step that is not in the document is a missing word, or else the branch of a union, which is no place.
+    where = _place(content, fault["loc"], told=fault["type"] in {"missing", "extra_forbidden"})
     last = str(fault["loc"][-1]) if fault["loc"] else ""
     match fault["type"]:
         case "extra_forbidden":
@@ -161,15 +169,34 @@ def _sentence(content: Mapping[str, object], error: ValidationError) -> str:
             what = f"knows no rule {fault['ctx']['tag']!r}: {nearest_word(str(fault['ctx']['tag']), rules)}"
         case "union_tag_not_found":
             what = 'says no rule: write it, such as amount = { rule = "within", minor = 5 }.'
+        case kind if kind.startswith("tuple") and isinstance(fault["input"], dict):
+            what = f"is a list of tables: write its heading in double brackets, [[{last}]]."
         case kind:
-            what = f"must be {_wanted(kind, fault)}, not {fault['input']!r}."
+            what = f"must be {_wanted(kind, fault)}, not {_told(fault['input'])}."
     return f"{where}: {what}"
+
+
+def _told(value: object) -> str:
+    """A value as it is written in a document, short."""
+    match value:
+        case dict():
+            return "a table"
+        case list():
+            return "a list"
+        case bool():
+            return str(value).lower()
+        case str():
+            return repr(value) if len(value) <= _LONG else f"{value[:_LONG]!r}..."
+        case _:
+            return str(value)
 
 
 def _helps_most(fault: ErrorDetails) -> tuple[int, int, list[str]]:
     """A known kind of fault first, then the deepest: a list is too short because of what is wrong inside it."""
     kind = _FIRST.index(fault["type"]) if fault["type"] in _FIRST else len(_FIRST)
-    return kind, -len(fault["loc"]), [str(step) for step in fault["loc"]]
+    # Where a text or a table may stand, a text is the plainer thing to ask for.
+    table = fault["type"].startswith("model")
+    return kind, -len(fault["loc"]), [str(table), *(str(step) for step in fault["loc"])]
 
 
 def _wanted(kind: str, fault: ErrorDetails) -> str:
@@ -184,7 +211,7 @@ def _wanted(kind: str, fault: ErrorDetails) -> str:
     return next((text for start, text in _WANTED if kind.startswith(start)), "another kind of value")
 
 
-def _place(content: Mapping[str, object], steps: Sequence[str | int]) -> str:
+def _place(content: Mapping[str, object], steps: Sequence[str | int], *, told: bool) -> str:
     """``[left.amount] `unit```, ``pass no. 2 (by_day) `days```; branches of unions are no place."""
     here: Any = content
     said: list[str] = []
@@ -196,7 +223,7 @@ def _place(content: Mapping[str, object], steps: Sequence[str | int]) -> str:
         else:
             inside = isinstance(here, dict) and step in here
             here = here[step] if inside else None
-            if inside or step is steps[-1]:
+            if inside or (told and step is steps[-1]):
                 said.append(f"`{step}`")
     return " ".join(said) or "the whole document"
 

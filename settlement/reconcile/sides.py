@@ -20,7 +20,7 @@ from settlement.reconcile.carried import Carried
 from settlement.reconcile.language import Calendar, DateColumn, Rules
 from settlement.reconcile.language import Side as SideRules
 from settlement.reconcile.normalise import normalised
-from settlement.reconcile.read import as_text, read_columns, shown
+from settlement.reconcile.read import as_text, read_columns, require_single_values, shown
 
 OPEN: Final = 0
 MATCHED: Final = 1
@@ -36,6 +36,7 @@ _MOST_LOOKED_AT: Final = 100
 """So many ids in a row that pass the check digit of cards are cards: one in ten does by chance."""
 
 _EPOCH: Final = date(1970, 1, 1)
+_FIRST_DAY, _LAST_DAY = (date.min - _EPOCH).days, (date.max - _EPOCH).days
 _WEEK: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
@@ -171,6 +172,7 @@ def columns_wanted(rules: Rules, which: str) -> list[str]:
 def prepared(rules: Rules, which: str, raw: pl.DataFrame, place: str, first: int = 0) -> tuple[pl.DataFrame, pl.Series]:
     """The frame of ``Rows`` and the ids, as the file tells them, of rows of a file of which ``first`` stand before."""
     side = rules.left if which == "left" else rules.right
+    require_single_values(place, raw, columns_wanted(rules, which))
     _require_declared_currency(raw, side, place)
     amount, currency = read_amounts(raw, side.amount, place, first)
     columns = [amount, currency]
@@ -239,11 +241,18 @@ def _days(values: pl.Series, declared: DateColumn, place: str, first: int) -> pl
                 f"{place}, row {wrong[0] + 1 + first}, column `{column}`: {shown(text[wrong[0]])} is no date of the "
                 f"form {written}: correct it or the `format`."
             )
-    elif values.dtype == pl.Date or isinstance(values.dtype, pl.Datetime):
+    elif values.dtype in {pl.Date, pl.Null} or isinstance(values.dtype, pl.Datetime):
         found = values.cast(pl.Date)
     else:
         raise TerminalError(f"{place}, column `{column}` holds no dates but {values.dtype}: name the date column.")
-    return found.to_physical().cast(pl.Int32).alias("day")
+    days = found.to_physical().cast(pl.Int32)
+    strange = (~days.is_between(_FIRST_DAY, _LAST_DAY)).arg_true()
+    if len(strange):
+        raise TerminalError(
+            f"{place}, row {strange[0] + 1 + first}, column `{column}`: the date lies outside the years 1 to "
+            "9999: correct it, or leave it empty."
+        )
+    return days.alias("day")
 
 
 def business_days(days: pl.Series, calendar: Calendar) -> pl.Series:

@@ -13,7 +13,7 @@ import polars as pl
 from settlement.errors import TerminalError
 from settlement.model.money import is_currency
 from settlement.reconcile.language import AliasFile, Rate, RatesFile, Rules
-from settlement.reconcile.read import as_text, read_columns, shown
+from settlement.reconcile.read import as_text, read_columns, require_single_values, shown
 from settlement.reconcile.rules import nearest_word
 
 RATES: Final = "rates"
@@ -61,6 +61,8 @@ def with_tables(rules: Rules, document: Path, given: Mapping[str, Path]) -> Rule
 def _beside(document: Path, name: str, file: str) -> Path:
     """The file's path, which does not lead out of the rules' folder, be it by a link."""
     folder = document.parent.resolve()
+    if "\0" in file:
+        raise TerminalError(f"{document.name}: {file!r} is no name of a file: write one without the character NUL.")
     path = folder / file
     if not path.resolve().is_relative_to(folder):
         place = "`[rates]`" if name == RATES else f"`[alias_file.{name}]`"
@@ -72,7 +74,7 @@ def _beside(document: Path, name: str, file: str) -> Path:
 
 
 def _rates(path: Path, declared: RatesFile, inline: tuple[Rate, ...]) -> tuple[Rate, ...]:
-    rows = _texts(read_columns(path, declared, _RATE_COLUMNS))
+    rows = _texts(path, read_columns(path, declared, _RATE_COLUMNS))
     for column in ("from", "to"):
         known = {code: code is not None and is_currency(code) for code in rows[column].unique().to_list()}
         _refuse(path, rows, column, [not known[code] for code in rows[column]], "no ISO 4217 code; write one as USD")
@@ -107,7 +109,7 @@ def _rates(path: Path, declared: RatesFile, inline: tuple[Rate, ...]) -> tuple[R
 def _spellings(path: Path, declared: AliasFile) -> dict[str, str]:
     if declared.from_ == declared.to:
         raise TerminalError(f"`[alias_file]` of {path.name}: `from` and `to` name one column: write two.")
-    rows = _texts(read_columns(path, declared, (declared.from_, declared.to)))
+    rows = _texts(path, read_columns(path, declared, (declared.from_, declared.to)))
     spelling, text = rows[declared.from_], rows[declared.to]
     for column in (declared.from_, declared.to):
         empty = (rows[column].fill_null("") == "").to_list()
@@ -125,8 +127,9 @@ def _spellings(path: Path, declared: AliasFile) -> dict[str, str]:
     return dict(zip(spelling.to_list(), text.to_list(), strict=True))
 
 
-def _texts(rows: pl.DataFrame) -> pl.DataFrame:
+def _texts(path: Path, rows: pl.DataFrame) -> pl.DataFrame:
     """All columns as texts without spaces around them; a moment is told by its day."""
+    require_single_values(path.name, rows, rows.columns)
     moments = [name for name, kind in rows.schema.items() if isinstance(kind, pl.Datetime)]
     dated = rows.with_columns(pl.col(moments).cast(pl.Date))
     return pl.DataFrame([as_text(column).str.strip_chars(" ") for column in dated.iter_columns()])

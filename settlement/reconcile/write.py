@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +21,7 @@ from settlement.errors import TerminalError
 from settlement.reconcile.ageing import ages_of
 from settlement.reconcile.breaks import find_breaks
 from settlement.reconcile.carry import Run, leave
+from settlement.reconcile.carryfolder import CARRY_FILES
 from settlement.reconcile.engine import Result
 from settlement.reconcile.matched import MATCHES, match_rows, numbered
 from settlement.reconcile.spill import Spill
@@ -32,6 +35,9 @@ BREAKS: Final[dict[str, type[pl.DataType]]] = {
     "note": pl.String,
 }
 SUMMARY: Final = "summary.json"
+_OUTPUTS: Final = frozenset(
+    {SUMMARY, *(f"{name}.{kind}" for name in ("matches", "breaks") for kind in ("csv", "parquet")), *CARRY_FILES}
+)
 
 
 def write_outputs(result: Result, out: Path, run: Run | None = None) -> dict[str, Any]:
@@ -64,6 +70,9 @@ def write_outputs(result: Result, out: Path, run: Run | None = None) -> dict[str
 @contextmanager
 def partial_outputs(out: Path) -> Iterator[Path]:
     """A folder beside ``out`` to write to; it takes the place of ``out`` in one step, or vanishes where that fails."""
+    # A link is followed, so that what it leads to is replaced and not the link.
+    out = out.resolve()
+    _tidy(out)
     _require_replaceable(out)
     partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -142,8 +151,36 @@ def _write(rows: pl.DataFrame, folder: Path, name: str) -> pl.DataFrame:
 def _require_replaceable(out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise TerminalError(f"{out} is a file: name a folder for the outputs.")
-    if out.is_dir() and any(out.iterdir()) and not (out / SUMMARY).is_file():
+    if not out.is_dir():
+        return
+    found = sorted(path.name for path in out.iterdir())
+    if found and SUMMARY not in found:
         raise TerminalError(f"{out} holds other files than the outputs of an earlier run: name another folder.")
+    strange = [name for name in found if name not in _OUTPUTS]
+    if strange:
+        raise TerminalError(f"{out} holds {strange[0]}, which no run has written: move it, or name another folder.")
+
+
+def _tidy(out: Path) -> None:
+    """Remove what killed runs have left beside a folder; outputs that one was about to replace come back."""
+    for left in sorted(out.parent.glob(f".{glob.escape(out.name)}.*")):
+        found = re.fullmatch(r"([0-9]+)\.(partial|earlier)", left.name.removeprefix(f".{out.name}."))
+        if found is None or _runs(int(found[1])):
+            continue
+        if found[2] == "earlier" and not out.exists():
+            left.rename(out)
+        else:
+            shutil.rmtree(left)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _move(partial: Path, out: Path) -> None:

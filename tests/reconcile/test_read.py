@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import zipfile
 from decimal import Decimal
@@ -9,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pytest
 from made_workbook import workbook
 from reconcile_runs import HEAD, row, run, run_files, write_csv
 
 from settlement.errors import TerminalError
-from settlement.reconcile.read import readable
+from settlement.reconcile.batches import read_batches
+from settlement.reconcile.language import Amount, Side
+from settlement.reconcile.read import kind_of, read_columns, readable
 
 PASS = '[[pass]]\nname = "one"\nkeys = ["key"]\n'
 LEFT = [row("B1", 1250), row("B2", 300, key="L")]
@@ -202,6 +206,14 @@ REFUSED = {
         [{**row("B1", 1), "amount": "12.5"}],
         "row 1, column `amount`: '12.5' is no amount of USD in minor",
     ),
+    "digits of another script": (
+        [{**row("B1", 1), "amount": "\uff11\uff12"}],
+        "row 1, column `amount`: '\uff11\uff12' is no amount of USD in minor units",
+    ),
+    "too many digits": (
+        [{**row("B1", 1), "amount": "9223372036854775807"}],
+        "row 1, column `amount`: '922337******5807' has more than 18 digits in minor units: correct it.",
+    ),
     "no amount": ([{**row("B1", 1), "amount": " "}], "row 1, column `amount`: there is no amount"),
     "no currency": ([row("B1", 1, ccy="US$")], "row 1, column `ccy`: 'US$' is no ISO 4217 code"),
     "no date": (
@@ -222,6 +234,54 @@ def test_a_bad_row_is_one_sentence_and_nothing_is_written(tmp_path: Path, case: 
     assert words in str(refused.value)
     assert str(refused.value).startswith("left.csv")
     assert {path.name for path in tmp_path.iterdir()} == {"left.csv", "right.csv", "rules.toml"}
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "words"),
+    [
+        ("key", [["K"]], "column `key` holds lists or records: name a column of single values"),
+        ("id", [["B1"]], "column `id` holds lists or records"),
+        ("amount", [{"a": 1}], "column `amount` holds lists or records"),
+        ("key", [b"K\xff"], "column `key` holds bytes"),
+        (
+            "date",
+            pl.Series([10**8], dtype=pl.Int32).cast(pl.Date),
+            "row 1, column `date`: the date lies outside",
+        ),
+        ("date", pl.Series([-800_000], dtype=pl.Int32).cast(pl.Date), "the date lies outside the years 1 to 9999"),
+    ],
+)
+def test_what_a_table_may_hold_and_a_match_may_not(tmp_path: Path, column: str, values: Any, words: str) -> None:
+    pl.DataFrame([row("B1", 1)]).with_columns(pl.Series(column, values)).write_parquet(tmp_path / "left.parquet")
+    right = write_csv(tmp_path / "right.csv", RIGHT)
+    (tmp_path / "rules.toml").write_text(HEAD + PASS)
+    with pytest.raises(TerminalError, match="^left.parquet[:,] .*" + re.escape(words)):
+        run_files(tmp_path / "left.parquet", right, tmp_path / "rules.toml", tmp_path / "out")
+
+
+def test_a_table_whose_dates_are_all_missing_is_read(tmp_path: Path) -> None:
+    table = pl.DataFrame([row("B1", 1250)]).with_columns(date=None)
+    table.write_parquet(tmp_path / "left.parquet")
+    right = write_csv(tmp_path / "right.csv", RIGHT)
+    (tmp_path / "rules.toml").write_text(HEAD + PASS)
+    found = run_files(tmp_path / "left.parquet", right, tmp_path / "rules.toml", tmp_path / "out")
+    assert found.pairs == {("B1", "T1")}
+
+
+def test_a_column_that_stands_twice_in_arrow_is_told(tmp_path: Path) -> None:
+    table = pa.table([pa.array([1]), pa.array(["K"]), pa.array(["L"])], names=["id", "key", "key"])
+    with pa.OSFile(str(tmp_path / "left.arrow"), "wb") as target, pa.ipc.new_file(target, table.schema) as writer:
+        writer.write_table(table)
+    side = Side(amount=Amount(column="amount", unit="major", currency="USD"))
+    for reader in (read_columns, lambda *given: list(read_batches(*given, frozenset(), rows=9))):
+        with pytest.raises(TerminalError, match=r"^left\.arrow has two columns `key`: give each its own name\.$"):
+            reader(tmp_path / "left.arrow", side, ["key"])
+
+
+def test_a_pipe_is_told_as_what_it_is(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "left.csv")
+    with pytest.raises(TerminalError, match="is a pipe or a device, and a file is read more than once: save it first"):
+        kind_of(tmp_path / "left.csv", Side(amount=Amount(column="amount", unit="major", currency="USD")))
 
 
 def test_a_card_number_is_never_shown(tmp_path: Path) -> None:

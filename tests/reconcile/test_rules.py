@@ -61,6 +61,22 @@ REFUSED = {
         "write `originals` and `reversals` both",
     ),
     "not TOML": (PASS + "days = ", "is not readable as TOML"),
+    "too deep": ("x = " + "[" * 5000 + "]" * 5000, "rules.toml nests too deep or holds too long a number"),
+    "a number too long": ("x = " + "9" * 5000, "rules.toml nests too deep or holds too long a number"),
+    "a table for a list of tables": (
+        PASS.replace("[[pass]]", "[pass]"),
+        "`pass`: is a list of tables: write its heading in double brackets, [[pass]].",
+    ),
+    "a number for a key": (PASS.replace('["key"]', "[1]"), "`keys` no. 1: must be a text in quotes, not 1."),
+    "half a day": (PASS + "days = 1.5", "`days`: must be a whole number without quotes, not 1.5."),
+    "no number": (
+        PASS + '[[rate]]\nfrom = "EUR"\nto = "USD"\ndate = 2024-01-01\nrate = nan',
+        "`rate`: must be a number, not NaN.",
+    ),
+    "a branch is no place": (
+        PASS + 'amount = { rule = "within", minor = 5, bps = 3 }',
+        "(one) `amount`: where `minor` and `bps` both stand, say which counts",
+    ),
 }
 
 
@@ -73,6 +89,16 @@ def test_one_sentence_names_the_place_and_the_word(case: str) -> None:
     assert words in said
     assert said.startswith("rules.toml")
     assert "\n" not in said
+
+
+def test_a_mark_of_byte_order_is_no_part_of_the_rules() -> None:
+    assert read_rules("\ufeff" + HEAD + PASS, "rules.toml").left.name == "bank"
+
+
+def test_a_date_format_of_another_language_is_told() -> None:
+    head = HEAD.replace('column = "date"', 'column = "date"\nformat = "YYYY-MM-DD"', 1)
+    with pytest.raises(TerminalError, match=r"`format` 'YYYY-MM-DD' names no part of a date: write it as \"%Y-%m-%d\""):
+        read_rules(head + PASS, "rules.toml")
 
 
 def test_a_side_without_dates_refuses_a_window() -> None:

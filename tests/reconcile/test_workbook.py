@@ -179,13 +179,12 @@ def _open_document(rows: str = "") -> bytes:
         '<table:table-row table:number-rows-repeated="900000"><table:table-cell office:value-type="string" '
         'table:number-columns-repeated="900000"><text:p>x</text:p></table:table-cell></table:table-row>'
     )
-    content = f"<office:spreadsheet><table:table table:name='s'>{rows or wide}</table:table></office:spreadsheet>"
+    sheet = f"<table:table table:name='s'>{rows or wide}</table:table>"
+    body = f"<office:body><office:spreadsheet>{sheet}</office:spreadsheet></office:body>"
     return archive(
         {
             "mimetype": "application/vnd.oasis.opendocument.spreadsheet",
             "META-INF/manifest.xml": "<manifest:manifest/>",
-            "content.xml": (
-                f"<office:document-content {told}><office:body>{content}</office:body></office:document-content>"
-            ),
+            "content.xml": f"<office:document-content {told}>{body}</office:document-content>",
         }
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from reconcile_runs import HEAD, row, run, write_csv
 from settlement import cli
 from settlement.errors import TerminalError
 from settlement.reconcile import write
+from settlement.reconcile.write import partial_outputs
 
 PASS = '[[pass]]\nname = "one"\nkeys = ["key"]\n'
 FILES = {"summary.json", "matches.csv", "matches.parquet", "breaks.csv", "breaks.parquet"}
@@ -22,6 +25,42 @@ def test_an_earlier_run_is_replaced_and_nothing_is_left_beside(tmp_path: Path) -
     assert not found.matches
     assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
     assert {path.name for path in tmp_path.iterdir()} == {"left.csv", "right.csv", "rules.toml", "out"}
+
+
+def test_a_link_to_a_folder_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "out").symlink_to(tmp_path / "real")
+    for _ in range(2):
+        run(tmp_path, [row("B1", 5)], [row("T1", 5)], PASS)
+        assert (tmp_path / "out").is_symlink()
+        assert {path.name for path in (tmp_path / "real").iterdir()} == FILES
+    assert {path.name for path in tmp_path.iterdir()} == {"left.csv", "right.csv", "rules.toml", "out", "real"}
+
+
+def test_what_a_person_has_put_beside_the_outputs_is_not_lost(tmp_path: Path) -> None:
+    run(tmp_path, [row("B1", 5)], [row("T1", 5)], PASS)
+    (tmp_path / "out" / "notes.txt").write_text("call the shop")
+    with pytest.raises(
+        TerminalError, match=r"out holds notes\.txt, which no run has written: move it, or name another"
+    ):
+        run(tmp_path, [row("B1", 5)], [row("T1", 5)], PASS)
+    assert (tmp_path / "out" / "notes.txt").read_text() == "call the shop"
+
+
+def test_what_a_killed_run_has_left_is_tidied_and_its_earlier_outputs_come_back(tmp_path: Path) -> None:
+    run(tmp_path, [row("B1", 5)], [row("T1", 5)], PASS)
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    (tmp_path / f".out.{gone.pid}.partial").mkdir()
+    (tmp_path / "out").rename(tmp_path / f".out.{gone.pid}.earlier")
+    (tmp_path / f".out.{os.getpid()}.partial.txt").touch()
+    (tmp_path / ".out.1.partial").mkdir()
+    with pytest.raises(TerminalError, match="no column `key`"):
+        run(tmp_path, [{"id": "B1", "amount": 5, "ccy": "USD", "date": ""}], [row("T1", 5)], PASS)
+    with partial_outputs(tmp_path / "out"):
+        pass
+    names = {path.name for path in tmp_path.iterdir() if path.name.startswith(".out")}
+    assert names == {f".out.{os.getpid()}.partial.txt", ".out.1.partial"}
 
 
 def test_a_fault_while_writing_leaves_the_earlier_outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
