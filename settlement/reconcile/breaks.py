@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final
 
@@ -21,6 +21,10 @@ from settlement.reconcile.sides import HELD, OPEN, TEXT, Rows
 from settlement.reconcile.views import condition
 
 _MOST_NAMED: Final = 4
+
+
+_Undecided = dict[str, NDArray[np.bool_]]
+_Told = Callable[[Result, _Undecided], pl.DataFrame]
 
 
 class Reason(StrEnum):
@@ -62,9 +66,36 @@ def ranked_breaks(result: Result, apart: frozenset[KeyPair] = frozenset()) -> pl
     What says most comes first: held back, equal to a matched row, part of an incomplete sum, a near miss, later than
     the other side goes, and otherwise missing. Near misses that differ in a key of ``apart`` are not looked for.
     """
+    passes = range(len(result.rules.passes))
+    near = (_incomplete(passes), _near(apart, passes))
+    return _ranked(result, dict(enumerate((_held, _gave_up, _duplicates, *near, _rest))))
+
+
+def held_breaks(result: Result) -> pl.DataFrame:
+    """Of a run in phases: ``RANKED`` of the rows that are held back."""
+    return _ranked(result, {0: _held})
+
+
+def passing_breaks(result: Result) -> pl.DataFrame:
+    """Of a run in phases: ``RANKED`` of rows open after one phase, which hold where they are open in the end."""
+    return _ranked(result, {1: _gave_up, 2: _duplicates})
+
+
+def keyed_breaks(result: Result, apart: frozenset[KeyPair], passes: Sequence[int]) -> pl.DataFrame:
+    """Of a run in phases: ``RANKED`` of the open rows for which one of the passes, by number, finds something near."""
+    return _ranked(result, {3: _incomplete(passes), NEAR_RANK: _near(apart, passes)})
+
+
+def last_breaks(result: Result) -> pl.DataFrame:
+    """Of a run in phases: ``RANKED`` of all open rows, as what they are where nothing else is found."""
+    return _ranked(result, {5: _rest})
+
+
+def _ranked(result: Result, kinds: Mapping[int, _Told]) -> pl.DataFrame:
+    """By row what the first kind that knows of it tells."""
     undecided = {side.which: side.among(OPEN, HELD) for side in (result.left, result.right)}
     parts = [pl.DataFrame(schema=RANKED)]
-    for rank, told in enumerate((_held, _gave_up, _duplicates, _incomplete, _near(apart), _rest)):
+    for rank, told in kinds.items():
         part = told(result, undecided).with_columns(pl.lit(rank, pl.Int32).alias("rank"))
         part = part.sort("side", "position", "nearest", "note")
         part = part.unique(["side", "position"], keep="first", maintain_order=True)
@@ -72,9 +103,6 @@ def ranked_breaks(result: Result, apart: frozenset[KeyPair] = frozenset()) -> pl
             undecided[side.which][part.filter(pl.col("side") == side.which)["position"].to_numpy()] = False
         parts.append(part)
     return pl.concat(parts, how="diagonal").sort("side", "position")
-
-
-_Undecided = dict[str, NDArray[np.bool_]]
 
 
 def _frame(side: Rows, positions: Any, reason: Any, nearest: Any, note: Any) -> pl.DataFrame:
@@ -207,30 +235,33 @@ def _rows_of(side: Rows, columns: list[str], rows: Any) -> pl.DataFrame:
     return picked
 
 
-def _incomplete(result: Result, undecided: _Undecided) -> pl.DataFrame:
+def _incomplete(passes: Sequence[int]) -> _Told:
     """Open rows whose key stands open on both sides, with more than one row on one of them, in a pass of sums."""
-    parts = _nothing()
-    for rule in result.rules.passes:
-        if rule.one_to_one or not rule.keys or rule.amount.rule == "converted":
-            continue
-        sides = [_open_groups(rule, side) for side in (result.left, result.right)]
-        keys = [f"key_{index}" for index in range(len(rule.keys))] + ["currency"]
-        totals = [
-            side.group_by(keys).agg(pl.col("amount").sum(), pl.len().alias("rows"), pl.col("position").min())
-            for side in sides
-        ]
-        both = totals[0].join(totals[1], on=keys, suffix="_right").filter(pl.col("rows") + pl.col("rows_right") > 2)  # noqa: PLR2004
-        both = both.with_columns(_sum_note(result, rule).alias("note"))
-        for side, other, rows, nearest in (
-            (result.left, result.right, sides[0], "position_right"),
-            (result.right, result.left, sides[1], "position_total"),
-        ):
-            met = rows.join(both, on=keys, suffix="_total").sort("position")
-            met = met.filter(pl.Series(undecided[side.which][met["position"].to_numpy()]))
-            parts.append(
-                _frame(side, met["position"], Reason.SUM_INCOMPLETE, other.ids.gather(met[nearest]), met["note"])
-            )
-    return pl.concat(parts)
+
+    def found(result: Result, undecided: _Undecided) -> pl.DataFrame:
+        asked = [result.rules.passes[number] for number in passes]
+        asked = [rule for rule in asked if not rule.one_to_one and rule.keys and rule.amount.rule != "converted"]
+        return pl.concat([*_nothing(), *(part for rule in asked for part in _incomplete_of(result, rule, undecided))])
+
+    return found
+
+
+def _incomplete_of(result: Result, rule: Pass, undecided: _Undecided) -> Iterator[pl.DataFrame]:
+    sides = [_open_groups(rule, side) for side in (result.left, result.right)]
+    keys = [f"key_{index}" for index in range(len(rule.keys))] + ["currency"]
+    totals = [
+        side.group_by(keys).agg(pl.col("amount").sum(), pl.len().alias("rows"), pl.col("position").min())
+        for side in sides
+    ]
+    both = totals[0].join(totals[1], on=keys, suffix="_right").filter(pl.col("rows") + pl.col("rows_right") > 2)  # noqa: PLR2004
+    both = both.with_columns(_sum_note(result, rule).alias("note"))
+    for side, other, rows, nearest in (
+        (result.left, result.right, sides[0], "position_right"),
+        (result.right, result.left, sides[1], "position_total"),
+    ):
+        met = rows.join(both, on=keys, suffix="_total").sort("position")
+        met = met.filter(pl.Series(undecided[side.which][met["position"].to_numpy()]))
+        yield _frame(side, met["position"], Reason.SUM_INCOMPLETE, other.ids.gather(met[nearest]), met["note"])
 
 
 def _open_groups(rule: Pass, side: Rows) -> pl.DataFrame:
@@ -266,9 +297,9 @@ def _sum_note(result: Result, rule: Pass) -> pl.Expr:
     )
 
 
-def _near(apart: frozenset[KeyPair]) -> Callable[[Result, _Undecided], pl.DataFrame]:
+def _near(apart: frozenset[KeyPair], passes: Sequence[int]) -> _Told:
     def found(result: Result, undecided: _Undecided) -> pl.DataFrame:
-        misses = near_misses(result.rules, result.left, result.right, undecided, apart)
+        misses = near_misses(result.rules, result.left, result.right, undecided, apart, passes)
         return near_breaks(result.rules, result.left, result.right, misses)
 
     return found

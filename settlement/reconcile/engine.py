@@ -12,6 +12,7 @@ from settlement.reconcile.found import Found, Outcome
 from settlement.reconcile.language import Pass, Rules
 from settlement.reconcile.netting import Netted, net
 from settlement.reconcile.pairs import pairs
+from settlement.reconcile.phases import Phase, whole
 from settlement.reconcile.sides import HELD, MATCHED, Rows
 from settlement.reconcile.sums import sums
 from settlement.reconcile.takeback import TakenBack, take_back
@@ -80,7 +81,14 @@ class Result:
     given_up: tuple[tuple[Pass, Positions], ...]
 
 
-def reconcile(rules: Rules, left: Rows, right: Rows, progress: Progress = lambda _stage, _done, _total: None) -> Result:
+def reconcile(
+    rules: Rules,
+    left: Rows,
+    right: Rows,
+    progress: Progress = lambda _stage, _done, _total: None,
+    *,
+    phase: Phase | None = None,
+) -> Result:
     """Reconcile two sides.
 
     Parameters
@@ -91,19 +99,26 @@ def reconcile(rules: Rules, left: Rows, right: Rows, progress: Progress = lambda
         The sides; their states change.
     progress : callable
         Is told the work, the passes done, and all passes.
+    phase : Phase, optional
+        The steps to take, where others take the rest; all of them if not given.
 
     Returns
     -------
     Result
         Every row of both sides is in at most one match, netting or cluster; the rest is open.
     """
-    netted = (*net(rules.left.net, left), *net(rules.right.net, right))
+    steps = whole(rules) if phase is None else phase
+    netted = (
+        *net(tuple(rules.left.net[number] for number in steps.left_nets), left),
+        *net(tuple(rules.right.net[number] for number in steps.right_nets), right),
+    )
     taken_back = (*take_back(rules.left.net, left), *take_back(rules.right.net, right))
     taken: list[Taken] = []
     held: list[Held] = []
     told: list[Told] = []
     given_up: list[tuple[Pass, Positions]] = []
-    for number, rule in enumerate(rules.passes):
+    for number in steps.passes:
+        rule = rules.passes[number]
         progress("match", number, len(rules.passes))
         for view in views(rules, rule, left, right):
             for found in _steps(rule, view, left, right):

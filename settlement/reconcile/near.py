@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -45,17 +45,19 @@ def near_misses(
     right: Rows,
     undecided: Mapping[str, NDArray[np.bool_]],
     apart: frozenset[KeyPair] = frozenset(),
+    passes: Iterable[int] | None = None,
 ) -> pl.DataFrame:
     """The nearest miss of each open row that has one, by the conditions of the passes of pairs.
 
     ``undecided`` tells by side the rows that are asked for; every row of the other side may be the nearest. Rows that
-    differ in a key of ``apart`` are not looked for: see ``misses_but_for``.
+    differ in a key of ``apart`` are not looked for: see ``misses_but_for``. ``passes`` are the numbers of those that are
+    asked, all of them if not given.
     """
+    numbers = range(len(rules.passes)) if passes is None else passes
+    asked = [(number, rules.passes[number]) for number in numbers if rules.passes[number].one_to_one]
     (ours, ours_at), (theirs, theirs_at) = left.open(), right.open()
     found = []
-    for number, rule in enumerate(rules.passes):
-        if not rule.one_to_one:
-            continue
+    for number, rule in asked:
         if not rule.keys:
             # Amount and date alone are no near miss; where they fit, it is the texts that do not.
             parts = _of_pass(rules, number, rule, ours, theirs) if rule.text else ()
@@ -71,16 +73,17 @@ def near_misses(
     alone = {which: flags.copy() for which, flags in undecided.items()}
     for side in (left, right):
         alone[side.which][best.filter(pl.col("side") == side.which)["position"].to_numpy()] = False
-    asked = [
-        (number, rule)
-        for number, rule in enumerate(rules.passes)
-        if rule.one_to_one and rule.keys and rule.amount.rule != "converted"
-    ]
+    keyed = [(number, rule) for number, rule in asked if looks_at_used(rule)]
     used = []
     for mine, other in ((left, right), (right, left)):
         rows = np.flatnonzero(alone[mine.which] & mine.among(OPEN)).astype(np.int32)
-        used += [_typed(part) for number, rule in asked for part in _used(number, rule, mine, other, rows)]
+        used += [_typed(part) for number, rule in keyed for part in _used(number, rule, mine, other, rows)]
     return pl.concat([best, _best([pl.DataFrame(schema=NEAR), *used], alone)])
+
+
+def looks_at_used(rule: Pass) -> bool:
+    """Whether rows that are matched or held may be told as the nearest of a pass."""
+    return rule.one_to_one and bool(rule.keys) and rule.amount.rule != "converted"
 
 
 def _of_whole(misses: pl.DataFrame, left: Positions, right: Positions) -> pl.DataFrame:

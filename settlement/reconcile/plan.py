@@ -1,4 +1,4 @@
-"""How a run is kept within a bound of memory: the keys that all passes share, the buckets, and the rows of a batch."""
+"""How a run is kept within a bound of memory: the phases of the work, the buckets, and the rows of a batch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import polars as pl
 from settlement.errors import TerminalError
 from settlement.reconcile.amounts import LIKELY_CURRENCY
 from settlement.reconcile.batches import read_batches
-from settlement.reconcile.language import KeyPair, Rules
+from settlement.reconcile.language import Rules
+from settlement.reconcile.phases import Phase, phases
 from settlement.reconcile.read import kind_of
 from settlement.reconcile.sides import columns_wanted, prepared
 
@@ -30,11 +31,16 @@ _SAMPLED: Final = 2**14
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How rows are dealt out: by which keys, to how many buckets, from batches of how many rows."""
+    """How rows are dealt out: by the keys of which phases, to how many buckets, from batches of how many rows.
 
-    shared: tuple[KeyPair, ...]
+    ``room`` are the bytes that rows worked on at once may have; the work takes ``factor`` times as many.
+    """
+
+    phases: tuple[Phase, ...]
     buckets: int
     batch: int
+    room: int
+    factor: int = _FACTOR
 
 
 def read_bytes(text: str) -> int:
@@ -55,7 +61,7 @@ def planned(rules: Rules, left: Path, right: Path, memory: int) -> Plan | None:
     Raises
     ------
     TerminalError
-        Where the files do not fit and the passes share no key by which they could be parted, or rows have ages.
+        Where the files do not fit and the first pass has no key by which they could be parted, or rows have ages.
     """
     size = sum(_size(rules, which, path) for which, path in (("left", left), ("right", right)))
     free = memory - _RESIDENT
@@ -66,39 +72,14 @@ def planned(rules: Rules, left: Path, right: Path, memory: int) -> Plan | None:
             f"The rows of {left.name} and {right.name} take some {size * _FACTOR // _MIB} MiB to reconcile, and rows "
             "that are carried or have ages are not matched part by part: give more --memory."
         )
-    shared = _shared(rules)
-    if not shared:
+    steps = phases(rules)
+    if not any(steps[0].keys(which) for which in ("left", "right")):
         raise TerminalError(
-            f"The rows of {left.name} and {right.name} take some {size * _FACTOR // _MIB} MiB to reconcile, and no key "
-            f"is shared by all passes to part them by: {_without(rules)}. Give more --memory, or add a key."
+            f"The rows of {left.name} and {right.name} take some {size * _FACTOR // _MIB} MiB to reconcile, and pass "
+            f"`{rules.passes[0].name}` has no key to part them by. Give more --memory, or add a key."
         )
     buckets = min(size * _FACTOR // free + 1, _MOST_BUCKETS)
-    return Plan(shared=shared, buckets=buckets, batch=_BATCH)
-
-
-def _shared(rules: Rules) -> tuple[KeyPair, ...]:
-    """The keys of the first pass that every other pass and every netting has as well."""
-
-    def everywhere(pair: KeyPair) -> bool:
-        return (
-            all(pair in rule.pairs for rule in rules.passes)
-            and all(pair.left in net.keys for net in rules.left.net)
-            and all(pair.right in net.keys for net in rules.right.net)
-        )
-
-    return tuple(pair for pair in rules.passes[0].pairs if everywhere(pair))
-
-
-def _without(rules: Rules) -> str:
-    """Which pass or netting has none of the keys that all before it share."""
-    shared = set(rules.passes[0].pairs)
-    if not shared:
-        return f"pass `{rules.passes[0].name}` has no key"
-    for rule in rules.passes[1:]:
-        if not shared & set(rule.pairs):
-            return f"pass `{rule.name}` has none of the keys of the passes before it"
-        shared &= set(rule.pairs)
-    return "a netting has none of the keys that the passes share"
+    return Plan(phases=steps, buckets=buckets, batch=_BATCH, room=free // _FACTOR)
 
 
 def _size(rules: Rules, which: str, path: Path) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +22,7 @@ BOUNDS: Final = frozenset({"most_members", "most_candidates", "most_steps"})
 _SAFE: Final = 2**62
 _CAME: Final = ("read", "carried")
 _WENT: Final = ("matched", "netted", "open")
+_LEFT: Final = ("open", "expired")
 
 
 def summarise(result: Result) -> dict[str, Any]:
@@ -70,6 +72,17 @@ def added(one: Any, other: Any) -> Any:
     if isinstance(one, list):
         return [added(*both) for both in zip(one, other, strict=True)]
     return one if isinstance(one, str) else one + other
+
+
+def in_turn(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The summary of a run in phases: each takes in what the one before has left open."""
+    whole = dict(reduce(added, [part | {"netting": []} for part in parts]))
+    for which in ("left", "right"):
+        came = next(part[which] for part in parts if part[which]["read"]["rows"])
+        whole[which] = whole[which] | {word: came[word] for word in _CAME if word in came}
+        whole[which] = whole[which] | {word: parts[-1][which][word] for word in _LEFT if word in came}
+    nettings = [one for part in parts for one in part["netting"]]
+    return whole | {"netting": sorted(nettings, key=lambda one: one["side"] == "right")}
 
 
 def _counted(side: Rows, which: NDArray[np.bool_]) -> dict[str, Any]:

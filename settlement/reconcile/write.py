@@ -10,7 +10,6 @@ import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,8 +22,8 @@ from settlement.reconcile.breaks import find_breaks
 from settlement.reconcile.carry import Run, leave
 from settlement.reconcile.carryfolder import CARRY_FILES
 from settlement.reconcile.engine import Result
+from settlement.reconcile.kept import Kept
 from settlement.reconcile.matched import MATCHES, match_rows, numbered
-from settlement.reconcile.spill import Spill
 from settlement.reconcile.summary import break_summary, break_totals, require_law, summarise
 
 BREAKS: Final[dict[str, type[pl.DataType]]] = {
@@ -90,16 +89,7 @@ def write_summary(summary: dict[str, Any], folder: Path) -> None:
     (folder / SUMMARY).write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """Matches and breaks on disk, in ranges of positions: left rows first, right rows from ``left_ranges`` on."""
-
-    matches: Spill
-    breaks: Spill
-    left_ranges: int
-
-
-def write_parts(summary: dict[str, Any], found: Written, folder: Path) -> dict[str, Any]:
+def write_parts(summary: dict[str, Any], found: Kept, folder: Path) -> dict[str, Any]:
     """Put matches and breaks of parts of a run in order and write them; return the whole summary."""
     with _growing(folder, "matches", MATCHES) as write:
         before = 0
@@ -112,8 +102,10 @@ def write_parts(summary: dict[str, Any], found: Written, folder: Path) -> dict[s
     totals = []
     with _growing(folder, "breaks", BREAKS) as write:
         for bucket in range(found.breaks.buckets):
-            ranked = found.breaks.take(bucket)
+            ranked, passing = found.breaks.take(bucket), found.passing.take(bucket)
             if ranked is not None:
+                if passing is not None:
+                    ranked = pl.concat([ranked, passing.join(ranked, on="position", how="semi")])
                 # Of all that is known of a row what says most comes first.
                 best = ranked.sort("position", "rank", "score", "number", "other", "miss", "nearest", "note")
                 best = best.unique("position", keep="first", maintain_order=True)

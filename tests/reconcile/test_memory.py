@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import random
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from random_rules import random_rules
 from reconcile_runs import HEAD, Run, night, row, run, run_files, write_csv
 
 from settlement.errors import TerminalError
-from settlement.reconcile import batches, ordered, streamed
+from settlement.reconcile import batches, closing, kept, ordered
+from settlement.reconcile.phases import phases
 from settlement.reconcile.plan import Plan, planned, read_bytes
 from settlement.reconcile.run import load_rules, match_files
 from settlement.reconcile.spill import Spill
@@ -105,9 +108,8 @@ def _streamed(whole: Run, plan: Plan) -> Path:
     return folder / "parts"
 
 
-def _shared(folder: Path) -> Any:
-    (only,) = (pair for pair in load_rules(folder / "rules.toml").passes[0].pairs if pair.left == "key")
-    return (only,)
+def _plan(folder: Path, buckets: int, batch: int) -> Plan:
+    return Plan(phases=phases(load_rules(folder / "rules.toml")), buckets=buckets, batch=batch, room=2**30)
 
 
 @pytest.mark.parametrize("passes", [PAIRS, SUMS], ids=["pairs", "sums"])
@@ -119,14 +121,50 @@ def test_parts_give_the_same_bytes_as_the_whole(
     whole = run(tmp_path, _rows(rnd, "B"), _rows(rnd, "T"), passes)
     monkeypatch.setattr(batches, "_BLOCK", rnd.choice([40, 300, 10**6]))
     monkeypatch.setattr(ordered, "_ROWS", rnd.choice([2, 5, 1000]))
-    monkeypatch.setattr(streamed, "_RANGE", rnd.choice([3, 10, 1000]))
-    out = _streamed(whole, Plan(shared=_shared(tmp_path), buckets=rnd.choice([1, 3, 7]), batch=4))
-    assert [(out / name).read_bytes() for name in FILES] == [(whole.out / name).read_bytes() for name in FILES]
-    assert sorted(path.name for path in out.iterdir()) == sorted(path.name for path in whole.out.iterdir())
+    monkeypatch.setattr(kept, "_RANGE", rnd.choice([3, 10, 1000]))
+    plan = _plan(tmp_path, rnd.choice([1, 3, 7]), 4)
+    assert len(plan.phases) == 1
+    _require_same(_streamed(whole, plan), whole.out)
+
+
+def _require_same(out: Path, whole: Path) -> None:
+    assert [(out / name).read_text() for name in FILES] == [(whole / name).read_text() for name in FILES]
+    assert sorted(path.name for path in out.iterdir()) == sorted(path.name for path in whole.iterdir())
     for name in ("matches", "breaks"):
-        tables = [pl.read_parquet(folder / f"{name}.parquet") for folder in (out, whole.out)]
+        tables = [pl.read_parquet(folder / f"{name}.parquet") for folder in (out, whole)]
         assert tables[0].equals(tables[1])
         assert tables[0].schema == tables[1].schema
+
+
+def _rich_rows(rnd: random.Random, name: str, most: int) -> list[dict[str, Any]]:
+    made = [
+        row(
+            f"{name}{at:03d}",
+            rnd.choice([-10, -5, 3, 4, 5, 5, 10, 10, 11, 25, 30, 45]),
+            key=rnd.choice(["A", "B", "C", ""]),
+            till=rnd.choice(["1", "2", ""]),
+            shop=rnd.choice(["x", "y", "z", ""]),
+            note=rnd.choice(["coffee", "cofee", "tea", "green tea", ""]),
+            date=f"2024-03-0{rnd.randint(1, 6)}",
+            ccy=rnd.choice(["USD", "USD", "USD", "EUR"]),
+        )
+        for at in range(rnd.randint(1, most))
+    ]
+    made.append(row(f"{name}usd", 7, key="only", till=name, shop="x", note="tea", ccy="USD"))
+    return rnd.sample(made, len(made)) if rnd.random() < 0.5 else made
+
+
+@pytest.mark.parametrize("seed", range(int(os.environ.get("SETTLEMENT_CASES", "60"))))
+def test_phases_give_the_same_bytes_as_the_whole_for_any_rules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    rnd = random.Random(seed)
+    most = rnd.choice([4, 12, 40])
+    whole = run(tmp_path, _rich_rows(rnd, "B", most), _rich_rows(rnd, "T", most), random_rules(rnd))
+    monkeypatch.setattr(ordered, "_ROWS", rnd.choice([2, 5, 1000]))
+    monkeypatch.setattr(kept, "_RANGE", rnd.choice([3, 10, 1000]))
+    monkeypatch.setattr(closing, "_SIEVE_BITS", rnd.choice([2**8, 2**20]))
+    _require_same(_streamed(whole, _plan(tmp_path, rnd.choice([1, 3, 7]), 4)), whole.out)
 
 
 @pytest.mark.parametrize("kind", ["parquet", "arrow", "arrows", "csv", "tsv", "cp1252"])
@@ -178,7 +216,7 @@ def test_an_id_that_stands_twice_is_told_as_in_memory(tmp_path: Path, monkeypatc
     monkeypatch.setattr(ordered, "_ROWS", 2)
     with pytest.raises(TerminalError) as whole:
         run_files(left, right, rules, tmp_path / "out")
-    plan = Plan(shared=_shared(tmp_path), buckets=3, batch=2)
+    plan = _plan(tmp_path, 3, 2)
     with pytest.raises(TerminalError) as parts, partial_outputs(tmp_path / "out") as partial:
         match_streamed(load_rules(rules), (left, right), plan, partial, lambda *_: None)
     assert str(parts.value) == str(whole.value)
@@ -194,7 +232,7 @@ def test_a_wrong_row_is_told_with_its_number_in_the_file(tmp_path: Path, monkeyp
     rules = tmp_path / "rules.toml"
     rules.write_text(HEAD + '[[pass]]\nname = "one"\nkeys = ["key"]\n', encoding="utf-8")
     monkeypatch.setattr(batches, "_BLOCK", 60)
-    plan = Plan(shared=_shared(tmp_path), buckets=2, batch=2)
+    plan = _plan(tmp_path, 2, 2)
     with (
         pytest.raises(TerminalError, match=r"left\.csv, row 7, column `amount`: 'five' is no amount"),
         partial_outputs(tmp_path / "out") as partial,

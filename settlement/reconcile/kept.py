@@ -1,0 +1,89 @@
+"""What a run in parts works on, and its matches and breaks, kept on disk by their places in the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from settlement.reconcile.engine import Progress, Result
+from settlement.reconcile.language import Rules
+from settlement.reconcile.matched import match_lines
+from settlement.reconcile.parts import Part, Sides
+from settlement.reconcile.plan import Plan
+from settlement.reconcile.spill import Spill
+
+_RANGE: Final = 2**16
+"""Positions whose matches or breaks are put in order at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """Matches and breaks in ranges of positions: left rows first, right rows from ``left_ranges`` on.
+
+    ``passing`` are breaks that hold for rows only which have one in ``breaks`` too: those that are open in the end.
+    """
+
+    matches: Spill
+    breaks: Spill
+    passing: Spill
+    lefts: int
+    left_ranges: int
+
+    @classmethod
+    def at(cls, sides: Sides, work: Path) -> Self:
+        left, right = (side.count // _RANGE + 1 for side in (sides.left, sides.right))
+        matches, breaks, passing = (Spill.at(work / name, left + right) for name in ("matches", "breaks", "passing"))
+        return cls(matches=matches, breaks=breaks, passing=passing, lefts=sides.left.count, left_ranges=left)
+
+    def add_matches(self, result: Result, part: Part) -> None:
+        """Keep the matches of a part by their places in the whole."""
+        place, lines = match_lines(result)
+        height = len(part.left_at)
+        ours = place < height
+        whole = np.empty(len(place), dtype=np.int64)
+        whole[ours] = part.left_at[place[ours]]
+        whole[~ours] = part.right_at[place[~ours] - height] + self.lefts
+        # Nettings of the right side alone stand behind all other matches.
+        behind = self.left_ranges + (whole - self.lefts) // _RANGE
+        self.matches.add(lines.with_columns(pl.Series("place", whole)), np.where(ours, whole // _RANGE, behind))
+
+    def add_breaks(self, ranked: pl.DataFrame, part: Part, *, passing: bool = False) -> None:
+        """Keep breaks by the position of their row in the whole, with the row's id and amount."""
+        for which, other, before in (("left", "right", 0), ("right", "left", self.left_ranges)):
+            mine = ranked.filter(pl.col("side") == which)
+            if mine.is_empty():
+                continue
+            side, here = part.rows(which), mine["position"]
+            told = mine.with_columns(
+                pl.Series("position", part.at(which)[here.to_numpy()]),
+                pl.Series("other", _far(mine["other"], part.at(other))),
+                side.ids.gather(here).alias("id"),
+                side.frame["amount"].gather(here),
+                side.frame["currency"].gather(here).cast(pl.String),
+            )
+            where = self.passing if passing else self.breaks
+            where.add(told, told["position"].to_numpy() // _RANGE + before)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A run in parts: the rows of both sides, dealt out by the keys of their first phases, and where all is kept."""
+
+    rules: Rules
+    plan: Plan
+    sides: Sides
+    rows: Mapping[str, Spill]
+    kept: Kept
+    folder: Path
+    progress: Progress
+
+
+def _far(other: pl.Series, far: NDArray[np.int64]) -> pl.Series:
+    """Positions in the whole of rows of the other side; null where a break has no such row."""
+    return pl.Series(far, dtype=pl.Int64).gather(other)

@@ -1,0 +1,237 @@
+"""Sides on disk, dealt out by keys, and the parts of them that are worked on in memory, with places in the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_bytes
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from settlement.kernels.radix import cores, digest_rows
+from settlement.reconcile.amounts import LIKELY_CURRENCY
+from settlement.reconcile.batches import read_batches
+from settlement.reconcile.engine import Held, Result, Told
+from settlement.reconcile.found import Outcome, Searched
+from settlement.reconcile.language import Rules
+from settlement.reconcile.ordered import positions
+from settlement.reconcile.read import as_text
+from settlement.reconcile.sides import HELD, OPEN, TEXT, Rows, columns_wanted, last_day, prepared, rows_of
+from settlement.reconcile.spill import Spill
+
+FLOW: Final[Mapping[str, Any]] = {
+    "state": pl.UInt8,
+    "clusters": pl.List(pl.Int64),
+    "proved": pl.Int32,
+    "candidates": pl.Int64,
+}
+"""What a row takes along from phase to phase: its state, the clusters in which it is held, and the last pass that proved
+no sum for it, with the candidates that it had; -1 where none did. A cluster has one number in the whole run, and its
+rest by the number of passes is the pass that holds it."""
+
+_SECRET: Final = token_bytes(32)
+"""Whoever writes the files cannot know it, so no keys can be chosen to fall into one bucket."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
+    """What must be known of a whole side: its name in the rules, its file, and what all of its rows tell."""
+
+    which: str
+    file: str
+    count: int
+    codes: frozenset[str]
+    last_day: int | None
+    empty: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sides:
+    """Both sides, and one list of codes for them, so that equal codes are equal numbers in every part."""
+
+    left: Whole
+    right: Whole
+    codes: pl.Enum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Some rows of both sides, with the positions that they have in the whole, and what they take along: ``FLOW``."""
+
+    left: Rows
+    right: Rows
+    left_at: NDArray[np.int64]
+    right_at: NDArray[np.int64]
+    left_flow: pl.DataFrame
+    right_flow: pl.DataFrame
+
+    def rows(self, which: str) -> Rows:
+        """The rows of a side."""
+        return self.left if which == "left" else self.right
+
+    def at(self, which: str) -> NDArray[np.int64]:
+        """The positions in the whole of a side's rows."""
+        return self.left_at if which == "left" else self.right_at
+
+    def flow(self, which: str) -> pl.DataFrame:
+        """What a side's rows take along; no columns before the first phase."""
+        return self.left_flow if which == "left" else self.right_flow
+
+
+def dealt(
+    rules: Rules, which: str, path: Path, keys: Sequence[str], work: Path, *, buckets: int, batch: int
+) -> tuple[Whole, Spill]:
+    """Read a file in batches and deal its rows out by some texts; a row without one of them goes anywhere."""
+    side = rules.left if which == "left" else rules.right
+    places = positions(path, side, work / "order")
+    rows = Spill.at(work / "rows", buckets)
+    count, codes, last, empty = 0, set[str](), None, None
+    for raw in read_batches(path, side, columns_wanted(rules, which), LIKELY_CURRENCY, rows=batch):
+        frame, ids = prepared(rules, which, raw, path.name, count)
+        codes |= set(frame["currency"].unique().to_list())
+        day = last_day(frame)
+        last = day if last is None or (day is not None and day > last) else last
+        frame = frame.with_columns(
+            pl.col("currency").cast(pl.String),
+            as_text(ids).alias("id"),
+            pl.Series("at", places.of(count, raw.height)),
+        )
+        rows.add(frame, spread(frame, keys, buckets))
+        count += raw.height
+        empty = frame.clear()
+    if empty is None:
+        raise ValueError("read_batches gives at least one row.")
+    return (
+        Whole(which=which, file=path.name, count=count, codes=frozenset(codes), last_day=last, empty=empty),
+        rows,
+    )
+
+
+def spread(rows: pl.DataFrame, keys: Sequence[str], buckets: int) -> NDArray[np.int64]:
+    """By row its bucket: equal texts share one, a row without one of them goes anywhere; without keys there is one."""
+    if not keys:
+        return np.zeros(rows.height, dtype=np.int64)
+    hashes = key_hashes([rows[TEXT + key] for key in keys])
+    at = rows["at"].to_numpy().astype(np.uint64)
+    found: NDArray[np.uint64] = np.where(hashes == 0, at, hashes) % np.uint64(buckets)
+    return found.astype(np.int64)
+
+
+def key_hashes(columns: Sequence[pl.Series]) -> NDArray[np.uint64]:
+    """A hash of some columns by row; 0 where one of them is null."""
+    hashes: NDArray[np.uint64] = digest_rows(columns, secret=_SECRET, threads=cores())[0]
+    return hashes
+
+
+def part_of(rules: Rules, sides: Sides, tables: Mapping[str, pl.DataFrame | None]) -> Part:
+    """Rows of both sides from disk, each side in the declared order; a side without a table has none."""
+    rows, at, flows = [], [], []
+    for side in (sides.left, sides.right):
+        table = tables.get(side.which)
+        ordered = (side.empty if table is None else table).sort("at")
+        flow = ordered.select(name for name in FLOW if name in ordered.columns)
+        frame = ordered.drop("id", "at", *flow.columns).with_columns(pl.col("currency").cast(sides.codes))
+        told = rows_of(rules, side.which, side.file, frame, ordered["id"], last_day=side.last_day)
+        if "state" in flow.columns:
+            told.state[:] = flow["state"].to_numpy()
+        rows.append(told)
+        at.append(ordered["at"].to_numpy())
+        flows.append(flow)
+    return Part(left=rows[0], right=rows[1], left_at=at[0], right_at=at[1], left_flow=flows[0], right_flow=flows[1])
+
+
+def taken_out(part: Part, which: str, rows: NDArray[np.int32]) -> pl.DataFrame:
+    """Some rows of a side as they are kept on disk, with their state."""
+    side = part.rows(which)
+    return side.frame[rows].with_columns(
+        pl.col("currency").cast(pl.String),
+        side.ids.gather(rows).alias("id"),
+        pl.Series("at", part.at(which)[rows]),
+        pl.Series("state", side.state[rows]),
+    )
+
+
+def bare_result(rules: Rules, part: Part, *, held: tuple[Held, ...] = (), told: tuple[Told, ...] = ()) -> Result:
+    """Rows as a run has left them, without the steps that it took."""
+    return Result(
+        rules=rules,
+        left=part.left,
+        right=part.right,
+        netted=(),
+        taken_back=(),
+        taken=(),
+        held=held,
+        told=told,
+        given_up=(),
+    )
+
+
+def left_over(part: Part, which: str, result: Result, clusters: Sequence[int]) -> pl.DataFrame:
+    """The rows of a side that a phase leaves open or held, with what they take along.
+
+    ``clusters`` tells by step of ``result.held`` the number from which its clusters are counted in the run.
+    """
+    side = part.rows(which)
+    rows = side.positions([OPEN, HELD])
+    proved, candidates = _proved(part, which, result)
+    return taken_out(part, which, rows).with_columns(
+        _in_clusters(part, which, result, clusters, rows).alias("clusters"),
+        pl.Series("proved", proved[rows]),
+        pl.Series("candidates", candidates[rows]),
+    )
+
+
+def _proved(part: Part, which: str, result: Result) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """By row the last pass that proved no sum for it, and how many candidates it had."""
+    flow, height = part.flow(which), len(part.at(which))
+    if "proved" in flow.columns:
+        proved, candidates = flow["proved"].to_numpy().copy(), flow["candidates"].to_numpy().copy()
+    else:
+        proved, candidates = np.full(height, -1, dtype=np.int32), np.zeros(height, dtype=np.int64)
+    numbers = {rule.name: number for number, rule in enumerate(result.rules.passes)}
+    for told in result.told:
+        if told.side == which and told.outcome.status is Searched.PROVED_NONE:
+            proved[told.position] = numbers[told.rule.name]
+            candidates[told.position] = told.outcome.candidates
+    return proved, candidates
+
+
+def _in_clusters(part: Part, which: str, result: Result, clusters: Sequence[int], rows: NDArray[np.int32]) -> pl.Series:
+    """By row the clusters in which it has been held, null where in none."""
+    flow, passes = part.flow(which), len(result.rules.passes)
+    none = pl.Series([None], dtype=FLOW["clusters"]).new_from_index(0, len(part.at(which)))
+    known = (flow["clusters"] if "clusters" in flow.columns else none).gather(rows)
+    steps = [
+        pl.DataFrame({"row": held.astype(np.int32), "cluster": (cluster.astype(np.int64) + first) * passes + step.number})
+        for first, step in zip(clusters, result.held, strict=True)
+        for held, cluster in ((step.left, step.left_cluster) if which == "left" else (step.right, step.right_cluster),)
+    ]
+    if not steps:
+        return known
+    earlier = pl.DataFrame({"row": rows, "cluster": known}).explode("cluster").drop_nulls()
+    both = pl.concat([earlier, *steps]).group_by("row", maintain_order=True).agg("cluster")
+    return pl.DataFrame({"row": rows}).join(both, on="row", how="left", maintain_order="left")["cluster"]
+
+
+def first_clusters(result: Result, first: int) -> tuple[list[int], int]:
+    """By step of ``result.held`` the number of its first cluster in the run, and the first number behind them."""
+    found = []
+    for step in result.held:
+        found.append(first)
+        first += 1 + max(step.left_cluster.max(initial=-1), step.right_cluster.max(initial=-1))
+    return found, int(first)
+
+
+def proofs(rules: Rules, part: Part) -> tuple[Told, ...]:
+    """What searches have told of the rows in all phases."""
+    found = []
+    for which in ("left", "right"):
+        some = part.flow(which).select("proved", "candidates").with_row_index("row").filter(pl.col("proved") >= 0)
+        for row, number, candidates in some.iter_rows():
+            outcome = Outcome(side=which, place=row, status=Searched.PROVED_NONE, candidates=candidates)
+            found.append(Told(rule=rules.passes[number], side=which, position=row, outcome=outcome))
+    return tuple(found)
