@@ -17,7 +17,13 @@ _AMOUNTS = (
 _DAYS = ("", "days = 0", "days = 2", "days = 3", "business_days = 1", 'days = 2\ndate_order = "left_first"')
 _CONSUMES = ("", "", 'consumes = ["open", "held"]', 'consumes = ["held"]')
 _ONLY = ("", "", "", 'left_only = { till = ["1", ""] }', 'right_only = { shop = ["x"] }')
-_PAIRED = ("", 'ambiguity = "hold"', 'ambiguity = "hold"', 'ambiguity = "hold_unless_only"', 'assignment = "best_first"')
+_PAIRED = (
+    "",
+    'ambiguity = "hold"',
+    'ambiguity = "hold"',
+    'ambiguity = "hold_unless_only"',
+    'assignment = "best_first"',
+)
 _SUMMED = ("", 'ambiguity = "hold"')
 _SEARCH = "search = { most_members = 3, most_candidates = 6 }"
 _RATE = '[[rate]]\nfrom = "EUR"\nto = "USD"\ndate = 2024-01-01\nrate = 1.1\n'
@@ -29,7 +35,7 @@ def random_rules(rnd: random.Random) -> str:
     for which in ("left", "right"):
         parts += [_net(rnd, which, number) for number in range(rnd.choice([0, 0, 1, 2]))]
     parts += [_pass(rnd, number) for number in range(rnd.randint(2, 5))]
-    if rnd.random() < 0.3:  # noqa: PLR2004
+    if rnd.random() < 0.3:
         parts.append("[nearest]\ndays = 2\namount_bps = 3000\n")
     return "\n".join(parts)
 
@@ -47,15 +53,22 @@ def _pass(rnd: random.Random, number: int) -> str:
     keys = _keys(rnd, rnd.choice([0, 1]))
     amount = rnd.choice(_AMOUNTS) if keys else rnd.choice(_AMOUNTS[:-1])
     days = rnd.choice(_DAYS)
-    words = [f'[[pass]]\nname = "pass-{number}"', f"keys = {keys}", amount, days, rnd.choice(_CONSUMES), rnd.choice(_ONLY)]
-    if rnd.random() < 0.6:  # noqa: PLR2004
+    words = [
+        f'[[pass]]\nname = "pass-{number}"',
+        f"keys = {keys}",
+        amount,
+        days,
+        rnd.choice(_CONSUMES),
+        rnd.choice(_ONLY),
+    ]
+    if rnd.random() < 0.6:
         words.append(rnd.choice(_PAIRED))
-        if rnd.random() < 0.25 and (keys or ("any" not in amount and days)):  # noqa: PLR2004
+        if rnd.random() < 0.25 and (keys or ("any" not in amount and days)):
             words.append('text = [{ left = "note", right = "note", at_least = 60 }]')
     else:
         words.append(f"cardinality = {rnd.choice([['1:N'], ['N:1'], ['1:N', 'N:1'], ['N:M']])}")
         words.append(rnd.choice(_SUMMED))
-        if "any" not in amount and (not keys or rnd.random() < 0.5):  # noqa: PLR2004
+        if "any" not in amount and (not keys or rnd.random() < 0.5):
             words.append(_SEARCH)
         if "step" in amount:
             words[2] = ""

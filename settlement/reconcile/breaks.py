@@ -299,7 +299,7 @@ def _sum_note(result: Result, rule: Pass) -> pl.Expr:
 
 def _near(apart: frozenset[KeyPair], passes: Sequence[int]) -> _Told:
     def found(result: Result, undecided: _Undecided) -> pl.DataFrame:
-        misses = near_misses(result.rules, result.left, result.right, undecided, apart, passes)
+        misses = near_misses(result.rules, result.left, result.right, undecided, apart=apart, passes=passes)
         return near_breaks(result.rules, result.left, result.right, misses)
 
     return found

@@ -52,6 +52,7 @@ class Together:
 
     @classmethod
     def at(cls, rules: Rules, buckets: int, work: Path) -> Self:
+        """An empty one, in a folder below ``work``."""
         return cls(rules=rules, dealt=_spills(work / "together", buckets))
 
     def deal(self, part: Part) -> None:

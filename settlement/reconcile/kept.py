@@ -37,6 +37,7 @@ class Kept:
 
     @classmethod
     def at(cls, sides: Sides, work: Path) -> Self:
+        """An empty one, in folders below ``work``."""
         left, right = (side.count // _RANGE + 1 for side in (sides.left, sides.right))
         matches, breaks, passing = (Spill.at(work / name, left + right) for name in ("matches", "breaks", "passing"))
         return cls(matches=matches, breaks=breaks, passing=passing, lefts=sides.left.count, left_ranges=left)

@@ -44,14 +44,15 @@ def near_misses(
     left: Rows,
     right: Rows,
     undecided: Mapping[str, NDArray[np.bool_]],
+    *,
     apart: frozenset[KeyPair] = frozenset(),
     passes: Iterable[int] | None = None,
 ) -> pl.DataFrame:
     """The nearest miss of each open row that has one, by the conditions of the passes of pairs.
 
     ``undecided`` tells by side the rows that are asked for; every row of the other side may be the nearest. Rows that
-    differ in a key of ``apart`` are not looked for: see ``misses_but_for``. ``passes`` are the numbers of those that are
-    asked, all of them if not given.
+    differ in a key of ``apart`` are not looked for: see ``misses_but_for``. ``passes`` are the numbers of those
+    that are asked, all of them if not given.
     """
     numbers = range(len(rules.passes)) if passes is None else passes
     asked = [(number, rules.passes[number]) for number in numbers if rules.passes[number].one_to_one]

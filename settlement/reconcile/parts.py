@@ -29,9 +29,9 @@ FLOW: Final[Mapping[str, Any]] = {
     "proved": pl.Int32,
     "candidates": pl.Int64,
 }
-"""What a row takes along from phase to phase: its state, the clusters in which it is held, and the last pass that proved
-no sum for it, with the candidates that it had; -1 where none did. A cluster has one number in the whole run, and its
-rest by the number of passes is the pass that holds it."""
+"""What a row takes along from phase to phase: its state, the clusters in which it is held, and the last pass that
+proved no sum for it, with the candidates that it had; -1 where none did. A cluster has one number in the whole run, and
+what is left of it by the number of passes is the pass that holds it."""
 
 _SECRET: Final = token_bytes(32)
 """Whoever writes the files cannot know it, so no keys can be chosen to fall into one bucket."""
@@ -206,7 +206,9 @@ def _in_clusters(part: Part, which: str, result: Result, clusters: Sequence[int]
     none = pl.Series([None], dtype=FLOW["clusters"]).new_from_index(0, len(part.at(which)))
     known = (flow["clusters"] if "clusters" in flow.columns else none).gather(rows)
     steps = [
-        pl.DataFrame({"row": held.astype(np.int32), "cluster": (cluster.astype(np.int64) + first) * passes + step.number})
+        pl.DataFrame(
+            {"row": held.astype(np.int32), "cluster": (cluster.astype(np.int64) + first) * passes + step.number}
+        )
         for first, step in zip(clusters, result.held, strict=True)
         for held, cluster in ((step.left, step.left_cluster) if which == "left" else (step.right, step.right_cluster),)
     ]

@@ -76,7 +76,7 @@ def planned(rules: Rules, left: Path, right: Path, memory: int) -> Plan | None:
     if not any(steps[0].keys(which) for which in ("left", "right")):
         raise TerminalError(
             f"The rows of {left.name} and {right.name} take some {size * _FACTOR // _MIB} MiB to reconcile, and pass "
-            f"`{rules.passes[0].name}` has no key to part them by. Give more --memory, or add a key."
+            f"`{rules.passes[0].name}` has no key to part them by: give more --memory, or add a key."
         )
     buckets = min(size * _FACTOR // free + 1, _MOST_BUCKETS)
     return Plan(phases=steps, buckets=buckets, batch=_BATCH, room=free // _FACTOR)
