@@ -15,20 +15,11 @@ cleared, retried or killed at any time.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 from airflow.sdk import CronPartitionTimetable, Param, chain, dag, get_current_context, task, task_group
-from airflow.sdk.exceptions import AirflowFailException
-
-from settlement.errors import RetryableError, SettlementError, TerminalError
-
-if TYPE_CHECKING:
-    from settlement.store import Home
+from run_of_a_night import home_and_night, one_sentence
 
 ORDER: Final = ("land", "parse", "check", "match", "rate", "post", "pay", "quality", "report")
 """The stages in order, as in ``settlement.stages.STAGES``, which is too heavy to import while Airflow parses."""
@@ -37,90 +28,37 @@ MAPPED: Final = {"parse": "file", "pay": "contract"}
 """The stages that run unit by unit, and what a unit is."""
 
 
-@contextmanager
-def _one_sentence() -> Iterator[None]:
-    """Let Airflow retry a RetryableError; turn every other failure into a final one that speaks to people.
-
-    The original stays out of the log: its text is not ours, and what it quotes may be a card number.
-    """
-    try:
-        yield
-    except RetryableError:
-        raise
-    except SettlementError as error:
-        raise AirflowFailException(str(error)) from None
-    except OSError as error:
-        raise AirflowFailException(f"The machine refused: {error.strerror} ({error.filename}). Mend that.") from None
-    except Exception as error:  # noqa: BLE001 - the last door: what gets here is a fault of the program
-        place = error.__traceback__
-        while place is not None and place.tb_next is not None:
-            place = place.tb_next
-        where = f"{Path(place.tb_frame.f_code.co_filename).name}:{place.tb_lineno}" if place else "an unknown place"
-        raise AirflowFailException(
-            f"A fault of the program: {type(error).__name__} at {where}. Nothing was published half; "
-            "`settle run` with SETTLEMENT_TRACEBACK=1 shows where."
-        ) from None
-
-
-def business_date_of(named: str | None, partition_key: str | None, logical_date: datetime | None) -> date:
-    """The night of a run: its parameter, else its partition key, else a logical date that is a bare day.
-
-    Raises TerminalError where a run names no night or no date: the moment of its start is never taken for one.
-    """
-    text = named or partition_key
-    if text is None and logical_date is not None and logical_date.astimezone(UTC).time() == datetime.min.time():
-        return logical_date.astimezone(UTC).date()
-    if text is None:
-        raise TerminalError('This run names no night: give it {"business_date": "YYYY-MM-DD"} as its parameter.')
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise TerminalError(f"{text!r} is no business date: write it as YYYY-MM-DD.") from None
-
-
-def _home_and_night() -> tuple[Home, date]:
-    from settlement.store import open_home  # noqa: PLC0415 - heavy imports belong into tasks
-
-    context = get_current_context()
-    params, run = context["params"], context["dag_run"]
-    named = params["home"] or os.environ.get("SETTLEMENT_HOME")
-    if not named:
-        raise TerminalError('This run names no home: give it {"home": "/path/of/home"} as its parameter.')
-    night = business_date_of(params["business_date"], run.partition_key, run.logical_date)
-    return open_home(Path(named)), night
-
-
 def _run_stage(stage: str) -> None:
     """Plan, run and commit a stage in one task."""
-    with _one_sentence():
+    with one_sentence():
         from settlement import runner  # noqa: PLC0415
 
-        runner.run_stage(*_home_and_night(), stage)
+        runner.run_stage(*home_and_night(), stage)
 
 
 def _plan(stage: str) -> list[str]:
     """The names of a stage's units."""
-    with _one_sentence():
+    with one_sentence():
         from settlement import runner  # noqa: PLC0415
 
-        return list(runner.plan(*_home_and_night(), stage))
+        return list(runner.plan(*home_and_night(), stage))
 
 
 def _run_unit(stage: str, unit: str) -> None:
     """Run one unit and keep its output until the stage commits."""
     get_current_context()["unit"] = unit.rpartition("/")[2][:200]
-    with _one_sentence():
+    with one_sentence():
         from settlement import runner  # noqa: PLC0415
 
-        runner.run_unit(*_home_and_night(), stage, unit)
+        runner.run_unit(*home_and_night(), stage, unit)
 
 
 def _commit(stage: str, units: list[str]) -> None:
     """Publish all units of a stage at once."""
-    with _one_sentence():
+    with one_sentence():
         from settlement import runner  # noqa: PLC0415
 
-        runner.commit(*_home_and_night(), stage, tuple(units))
+        runner.commit(*home_and_night(), stage, tuple(units))
 
 
 def _stage(name: str) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -130,7 +131,7 @@ def place_replays(home: Home, engine: books.Engine, night: date) -> frozenset[tu
     """Put the night's replays into its delivery folder; their names and digests."""
     found = sql.replay_files(engine, night)
     for file in found:
-        store.deliver(home, night, file.name, file.content)
+        store.deliver(home, night, file.name, io.BytesIO(file.content))
     return frozenset((file.name, file.sha256) for file in found)
 
 

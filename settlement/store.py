@@ -21,12 +21,13 @@ import json
 import mmap
 import os
 import shutil
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import polars as pl
 
@@ -163,16 +164,16 @@ def _shown_name(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def deliver(home: Home, business_date: date, name: str, content: bytes) -> None:
-    """Put a file of our own into a delivery folder, whole or not at all; one of that name that stands there stays."""
+def deliver(home: Home, business_date: date, name: str, content: BinaryIO) -> None:
+    """Put a file into a delivery folder, whole or not at all; one of that name that stands there stays."""
     folder = home.inbox / str(business_date)
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / name).exists():
         return
     # Outside the delivery folder until it is whole: a landing that looks in meanwhile must not see a part of it.
-    arriving = home.inbox / f".arriving-{os.getpid()}"
+    arriving = home.inbox / f".arriving-{os.getpid()}-{threading.get_ident()}"
     with arriving.open("wb") as writer:
-        writer.write(content)
+        shutil.copyfileobj(content, writer, _BLOCK)
         writer.flush()
         os.fsync(writer.fileno())
     arriving.chmod(0o440)

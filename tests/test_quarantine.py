@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 from made_clearing import card_number, ipm_bytes, ipm_file, presentment
+from typer.testing import CliRunner
 
 from settlement import books, quarantine, runner, store
 from settlement import quarantine_books as sql
@@ -19,6 +20,7 @@ from settlement.errors import TerminalError
 from settlement.home import create_home
 from settlement.model.layout import Layout
 from settlement.quarantine_books import Outcome, Release, Repair, ReplayFile
+from settlement.quarantine_commands import app
 from settlement.sealing import Sealed
 from settlement.store import Home
 
@@ -235,10 +237,7 @@ def _attacks(rng: random.Random) -> Callable[[sa.Engine], None]:
         "UPDATE quarantine_replay SET replayed_by = 'zoe'",
         "DELETE FROM quarantine_outcome",
         "DELETE FROM quarantine_replay",
-        (
-            "INSERT OR REPLACE INTO quarantine_repair SELECT reject_id, attempt, 'zoe', key_id, sealed "
-            "FROM quarantine_repair"
-        ),
+        "INSERT OR REPLACE INTO quarantine_repair SELECT reject_id, 1, 'zoe', 'q1', sealed FROM quarantine_repair",
         "UPDATE quarantine_reject SET record = 9",
     ]
 
@@ -345,3 +344,28 @@ def test_records_of_one_file_go_into_one_replay(tmp_path: Path) -> None:
     assert clearing.select("record", "amount_minor").rows() == [(2, 100), (4, 300), (6, 500)]
     both = pl.concat([store.read_table(home, "clearing", night)["amount_minor"] for night in (NIGHT, NEXT)])
     assert sorted(both) == [100, 200, 300, 400, 500, 600]
+
+
+def test_the_commands_from_reject_to_record(home: Home) -> None:
+    def said(*words: str) -> str:
+        done = CliRunner().invoke(app, [*words, "--home", str(home.root)])
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        assert card_number(2) not in done.output
+        return done.output
+
+    reject_id = _rejects(home)[0].reject.reject_id
+    assert reject_id in said("list", "--state", "open")
+    assert "BAD_DATE in DE12: 101399**0851" in said("show", reject_id)
+    with pytest.raises(TerminalError, match="stands 0 times"):
+        said("repair", reject_id, "--by", "alice", "--find", "20101399", "--put", "x")
+    with pytest.raises(TerminalError, match="either --find TEXT --put TEXT, or --with FILE"):
+        said("repair", reject_id, "--by", "alice", "--find", BAD)
+    assert "repaired by alice" in said("repair", reject_id, "--by", "Alice", "--find", "101399", "--put", "101228")
+    with pytest.raises(TerminalError, match="another person"):
+        said("replay", reject_id, "--by", "alice", "--business-date", str(NEXT))
+    assert f"goes into the night {NEXT}" in said("replay", reject_id, "--by", "bob", "--business-date", str(NEXT))
+    assert "repair 1 by bob into 2010-12-30" in said("show", reject_id)
+    assert said("list", "--state", "open").endswith("0 rejects.\n")
+    with pytest.raises(TerminalError, match="no reject 'zzz'"):
+        said("show", "zzz")

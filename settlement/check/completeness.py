@@ -2,47 +2,23 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from datetime import date
 from typing import Final
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from settlement.check.findings import Finding, Severity, counted
-from settlement.errors import TerminalError
 from settlement.model.clearing import Fate
+from settlement.model.expected import expected_on
 
 REFERENCE_FEEDS: Final = ("accounts", "enrolment", "fx", "opening_positions", "stores")
 """Feeds without which no contract can be worked out, however good the clearing files are."""
 
-_PROGRAMME: Final = "programme.toml"
 
-
-class _Expected(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    feed: str
-
-
-class _Programme(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-    expected: list[_Expected] = []
-
-
-def expected_feeds(documents: Mapping[str, str]) -> tuple[str, ...]:
-    """The feeds that each night should bring, from ``[[expected]]`` of the programme, in its order."""
-    try:
-        programme = _Programme.model_validate(tomllib.loads(documents.get(_PROGRAMME, "")))
-    except tomllib.TOMLDecodeError as error:
-        raise TerminalError(f"config/{_PROGRAMME} is no readable TOML: {error}.") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise TerminalError(f"config/{_PROGRAMME}: {where}: {first['msg']}.") from None
-    return tuple(dict.fromkeys(entry.feed for entry in programme.expected))
+def expected_feeds(documents: Mapping[str, str], business_date: date) -> tuple[str, ...]:
+    """The feeds that a business date should bring, in the programme's order."""
+    return tuple(entry.feed for entry in expected_on(documents, business_date))
 
 
 def missing_feeds(

@@ -51,7 +51,7 @@ def run(inputs: StageInput) -> StageOutput:
         *reject_findings(records["reject"]),
         *record_findings(records["clearing"]),
         *statement_findings(records, inputs.history),
-        *missing_feeds(expected_feeds(inputs.documents), files, history, inputs.business_date),
+        *missing_feeds(expected_feeds(inputs.documents, inputs.business_date), files, history, inputs.business_date),
         *missing_reference(files, history),
     ]
     return StageOutput(

@@ -15,6 +15,7 @@ import polars as pl
 from settlement.errors import RetryableError, TerminalError
 from settlement.model.arrival import Arrival, read_arrival, unfinished_names, unwrapped
 from settlement.model.clearing import Fate, Why
+from settlement.model.expected import expected_on
 from settlement.model.layout import Layout, NameParts, fit_name, read_layouts
 from settlement.model.replay import replayed_name
 from settlement.model.stage import Delivery, StageInput, StageOutput
@@ -27,12 +28,13 @@ REGISTERED: Final = "registered"
 def run(inputs: StageInput) -> StageOutput:
     """Register the night's files in table ``delivery``.
 
-    Raises TerminalError where two layouts fit one name, RetryableError where a transfer has not ended and the programme
-    waits for such.
+    Raises TerminalError where two layouts fit one name, RetryableError where a transfer has not ended or a feed has not
+    come and the programme waits for such.
     """
     known = _known(inputs)
     rows = [_registered(delivery, known) for delivery in inputs.deliveries]
     _wait_for_transfers(rows, known.arrival)
+    _wait_for_feeds(rows, inputs)
     frame = pl.DataFrame(rows, schema=TABLES["delivery"].schema).sort("file")
     return StageOutput(tables={"delivery": frame})
 
@@ -85,6 +87,22 @@ def _wait_for_transfers(rows: list[dict[str, object]], arrival: Arrival) -> None
         more = f" (and {len(unfinished) - 1} more)" if len(unfinished) > 1 else ""
         raise RetryableError(
             f"The transfer of {unfinished[0]}{more} has not ended: wait for it, or take the file away."
+        )
+
+
+def _wait_for_feeds(rows: list[dict[str, object]], inputs: StageInput) -> None:
+    """A night does not begin without the feeds that the programme has it wait for."""
+    night = inputs.business_date
+    wanted = [entry.feed for entry in expected_on(inputs.documents, night) if entry.if_missing == "wait"]
+    if not wanted:
+        return
+    came = {row["feed"] for row in rows if row["fate"] in {REGISTERED, Fate.DUPLICATE} and row["file_date"] == night}
+    before = inputs.history["file"].filter(pl.col("fate") == Fate.ACCEPTED, pl.col("file_date") == night)
+    missing = [feed for feed in wanted if feed not in came | set(before.select("feed").collect()["feed"])]
+    if missing:
+        raise RetryableError(
+            f"The night {night} waits for {' and '.join(missing)}: deliver what is missing, or let the night go on "
+            "without it by `if_missing` in config/programme.toml."
         )
 
 

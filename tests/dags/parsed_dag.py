@@ -32,6 +32,8 @@ def main(dags: Path) -> None:
     """Print what the tests look at."""
     sys.path.insert(0, str(dags))
     settle = importlib.import_module("settle_business_day")
+    runs = importlib.import_module("run_of_a_night")
+    importlib.import_module("watch_deliveries")
     heavy = [name for name in HEAVY if name in sys.modules]
     from airflow.configuration import conf
     from airflow.dag_processing.dagbag import DagBag
@@ -48,9 +50,13 @@ def main(dags: Path) -> None:
                 "mapped": settle.MAPPED,
                 "downstream": {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks},
                 "is_mapped": [task.task_id for task in dag.tasks if task.is_mapped],
+                "watch": {
+                    task.task_id: [task.is_mapped, *sorted(task.downstream_task_ids)]
+                    for task in bag.dags["watch_deliveries"].tasks
+                },
                 "max_active_runs": dag.max_active_runs,
-                "nights": [_told(settle.business_date_of, *case) for case in CASES],
-                "failures": [_told(_raised, settle._one_sentence, failure) for failure in FAILURES],
+                "nights": [_told(runs.business_date_of, *case) for case in CASES],
+                "failures": [_told(_raised, runs.one_sentence, failure) for failure in FAILURES],
                 "jwt_secret": conf.get("api_auth", "jwt_secret"),
                 "executor": conf.get("core", "executor"),
                 "examples": conf.getboolean("core", "load_examples"),

@@ -29,9 +29,13 @@ def parsed(airflow_home: Path) -> dict[str, Any]:
     return found
 
 
-def test_the_folder_holds_this_dag_alone_and_it_parses(parsed: dict[str, Any]) -> None:
+def test_the_folder_holds_two_dags_and_they_parse(parsed: dict[str, Any]) -> None:
     assert parsed["errors"] == {}
-    assert parsed["dags"] == ["settle_business_day"]
+    assert parsed["dags"] == ["settle_business_day", "watch_deliveries"]
+
+
+def test_feeds_are_awaited_one_by_one_and_then_the_night_is_settled(parsed: dict[str, Any]) -> None:
+    assert parsed["watch"] == {"night": [False, "feed", "settle"], "feed": [True, "settle"], "settle": [False]}
 
 
 def test_parsing_imports_nothing_heavy(parsed: dict[str, Any]) -> None:

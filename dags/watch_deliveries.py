@@ -1,0 +1,63 @@
+"""Wait for a night's feeds where others put them, fetch them, and start the night.
+
+One task a declared source (``[[watch.source]]`` in ``programme.toml``). Each defers at once: no worker is held while
+files are awaited. When all have come, or the cut-off has passed for those that the night can do without, the night is
+settled.
+A run names its night and its home as ``settle_business_day`` does.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import CronPartitionTimetable, Param, dag, task
+from feed_trigger import FetchFeed
+from run_of_a_night import home_and_night, one_sentence
+
+
+@task(multiple_outputs=True)
+def night() -> dict[str, Any]:
+    """The home, the night and the feeds that have a source and are expected on that day."""
+    with one_sentence():
+        from settlement import store, watch  # noqa: PLC0415 - heavy imports belong into tasks
+
+        home, business_date = home_and_night()
+        feeds = watch.feeds_on(store.read_documents(home), business_date)
+        return {"home": str(home.root), "night": business_date.isoformat(), "feeds": list(feeds)}
+
+
+@dag(
+    schedule=CronPartitionTimetable("0 0 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d"),
+    start_date=datetime(2000, 1, 1, tzinfo=UTC),
+    catchup=False,
+    is_paused_upon_creation=True,
+    max_active_runs=7,
+    params={
+        "home": Param(
+            default=None, type=["null", "string"], description="Settlement home; SETTLEMENT_HOME where it is empty"
+        ),
+        "business_date": Param(
+            default=None, type=["null", "string"], format="date", description="The night, YYYY-MM-DD"
+        ),
+    },
+    doc_md=__doc__,
+    tags=["settlement"],
+)
+def watch_deliveries() -> None:
+    """Feeds first, then the night."""
+    found: Any = night()
+    fetched = FetchFeed.partial(
+        task_id="feed", home=found["home"], night=found["night"], map_index_template="{{ feed }}", retries=3
+    ).expand(feed=found["feeds"])
+    settle = TriggerDagRunOperator(
+        task_id="settle",
+        trigger_dag_id="settle_business_day",
+        conf={"home": found["home"], "business_date": found["night"]},
+        trigger_rule="none_failed",
+    )
+    fetched >> settle
+
+
+watch_deliveries()
