@@ -8,7 +8,8 @@ A run names its night and its home as ``settle_business_day`` does.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
@@ -18,14 +19,21 @@ from run_of_a_night import home_and_night, one_sentence
 
 
 @task(multiple_outputs=True)
-def night() -> dict[str, Any]:
-    """The home, the night and the feeds that have a source and are expected on that day."""
+def night() -> dict[str, str]:
+    """The home and the night of this run."""
+    with one_sentence():
+        home, business_date = home_and_night()
+        return {"home": str(home.root), "night": business_date.isoformat()}
+
+
+@task
+def feeds(home: str, night: str) -> list[str]:
+    """The feeds that have a source and may come on that night."""
     with one_sentence():
         from settlement import store, watch  # noqa: PLC0415 - heavy imports belong into tasks
 
-        home, business_date = home_and_night()
-        feeds = watch.feeds_on(store.read_documents(home), business_date)
-        return {"home": str(home.root), "night": business_date.isoformat(), "feeds": list(feeds)}
+        documents = store.read_documents(store.open_home(Path(home)))
+        return list(watch.feeds_on(documents, date.fromisoformat(night)))
 
 
 @dag(
@@ -50,7 +58,7 @@ def watch_deliveries() -> None:
     found: Any = night()
     fetched = FetchFeed.partial(
         task_id="feed", home=found["home"], night=found["night"], map_index_template="{{ feed }}", retries=3
-    ).expand(feed=found["feeds"])
+    ).expand(feed=feeds(found["home"], found["night"]))
     settle = TriggerDagRunOperator(
         task_id="settle",
         trigger_dag_id="settle_business_day",

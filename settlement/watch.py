@@ -234,7 +234,6 @@ def _sftp(source: Source) -> Any:
             known_hosts=asyncssh.import_known_hosts(f"{pattern} {source.host_key}\n"),
             client_keys=[key] if key else [],
             connect_timeout=_SECONDS,
-            use_listings_cache=False,
             skip_instance_cache=True,
         )
     except (OSError, asyncssh.Error) as error:

@@ -356,7 +356,7 @@ def test_the_commands_from_reject_to_record(home: Home) -> None:
 
     reject_id = _rejects(home)[0].reject.reject_id
     assert reject_id in said("list", "--state", "open")
-    assert "BAD_DATE in DE12: 101399**0851" in said("show", reject_id)
+    assert "BAD_DATE in DE12: 10-13-99T140851" in said("show", reject_id)
     with pytest.raises(TerminalError, match="stands 0 times"):
         said("repair", reject_id, "--by", "alice", "--find", "20101399", "--put", "x")
     with pytest.raises(TerminalError, match="either --find TEXT --put TEXT, or --with FILE"):

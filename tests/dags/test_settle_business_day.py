@@ -35,7 +35,12 @@ def test_the_folder_holds_two_dags_and_they_parse(parsed: dict[str, Any]) -> Non
 
 
 def test_feeds_are_awaited_one_by_one_and_then_the_night_is_settled(parsed: dict[str, Any]) -> None:
-    assert parsed["watch"] == {"night": [False, "feed", "settle"], "feed": [True, "settle"], "settle": [False]}
+    assert parsed["watch"] == {
+        "night": [False, "feed", "feeds", "settle"],
+        "feeds": [False, "feed"],
+        "feed": [True, "settle"],
+        "settle": [False],
+    }
 
 
 def test_parsing_imports_nothing_heavy(parsed: dict[str, Any]) -> None:
