@@ -40,18 +40,20 @@ class FeedTrigger(BaseTrigger):
         documents = store.read_documents(home)
         goes_on = watch.goes_on_without(documents, self.feed, night)
         plan, what = watch.read_watch(documents), watch.watched(home, self.feed, night)
-        before, trouble = None, None
+        before, looks = None, 0
         while True:
+            looks += 1
             try:
                 # Stores speak over the network and block: not in the loop that all triggers share.
                 now = await asyncio.to_thread(watch.look, what)
-                found, before, trouble = watch.whole_files(what, before, now), now, None
+                found, before, trouble = watch.whole_files(what, before, now), now, ""
             except RetryableError as error:
-                found, trouble = (), str(error)
+                found, before, trouble = (), None, str(error)
             if found:
                 yield TriggerEvent({"files": list(found)})
                 return
-            if goes_on and datetime.now(UTC) >= plan.until(night):
+            # A run that begins after the cut-off takes what lies there: that needs a second look.
+            if looks > 1 and goes_on and datetime.now(UTC) >= plan.until(night):
                 yield TriggerEvent({"files": [], "trouble": trouble})
                 return
             await asyncio.sleep(plan.look_seconds)

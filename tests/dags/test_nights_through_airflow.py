@@ -16,6 +16,7 @@ import pytest
 from airflow_home import REPOSITORY, call
 
 from settlement import runner, store
+from settlement.home import create_home
 from settlement.store import Home
 
 pytestmark = pytest.mark.airflow
@@ -104,3 +105,29 @@ def test_a_night_that_was_never_delivered_fails_without_being_retried(place: Pat
             "SELECT max_tries, try_number FROM task_instance WHERE task_id = 'land' AND state = 'failed'"
         ).fetchall()
     assert set(tries) == {(3, 1)}
+
+
+def test_feeds_are_fetched_and_then_the_night_is_started(place: Path, tmp_path: Path) -> None:
+    root, out = tmp_path / "watched", tmp_path / "out"
+    create_home(root, None)
+    out.mkdir()
+    (out / "MC_T112_20251230_01.ipm").write_bytes(b"as it came")
+    programme = root / "config" / "programme.toml"
+    sources = [f"[[watch.source]]\nfeed = '{feed}_clearing'\nurl = 'file://{out}'\n" for feed in ("mastercard", "visa")]
+    programme.write_text(programme.read_text() + "\n[watch]\nlook_seconds = 1\n" + "".join(sources))
+    conf = json.dumps({"home": str(root), "business_date": "2025-12-30"})
+    airflow = Path(sys.executable).with_name("airflow")
+    known = call(place / "airflow", [airflow, "dags", "reserialize"])
+    assert known.returncode == 0, known.stdout + known.stderr
+    done = call(place / "airflow", [airflow, "dags", "test", "watch_deliveries", "--conf", conf])
+    assert done.returncode == 0, done.stdout + done.stderr
+    came = root / "inbox" / "2025-12-30"
+    assert [path.name for path in came.iterdir()] == ["MC_T112_20251230_01.ipm"]
+    assert "No whole file of visa_clearing came for 2025-12-30 by the cut-off" in done.stdout + done.stderr
+    with closing(sqlite3.connect(place / "airflow" / "airflow.db")) as metadata:
+        started = metadata.execute(
+            "SELECT conf FROM dag_run WHERE dag_id = 'settle_business_day' ORDER BY id DESC"
+        ).fetchone()
+        states = metadata.execute("SELECT state FROM task_instance WHERE dag_id = 'watch_deliveries'").fetchall()
+    assert json.loads(started[0]) == json.loads(conf)
+    assert {state for (state,) in states} == {"success"}
