@@ -271,6 +271,12 @@ def test_a_transaction_that_cannot_be_read_leaves_its_entry_as_cash(amount: str,
     assert parsed.tables["statement_entry"]["amount_minor"].to_list() == [1000]
 
 
+def test_of_many_transactions_without_amounts_none_has_the_whole_entry() -> None:
+    content = batch_entry(DETAIL.format(ref="R1", amount=""), DETAIL.format(ref="R2", amount=own_amount("2.50")))
+    parsed = camt_read(message(statement("0.00", "10.00", content)))
+    assert parsed.tables["bank_detail"]["amount_minor"].to_list() == [None, 250]
+
+
 @pytest.mark.parametrize("status", ["<Sts>PDNG</Sts>", "<Sts><Cd>PDNG</Cd></Sts>", "<Sts><Cd>INFO</Cd></Sts>"])
 def test_what_is_not_booked_is_announced_and_is_no_cash(status: str) -> None:
     pending = entry("99.00").replace("<Sts><Cd>BOOK</Cd></Sts>", status)
