@@ -14,6 +14,8 @@ from settlement.reconcile.read import as_text, shown
 from settlement.reconcile.rules import nearest_word
 
 _MOST_DIGITS: Final = 18
+MOST_IN_ALL: Final = 2**62
+"""Minor units of a side without their signs: so the difference of two sums is exact, too."""
 _PLAIN: Final = re.compile(r"[+-]?([0-9]+)(?:\.([0-9]*))?")
 LIKELY_CURRENCY: Final = frozenset({"currency", "ccy", "curr", "currency_code", "currencycode", "cur"})
 """Names, in small letters, of columns that tell currencies without being asked."""
@@ -56,10 +58,35 @@ def read_amounts(rows: pl.DataFrame, amount: Amount, place: str, first: int = 0)
     if amount.sign_column is not None:
         total = total * _signs(rows, amount, amount.sign_column, place, first)
     for name in amount.add_back:
-        total = total + _minor(rows, amount, name, currency, place, first, empty=0)
+        total = _bounded(total + _minor(rows, amount, name, currency, place, first, empty=0), place, first)
     for name in amount.take_off:
-        total = total - _minor(rows, amount, name, currency, place, first, empty=0)
+        total = _bounded(total - _minor(rows, amount, name, currency, place, first, empty=0), place, first)
     return (-total if amount.negate else total).alias("amount"), currency
+
+
+def magnitude(amounts: pl.Series) -> int:
+    """The sum of amounts without their signs, in minor units whatever the currency."""
+    return int(amounts.abs().cast(pl.Int128).sum())
+
+
+def require_summable(total: int, place: str) -> None:
+    """TerminalError where amounts come to so much that a sum of some of them could leave 64 bits."""
+    if total > MOST_IN_ALL:
+        raise TerminalError(
+            f"{place}: its amounts come to {total} minor units in all, signs left out, and sums are exact up to "
+            f"{MOST_IN_ALL}: correct the greatest ones, or match the file in parts."
+        )
+
+
+def _bounded(amounts: pl.Series, place: str, first: int) -> pl.Series:
+    """Sums of two amounts of at most 18 digits, of at most 18 digits themselves."""
+    wrong = (amounts.abs() >= 10**_MOST_DIGITS).arg_true()
+    if len(wrong):
+        raise TerminalError(
+            f"{place}, row {wrong[0] + 1 + first}: with what is added back or taken off the amount has more than "
+            f"{_MOST_DIGITS} digits in minor units: correct it."
+        )
+    return amounts
 
 
 def _currencies(rows: pl.DataFrame, amount: Amount, place: str, first: int) -> pl.Series:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from settlement.errors import TerminalError
 from settlement.model.money import is_currency
@@ -192,6 +192,8 @@ def _note(folder: Path) -> Note:
         raise TerminalError(f"{folder} is no folder: name the outputs of an earlier run.")
     try:
         content = (folder / _NOTE).read_text(encoding="utf-8")
+    except IsADirectoryError:
+        raise _damaged(folder, _NOTE) from None
     except FileNotFoundError:
         raise TerminalError(
             f"{folder} has no {_NOTE}: name the outputs of a run whose rules have `[carry]`, or leave --carry out in "
@@ -206,7 +208,7 @@ def _note(folder: Path) -> Note:
                 f"{folder} was left by another version of settlement: start anew without --carry, or run that version."
             )
         return Note.model_validate(told)
-    except (json.JSONDecodeError, ValidationError):
+    except (ValueError, RecursionError):
         raise _damaged(folder, _NOTE) from None
 
 
@@ -214,7 +216,7 @@ def _table(folder: Path, name: str, digest: str, types: _Types) -> pl.DataFrame:
     """A table as it was written, with the columns that it must have; texts are all the others."""
     try:
         content = (folder / name).read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         raise _damaged(folder, name) from None
     if _sha256(content) != digest:
         raise _damaged(folder, name)

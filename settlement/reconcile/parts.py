@@ -13,14 +13,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from settlement.kernels.radix import cores, digest_rows
-from settlement.reconcile.amounts import LIKELY_CURRENCY
+from settlement.reconcile.amounts import LIKELY_CURRENCY, magnitude, require_summable
 from settlement.reconcile.batches import read_batches
 from settlement.reconcile.engine import Held, Result, Told
 from settlement.reconcile.found import Outcome, Searched
 from settlement.reconcile.language import Rules
 from settlement.reconcile.ordered import positions
 from settlement.reconcile.read import as_text
-from settlement.reconcile.sides import HELD, OPEN, TEXT, Rows, columns_wanted, last_day, prepared, rows_of
+from settlement.reconcile.sides import HELD, OPEN, TEXT, Rows, columns_wanted, last_day, prepared, rows_of, takes_sums
 from settlement.reconcile.spill import Spill
 
 FLOW: Final[Mapping[str, Any]] = {
@@ -89,9 +89,12 @@ def dealt(
     side = rules.left if which == "left" else rules.right
     places = positions(path, side, work / "order")
     rows = Spill.at(work / "rows", buckets)
-    count, codes, last, empty = 0, set[str](), None, None
+    count, codes, last, empty, total = 0, set[str](), None, None, 0
     for raw in read_batches(path, side, columns_wanted(rules, which), LIKELY_CURRENCY, rows=batch):
         frame, ids = prepared(rules, which, raw, path.name, count)
+        total += magnitude(frame["amount"])
+        if takes_sums(rules):
+            require_summable(total, path.name)
         codes |= set(frame["currency"].unique().to_list())
         day = last_day(frame)
         last = day if last is None or (day is not None and day > last) else last

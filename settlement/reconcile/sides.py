@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from settlement.errors import TerminalError
 from settlement.model.money import is_currency
-from settlement.reconcile.amounts import LIKELY_CURRENCY, columns_of, read_amounts
+from settlement.reconcile.amounts import LIKELY_CURRENCY, columns_of, magnitude, read_amounts, require_summable
 from settlement.reconcile.carried import Carried
 from settlement.reconcile.language import Calendar, DateColumn, Rules
 from settlement.reconcile.language import Side as SideRules
@@ -114,6 +114,11 @@ def _listed(codes: set[str]) -> str:
     return ", ".join(sorted(codes))
 
 
+def takes_sums(rules: Rules) -> bool:
+    """Whether a pass adds amounts up; others only compare them one by one."""
+    return any(not one.one_to_one for one in rules.passes)
+
+
 def texts_used(rules: Rules, which: str) -> list[str]:
     """The texts of a side that passes and netting look at, each once."""
     side = rules.left if which == "left" else rules.right
@@ -130,6 +135,8 @@ def texts_used(rules: Rules, which: str) -> list[str]:
 def _read(rules: Rules, which: str, side: SideRules, path: Path) -> Rows:
     raw = read_columns(path, side, columns_wanted(rules, which), LIKELY_CURRENCY)
     frame, ids = prepared(rules, which, raw, path.name)
+    if takes_sums(rules):
+        require_summable(magnitude(frame["amount"]), path.name)
     _require_unique(ids, side, path.name)
     order = _order(raw, ids, side)
     if order is not None:

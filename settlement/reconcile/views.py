@@ -14,10 +14,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from settlement.errors import TerminalError
 from settlement.kernels.radix import cores, digest_rows
 from settlement.kernels.radix_twin import Checks, Hashes
 from settlement.match.keys import integers, number
 from settlement.model.money import exponent, round_fraction
+from settlement.reconcile.amounts import MOST_IN_ALL
 from settlement.reconcile.language import Condition, Pass, Rate, Rules
 from settlement.reconcile.sides import HELD, OPEN, TEXT, Rows
 
@@ -166,11 +168,18 @@ def _rate(known: list[tuple[int, Rate]], source: str, target: str, day: Any) -> 
 
 def _times(amounts: NDArray[np.int64], rate: Fraction) -> NDArray[np.int64]:
     largest = int(np.abs(amounts).max())
-    if 2 * largest * rate.numerator + rate.denominator < _SAFE and 2 * rate.denominator < _SAFE:
+    in_all = largest * len(amounts) * rate < MOST_IN_ALL
+    if in_all and 2 * largest * rate.numerator + rate.denominator < _SAFE and 2 * rate.denominator < _SAFE:
         rounded = (2 * np.abs(amounts) * rate.numerator + rate.denominator) // (2 * rate.denominator)
         signed: NDArray[np.int64] = np.sign(amounts) * rounded
         return signed
-    return np.array([round_fraction(amount * rate) for amount in amounts.tolist()], dtype=np.int64)
+    exact = [round_fraction(amount * rate) for amount in amounts.tolist()]
+    if sum(map(abs, exact)) > MOST_IN_ALL:
+        raise TerminalError(
+            f"Amounts converted at the rate {float(rate):g} come to more than {MOST_IN_ALL} minor units in all, and "
+            "sums are exact up to there: correct the rate or the amounts."
+        )
+    return np.array(exact, dtype=np.int64)
 
 
 def _usable(rule: Pass, side: Rows) -> Positions:

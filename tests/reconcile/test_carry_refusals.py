@@ -39,6 +39,12 @@ DAMAGED: dict[str, tuple[Callable[[Path], object], str]] = {
     "a note of other things": (lambda out: (out / "carry.json").write_text("[1]"), "carry.json in "),
     "a note cut off": (lambda out: (out / "carry.json").write_text('{"version": 1'), "is not as its run has left it"),
     "a note in other letters": (lambda out: (out / "carry.json").write_bytes(b"\xff{"), "is not as its run has left"),
+    "a note without end": (lambda out: (out / "carry.json").write_text("[" * 100_000), "is not as its run has left it"),
+    "a note of one number": (lambda out: (out / "carry.json").write_text("9" * 5_000), "is not as its run has left it"),
+    "a folder for open rows": (
+        lambda out: ((out / "open.parquet").unlink(), (out / "open.parquet").mkdir()),
+        "open.parquet in ",
+    ),
     "a foreign note": (lambda out: _noted(out, declared={"left": "me"}), "carry.json in "),
     "another version": (lambda out: _noted(out, version=2), "was left by another version of settlement: start anew"),
     "no open rows": (lambda out: (out / "open.parquet").unlink(), "open.parquet in "),

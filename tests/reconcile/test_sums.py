@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from reconcile.oracle import sums_to
 from reconcile_runs import HEAD, row, run
 
+from settlement.errors import TerminalError
+
 KEYED = '[[pass]]\nname = "sum"\nkeys = ["key"]\ncardinality = ["1:N", "N:1", "N:M"]\n'
 SEARCH = '[[pass]]\nname = "sum"\ncardinality = ["1:N"]\nsearch = { most_members = 3, most_candidates = 9 }\n'
 
@@ -175,3 +177,32 @@ def test_an_incomplete_sum_tells_what_is_missing(tmp_path: Path) -> None:
         "same key: 1 of bank sum to 50.00 USD, 2 of till to 38.00 USD; 12.00 USD are missing on till"
     )
     assert found.breaks[0]["nearest"] == "T1"
+
+
+def test_sums_that_could_leave_64_bits_are_refused_and_pairs_are_not(tmp_path: Path) -> None:
+    """Nineteen times nearly 10**18 is more than 2**64: a sum that came round would meet a small one."""
+    left = [row(f"B{at}", 10**18 - 1, date="") for at in range(19)]
+    right = [row("T1", (10**18 - 1) * 19 - 2**64, date="")]
+    for passes in (KEYED, KEYED + SEARCH.replace('"sum"', '"searched"')):
+        with pytest.raises(
+            TerminalError, match=r"^left\.csv: its amounts come to 18999999999999999981 minor units in all"
+        ):
+            run(tmp_path, left, right, passes)
+    assert not run(tmp_path, left, right, KEYED.replace('["1:N", "N:1", "N:M"]', '["1:1"]')).matches
+
+
+def test_what_is_added_back_stays_exact(tmp_path: Path) -> None:
+    head = HEAD.replace('unit = "minor"', 'unit = "minor"\nadd_back = ["amount", "amount"]', 1)
+    with pytest.raises(
+        TerminalError, match=r"^left\.csv, row 1: with what is added back or taken off the amount has more"
+    ):
+        run(tmp_path, [row("B1", 10**18 - 1)], [row("T1", 1)], KEYED, head=head)
+
+
+def test_what_a_rate_would_make_too_great_is_refused(tmp_path: Path) -> None:
+    rates = '[[rate]]\nfrom = "EUR"\nto = "USD"\ndate = 2024-01-01\nrate = 99999999.5\n'
+    passes = '[[pass]]\nname = "one"\nkeys = ["key"]\namount = { rule = "converted", minor = 1 }\n'
+    with pytest.raises(
+        TerminalError, match=r"^Amounts converted at the rate 1e\+08 come to more than 4611686018427387904"
+    ):
+        run(tmp_path, [row("B1", 10**17, ccy="EUR")], [row("T1", 1)], rates + passes)
