@@ -45,6 +45,7 @@ def test_a_purchase_in_every_column() -> None:
         "file": "", "sender": "MASTERCARD", "file_date": date(2010, 12, 29), "internal_id": "0011012290000099900100001",
         "mode": "T", "records": 4, "net_settlement_minor": -(170400 - 3408), "net_settlement_currency": "USD",
         "payout_text": None, "fault": None, "detail": None,
+        "content_bytes": 1014, "content_sha256": "0" * 64,
         "accepted_bytes": None, "rejected_bytes": None, "control_bytes": None, "padding_bytes": None,
     }  # fmt: skip
     assert [row["class"] for row in read.rows("control_record")] == ["HEADER", "FINANCIAL_POSITION", "TRAILER"]

@@ -26,6 +26,7 @@ def test_a_sale_in_every_column() -> None:
         "file": "", "sender": "VISA", "file_date": date(2010, 12, 29), "internal_id": "001-10363-400001", "mode": "T",
         "records": 6, "net_settlement_minor": -(40522 - 608), "net_settlement_currency": "USD", "payout_text": None,
         "fault": None, "detail": None,
+        "content_bytes": 1014, "content_sha256": "0" * 64,
         "accepted_bytes": None, "rejected_bytes": None, "control_bytes": None, "padding_bytes": None,
     }  # fmt: skip
     assert [(r["record"], r["class"], r["text"]) for r in read.rows("control_record")] == [
