@@ -105,14 +105,15 @@ def test_a_byte_that_no_part_accounts_for_is_refused(sample_dir) -> None:
 def test_a_declared_file_whose_bytes_nobody_counts_is_a_broken_law() -> None:
     content = b"twelve bytes"
     text = (LAYOUTS / "retailer_capture.toml").read_text(encoding="utf-8")
-    delivery = {"file": "d/a", "size_bytes": len(content), "layout": "retailer_capture"}
+    delivery = {"file": "d/a", "size_bytes": len(content), "layout": "retailer_capture", "container": None}
     tables = {"delivery": pl.DataFrame([delivery])}
     inputs = StageInput(
         business_date=date(2024, 3, 1), unit="d/a", documents={"layouts/a.toml": text}, tables=tables, history={}
     )
     schema = TABLES["parsed_file"].schema
     counted = {f"{part}_bytes": 0 for part in ("rejected", "control", "padding")} | {"accepted_bytes": len(content)}
-    for row, fine in (({"file": "d/a"}, False), ({"file": "d/a"} | counted, True)):
+    bare = {"file": "d/a", "content_bytes": len(content)}
+    for row, fine in ((bare, False), (bare | counted, True)):
         read = StageOutput(tables={"parsed_file": pl.DataFrame([row], schema=schema)})
         with nullcontext() if fine else pytest.raises(laws.LawBrokenError, match="the bytes of d/a are not counted"):
             laws.assert_unit("parse", inputs, read)
