@@ -18,10 +18,10 @@ def main() -> None:
     def die() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
-    def commit_stage(engine, run, entries) -> None:
+    def commit_stage(engine, run, *rest) -> None:
         if run.stage == stage and point == "before_commit":
             die()
-        original_commit(engine, run, entries)
+        original_commit(engine, run, *rest)
         if run.stage == stage and point == "after_commit":
             die()
 

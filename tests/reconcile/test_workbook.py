@@ -126,7 +126,7 @@ def test_a_hostile_workbook_is_refused_in_one_sentence(tmp_path: Path, made: Cal
     tracemalloc.start()
     with pytest.raises(TerminalError, match=sentence):
         run_files(left, right, rules, tmp_path / "out")
-    assert tracemalloc.get_traced_memory()[1] < 8 * 2**20
+    assert tracemalloc.get_traced_memory()[1] < 32 * 2**20
     tracemalloc.stop()
     assert not (tmp_path / "out").exists()
     with pytest.raises(TerminalError, match=sentence):
