@@ -149,7 +149,7 @@ def _as_text(column: pl.Series) -> pl.Series:
         if (column.str.len_bytes().cast(pl.Int64).sum() or 0) > MOST_TEXT:
             raise _RefusedError(f"its column `{shown(column.name)}` holds more text than a file may hold")
     elif kind.is_float():
-        texts = [None if value is None else repr(float(value)) for value in column.to_list()]
+        texts = [None if value is None else repr(value) for value in column.to_list()]
         column = pl.Series(column.name, texts, dtype=pl.String)
     elif isinstance(kind, pl.Datetime):
         column = _times(column, kind)

@@ -42,16 +42,7 @@ def test_no_money_room_knows_floats() -> None:
         path for room in MONEY_ROOMS for path in ((SOURCE / room).rglob("*.py") if "." not in room else [SOURCE / room])
     ]
     assert len(paths) > 10
-    # Shares of rows in a proposal for a person, and the type of what a footer may hold, are no money.
-    free = {
-        "parse/parquet_rows.py",
-        *(str(path.relative_to(SOURCE)) for path in (SOURCE / "parse" / "propose").glob("*.py")),
-    }
-    found = {
-        name: _floats((SOURCE / name).read_text())
-        for path in paths
-        if (name := str(path.relative_to(SOURCE))) not in free
-    }
+    found = {str(path.relative_to(SOURCE)): _floats(path.read_text()) for path in paths}
     assert {name: lines for name, lines in found.items() if lines} == {}
 
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from fractions import Fraction
 from itertools import product
 from typing import Final
 
@@ -20,8 +21,9 @@ from settlement.parse.propose.words import kind_of, role_of
 from settlement.parse.source_fields import source_name
 from settlement.parse.written import Negative, Written, as_plain
 
-_MOST: Final = 0.75
+_MOST: Final = Fraction(3, 4)
 """Share of the filled values that must be of one form: a few bad rows do not hide what a column is."""
+_FEWEST_CARDS: Final = 3
 _FEW_KINDS: Final = 12
 _DATES: Final = ("%Y-%m-%d", "%Y%m%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%d%m%Y", "%y%m%d")
 _BETWEEN: Final = (" ", "T", "")
@@ -82,7 +84,9 @@ def _card(name: str, filled: list[str]) -> Guess | None:
     digits = series.str.contains(r"^[0-9]{13,19}$")
     whole = int((luhn_valid(series) & digits).sum())
     named = re.search("(?i)^pan$|card|karte|carte|tarjeta|卡号", name) is not None
-    if whole >= max(3, _MOST * len(filled)) or (named and int(digits.sum()) >= _MOST * len(filled)):
+    if (whole >= _FEWEST_CARDS and whole >= _MOST * len(filled)) or (
+        named and int(digits.sum()) >= _MOST * len(filled)
+    ):
         return Guess(name=name, role="card", evidence=f"{whole} of {len(filled)} pass the Luhn check")
     masks = sum(bool(re.fullmatch(r"[0-9]{6}\*{2,9}[0-9]{4}", text)) for text in filled)
     if masks >= _MOST * len(filled):
@@ -210,8 +214,8 @@ def _as_toml(style: Written) -> str | None:
     return None if parts == ['decimal = "."'] else f"{{ {', '.join(parts)} }}"
 
 
-def _share(filled: list[str], expression: str) -> float:
-    return sum(bool(re.fullmatch(expression, text)) for text in filled) / len(filled)
+def _share(filled: list[str], expression: str) -> Fraction:
+    return Fraction(sum(bool(re.fullmatch(expression, text)) for text in filled), len(filled))
 
 
 def _forms(filled: list[str]) -> str:

@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Final
 
 from settlement.errors import TerminalError
@@ -32,7 +33,10 @@ _BOMS: Final = (
 )
 _LOOKED_AT: Final = 2_000
 _MOST_TAGS: Final = 5
-_MOST: Final = 0.9
+_MOST: Final = Fraction(9, 10)
+_MOST_EBCDIC: Final = Fraction(8, 10)
+_LEAST_DIVIDED: Final = Fraction(4, 10)
+_MOST_OF_ONE_LENGTH: Final = Fraction(7, 10)
 _EBCDIC_BLANK, _EBCDIC_DIGITS, _EBCDIC_LETTERS = 0x40, range(0xF0, 0xFA), range(0xC1, 0xEA)
 
 
@@ -99,7 +103,7 @@ def _encoding(name: str, content: bytes) -> tuple[str, str]:
     else:
         return "utf-8", "ASCII" if content.isascii() else "all of it is UTF-8"
     ebcdic = sum(byte == _EBCDIC_BLANK or byte in _EBCDIC_DIGITS or byte in _EBCDIC_LETTERS for byte in start)
-    if ebcdic > 0.8 * len(start):
+    if ebcdic > _MOST_EBCDIC * len(start):
         return "cp500", "digits and capitals stand where EBCDIC has them; cp037 differs in few signs"
     for encoding in _ENCODINGS:
         try:
@@ -113,9 +117,9 @@ def _encoding(name: str, content: bytes) -> tuple[str, str]:
     raise TerminalError(f"{name} is text in no encoding that is known here: ask its sender which one it is.")
 
 
-def _share_of_gb2312(wide: list[str]) -> float:
+def _share_of_gb2312(wide: list[str]) -> Fraction:
     """How many of the letters are in the set that daily Chinese is written with."""
-    return sum(len(one.encode("gb2312", "ignore")) > 0 for one in wide) / max(1, len(wide))
+    return Fraction(sum(len(one.encode("gb2312", "ignore")) > 0 for one in wide), max(1, len(wide)))
 
 
 def _alone(text: str) -> int:
@@ -128,7 +132,7 @@ def _delimited(lines: list[str], encoding: str, told: str) -> Sample | None:
     looked = [line for line in lines[:_LOOKED_AT] if line.strip()]
     tried = [(separator, *_consistency(looked, separator)) for separator in _SEPARATORS]
     separator, share, width = max(tried, key=lambda one: (one[1] * min(one[2], 3), one[2]))
-    if width < 2 or share < 0.4:  # noqa: PLR2004 (one field is no dialect, and most lines of a file are of one kind)
+    if width < 2 or share < _LEAST_DIVIDED:  # noqa: PLR2004 (one field is no dialect, and most lines are of one kind)
         return None
     quoted = any(re.search(rf'(^|{re.escape(separator)})"', line) for line in looked)
     escaped = quoted and any('\\"' in line for line in looked) and not any('""' in line for line in looked)
@@ -140,7 +144,7 @@ def _delimited(lines: list[str], encoding: str, told: str) -> Sample | None:
     heading = _heading(rows, head)
     spec: list[tuple[str, object, str]] = [
         ("encoding", encoding, told),
-        ("separator", separator, f"{share:.0%} of the lines have {width} fields under it"),
+        ("separator", separator, f"{round(100 * share)}% of the lines have {width} fields under it"),
     ]
     if quoted:
         spec.append(("quote", '"', "fields begin with it"))
@@ -157,13 +161,13 @@ def _delimited(lines: list[str], encoding: str, told: str) -> Sample | None:
     return Sample(format="delimited", spec=tuple(spec), rows=rows, heading=heading, short=short)
 
 
-def _consistency(lines: list[str], separator: str) -> tuple[float, int]:
+def _consistency(lines: list[str], separator: str) -> tuple[Fraction, int]:
     counts = Counter(len(next(csv.reader([line], delimiter=separator), [])) for line in lines)
     counts.pop(1, None)
     if not counts:
-        return 0.0, 1
+        return Fraction(0), 1
     width, often = max(counts.items(), key=lambda one: (one[1], one[0]))
-    return often / len(lines), width
+    return Fraction(often, len(lines)), width
 
 
 def _comments(lines: list[str], mark: str, separator: str) -> bool:
@@ -208,7 +212,7 @@ def _fixed_width(name: str, content: bytes, lines: list[str], encoding: str, tol
     """Lines of one length; a change from blanks to something in every line begins a field."""
     sizes = Counter(len(line.encode(encoding)) for line in lines if line)
     length, often = max(sizes.items(), key=lambda one: one[1]) if sizes else (0, 0)
-    if length < 2 or often < max(2, 0.7 * sum(sizes.values())):  # noqa: PLR2004
+    if length < 2 or often < 2 or often < _MOST_OF_ONE_LENGTH * sum(sizes.values()):  # noqa: PLR2004
         raise TerminalError(
             f"{name} has neither a separator that divides its lines evenly nor lines of one length: no layout can be "
             "proposed; write one by hand (docs/LAYOUTS.md)."
