@@ -14,7 +14,6 @@ import hmac
 import json
 import os
 import re
-import secrets
 import shlex
 import subprocess
 from collections.abc import Sequence
@@ -25,35 +24,18 @@ from typing import Final
 
 from settlement import store
 from settlement.errors import TerminalError
+from settlement.keyfile import KEY_BYTES, draw_key, key_file, secret_of
 from settlement.model.stage import CardKey
 from settlement.store import Home
 
-_BYTES: Final = 32
+_NAME: Final = "card_key"
 _PATIENCE_S: Final = 60
 
 
-def key_file() -> Path:
-    """Where the key is kept where no environment variable holds it."""
-    named = os.environ.get("SETTLEMENT_CARD_KEY_FILE")
-    if named:
-        return Path(named)
-    folder = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
-    return Path(folder) / "settlement" / "card_key"
-
-
 def create_card_key() -> Path | None:
-    """Create a random key file for this user if there is no key yet; the file's path if it was created."""
-    path = key_file()
-    if "SETTLEMENT_CARD_KEY" in os.environ or path.exists():
-        return None
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return None
-    with os.fdopen(handle, "w") as writer:
-        writer.write(secrets.token_hex(_BYTES) + "\n")
-    return path
+    """Draw a card key into its file if no source holds one yet; the file's path if it was created."""
+    held = "SETTLEMENT_CARD_KEY" in os.environ or os.environ.get("SETTLEMENT_CARD_KEY_COMMAND")
+    return None if held else draw_key(_NAME)
 
 
 def check_value(key: CardKey) -> str:
@@ -70,10 +52,11 @@ def outside_keys() -> tuple[CardKey, ...]:
         Where there is none, one is not 64 hex digits, or two have one id.
     """
     text, source = _outside_text()
+    what = f"The card key in {source}"
     told = [entry.rpartition(":") for entry in re.split(r"[\s,]+", text) if entry]
-    keys = [CardKey(key_id=key_id or _default_id(), secret=_secret(digits, source)) for key_id, _, digits in told]
+    keys = [CardKey(key_id=key_id or _default_id(), secret=secret_of(digits, what)) for key_id, _, digits in told]
     if not keys:
-        raise TerminalError(f"{source} holds no card key: it must hold `id:` and {2 * _BYTES} hex digits for each key.")
+        raise TerminalError(f"{source} holds no card key: each is `id:` and {2 * KEY_BYTES} hex digits.")
     ids = [key.key_id for key in keys]
     if len(set(ids)) < len(ids):
         raise TerminalError(f"{source} holds two card keys of one id: give each an id of its own.")
@@ -88,15 +71,15 @@ def _outside_text() -> tuple[str, str]:
     command = os.environ.get("SETTLEMENT_CARD_KEY_COMMAND")
     if command:
         return _said(command), "SETTLEMENT_CARD_KEY_COMMAND"
-    path = key_file()
+    path = key_file(_NAME)
     try:
         return path.read_text(encoding="ascii"), str(path)
     except FileNotFoundError:
         raise TerminalError(
-            f"There is no card key: set SETTLEMENT_CARD_KEY to {2 * _BYTES} hex digits or put them into {path}."
+            f"There is no card key: set SETTLEMENT_CARD_KEY to {2 * KEY_BYTES} hex digits or put them into {path}."
         ) from None
     except UnicodeDecodeError:
-        raise TerminalError(f"The card key in {path} must be {2 * _BYTES} hex digits.") from None
+        raise TerminalError(f"The card key in {path} must be {2 * KEY_BYTES} hex digits.") from None
 
 
 def _said(command: str) -> str:
@@ -117,16 +100,6 @@ def _said(command: str) -> str:
 
 def _default_id() -> str:
     return os.environ.get("SETTLEMENT_CARD_KEY_ID", "k1")
-
-
-def _secret(digits: str, source: str) -> bytes:
-    try:
-        secret = bytes.fromhex(digits)
-    except ValueError:
-        secret = b""
-    if len(secret) != _BYTES:
-        raise TerminalError(f"The card key in {source} must be {2 * _BYTES} hex digits.")
-    return secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

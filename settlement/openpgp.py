@@ -22,11 +22,14 @@ from pathlib import Path
 from typing import Final
 
 from settlement.errors import TerminalError
+from settlement.keyfile import key_file
 from settlement.model.arrival import FeedArrival, Refused
 from settlement.model.clearing import Why
 from settlement.model.stage import Decrypt
 from settlement.store import Home
 
+KEY: Final = "openpgp_key"
+"""The name of the file that holds our secret keys."""
 _ENCRYPTED_TAGS: Final = frozenset({1, 3, 9, 18, 20})
 """Packets with which an encrypted message begins (RFC 9580, 5)."""
 _SIGNED_TAGS: Final = frozenset({2, 4, 8, 11})
@@ -44,15 +47,6 @@ _DETAILS: Final = {
     "NOT_DECRYPTED": "cannot be decrypted with the keys here: it is for another key or cut short; ask the sender",
     "UNREADABLE": "is damaged or cut short inside its OpenPGP message: ask the sender to send it again",
 }
-
-
-def key_file() -> Path:
-    """Where our secret keys are kept."""
-    named = os.environ.get("SETTLEMENT_OPENPGP_KEY_FILE")
-    if named:
-        return Path(named)
-    folder = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
-    return Path(folder) / "settlement" / "openpgp_key"
 
 
 def opener(home: Home) -> Decrypt:
@@ -99,7 +93,7 @@ def _first_tag(content: memoryview) -> int | None:
 
 
 def _keys(home: Home) -> bytes:
-    path = key_file().resolve()
+    path = key_file(KEY).resolve()
     if path.is_relative_to(home.root):
         raise TerminalError(f"The OpenPGP key {path} stands in the home: keep it away from the files that it opens.")
     try:
@@ -150,7 +144,7 @@ def _answer(code: int, said: bytes, plain: int, most: int) -> memoryview | Refus
         return memoryview(mmap.mmap(plain, size, access=mmap.ACCESS_READ) if size else b"")
     if word == "BAD_KEY":
         raise TerminalError(
-            f"{key_file()} holds no secret OpenPGP key that the passphrase opens: put the right one there."
+            f"{key_file(KEY)} holds no secret OpenPGP key that the passphrase opens: put the right one there."
         )
     if word == "BAD_CERTIFICATE":
         raise TerminalError(

@@ -17,8 +17,9 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from settlement.errors import TerminalError
+from settlement.keyfile import draw_key, key_file, secret_of
 
-_BYTES: Final = 32
+_NAME: Final = "quarantine_key"
 _NONCE_BYTES: Final = 12
 
 
@@ -38,37 +39,19 @@ class Sealed:
     content: bytes = field(repr=False)
 
 
-def key_file() -> Path:
-    """Where the key is kept where no environment variable holds it."""
-    named = os.environ.get("SETTLEMENT_QUARANTINE_KEY_FILE")
-    if named:
-        return Path(named)
-    folder = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
-    return Path(folder) / "settlement" / "quarantine_key"
-
-
 def create_sealing_key() -> Path | None:
-    """Create a random key file for this user if there is no key yet; the file's path if it was created."""
-    path = key_file()
-    if "SETTLEMENT_QUARANTINE_KEY" in os.environ or path.exists():
-        return None
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return None
-    with os.fdopen(handle, "w") as writer:
-        writer.write(secrets.token_hex(_BYTES) + "\n")
-    return path
+    """Draw a quarantine key into its file if no source holds one yet; the file's path if it was created."""
+    return None if "SETTLEMENT_QUARANTINE_KEY" in os.environ else draw_key(_NAME)
 
 
 def outside_sealing_key() -> SealingKey:
     """The key from environment or file; TerminalError where there is none or it is not 64 hex digits."""
     text, source = os.environ.get("SETTLEMENT_QUARANTINE_KEY"), "SETTLEMENT_QUARANTINE_KEY"
     if text is None:
-        source = str(key_file())
+        path = key_file(_NAME)
+        source = str(path)
         try:
-            text = key_file().read_text(encoding="ascii")
+            text = path.read_text(encoding="ascii")
         except FileNotFoundError:
             raise TerminalError(
                 "There is no quarantine key, and rejected rows are kept under one: set SETTLEMENT_QUARANTINE_KEY to 64 "
@@ -76,12 +59,7 @@ def outside_sealing_key() -> SealingKey:
             ) from None
         except UnicodeDecodeError:
             text = ""
-    try:
-        secret = bytes.fromhex(text.strip())
-    except ValueError:
-        secret = b""
-    if len(secret) != _BYTES:
-        raise TerminalError(f"The quarantine key in {source} must be {2 * _BYTES} hex digits.")
+    secret = secret_of(text.strip(), f"The quarantine key in {source}")
     return SealingKey(key_id=os.environ.get("SETTLEMENT_QUARANTINE_KEY_ID", "q1"), secret=secret)
 
 

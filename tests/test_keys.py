@@ -51,6 +51,15 @@ def test_a_source_that_holds_no_key_says_so_and_nothing_of_its_content(monkeypat
     assert "secret" not in str(refused.value)
 
 
+def test_no_card_key_is_drawn_where_a_secrets_store_gives_one(monkeypatch, tmp_path) -> None:
+    monkeypatch.delenv("SETTLEMENT_CARD_KEY")
+    monkeypatch.setenv("SETTLEMENT_CARD_KEY_COMMAND", f"printf 'k9:%s' {NEW}")
+    monkeypatch.setenv("SETTLEMENT_CARD_KEY_FILE", str(tmp_path / "card_key"))
+    created = create_home(tmp_path / "home", None)
+    assert created.card is None
+    assert not (tmp_path / "card_key").exists()
+
+
 @pytest.fixture
 def changed_home(tmp_path: Path, sample_dir: Path) -> Home:
     create_home(tmp_path / "home", sample_dir)

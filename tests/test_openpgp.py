@@ -14,6 +14,7 @@ import pytest
 
 from settlement import openpgp
 from settlement.errors import TerminalError
+from settlement.keyfile import key_file
 from settlement.model.arrival import FeedArrival, Refused
 from settlement.model.clearing import Why
 from settlement.store import Home
@@ -109,13 +110,13 @@ def test_what_is_no_message(home: Home, keys: Keys) -> None:
 
 
 def test_several_keys_of_ours(home: Home, keys: Keys) -> None:
-    openpgp.key_file().write_text(str(keys.stranger) + str(keys.ours))
+    key_file(openpgp.KEY).write_text(str(keys.stranger) + str(keys.ours))
     assert _open(home, _encrypted(keys.ours, None), _feed(keys)) == CONTENT
 
 
 def test_keys_come_from_outside(home: Home, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
     message = _encrypted(keys.ours, None)
-    openpgp.key_file().write_text(_certificate(keys.ours))
+    key_file(openpgp.KEY).write_text(_certificate(keys.ours))
     with pytest.raises(TerminalError, match="no secret OpenPGP key"):
         _open(home, message, _feed(keys))
     inside = home.root / "key"
@@ -178,7 +179,7 @@ def test_a_signature_around_compressed_data_is_refused_and_told(home: Home, keys
 
 def test_gpg_and_we_open_the_same(home: Home, keys: Keys, gpg: list[str]) -> None:
     secret = _gpg(gpg, "--pinentry-mode", "loopback", "--passphrase", "", "--export-secret-keys", "desk@example.org")
-    openpgp.key_file().write_bytes(secret)
+    key_file(openpgp.KEY).write_bytes(secret)
     theirs = pysequoia.Cert.from_bytes(_gpg(gpg, "--export", "desk@example.org"))
     message = pysequoia.encrypt(CONTENT, recipients=[theirs], armor=False)
     assert _gpg(gpg, "--decrypt", content=message) == _open(home, message, _feed(keys)) == CONTENT
