@@ -21,7 +21,6 @@ marker, where its feed has one, lies beside it. Secrets come from outside: the c
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -30,11 +29,12 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import fsspec
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from settlement import books, store
 from settlement.errors import RetryableError, TerminalError
-from settlement.model.arrival import PROGRAMME, Arrival, read_arrival, unfinished_names, unwrapped
+from settlement.model.arrival import Arrival, read_arrival, unfinished_names, unwrapped
+from settlement.model.document import PROGRAMME, of_programme
 from settlement.model.expected import expected_feeds, expected_on
 from settlement.model.layout import Layout, fit_name, read_layouts
 from settlement.store import Home
@@ -108,14 +108,7 @@ class Watched:
 
 def read_watch(documents: Mapping[str, str]) -> Watch:
     """What the programme declares. Raises TerminalError naming the field that is wrong."""
-    try:
-        return _Programme.model_validate(tomllib.loads(documents.get(PROGRAMME, ""))).watch
-    except tomllib.TOMLDecodeError as error:
-        raise TerminalError(f"config/{PROGRAMME} is no readable TOML: {error}.") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise TerminalError(f"config/{PROGRAMME}: {where}: {first['msg']}.") from None
+    return of_programme(documents, _Programme).watch
 
 
 def feeds_on(documents: Mapping[str, str], night: date) -> tuple[str, ...]:

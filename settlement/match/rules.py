@@ -6,9 +6,7 @@ that names the place and what to write instead.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
-from decimal import Decimal
 from difflib import get_close_matches
 from typing import Annotated, Final, Literal, Self
 
@@ -16,11 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from settlement.errors import TerminalError
 from settlement.model.ageing import DEFAULT_BUCKETS, DOCUMENT, Ageing
+from settlement.model.document import PROGRAMME, read_toml
 from settlement.model.layout import read_layouts
 from settlement.model.money import is_currency
 from settlement.model.tables import TABLES
-
-PROGRAMME: Final = "programme.toml"
 
 _TEXT_COLUMNS: Final = tuple(
     column.name
@@ -292,10 +289,7 @@ def _no_column(name: str) -> str:
 def _toml(documents: Mapping[str, str], name: str) -> dict[str, object]:
     if name not in documents:
         raise TerminalError(f"config/{name} is missing: restore it, or create a home anew with `settle init`.")
-    try:
-        return tomllib.loads(documents[name], parse_float=Decimal)
-    except tomllib.TOMLDecodeError as error:
-        raise TerminalError(f"config/{name} is not readable TOML: {error}. Correct that place.") from None
+    return read_toml(name, documents[name])
 
 
 def _sentence(content: Mapping[str, object], error: ValidationError) -> str:

@@ -23,18 +23,17 @@ they were put around it, and the rest of the name is the file's own. Names insid
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from settlement.errors import TerminalError
 from settlement.model.clearing import Why
+from settlement.model.document import PROGRAMME, of_programme
 
-PROGRAMME: Final = "programme.toml"
 SMALL_BYTES: Final = 2**20
 """What a file may always unpack to, whatever its ratio."""
 
@@ -121,14 +120,7 @@ class Refused:
 
 def read_arrival(documents: Mapping[str, str]) -> tuple[Arrival, Limits]:
     """What ``programme.toml`` declares of arrival. Raises TerminalError naming the field that is wrong."""
-    try:
-        programme = _Programme.model_validate(tomllib.loads(documents.get(PROGRAMME, "")))
-    except tomllib.TOMLDecodeError as error:
-        raise TerminalError(f"config/{PROGRAMME} is no readable TOML: {error}.") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise TerminalError(f"config/{PROGRAMME}: {where}: {first['msg']}.") from None
+    programme = of_programme(documents, _Programme)
     feeds = [entry.feed for entry in programme.arrival.feed]
     twice = sorted({feed for feed in feeds if feeds.count(feed) > 1})
     if twice:

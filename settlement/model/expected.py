@@ -11,15 +11,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from datetime import date
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from settlement.errors import TerminalError
-from settlement.model.arrival import PROGRAMME
+from settlement.model.document import of_programme
 
 _WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -48,21 +46,10 @@ class _Programme(BaseModel):
 
 def expected_on(documents: Mapping[str, str], business_date: date) -> tuple[ExpectedFeed, ...]:
     """The feeds that a business date should bring, in the programme's order."""
-    return tuple({entry.feed: entry for entry in _read(documents) if entry.on(business_date)}.values())
+    declared = of_programme(documents, _Programme).expected
+    return tuple({entry.feed: entry for entry in declared if entry.on(business_date)}.values())
 
 
 def expected_feeds(documents: Mapping[str, str]) -> frozenset[str]:
     """All feeds that are expected on some day."""
-    return frozenset(entry.feed for entry in _read(documents))
-
-
-def _read(documents: Mapping[str, str]) -> list[ExpectedFeed]:
-    """What the programme declares. Raises TerminalError naming the field that is wrong."""
-    try:
-        return _Programme.model_validate(tomllib.loads(documents.get(PROGRAMME, ""))).expected
-    except tomllib.TOMLDecodeError as error:
-        raise TerminalError(f"config/{PROGRAMME} is no readable TOML: {error}.") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise TerminalError(f"config/{PROGRAMME}: {where}: {first['msg']}.") from None
+    return frozenset(entry.feed for entry in of_programme(documents, _Programme).expected)

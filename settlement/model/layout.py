@@ -7,19 +7,16 @@ format reader understands the rest; ``spec`` is the format's own part and is che
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from settlement.errors import TerminalError
 from settlement.model.clearing import Side
-
-SpecModel = TypeVar("SpecModel", bound=BaseModel)
+from settlement.model.document import Model, checked, read_toml
 
 _TOKENS: Final = {
     "{date}": r"(?P<date>[0-9]{8})",
@@ -78,14 +75,7 @@ def read_layouts(documents: Mapping[str, str]) -> tuple[Layout, ...]:
 
 
 def _read_layout(name: str, text: str) -> Layout:
-    try:
-        raw = LayoutFile.model_validate(tomllib.loads(text, parse_float=Decimal))
-    except tomllib.TOMLDecodeError as error:
-        raise TerminalError(f"config/{name} is no readable TOML: {error}.") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise TerminalError(f"config/{name}: {where}: {first['msg']}.") from None
+    raw = checked(LayoutFile, read_toml(name, text), f"config/{name}")
     return Layout(
         layout=raw.layout,
         version=raw.version,
@@ -98,14 +88,9 @@ def _read_layout(name: str, text: str) -> Layout:
     )
 
 
-def read_spec(layout: Layout, model: type[SpecModel]) -> SpecModel:
+def read_spec(layout: Layout, model: type[Model]) -> Model:
     """The format's own part of a layout, checked by its reader's model. Raises TerminalError naming the field."""
-    try:
-        return model.model_validate(dict(layout.spec))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise TerminalError(f"Layout {layout.layout}: spec.{where}: {first['msg']}.") from None
+    return checked(model, layout.spec, f"Layout {layout.layout}", "spec")
 
 
 def fit_name(layout: Layout, name: str) -> NameParts | None:

@@ -37,7 +37,7 @@ def test_the_rules_of_the_house_are_read_in_order() -> None:
         ("most_excess_ppm = 250000", "most_excess_ppm = 0.25", r"`most_excess_ppm`: input should be a valid integer"),
         ('["refund", "reversal"]', '["refund", "purchase"]', r"a kind stands in two lists"),
         ("USD = 5000", "DOLLAR = 5000", r"'DOLLAR' is no ISO 4217 code"),
-        ("[repeats]", "[repeats", r"not readable TOML"),
+        ("[repeats]", "[repeats", r"no readable TOML"),
         ('bank_whole = ["authorisation_code"]\n', "", r"\(accrual_added\): `bank_whole` belongs to"),
         ('amount = "added"', 'amount = "exact"', r"\(accrual_added\): `bank_whole` belongs to"),
         (
