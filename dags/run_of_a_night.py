@@ -1,4 +1,4 @@
-"""What every DAG run of a night needs: its home, its business date, and failures that speak to people."""
+"""What every DAG of nights needs: its schedule, its home and business date, and failures that speak to people."""
 
 from __future__ import annotations
 
@@ -9,13 +9,27 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow.sdk import get_current_context
+from airflow.sdk import CronPartitionTimetable, Param, get_current_context
 from airflow.sdk.exceptions import AirflowFailException
 
 from settlement.errors import RetryableError, SettlementError, TerminalError
 
 if TYPE_CHECKING:
     from settlement.store import Home
+
+
+def every_night() -> CronPartitionTimetable:
+    """A run each midnight for the day that has just ended; its partition key is the business date."""
+    return CronPartitionTimetable("0 0 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d")
+
+
+def night_params() -> dict[str, Param]:
+    """By which a run names its home and its night; both may be left out."""
+    home, night = "Settlement home; SETTLEMENT_HOME where it is empty", "The night, YYYY-MM-DD"
+    return {
+        "home": Param(default=None, type=["null", "string"], description=home),
+        "business_date": Param(default=None, type=["null", "string"], format="date", description=night),
+    }
 
 
 @contextmanager

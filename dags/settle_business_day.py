@@ -18,8 +18,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from airflow.sdk import CronPartitionTimetable, Param, chain, dag, get_current_context, task, task_group
-from run_of_a_night import home_and_night, one_sentence
+from airflow.sdk import chain, dag, get_current_context, task, task_group
+from run_of_a_night import every_night, home_and_night, night_params, one_sentence
 
 ORDER: Final = ("land", "parse", "check", "match", "rate", "post", "pay", "quality", "report")
 """The stages in order, as in ``settlement.stages.STAGES``, which is too heavy to import while Airflow parses."""
@@ -81,21 +81,14 @@ def _stage(name: str) -> Any:
 
 
 @dag(
-    schedule=CronPartitionTimetable("0 0 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d"),
+    schedule=every_night(),
     start_date=datetime(2000, 1, 1, tzinfo=UTC),
     catchup=False,
     is_paused_upon_creation=True,
     max_active_runs=1,
     max_active_tasks=4,
     default_args={"retries": 3, "retry_delay": timedelta(seconds=10)},
-    params={
-        "home": Param(
-            default=None, type=["null", "string"], description="Settlement home; SETTLEMENT_HOME where it is empty"
-        ),
-        "business_date": Param(
-            default=None, type=["null", "string"], format="date", description="The night, YYYY-MM-DD"
-        ),
-    },
+    params=night_params(),
     doc_md=__doc__,
     tags=["settlement"],
 )

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
-from airflow.sdk import CronPartitionTimetable, Param, dag, task
+from airflow.sdk import dag, task
 from feed_trigger import FetchFeed
-from run_of_a_night import home_and_night, one_sentence
+from run_of_a_night import every_night, home_and_night, night_params, one_sentence
 
 
 @task(multiple_outputs=True)
@@ -37,19 +37,12 @@ def feeds(home: str, night: str) -> list[str]:
 
 
 @dag(
-    schedule=CronPartitionTimetable("0 0 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d"),
+    schedule=every_night(),
     start_date=datetime(2000, 1, 1, tzinfo=UTC),
     catchup=False,
     is_paused_upon_creation=True,
     max_active_runs=7,
-    params={
-        "home": Param(
-            default=None, type=["null", "string"], description="Settlement home; SETTLEMENT_HOME where it is empty"
-        ),
-        "business_date": Param(
-            default=None, type=["null", "string"], format="date", description="The night, YYYY-MM-DD"
-        ),
-    },
+    params=night_params(),
     doc_md=__doc__,
     tags=["settlement"],
 )
