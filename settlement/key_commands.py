@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,11 +10,10 @@ from rich.table import Table
 
 from settlement import store
 from settlement.cardkey import KnownKey, add_card_key, check_value, known_keys, outside_keys, retire_card_key
-from settlement.errors import TerminalError
+from settlement.terminal import HomeOption, night_of
 
 app = typer.Typer(help="The keys that turn card numbers into references.", no_args_is_help=True)
 
-HomeOption = Annotated[Path, typer.Option("--home", help="The settlement home.", show_default=False)]
 KeyArgument = Annotated[str, typer.Argument(metavar="KEY", help="Id of the key.", show_default=False)]
 FromOption = Annotated[
     str, typer.Option("--from", metavar="YYYY-MM-DD", help="First night of the change.", show_default=False)
@@ -36,14 +33,14 @@ def list_keys(home: HomeOption) -> None:
 @app.command()
 def add(key: KeyArgument, home: HomeOption, since: FromOption) -> None:
     """Make a key that is at hand the current one from a night on; the keys before it stay in use beside it."""
-    add_card_key(store.open_home(home), key, _night(since))
+    add_card_key(store.open_home(home), key, night_of(since))
     typer.echo(f"{key} is the current card key from {since}; give it and the keys before it to every run from then on.")
 
 
 @app.command()
 def retire(key: KeyArgument, home: HomeOption, since: FromOption) -> None:
     """Do without a key from a night on. Cards that were met beside its successor keep their references."""
-    retire_card_key(store.open_home(home), key, _night(since))
+    retire_card_key(store.open_home(home), key, night_of(since))
     typer.echo(f"{key} is not used from {since}; earlier nights re-perform only where it is at hand.")
 
 
@@ -54,10 +51,3 @@ def _nights(key: KnownKey) -> tuple[str, str]:
 def _at_hand(key: KnownKey, outside: dict[str, str]) -> str:
     found = outside.get(key.key_id)
     return "no" if found is None else "yes" if found == key.check else "no: another key has its id"
-
-
-def _night(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise TerminalError(f"{text!r} is no business date: write it as YYYY-MM-DD.") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -15,23 +14,15 @@ from settlement.home import create_home
 from settlement.report.summary import render_summary
 from settlement.sample.generate import generate
 from settlement.stages import STAGES
-from settlement.terminal import with_progress
+from settlement.terminal import HomeOption, night_of, with_progress
 
 _MOST_NAMED: Final = 12
 
 app = typer.Typer()
 
-HomeOption = Annotated[Path, typer.Option("--home", help="The settlement home.", show_default=False)]
 DateOption = Annotated[
     str, typer.Option("--business-date", metavar="YYYY-MM-DD", help="The night.", show_default=False)
 ]
-
-
-def _night(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise TerminalError(f"{text!r} is no business date: write it as YYYY-MM-DD.") from None
 
 
 @app.command()
@@ -70,7 +61,7 @@ def run(
     until: Annotated[str, typer.Option(help="Stop after this stage.")] = STAGES[-1].name,
 ) -> None:
     """Settle one night. Running it again, or twice at once, changes nothing."""
-    place, night = store.open_home(home), _night(business_date)
+    place, night = store.open_home(home), night_of(business_date)
     with_progress(lambda progress: runner.run_night(place, night, progress, until))
     if until == STAGES[-1].name:
         typer.echo(render_summary(runner.night_summary(place, night)))
@@ -79,13 +70,13 @@ def run(
 @app.command()
 def digest(home: HomeOption, business_date: DateOption) -> None:
     """Print the books digest of a night: journal so far and outgoing files."""
-    typer.echo(runner.books_digest(store.open_home(home), _night(business_date)))
+    typer.echo(runner.books_digest(store.open_home(home), night_of(business_date)))
 
 
 @app.command()
 def verify(home: HomeOption, business_date: DateOption) -> None:
     """Re-perform a night from its originals in a scratch place and compare with what stands."""
-    place, night = store.open_home(home), _night(business_date)
+    place, night = store.open_home(home), night_of(business_date)
     result = with_progress(lambda progress: runner.verify_night(place, night, progress))
     if result.differing or result.standing != result.performed:
         shown = ", ".join(result.differing[:_MOST_NAMED]) or "the books"
@@ -133,7 +124,7 @@ def breaks(  # noqa: PLR0917 - options of a command are given by name
         rows = worklist.breaks_of_folder(out)
     elif out is None and home is not None and business_date is not None:
         place = store.open_home(home)
-        rows = worklist.breaks_of_night(place, _night(business_date))
+        rows = worklist.breaks_of_night(place, night_of(business_date))
         usual, buckets = worklist.NIGHT_GROUPS, worklist.buckets_of(place)
     else:
         raise TerminalError(
@@ -159,7 +150,7 @@ def explain(
     every: Annotated[bool, typer.Option("--all", help="Show every contribution.")] = False,
 ) -> None:
     """Walk from an amount to its clause, quantities, matches and source records."""
-    place, night = store.open_home(home), _night(business_date)
+    place, night = store.open_home(home), night_of(business_date)
     runner.require_settled(place, night, "rate")
     address = parse_line_address(line)
     typer.echo(render_text(explain_line(place, night, address), limit=None if every else 20))
