@@ -9,6 +9,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from settlement.kernels.choice import cores
+from settlement.kernels.radix import digest_rows
 from settlement.match.closest import closest
 from settlement.reconcile.candidates import in_window
 from settlement.reconcile.language import KeyPair, Nearest, Pass, Rules
@@ -35,6 +37,8 @@ _LARGE: Final = 2**50
 _CURRENCY_SCORE: Final = 100
 _KEY_SCORE: Final = 500
 _LONE_KEY_SCORE: Final = 900
+_DIGEST_BITS: Final = 24
+"""Bits of a digest by which rows that cannot have a key are put aside: a table of 16 MiB."""
 _USED_SCORE: Final = 2**61
 """What is open always comes nearer than what another row has."""
 
@@ -274,20 +278,17 @@ def _used(number: int, rule: Pass, mine: Rows, other: Rows, rows: Positions) -> 
 
 
 def _of_keys(rule: Pass, side: Rows, keys: pl.DataFrame) -> Positions:
-    """Positions of the rows, matched or held, that have one of the keys."""
-    names = [pl.col(TEXT + getattr(pair, side.which)).alias(f"key_{i}") for i, pair in enumerate(rule.pairs)]
-    met = (
-        side.frame.lazy()
-        .select(*names, "currency")
-        .with_row_index("place")
-        .join(keys.lazy().unique(), on=keys.columns, how="semi")
-        .select(pl.col("place").cast(pl.Int32))
-        .collect()["place"]
-        .sort()
-        .to_numpy()
-    )
-    used: Positions = met[side.among(MATCHED, HELD)[met]]
-    return used
+    """Positions of the rows, matched or held, that have one of the keys; ascending."""
+    told = {f"key_{index}": TEXT + getattr(pair, side.which) for index, pair in enumerate(rule.pairs)}
+    texts = [side.frame[text].alias(name) for name, text in told.items()]
+    # Digests say which rows can have one at all: of millions only these are compared.
+    asked = np.zeros(1 << _DIGEST_BITS, dtype=np.bool_)
+    asked[digest_rows([keys[name] for name in told], threads=cores())[0] >> (64 - _DIGEST_BITS)] = True
+    maybe = asked[digest_rows(texts, threads=cores())[0] >> (64 - _DIGEST_BITS)]
+    some = np.flatnonzero(maybe & side.among(MATCHED, HELD)).astype(np.int32)
+    frame = pl.DataFrame([*texts, side.frame["currency"]])[some].with_columns(pl.Series("place", some))
+    met: Positions = frame.join(keys.unique(), on=keys.columns, how="semi", maintain_order="left")["place"].to_numpy()
+    return met
 
 
 def _told(rule: Pass, side: Rows, rows: Positions) -> pl.DataFrame:

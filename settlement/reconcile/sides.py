@@ -26,7 +26,6 @@ OPEN: Final = 0
 MATCHED: Final = 1
 HELD: Final = 2
 NETTED: Final = 3
-_STATES: Final = 4
 
 TEXT: Final = "text:"
 """Texts stand in the frame under this prefix, so that they never meet the engine's own names."""
@@ -62,9 +61,9 @@ class Rows:
 
     def among(self, *states: int) -> NDArray[np.bool_]:
         """By row whether it is in one of the states."""
-        wanted = np.zeros(_STATES, dtype=np.bool_)
-        wanted[list(states)] = True
-        found: NDArray[np.bool_] = wanted[self.state]
+        found = np.zeros(len(self.state), dtype=np.bool_)
+        for state in states:
+            found |= self.state == state
         return found
 
     def open(self) -> tuple[Rows, NDArray[np.int32]]:
