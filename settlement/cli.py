@@ -75,13 +75,16 @@ def main() -> None:
         code = _usage_or_fault(error)
     if code == STOPPED:
         # The command line's library turns an interrupt into this code without a word.
-        _say("Stopped. Run the same command again: it goes on where it was.", STOPPED)
+        _say("Stopped. Nothing was published half: run the same command again.", STOPPED)
     sys.exit(code or 0)
 
 
 def _usage_or_fault(error: Exception) -> int:
     """A mistake in the command's words is the user's to mend; anything else is ours."""
     message = getattr(error, "format_message", None)
+    if type(error).__name__ == "NoArgsIsHelpError" and message is not None:
+        sys.stdout.write(f"{message()}\n")
+        return 0
     if message is not None:
         return _say(f"{message()} See `settle --help`.", PERSON_MUST_ACT)
     if os.environ.get("SETTLEMENT_TRACEBACK"):

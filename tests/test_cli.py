@@ -47,6 +47,13 @@ def test_help_lists_every_command() -> None:
         assert command in done.stdout
 
 
+def test_a_group_of_commands_alone_shows_its_help() -> None:
+    done = settle("rules")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Usage: ")
+    assert "suggest" in done.stdout
+
+
 def test_missing_folders_and_wrong_words(tmp_path: Path) -> None:
     assert "is no folder" in refused("init", tmp_path / "home", "--from", tmp_path / "nowhere")
     assert "is no settlement home" in refused("run", "--home", tmp_path, "--business-date", "2020-01-01")

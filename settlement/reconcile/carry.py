@@ -53,7 +53,8 @@ def begin(rules: Rules, place: str, *, carry: Path | None, as_of: date | None, o
     Raises
     ------
     TerminalError
-        Where the date is missing, a folder is carried by rules that carry nothing, or the folder does not serve.
+        Where the date is missing or nothing looks at it, a folder is carried by rules that carry nothing, or the folder
+        does not serve.
     """
     if carry is not None and rules.carry is None:
         raise TerminalError(f"{place} carries nothing: add `[carry]`, or leave --carry out.")
@@ -62,6 +63,11 @@ def begin(rules: Rules, place: str, *, carry: Path | None, as_of: date | None, o
             f"--carry and --out name one folder, {out}: write to another, so that this run can be done again."
         )
     if not rules.ages:
+        if as_of is not None:
+            raise TerminalError(
+                f"{place} has neither `[carry]` nor `[ageing]`, which alone look at the run's date: add one, or leave "
+                "--as-of out."
+            )
         return None
     if as_of is None:
         word = "carry" if rules.carry is not None else "ageing"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -156,6 +157,8 @@ def test_the_date_of_the_run_is_asked_for_where_it_is_needed(tmp_path: Path) -> 
     rules.write_text(HEAD + PASS)
     with pytest.raises(TerminalError, match=r"rules.toml carries nothing: add `\[carry\]`, or leave --carry out."):
         run_files(left, right, rules, tmp_path / "out", carry=tmp_path)
+    with pytest.raises(TerminalError, match=r"neither `\[carry\]` nor `\[ageing\]`.* leave --as-of out"):
+        run_files(left, right, rules, tmp_path / "out", as_of=date(2024, 3, 1))
     rules.write_text(HEAD + CARRY)
     with pytest.raises(TerminalError, match="--carry and --out name one folder"):
         run_files(left, right, rules, tmp_path / "out", carry=tmp_path / "out")
