@@ -39,6 +39,7 @@ from settlement.parse import (
 from settlement.parse.cards import Cards
 from settlement.parse.container import opened
 from settlement.parse.record_bytes import patched, places
+from settlement.parse.references import without_card_numbers
 from settlement.parse.source import ByteCount, Parsed, Source
 
 READERS: Final[Mapping[str, Callable[[Source], Parsed]]] = {
@@ -88,7 +89,7 @@ def run(inputs: StageInput) -> StageOutput:
     layout = layout_of(inputs, str(delivery["layout"]))
     found = open_delivered(inputs, delivery, layout)
     source = _source(inputs, delivery, layout, found.content)
-    parsed = _read(source, found, read_arrival(inputs.documents)[0])
+    parsed = without_card_numbers(_read(source, found, read_arrival(inputs.documents)[0]))
     _require_one_place(source.file, parsed)
     for name, frame in parsed.tables.items():
         tables[f"parsed_{name}"] = frame

@@ -14,6 +14,7 @@ from subprocess import CompletedProcess
 
 import pytest
 from airflow_home import REPOSITORY, call
+from card_scan import CardScan, files_of
 
 from settlement import runner, store
 from settlement.home import create_home
@@ -70,6 +71,14 @@ def test_nights_give_the_books_of_the_command_line_and_a_second_run_does_nothing
     )
     assert again.returncode == 0, again.stdout + again.stderr
     assert runner.books_digest(home, nights[1]) == runner.books_digest(settled_home, nights[1])
+
+    # Law 8 for what only Airflow leaves: its database with what tasks hand on, its logs, and what it printed.
+    enrolled = (two_nights / str(nights[0]) / f"ENROLMENT_{nights[0]:%Y%m%d}.csv").read_text().splitlines()
+    scan = CardScan(line.partition(";")[0] for line in enrolled[1:])
+    left = files_of(place / "airflow")
+    assert {"airflow.db"} < {Path(name).name for name, _ in left}
+    said = [("printed", (first.stdout + first.stderr + second.stdout + again.stdout + again.stderr).encode())]
+    assert scan.leaks([*left, *files_of(home.root, ("inbox", "originals")), *said]) == []
 
 
 def test_a_night_that_cannot_go_on_says_so_in_one_sentence(place: Path, two_nights: Path) -> None:

@@ -128,7 +128,7 @@ def _currency(name: str, filled: list[str]) -> Guess | None:
     if known < _MOST * len(filled):
         return None
     lower = any(text != text.upper() for text in filled)
-    codes = ", ".join(sorted({text.upper() for text in filled})[:5])
+    codes = ", ".join(sorted({text.upper() for text in filled if is_currency(text.upper())})[:5])
     return Guess(
         name=name,
         role="currency",

@@ -6,13 +6,14 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from settlement.parse.propose.columns import Guess, guessed
 from settlement.parse.propose.sample import Sample, sampled
 from settlement.parse.propose.totals import Found, readded
 from settlement.parse.propose.words import class_of, kind_of
+from settlement.parse.references import without_cards
 
 _MOST_TAGS: Final = 8
 _TEXT_COLUMNS: Final = (
@@ -75,7 +76,12 @@ def propose(name: str, content: bytes) -> Proposed:
         *_lines(sample, body, guesses),
         *_trailer_lines(sample, body, columns, guesses),
     ]
-    return Proposed(toml="\n".join(parts) + "\n", guesses=guesses, sample=sample, lines=len(body.rows))
+    # Words and headings of a sample are shown: a card number that stands where none belongs must not be.
+    shown = tuple(
+        replace(guess, name=without_cards(guess.name), evidence=without_cards(guess.evidence)) for guess in guesses
+    )
+    toml = "\n".join(without_cards(part) for part in parts) + "\n"
+    return Proposed(toml=toml, guesses=shown, sample=sample, lines=len(body.rows))
 
 
 def _body(sample: Sample) -> _Body:
