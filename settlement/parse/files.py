@@ -38,7 +38,7 @@ from settlement.parse import (
 )
 from settlement.parse.cards import Cards
 from settlement.parse.container import opened
-from settlement.parse.record_bytes import patched, places
+from settlement.parse.record_bytes import encoding_of, patched, places
 from settlement.parse.references import without_card_numbers
 from settlement.parse.source import ByteCount, Parsed, Source
 
@@ -61,6 +61,12 @@ NO_FILES: Final = "none"
 _LOCATED: Final = ("clearing", "statement_entry", "reject", "control_record")
 _PACKED_FORMATS: Final = frozenset({"workbook"})
 """Formats that are archives themselves."""
+_OF_LINES: Final = frozenset({"bai2", "delimited", "fixed_width", "json_lines", "mt940"})
+_ENDED_BY_RETURN: Final = frozenset({"bai2", "mt940"})
+"""Formats of lines, and those that take a carriage return alone for the end of one."""
+MOST_IN_A_LINE: Final = 4 * 2**20
+"""Bytes without a line's end that no honest file of lines has; a longer line would be read into memory whole."""
+_FIRST_LOOK: Final = 2**12
 _MILLION: Final = 1_000_000
 
 
@@ -162,6 +168,36 @@ def _source(inputs: StageInput, delivery: Mapping[str, object], layout: Layout, 
     )
 
 
+def read_source(source: Source) -> Parsed:
+    """The file through the reader of its layout; one that runs on without lines is refused before it is read."""
+    endless = _endless(source)
+    if endless is None:
+        return READERS[source.layout.format](source)
+    sentence = (
+        f"The file cannot be used: no line ends in the {MOST_IN_A_LINE} bytes from byte {endless} on. "
+        f"Ask {source.layout.sender} to send it again."
+    )
+    return Parsed(sender=source.layout.sender, file_date=source.file_date, fault=Why.UNREADABLE, detail=sentence)
+
+
+def _endless(source: Source) -> int | None:
+    """Where so many bytes without a line's end begin in a file of lines, counted from 1; None where none do."""
+    content, layout = source.content, source.layout
+    if layout.format not in _OF_LINES or layout.spec.get("line_end", "lf") != "lf":
+        return None
+    written = "\n".encode(encoding_of(layout))
+    feed = b"\n" if b"\n" in written else written[-1:]
+    for at in range(0, len(content) - MOST_IN_A_LINE + 1, MOST_IN_A_LINE):
+        # Lines are short as a rule: the first bytes tell, and the rest is looked at where they do not.
+        for size in (_FIRST_LOOK, MOST_IN_A_LINE):
+            part = bytes(content[at : at + size])
+            if feed in part or (layout.format in _ENDED_BY_RETURN and b"\r" in part):
+                break
+        else:
+            return at + 1
+    return None
+
+
 def _read(source: Source, found: Opened, arrival: Arrival) -> Parsed:
     """The file through the reader of its layout, with the faults that all formats share."""
     if found.refused is not None:
@@ -169,7 +205,7 @@ def _read(source: Source, found: Opened, arrival: Arrival) -> Parsed:
     if len(source.content) == 0:
         sentence = f"The file is empty: ask {source.layout.sender} to send it again."
         return Parsed(fault=Why.EMPTY, detail=sentence)
-    parsed = READERS[source.layout.format](source)
+    parsed = read_source(source)
     if found.replay is not None:
         return _replayed(parsed, found.replay)
     most = arrival.of(source.layout.feed).most_rejects_ppm

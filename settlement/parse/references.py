@@ -17,12 +17,12 @@ import polars as pl
 from settlement.parse.cards import luhn_valid, mask_reference, masked
 from settlement.parse.source import Parsed
 
-_SHORTEST, _LONGEST = 13, 19
+_SHORTEST, _LONGEST = 14, 19
 _NEVER: Final = frozenset({"file", "card_ref", "card_masked"})
 """Columns that are made here and not by the file."""
 _BETWEEN: Final = " .-"
 _BRANDS: Final = (
-    r"(?:4[0-9]{12}(?:[0-9]{3}){0,2}"  # Visa
+    r"(?:4[0-9]{15}(?:[0-9]{3})?"  # Visa; the 13 digits of its old cards are those of merchants' numbers
     r"|5[1-5][0-9]{14}|2(?:22[1-9]|2[3-9][0-9]|[3-6][0-9]{2}|7[01][0-9]|720)[0-9]{12}"  # Mastercard
     r"|62[0-9]{14,17}"  # UnionPay
     r"|3[47][0-9]{13}|3(?:0[0-5]|[689][0-9])[0-9]{11}"  # American Express, Diners Club

@@ -17,7 +17,7 @@ from settlement.model.layout import Layout, fit_name, read_layouts
 from settlement.model.stage import CardKey
 from settlement.parse.candidates import shown
 from settlement.parse.cards import Cards, mask_texts
-from settlement.parse.files import READERS
+from settlement.parse.files import READERS, read_source
 from settlement.parse.source import Parsed, Source
 
 _THROWN_AWAY: Final = CardKey(key_id="none", secret=bytes(32))
@@ -82,7 +82,7 @@ def try_layout(document: str, layout_name: str, name: str, content: bytes, *, da
         layout=layout,
         cards=Cards((_THROWN_AWAY,)),
     )
-    parsed = READERS[layout.format](source)
+    parsed = read_source(source)
     tables = {table: frame for table, frame in parsed.tables.items() if frame.height}
     return Tried(
         layout=layout,

@@ -25,7 +25,7 @@ from typing import Final, TypeVar
 from lxml import etree
 
 from settlement.model.clearing import Why
-from settlement.parse.archive import UnsoundArchiveError, open_sound, part_chunks
+from settlement.parse.archive import FIRST_BYTES, MOST_UNPACKED, UnsoundArchiveError, open_sound, part_chunks
 from settlement.parse.candidates import shown
 from settlement.parse.declared_cut import Fault
 
@@ -82,10 +82,15 @@ def sheet_rows(content: memoryview, sheet: str) -> list[tuple[int, dict[int, str
 def _looked_into(content: memoryview, look: Callable[[zipfile.ZipFile], _T]) -> _T | Fault:
     """What ``look`` finds in the archive; a fault where that is none, or none of honest size."""
     try:
+        # Before a library is given a copy of it.
+        if bytes(content[: len(FIRST_BYTES)]) != FIRST_BYTES:
+            raise _RefusedError("it is no workbook (.xlsx)")
+        if len(content) > MOST_UNPACKED:
+            raise _RefusedError(f"it has {len(content)} bytes, more than {MOST_UNPACKED}")
         with open_sound(io.BytesIO(content), len(content)) as archive:
             return look(archive)
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        if bytes(content[:4]) == b"PK\x03\x04" and not isinstance(error, zlib.error) and "CRC" not in str(error):
+        if not isinstance(error, zlib.error) and "CRC" not in str(error):
             return Fault(why=Why.TRUNCATED, detail="its archive ends before its directory")
         return Fault(why=Why.UNREADABLE, detail="it is no workbook (.xlsx)")
     except (_RefusedError, UnsoundArchiveError) as refusal:
