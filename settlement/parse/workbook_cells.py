@@ -82,11 +82,7 @@ def sheet_rows(content: memoryview, sheet: str) -> list[tuple[int, dict[int, str
 def _looked_into(content: memoryview, look: Callable[[zipfile.ZipFile], _T]) -> _T | Fault:
     """What ``look`` finds in the archive; a fault where that is none, or none of honest size."""
     try:
-        # Before a library is given a copy of it.
-        if bytes(content[: len(FIRST_BYTES)]) != FIRST_BYTES:
-            raise _RefusedError("it is no workbook (.xlsx)")
-        if len(content) > MOST_UNPACKED:
-            raise _RefusedError(f"it has {len(content)} bytes, more than {MOST_UNPACKED}")
+        _require_likely(content)
         with open_sound(io.BytesIO(content), len(content)) as archive:
             return look(archive)
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
@@ -97,6 +93,14 @@ def _looked_into(content: memoryview, look: Callable[[zipfile.ZipFile], _T]) -> 
         return Fault(why=Why.UNREADABLE, detail=str(refusal))
     except (etree.XMLSyntaxError, ValueError, NotImplementedError, RuntimeError) as error:
         return Fault(why=Why.UNREADABLE, detail=f"a part of it cannot be read ({shown(str(error))})")
+
+
+def _require_likely(content: memoryview) -> None:
+    """Raise _RefusedError where the first bytes or the size tell enough, before a library is given a copy."""
+    if bytes(content[: len(FIRST_BYTES)]) != FIRST_BYTES:
+        raise _RefusedError("it is no workbook (.xlsx)")
+    if len(content) > MOST_UNPACKED:
+        raise _RefusedError(f"it has {len(content)} bytes, more than {MOST_UNPACKED}")
 
 
 def column_number(letters: str) -> int:
