@@ -30,7 +30,7 @@ from settlement.model.layout import Layout
 from settlement.model.replay import Replay, ReplayRecord, replay_name
 from settlement.model.stage import StageInput
 from settlement.parse import files
-from settlement.parse.record_bytes import masked_record, record_bytes
+from settlement.parse.record_bytes import PACKED_ROWS, masked_record, record_bytes
 from settlement.quarantine_books import Case, Outcome, Reject, RejectState, Release, Repair, ReplayFile
 from settlement.sealing import Sealed, outside_sealing_key, seal, unseal
 from settlement.store import Home
@@ -89,10 +89,15 @@ def _rejects_of(home: Home, night: date, file: str, rows: pl.DataFrame) -> list[
     layout = files.layout_of(inputs, str(delivery["layout"]))
     opened = files.open_delivered(inputs, delivery, layout)
     key, replay = outside_sealing_key(), opened.replay
+    kept = (
+        {number: record.content for number, record in replay.records.items()}
+        if replay
+        else record_bytes(opened.content, layout, rows["record"].to_list())
+    )
     found = []
     for row in rows.iter_rows(named=True):
         reject_id, record = reject_id_of(file, row["record"]), int(row["record"])
-        content = replay.records[record].content if replay else record_bytes(opened.content, layout, record)
+        content = kept.get(record)
         found.append(
             Reject(
                 reject_id=reject_id,
@@ -181,12 +186,18 @@ def repair(home: Home, engine: books.Engine, reject_id: str, person: str, change
         case = one_case(engine, reject_id)
         if case.state in {RejectState.REPLAYED, RejectState.APPLIED}:
             raise TerminalError(f"Reject {reject_id} is {case.state}: it cannot be repaired again.")
+        layout = _layout(home, case.reject)
+        if layout.format in PACKED_ROWS:
+            raise TerminalError(
+                f"Reject {reject_id} is a row of {case.reject.file}, whose rows are packed together and cannot be "
+                "changed one by one: ask the sender for a corrected file and deliver that."
+            )
         before = _latest(case)
         if before is None:
             raise TerminalError(
                 f"The bytes of reject {reject_id} cannot be told apart in their file: ask the sender for another file."
             )
-        after = change(before, _layout(home, case.reject))
+        after = change(before, layout)
         _require_readable(home, case.reject, after)
         attempt = len(case.repairs) + 1
         kept = Repair(reject_id=reject_id, attempt=attempt, person=person, sealed=Sealed(key_id="", content=b""))

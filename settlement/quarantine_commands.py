@@ -14,7 +14,7 @@ from settlement import books, quarantine, store
 from settlement import quarantine_books as sql
 from settlement.errors import TerminalError
 from settlement.model.layout import Layout
-from settlement.parse.record_bytes import encoding_of
+from settlement.parse.record_bytes import encoding_of, written_as
 from settlement.quarantine_books import Case, RejectState
 from settlement.store import Home
 from settlement.terminal import HomeOption
@@ -112,7 +112,7 @@ def _replacing(find: str, put: str) -> quarantine.Change:
 
     def change(before: bytes, layout: Layout) -> bytes:
         try:
-            old, new = find.encode(encoding_of(layout)), put.encode(encoding_of(layout))
+            old, new = written_as(find, before, layout), written_as(put, before, layout)
         except UnicodeEncodeError:
             raise TerminalError(f"What you give cannot be written in {encoding_of(layout)}, as the file is.") from None
         count = before.count(old) if old else 0

@@ -43,11 +43,14 @@ class Record:
     """One record with its continuations.
 
     ``parts`` are the fields of each of its lines, without the code; ``slashes`` says of each line whether it ended in
-    ``/``. ``size`` counts all of its bytes, line ends included.
+    ``/``. ``size`` counts all of its bytes, line ends included; they lie between ``offset`` and ``end``, perhaps with
+    blank lines among them.
     """
 
     code: str
     line: int
+    offset: int
+    end: int
     size: int
     parts: list[list[str]] = field(default_factory=list)
     slashes: list[bool] = field(default_factory=list)
@@ -159,9 +162,10 @@ def _records(content: memoryview, encoding: str) -> tuple[list[Record], int]:
         if code is None or code[1] not in _CODES or (code[1] == "88" and not records):
             raise UnreadableError(Why.UNREADABLE, f"line {number} is no BAI2 record")
         if code[1] != "88":
-            records.append(Record(code=code[1], line=number, size=0))
+            records.append(Record(code=code[1], line=number, offset=found.start(), end=0, size=0))
         slash = line.endswith("/")
         records[-1].parts.append(line[code.end() :].removesuffix("/").split(",") if code[2] == "," else [])
         records[-1].slashes.append(slash)
         records[-1].size += len(raw)
+        records[-1].end = found.end()
     return records, padding

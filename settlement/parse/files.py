@@ -59,6 +59,8 @@ NO_FILES: Final = "none"
 """The unit of a night that has nothing to read."""
 
 _LOCATED: Final = ("clearing", "statement_entry", "reject", "control_record")
+_NUMBERED_BY: Final = {"bank_detail": "entry"}
+"""Tables whose own numbers are not those of the file's records. Statements have no record: a replay tells none."""
 _PACKED_FORMATS: Final = frozenset({"workbook"})
 """Formats that are archives themselves."""
 _OF_LINES: Final = frozenset({"bai2", "delimited", "fixed_width", "json_lines", "mt940"})
@@ -245,7 +247,11 @@ def _few_enough(source: Source, parsed: Parsed, most_ppm: int | None) -> Parsed:
 def _replayed(parsed: Parsed, replay: Replay) -> Parsed:
     """The replayed records alone. Totals and settlement are the original's: they count its bad rows already."""
     records = list(replay.records)
-    tables = {name: frame.filter(pl.col("record").is_in(records)) for name, frame in parsed.tables.items()}
+    tables = {
+        name: frame.filter(pl.col(_NUMBERED_BY.get(name, "record")).is_in(records))
+        for name, frame in parsed.tables.items()
+        if name != "bank_statement"
+    }
     rejected = tables["reject"]["record"].to_list() if "reject" in tables else []
     bad = sum(len(replay.records[record].content) for record in rejected)
     good = sum(len(record.content) for record in replay.records.values()) - bad

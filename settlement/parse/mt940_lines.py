@@ -34,11 +34,12 @@ _MANY_LINES: Final = frozenset({"61", "86", "NS", "25P"})
 
 @dataclass(slots=True, kw_only=True)
 class Field:
-    """One field: its tag, its lines without ends, the number of its first line and its bytes with line ends."""
+    """One field: its tag, its lines without ends, the number of its first line, its place and bytes with line ends."""
 
     tag: str
     lines: list[str]
     line: int
+    offset: int
     size: int
 
     @property
@@ -88,6 +89,7 @@ class _State:
         self.message: Message | None = None
         self.block_open = False
         self.headers = 0
+        self.offset = 0
 
     def take(self, line: str, number: int, size: int) -> None:
         tag = _TAG.match(line)
@@ -99,6 +101,7 @@ class _State:
             self._inside(self.message, tag, line, number, size)
         else:
             self._outside(line, number, size)
+        self.offset += size
 
     def _begin(self) -> None:
         if self.block_open and self.message is not None:
@@ -109,7 +112,7 @@ class _State:
 
     def _add(self, tag: str, text: str, number: int, size: int) -> None:
         if self.message is not None:
-            self.message.fields.append(Field(tag=tag, lines=[text], line=number, size=size))
+            self.message.fields.append(Field(tag=tag, lines=[text], line=number, offset=self.offset, size=size))
 
     def _inside(self, message: Message, tag: re.Match[str] | None, line: str, number: int, size: int) -> None:
         text = line.strip()

@@ -2,12 +2,17 @@
 
 Readers name records by number, as each format counts them; a reject is kept and repaired as bytes. This module finds
 them once more, for the few records that it is asked for, by the framing of the format alone: it judges nothing.
+
+A row that is packed with others (of a workbook, of Parquet) has no bytes of its own: it is kept as JSON with sorted
+keys, to be looked at, and cannot be put back.
 """
 
 from __future__ import annotations
 
+import codecs
+import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,13 +20,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from settlement.model.layout import Layout, read_spec
+from settlement.parse.bai2_records import read_records
 from settlement.parse.cards import mask_text
+from settlement.parse.declared_cut import Fault
 from settlement.parse.mastercard_messages import IpmSpec, Stream, read_stream
+from settlement.parse.mt940_lines import read_lines
+from settlement.parse.parquet_rows import some_rows
+from settlement.parse.statements import UnreadableError
+from settlement.parse.workbook_cells import column_letters, sheet_rows
 
 _LINE_FEED: Final = 10
 _WIDE: Final = ("utf-16", "utf-32", "utf16", "utf32", "utf_16", "utf_32")
 _ENTRY: Final = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?Ntry[\s>].*?</(?:[A-Za-z_][\w.-]*:)?Ntry\s*>", re.DOTALL)
 _LENGTH_BYTES: Final = 4
+_TEXTS: Final = ("86", "NS")
+_MARKS: Final = {
+    codecs.BOM_UTF32_LE: ("utf-32-le", 4),
+    codecs.BOM_UTF32_BE: ("utf-32-be", 4),
+    codecs.BOM_UTF16_LE: ("utf-16-le", 2),
+    codecs.BOM_UTF16_BE: ("utf-16-be", 2),
+}
+"""Byte order marks, longer ones first, and what follows them: its encoding, and the bytes of a line feed in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +61,22 @@ def places(content: memoryview, layout: Layout, records: Iterable[int]) -> dict[
     return {} if find is None or not wanted else find(content, layout, wanted)
 
 
-def record_bytes(content: memoryview, layout: Layout, record: int) -> bytes | None:
-    """The bytes of one record, of a message without its blocks' padding; None where they cannot be told."""
+def record_bytes(content: memoryview, layout: Layout, records: Iterable[int]) -> dict[int, bytes]:
+    """The bytes of some records by number; one whose bytes cannot be told is left out.
+
+    A message is without its blocks' padding, a record in UTF-16 or UTF-32 begins with its byte order mark, and a packed
+    row is JSON.
+    """
+    wanted = sorted(set(records))
     if layout.format == "mastercard_ipm":
         stream = _stream(content, layout)
-        return _message(stream, record - 1) if 1 <= record <= len(stream.base) else None
-    place = places(content, layout, [record]).get(record)
-    return None if place is None else bytes(content[place.offset : place.offset + place.length])
+        return {n: _message(stream, n - 1) for n in wanted if 1 <= n <= len(stream.base)}
+    if layout.format in PACKED_ROWS:
+        rows = PACKED_ROWS[layout.format](content, layout, wanted)
+        return {n: json.dumps(row, sort_keys=True, ensure_ascii=False).encode() for n, row in rows.items()}
+    mark = _mark(content, layout)
+    found = places(content, layout, wanted)
+    return {n: mark + bytes(content[place.offset : place.offset + place.length]) for n, place in found.items()}
 
 
 def patched(content: memoryview, layout: Layout, repaired: Mapping[int, bytes]) -> bytes:
@@ -56,11 +84,13 @@ def patched(content: memoryview, layout: Layout, repaired: Mapping[int, bytes]) 
     if layout.format == "mastercard_ipm":
         return _patched_messages(content, layout, repaired)
     found = places(content, layout, repaired)
+    mark = _mark(content, layout)
     pieces, at = [], 0
     for record in sorted(repaired):
         if record not in found:
             raise LookupError(record)
-        pieces += [bytes(content[at : found[record].offset]), repaired[record]]
+        written = _marked_as(mark, repaired[record]) if mark else repaired[record]
+        pieces += [bytes(content[at : found[record].offset]), written]
         at = found[record].offset + found[record].length
     return b"".join([*pieces, bytes(content[at:])])
 
@@ -71,8 +101,34 @@ def masked_record(record: bytes, layout: Layout) -> str:
 
 
 def encoding_of(layout: Layout) -> str:
-    """The encoding in which a layout's records are written."""
-    return str(layout.spec.get("encoding", "utf-8"))
+    """The encoding in which a layout's records are written; the first of several."""
+    if layout.format == "mt940":
+        return str([*layout.spec.get("encodings", ()), "utf-8"][0])
+    return str(layout.spec.get("encoding", "latin-1" if layout.format == "bai2" else "utf-8"))
+
+
+def written_as(text: str, record: bytes, layout: Layout) -> bytes:
+    """A text in the encoding of a record. Raises UnicodeEncodeError where it cannot be written so."""
+    for mark, (encoding, _) in _MARKS.items():
+        if record.startswith(mark) and encoding_of(layout).lower().startswith(_WIDE):
+            return text.encode(encoding)
+    return text.encode(encoding_of(layout))
+
+
+def _mark(content: memoryview, layout: Layout) -> bytes:
+    """The byte order mark of a file in an encoding that needs one to be read; empty for all others."""
+    name = encoding_of(layout).lower().replace("_", "-")
+    if not name.startswith(_WIDE) or name.endswith(("le", "be")):
+        return b""
+    start = bytes(content[:4])
+    return next((mark for mark in _MARKS if start.startswith(mark)), b"")
+
+
+def _marked_as(mark: bytes, record: bytes) -> bytes:
+    """A record without mark, in the order of bytes that the file's mark tells."""
+    own = next((one for one in _MARKS if record.startswith(one)), mark)
+    plain = record.removeprefix(own)
+    return plain if own == mark else plain.decode(_MARKS[own][0]).encode(_MARKS[mark][0])
 
 
 def _line_places(content: memoryview) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -91,9 +147,9 @@ def _place(content: memoryview, start: int, end: int) -> Place:
 
 
 def _of_lines(content: memoryview, layout: Layout, records: list[int]) -> dict[int, Place]:
-    """Delimited: a physical line, and those that a quoted field of it runs over."""
+    """Delimited and JSON lines: a physical line, and those that a quoted field of it runs over."""
     if encoding_of(layout).lower().startswith(_WIDE):
-        return {}
+        return _of_wide_lines(content, layout, records)
     starts, ends = _line_places(content)
     quote = str(layout.spec.get("quote") or "").encode()
     found = {}
@@ -105,6 +161,83 @@ def _of_lines(content: memoryview, layout: Layout, records: list[int]) -> dict[i
             last += 1
         found[record] = _place(content, int(starts[record - 1]), int(ends[last]))
     return found
+
+
+def _of_wide_lines(content: memoryview, layout: Layout, records: list[int]) -> dict[int, Place]:
+    """Lines in UTF-16 or UTF-32, told by whole characters: a line feed's byte stands in other characters as well."""
+    mark = _mark(content, layout)
+    name = encoding_of(layout).lower().replace("_", "-")
+    encoding, width = _MARKS.get(mark, (name, 4 if "32" in name else 2))
+    try:
+        text = str(content[len(mark) :], encoding)
+    except UnicodeDecodeError:
+        return {}
+    lines, quote = text.split("\n"), str(layout.spec.get("quote") or "")
+    units = [len(line.encode(encoding)) + width for line in lines]
+    starts = np.cumsum([len(mark), *units])
+    found = {}
+    for record in (n for n in records if n <= len(lines)):
+        last, line = record - 1, lines[record - 1]
+        while quote and last + 1 < len(lines) and line.count(quote) % 2:
+            last += 1
+            line += f"\n{lines[last]}"
+        size = len(line.removesuffix("\r").encode(encoding))
+        found[record] = Place(offset=int(starts[record - 1]), length=size)
+    return found
+
+
+def _of_statement_lines(content: memoryview, layout: Layout, records: list[int]) -> dict[int, Place]:
+    """MT940: a statement line (61) with the texts that follow it at once."""
+    try:
+        lines = read_lines(content, [*layout.spec.get("encodings", ("utf-8", "latin-1"))])
+    except UnreadableError:
+        return {}
+    spans: list[tuple[int, int]] = []
+    open_ = False
+    for field in (field for message in lines.messages for field in message.fields):
+        end = field.offset + field.size
+        if field.tag == "61":
+            spans.append((field.offset, end))
+        elif open_ and field.tag in _TEXTS:
+            spans[-1] = (spans[-1][0], end)
+        open_ = field.tag == "61" or (open_ and field.tag in _TEXTS)
+    return _without_ends(content, spans, records)
+
+
+def _of_bai2_records(content: memoryview, layout: Layout, records: list[int]) -> dict[int, Place]:
+    """BAI2: a transaction (16) with its continuations, and blank lines between them."""
+    try:
+        file = read_records(content, encoding_of(layout))
+    except UnreadableError:
+        return {}
+    entries = [entry for group in file.groups for account in group.accounts for entry in account.entries]
+    return _without_ends(content, [(entry.offset, entry.end) for entry in entries], records)
+
+
+def _without_ends(content: memoryview, spans: Sequence[tuple[int, int]], records: list[int]) -> dict[int, Place]:
+    found = {}
+    for n in (n for n in records if 1 <= n <= len(spans)):
+        start, end = spans[n - 1]
+        while end > start and content[end - 1] in b"\r\n":
+            end -= 1
+        found[n] = Place(offset=start, length=end - start)
+    return found
+
+
+def _workbook_rows(content: memoryview, layout: Layout, records: list[int]) -> dict[int, dict[str, str]]:
+    """Texts of cells by the letters of their columns."""
+    rows = sheet_rows(content, str(layout.spec.get("sheet", "")))
+    if isinstance(rows, Fault):
+        return {}
+    wanted = set(records)
+    return {n: {column_letters(at): text for at, text in cells.items()} for n, cells in rows if n in wanted}
+
+
+def _parquet_rows(content: memoryview, layout: Layout, records: list[int]) -> dict[int, dict[str, str | None]]:
+    """Values of columns by their names."""
+    del layout
+    rows = some_rows(content, records)
+    return {} if isinstance(rows, Fault) else rows
 
 
 def _of_widths(content: memoryview, layout: Layout, records: list[int]) -> dict[int, Place]:
@@ -193,10 +326,20 @@ def _patched_messages(content: memoryview, layout: Layout, repaired: Mapping[int
     return bytes(written + bytes(_LENGTH_BYTES))
 
 
+PACKED_ROWS: Final[Mapping[str, Callable[[memoryview, Layout, list[int]], Mapping[int, Mapping[str, str | None]]]]] = {
+    "parquet": _parquet_rows,
+    "workbook": _workbook_rows,
+}
+"""Formats whose rows are packed together, and how one is told."""
+
 _FINDERS: Final[Mapping[str, Callable[[memoryview, Layout, list[int]], dict[int, Place]]]] = {
+    "bai2": _of_bai2_records,
     "camt053": _of_entries,
+    "camt054": _of_entries,
     "delimited": _of_lines,
     "fixed_width": _of_widths,
+    "json_lines": _of_lines,
     "mastercard_ipm": _of_messages,
+    "mt940": _of_statement_lines,
     "visa_ctf": _of_transactions,
 }

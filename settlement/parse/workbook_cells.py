@@ -111,6 +111,15 @@ def column_number(letters: str) -> int:
     return number
 
 
+def column_letters(number: int) -> str:
+    """The letters of a column from its number: 1 is A, 27 is AA."""
+    letters = ""
+    while number:
+        number, place = divmod(number - 1, 26)
+        letters = chr(ord("A") + place) + letters
+    return letters
+
+
 def sheet_names(content: memoryview) -> list[str] | Fault:
     """The names of the sheets in their order; a fault as for ``sheet_rows``."""
 
