@@ -120,8 +120,10 @@ def _bad(good: dict[str, bytes]) -> dict[str, tuple[bytes, str | None]]:
 
 
 def test_a_night_of_bad_files_is_settled_and_every_file_has_its_sentence(
-    settle: Settle, tmp_path: Path, delivered: dict[str, bytes]
+    settle: Settle, tmp_path: Path, delivered: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Files of the real bound would only be slow to write.
+    monkeypatch.setattr("settlement.parse.files.MOST_IN_A_LINE", 4 * 2**20)
     bad = _bad(delivered)
     home = _home(tmp_path / "home", delivered | {name: content for name, (content, _) in bad.items()})
     inbox = home.inbox / str(NIGHT)
@@ -206,12 +208,14 @@ def test_a_line_of_ten_gigabytes_is_refused_before_it_is_read(name: str, endless
     tracemalloc.stop()
     assert read.file["fault"] in {"UNREADABLE", "TRUNCATED"}
     assert read.file["content_bytes"] == len(endless)
-    assert peak < 64 * 2**20
+    assert peak < 16 * 2**20
 
 
 def test_layout_check_says_one_sentence_whatever_it_is_given(
-    settle: Settle, tmp_path: Path, delivered: dict[str, bytes]
+    settle: Settle, tmp_path: Path, delivered: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Files of the real bound would only be slow to write.
+    monkeypatch.setattr("settlement.parse.files.MOST_IN_A_LINE", 4 * 2**20)
     create_home(tmp_path / "home", None)
     layouts = tmp_path / "home" / "config" / "layouts"
     (tmp_path / "folder.csv").mkdir()

@@ -147,7 +147,8 @@ def _member(archive: zipfile.ZipFile, most: int, ratio: int) -> memoryview | Ref
 
 def _odd(member: zipfile.ZipInfo) -> str | None:
     """What no honest archive of one file is; None for such a one."""
-    if member.is_dir() or member.header_offset != 0:
+    # The library cannot tell of a member without a name whether it is a folder.
+    if not member.filename or member.is_dir() or member.header_offset != 0:
         return "is a zip archive that does not begin with its one file: ask the sender to pack it again"
     if member.flag_bits & _ENCRYPTED:
         return "is a zip archive with a password: ask the sender for OpenPGP instead"

@@ -66,9 +66,9 @@ _PACKED_FORMATS: Final = frozenset({"workbook"})
 _OF_LINES: Final = frozenset({"bai2", "delimited", "fixed_width", "json_lines", "mt940"})
 _ENDED_BY_RETURN: Final = frozenset({"bai2", "mt940"})
 """Formats of lines, and those that take a carriage return alone for the end of one."""
-MOST_IN_A_LINE: Final = 4 * 2**20
+MOST_IN_A_LINE: Final = 64 * 2**20
 """Bytes without a line's end that no honest file of lines has; a longer line would be read into memory whole."""
-_FIRST_LOOK: Final = 2**12
+_LOOK: Final = 2**14
 _MILLION: Final = 1_000_000
 
 
@@ -189,14 +189,14 @@ def _endless(source: Source) -> int | None:
         return None
     written = "\n".encode(encoding_of(layout))
     feed = b"\n" if b"\n" in written else written[-1:]
-    for at in range(0, len(content) - MOST_IN_A_LINE + 1, MOST_IN_A_LINE):
-        # Lines are short as a rule: the first bytes tell, and the rest is looked at where they do not.
-        for size in (_FIRST_LOOK, MOST_IN_A_LINE):
-            part = bytes(content[at : at + size])
+    for first in range(0, len(content) - MOST_IN_A_LINE + 1, MOST_IN_A_LINE):
+        # Lines are short as a rule: the first look tells.
+        for at in range(first, first + MOST_IN_A_LINE, _LOOK):
+            part = bytes(content[at : at + _LOOK])
             if feed in part or (layout.format in _ENDED_BY_RETURN and b"\r" in part):
                 break
         else:
-            return at + 1
+            return first + 1
     return None
 
 

@@ -12,7 +12,7 @@ from bank_files import Entry, Statement, bai2, camt053, camt054, mt940
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from layout_files import layout, read
-from random_cases import batches
+from random_cases import batches, damaged
 
 from settlement.model.clearing import Why
 from settlement.parse.source import Parsed
@@ -101,6 +101,23 @@ def test_what_is_written_is_read(name: str, statements: list[Statement]) -> None
         assert flags == reversals
 
 
+@given(statements=STATEMENTS)
+@settings(max_examples=60, deadline=None, derandomize=True)
+def test_what_is_written_as_a_notification_is_read(statements: list[Statement]) -> None:
+    content = camt054(statements)
+    parsed = read_format("camt054", content)
+    assert parsed.fault is None, parsed.detail
+    rows = parsed.tables["bank_detail"].sort("record").rows(named=True)
+    names = ("amount_minor", "account", "currency", "end_to_end_id", "remittance", "bank_ref")
+    assert [tuple(row[name] for name in names) for row in rows] == [
+        (abs(entry.amount_minor), one.account, one.currency, entry.end_to_end_id, entry.remittance, entry.bank_ref)
+        for one in statements
+        for entry in one.entries
+    ]
+    assert parsed.records == sum(len(one.entries) for one in statements)
+    whole(parsed, len(content.encode()))
+
+
 SMALL = [
     Statement(
         opening_minor=500,
@@ -151,24 +168,6 @@ def test_a_file_of_another_kind_is_told_in_one_sentence(name: str, other: str) -
     assert parsed.fault is not None
     assert (parsed.detail or "").startswith("The file cannot be used: ")
     assert (parsed.detail or "").count(". ") == 1
-
-
-def damaged(content: bytes, source: random.Random) -> bytes:
-    """The content with one to four bytes or stretches changed, put in, taken out or doubled."""
-    data = bytearray(content)
-    for _ in range(source.randint(1, 4)):
-        at = source.randrange(len(data) + 1) if data else 0
-        until = min(len(data), at + source.choice([1, 1, 1, 2, 5, 40]))
-        match source.randrange(4):
-            case 0:
-                data[at:until] = bytes(source.randrange(256) for _ in range(until - at))
-            case 1:
-                data[at:at] = bytes(source.choice(b"\n\r/,:<>&;-{}09AZ \x00\xff") for _ in range(source.randint(1, 3)))
-            case 2:
-                del data[at:until]
-            case _:
-                data[at:at] = data[at:until]
-    return bytes(data)
 
 
 @pytest.mark.parametrize("name", FORMATS | NOTICE)

@@ -212,3 +212,22 @@ def test_a_bad_layout_is_one_sentence(old: str, new: str, words: str) -> None:
     with pytest.raises(TerminalError, match="Layout made: spec") as caught:
         read(layout_of(TEXT.replace(old, new, 1)), "MADE_20240301.xlsx", b"")
     assert words in str(caught.value)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 10**11), st.integers(1, 10**12), st.from_regex(r"[A-Z0-9]{6}", fullmatch=True)),
+        min_size=1,
+        max_size=8,
+    ),
+    st.booleans(),
+)
+@settings(max_examples=60, deadline=None, derandomize=True)
+def test_what_is_written_into_a_workbook_is_read(sales: list[tuple[int, int, str]], shared: bool) -> None:
+    rows = [[*SALE[:3], code, Decimal(minor).scaleb(-2), *SALE[5:7], ref] for minor, ref, code in sales]
+    total = sum((Decimal(minor).scaleb(-2) for minor, _, _ in sales), Decimal(0))
+    parsed = club(sheet(*rows, total=total), shared=shared)
+    assert parsed.fault is None, parsed.detail
+    found = parsed.tables["clearing"].sort("record").select("amount_minor", "order_ref", "authorisation_code").rows()
+    assert found == [(minor, str(ref), code) for minor, ref, code in sales]
+    assert all(control.agrees for control in parsed.controls)
