@@ -15,7 +15,10 @@ export AIRFLOW_HOME := $(CURDIR)/.airflow
 export AIRFLOW_CONFIG := $(CURDIR)/airflow.cfg
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: env night test lint types bench nightly clean
+SANITIZED := build/sanitized
+SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g
+
+.PHONY: env night test lint types bench nightly sanitize clean
 
 env: $(BUILT)  ## the environment and the compiled kernels
 
@@ -51,8 +54,19 @@ types: env
 bench: env  ## the match at ten million rows a side beside other engines, sums, whole processes, a night (some 20 minutes)
 	@$(BIN)/python -m tests.benchmarks
 
-nightly: env  ## the same random tests on ten million cases (about half an hour)
+sanitize: env  ## the kernels' own tests over kernels built with the compiler's address and undefined-behaviour sanitizers
+	@echo "Building the kernels with sanitizers in $(SANITIZED) ..."
+	@rm -rf $(SANITIZED) && mkdir -p $(SANITIZED)
+	@tar -c --exclude='*.so' --exclude=__pycache__ settlement ext contracts tests setup.py pyproject.toml README.md | tar -x -C $(SANITIZED)
+	@sed -i 's/"-O3"/"-O1"/' $(SANITIZED)/setup.py
+	@cd $(SANITIZED) && CFLAGS="$(SANITIZERS)" LDFLAGS="$(SANITIZERS)" $(CURDIR)/$(BIN)/python setup.py --quiet build_ext --inplace --parallel 2
+	@cd $(SANITIZED) && LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libstdc++.so)" \
+	  PYTHONPATH=. PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
+	  $(CURDIR)/$(BIN)/python -m pytest -n 0 -q -p no:cacheprovider tests/kernels -k "not oracle"
+
+nightly: env  ## the same random tests on ten million cases of kernels, and a million mutated records of each format
 	@SETTLEMENT_CASES=10000000 $(BIN)/python -m pytest tests/kernels -k oracle
+	@SETTLEMENT_CASES=1000000 $(BIN)/python -m pytest tests/parse/test_mutated_records.py
 
 clean:
 	rm -rf $(VENV) .airflow build *.egg-info settlement/kernels/*.so ext/*.c
