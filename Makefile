@@ -62,7 +62,7 @@ sanitize: env  ## the kernels' own tests over kernels built with the compiler's 
 	@cd $(SANITIZED) && CFLAGS="$(SANITIZERS)" LDFLAGS="$(SANITIZERS)" $(CURDIR)/$(BIN)/python setup.py --quiet build_ext --inplace --parallel 2
 	@cd $(SANITIZED) && LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libstdc++.so)" \
 	  PYTHONPATH=. PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
-	  $(CURDIR)/$(BIN)/python -m pytest -n 0 -q -p no:cacheprovider tests/kernels -k "not oracle"
+	  $(CURDIR)/$(BIN)/python -m pytest -n 0 -q --capture=sys -p no:cacheprovider tests/kernels -k "not oracle"
 
 nightly: env  ## the same random tests on ten million cases of kernels, and a million mutated records of each format
 	@SETTLEMENT_CASES=10000000 $(BIN)/python -m pytest tests/kernels -k oracle
