@@ -16,7 +16,7 @@ from settlement.model.layout import read_layouts
 from settlement.model.records import CANDIDATES
 from settlement.model.stage import StageInput, StageOutput
 
-_DECLARED_FORMATS: Final = frozenset({"delimited", "fixed_width", "json_lines", "parquet", "workbook"})
+_COUNTED_FORMATS: Final = frozenset({"delimited", "fixed_width", "json_lines", "parquet", "visa_ctf", "workbook"})
 """Formats whose reader tells of each file where its bytes went."""
 
 
@@ -45,7 +45,7 @@ def _assert_parse(inputs: StageInput, output: StageOutput) -> None:
     if bare.height:
         raise LawBrokenError(f"Nothing disappears: {bare['file'][0]} was not read as it was delivered.")
     parts = ("accepted_bytes", "rejected_bytes", "control_bytes", "padding_bytes")
-    declared = [layout.layout for layout in read_layouts(inputs.documents) if layout.format in _DECLARED_FORMATS]
+    declared = [layout.layout for layout in read_layouts(inputs.documents) if layout.format in _COUNTED_FORMATS]
     uncounted = files.filter(pl.any_horizontal(pl.col(parts).is_null()) & pl.col("layout").is_in(declared))
     if uncounted.height:
         raise LawBrokenError(f"Nothing disappears: the bytes of {uncounted['file'][0]} are not counted.")

@@ -10,6 +10,7 @@ LL = {2, 31, 32, 33, 43, 93, 94}
 LLL = {48, 54, 63, 72}
 FILE_ID = "0011012290000099900100001"
 RECORD = 168
+VISA_FREE = {"04", "33", "40", "44", "46", "47", "50", "51", "52", "53", "56"}
 
 
 def luhn_digit(digits: str) -> str:
@@ -171,17 +172,17 @@ def visa_transaction(number: int, amount: int, code: str = "05", **changes: str)
     given = {
         "card": card_number(number, "41111101"), "extension": "000", "date": "1228", "dest": value, "src": value,
         "dest_currency": "840", "src_currency": "840", "cashback": "0" * 9, "interchange": f"{amount * 150:015d}",
-        "sign": "C", "reason": "  ", **changes,
+        "sign": "C", "reason": "  ", "usage": " ", "processed": "    ", "parts": "    ", **changes,
     }  # fmt: skip
     return [
         tcr({
             1: f"{code}00", 5: given["card"], 21: given["extension"], 27: f"2411110036201000{number:07d}",
             58: given["date"], 62: given["dest"], 74: given["dest_currency"], 77: given["src"],
-            89: given["src_currency"], 92: "CORNER SHOP", 117: "CITY", 133: "5411", 148: given["reason"],
-            152: "EF34GH",
+            89: given["src_currency"], 92: "CORNER SHOP", 117: "CITY", 133: "5411", 147: given["usage"],
+            148: given["reason"], 152: "EF34GH", 164: given["processed"],
         }),
         tcr({1: f"{code}01", 81: "6899653066663", 96: f"V{number:07d}", 158: given["cashback"]}),
-        tcr({1: f"{code}05", 5: f"{number:015d}", 92: given["interchange"], 107: given["sign"]}),
+        tcr({1: f"{code}05", 5: f"{number:015d}", 45: given["parts"], 92: given["interchange"], 107: given["sign"]}),
     ]  # fmt: skip
 
 
@@ -190,11 +191,13 @@ def visa_lines(transactions: Sequence[Sequence[str]], on: date = date(2010, 12, 
     day = f"{on:%y%j}"
     lines = [tcr({1: "90400001", 9: day, 30: "TEST", 77: "001"})]
     lines += [line for transaction in transactions for line in transaction]
-    amounts = [(line[61:73], line[76:88]) for line in lines[1:] if line[3:4] == "0"]
+    heads = [line for line in lines[1:] if line[3:4] == "0"]
+    paid = [line for line in heads if line[:2] not in VISA_FREE]
+    amounts = [(line[46:58], line[61:73]) if line[:2] in {"10", "20"} else (line[61:73], line[76:88]) for line in paid]
     dest, src = (sum(int(pair[at]) for pair in amounts if pair[at].isdecimal()) for at in (0, 1))
-    monetary = len(amounts)
+    monetary, begun = len(paid), len(heads)
     for number, code in ((1, "91"), (2, "92")):
-        totals = {"dest": dest, "src": src, "monetary": monetary, "tcr": len(lines), "trans": monetary + number}
+        totals = {"dest": dest, "src": src, "monetary": monetary, "tcr": len(lines), "trans": begun + number}
         totals |= changes if code == "92" else {}
         lines.append(
             tcr({
@@ -208,3 +211,44 @@ def visa_lines(transactions: Sequence[Sequence[str]], on: date = date(2010, 12, 
 
 def visa_bytes(lines: Sequence[str], end: str = "\n") -> bytes:
     return "".join(line + end for line in lines).encode("latin-1")
+
+
+def visa_fee(code: str, amount: int, **changes: str) -> list[str]:
+    """A fee or funds of 28 December, without a card; keyword arguments change what they name."""
+    value = f"{amount:012d}"
+    given = {
+        "reason": "5010", "date": "1228", "card": "0" * 16, "dest": value, "src": value, "currency": "840",
+        "source_currency": "840", "processed": "0363", **changes,
+    }  # fmt: skip
+    return [
+        tcr({
+            1: f"{code}00400001400002", 17: given["reason"], 21: "US ", 24: given["date"], 28: given["card"], 44: "000",
+            47: given["dest"], 59: given["currency"], 62: given["src"], 74: given["source_currency"], 77: "A FEE",
+            148: "000000000000777", 164: given["processed"],
+        })
+    ]  # fmt: skip
+
+
+def visa_report(count: int, credit: int, debit: int, /, **changes: str) -> list[str]:
+    """A line of VSS-110: interchange value of the issuer, settled on 29 December 2010."""
+    net = credit - debit
+    given = {
+        "group": "V2", "number": "110", "type": "I", "mode": "2", "settled": "2010363", "empty": " ",
+        "currency": "840", "count": f"{count:015d}", "credit": f"{credit:015d}", "debit": f"{debit:015d}",
+        "net": f"{abs(net):015d}", "sign": "CR" if net > 0 else "DB" if net < 0 else "  ", **changes,
+    }  # fmt: skip
+    return [
+        tcr({
+            1: "4600400001000000", 17: "9000000001", 50: given["currency"], 53: given["empty"], 59: given["group"],
+            61: given["number"], 66: given["settled"], 94: given["type"], 95: given["mode"], 96: given["count"],
+            111: given["credit"], 126: given["debit"], 141: given["net"], 156: given["sign"],
+        })
+    ]  # fmt: skip
+
+
+def visa_returned(number: int, amount: int, code: str = "02", original: str = "15", reasons: str = "123") -> list[str]:
+    """A transaction of ours that the network sent back, with the data of the return in its TCR 9."""
+    records = [f"{code}{line[2:]}" for line in visa_transaction(number, amount, original)]
+    told = {36 if place == 0 else 53 + 3 * place: reasons[3 * place : 3 * place + 3] for place in range(5)}
+    data = {1: f"{code}09400001400002{original}00", 39: f"{amount:012d}", 51: "840", **told}
+    return [*records, tcr({first: text for first, text in data.items() if text})]

@@ -16,9 +16,11 @@ class Kind(StrEnum):
     """What a clearing record is. The four negative events take back revenue share in four ways."""
 
     PURCHASE = "purchase"
+    SECOND_PRESENTMENT = "second_presentment"
     REFUND = "refund"
     REVERSAL = "reversal"
     CHARGEBACK = "chargeback"
+    CHARGEBACK_REVERSAL = "chargeback_reversal"
     CASH_ADVANCE = "cash_advance"
     FEE_COLLECTION = "fee_collection"
 

@@ -18,7 +18,7 @@ side text `bank` (issuer, network, acquirer of the issuer's cards) or `merchant`
 feed text feed of the layout that read the file
 delivered_on date the night on which the file came, from which on the record is known
 posting_date date business date of the file
-kind text purchase, refund, reversal, chargeback, cash_advance or fee_collection
+kind text purchase, second_presentment, refund, reversal, chargeback and its reversal, cash_advance, fee_collection
 direction int +1 the cardholder (or, for fee_collection, the issuer) is charged, -1 is credited
 amount_minor int unsigned amount in `currency`: bank side with cash-back, merchant side goods only
 currency text ISO 4217 code of amount_minor
@@ -37,6 +37,9 @@ arn text? acquirer reference number, 23 digits
 rrn text? retrieval reference number
 authorisation_code text? approval code
 lifecycle_id text? network id that the messages of one authorisation share
+clearing_sequence int? which of the clearings of one authorisation this is, from 1, where the network tells it
+clearing_count int? how many clearings the authorisation has in all, where the network tells it
+processing_date date? the day on which the network processed the record, where it tells it
 mcc text? merchant category code, four digits
 merchant_number text? card acceptor id
 merchant_name text? as the record writes it
@@ -44,7 +47,7 @@ terminal text? terminal id
 order_ref text? the merchant side's reference of the sale (order, PSP reference)
 part_ref text? the merchant side's reference of this row of the sale (shipment, modification)
 original_ref text? order_ref of the sale that a refund, reversal or chargeback refers to
-reason_code text? network reason of a chargeback or fee collection
+reason_code text? network reason of a chargeback, its reversal, a second presentment or a fee collection
 member_id text? partner's member number, where the record names the member and no card
 base_miles int? miles for the amount, unsigned like it
 bonus_miles int? miles over and above, unsigned like it
@@ -72,7 +75,7 @@ net_currency text? currency of net_minor
 _CONTROL_RECORD = (
     _LOCATOR
     + """
-class text HEADER, COMMENT, TRAILER, FINANCIAL_POSITION, CONTINUATION_TCR, ACQ_FEE, BALANCE, PAYOUT, NOT_BOOKED
+class text what it is, such as HEADER, COMMENT, TRAILER, CONTINUATION_TCR, SETTLEMENT_REPORT, RETURNED or PAYOUT
 amount_minor int? money the record carries, debit to the merchant negative
 currency text? its currency
 text text? reference or text of the record

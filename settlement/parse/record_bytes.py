@@ -28,6 +28,9 @@ from settlement.parse.mt940_lines import read_lines
 from settlement.parse.parquet_rows import some_rows
 from settlement.parse.statements import UnreadableError
 from settlement.parse.workbook_cells import column_letters, sheet_rows
+from settlement.parse.visa_groups import grouped
+from settlement.parse.visa_layout import CtfSpec
+from settlement.parse.visa_records import Torn, framed
 
 _LINE_FEED: Final = 10
 _WIDE: Final = ("utf-16", "utf-32", "utf16", "utf32", "utf_16", "utf_32")
@@ -41,6 +44,7 @@ _MARKS: Final = {
     codecs.BOM_UTF16_BE: ("utf-16-be", 2),
 }
 """Byte order marks, longer ones first, and what follows them: its encoding, and the bytes of a line feed in it."""
+_EBCDIC_ZERO: Final = b"\xf0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,11 +101,13 @@ def patched(content: memoryview, layout: Layout, repaired: Mapping[int, bytes]) 
 
 def masked_record(record: bytes, layout: Layout) -> str:
     """A record as text that may be shown: every run of digits that could be a card number masked."""
-    return mask_text(record.decode(encoding_of(layout), "replace"))
+    return mask_text(record.decode(encoding_of(layout, record), "replace"))
 
 
-def encoding_of(layout: Layout) -> str:
-    """The encoding in which a layout's records are written; the first of several."""
+def encoding_of(layout: Layout, record: bytes = b"") -> str:
+    """The encoding in which a layout's records are written; the first of several, or of two that of ``record``."""
+    if "ebcdic" in layout.spec and record[:1] >= _EBCDIC_ZERO:
+        return str(layout.spec["ebcdic"])
     if layout.format == "mt940":
         return str([*layout.spec.get("encodings", ()), "utf-8"][0])
     return str(layout.spec.get("encoding", "latin-1" if layout.format == "bai2" else "utf-8"))
@@ -112,7 +118,7 @@ def written_as(text: str, record: bytes, layout: Layout) -> bytes:
     for mark, (encoding, _) in _MARKS.items():
         if record.startswith(mark) and encoding_of(layout).lower().startswith(_WIDE):
             return text.encode(encoding)
-    return text.encode(encoding_of(layout))
+    return text.encode(encoding_of(layout, record))
 
 
 def _mark(content: memoryview, layout: Layout) -> bytes:
@@ -253,24 +259,20 @@ def _of_one_length(content: memoryview, size: int, records: list[int]) -> dict[i
 
 
 def _of_transactions(content: memoryview, layout: Layout, records: list[int]) -> dict[int, Place]:
-    """Visa: a TCR 0 with the TCRs that follow it and are not another's first."""
-    if _LINE_FEED in content[: 2 * int(layout.spec["record_bytes"])]:
-        starts, ends = _line_places(content)
-    else:
-        size = int(layout.spec["record_bytes"])
-        starts = np.arange(0, len(content) - size + 1, size, dtype=np.int64)
-        ends = starts + size
+    """Visa: a TCR 0 with the TCRs that continue it, or another record alone."""
+    cut = framed(content, read_spec(layout, CtfSpec))
+    if isinstance(cut, Torn):
+        return {}
+    continues = grouped(cut)[1]
     found = {}
     for record in records:
-        if record > len(starts):
+        if record > cut.count:
             continue
-        last, code = record - 1, bytes(content[starts[record - 1] : starts[record - 1] + 2])
-        while last + 1 < len(starts):
-            head = bytes(content[starts[last + 1] : starts[last + 1] + 4])
-            if head[:2] != code or head[3:] in {b"0", b""}:
-                break
+        last = record - 1
+        while last + 1 < cut.count and continues[last + 1]:
             last += 1
-        found[record] = _place(content, int(starts[record - 1]), int(ends[last]))
+        start = int(cut.heads.base[record - 1])
+        found[record] = Place(offset=start, length=int(cut.spans.base[last] + cut.spans.length[last]) - start)
     return found
 
 

@@ -27,7 +27,7 @@ def test_a_sale_in_every_column() -> None:
         "records": 6, "net_settlement_minor": -(40522 - 608), "net_settlement_currency": "USD", "payout_text": None,
         "fault": None, "detail": None,
         "content_bytes": 1014, "content_sha256": "0" * 64,
-        "accepted_bytes": None, "rejected_bytes": None, "control_bytes": None, "padding_bytes": None,
+        "accepted_bytes": 507, "rejected_bytes": 0, "control_bytes": 507, "padding_bytes": 0,
     }  # fmt: skip
     assert [(r["record"], r["class"], r["text"]) for r in read.rows("control_record")] == [
         (1, "HEADER", None),
@@ -130,8 +130,15 @@ def test_a_long_card_number_uses_the_extension() -> None:
         ({"date": "12x8"}, "BAD_DATE", "date", "12x8"),
         ({"card": "4111110100000019"}, "BAD_LUHN", "card", "411111******0019"),
         ({"card": " " * 16}, "BAD_LUHN", "card", ""),
-        ({"code": "16"}, "MALFORMED", "TC", "TC 16 TCR 0"),
-        ({"code": "46"}, "MALFORMED", "TC", "TC 46 TCR 0"),
+        ({"usage": "3"}, "MALFORMED", "usage", "3"),
+        ({"processed": "0364"}, "BAD_DATE", "processed", "0364"),
+        ({"processed": "9362"}, "BAD_DATE", "processed", "9362"),
+        ({"processed": "03x3"}, "BAD_DATE", "processed", "03x3"),
+        ({"parts": "0302"}, "MALFORMED", "sequence", "03"),
+        ({"parts": "x102"}, "MALFORMED", "sequence", "x1"),
+        ({"parts": "010x"}, "MALFORMED", "count", "0x"),
+        ({"code": "18"}, "MALFORMED", "TC", "TC 18 TCR 0"),
+        ({"code": "99"}, "MALFORMED", "TC", "TC 99 TCR 0"),
         ({"code": "xx"}, "MALFORMED", "TC", "TC xx TCR 0"),
     ],
 )
@@ -189,7 +196,7 @@ def test_no_card_number_gets_out() -> None:
     transactions = [
         visa_transaction(77, 100, dest_currency="988"),
         visa_transaction(77, 100, src=pan[:11] + "x"),
-        visa_transaction(77, 100, code="46"),
+        visa_transaction(77, 100, code="18"),
         [visa_transaction(77, 100)[0].replace("CORNER SHOP       ", f"A {pan}"), *visa_transaction(77, 100)[1:]],
     ]
     read = _read(transactions)
@@ -262,13 +269,20 @@ def test_a_file_that_does_not_hold_together(
     ("content", "fault"),
     [
         (b"", "EMPTY"),
-        (b"9" * 167, "TRUNCATED"),
+        (b"9" * 167, "UNREADABLE"),
+        (b"90" + b"9" * 165, "TRUNCATED"),
         (visa_bytes(visa_lines([])) + b"x", "TRUNCATED"),
         (b"\n", "UNREADABLE"),
         (b"\n\n\n", "UNREADABLE"),
         (b"\r\n", "UNREADABLE"),
         (b"\xff" * 168, "UNREADABLE"),
-        (visa_bytes(visa_lines([])).decode().encode("cp500"), "UNREADABLE"),
+        (visa_bytes(visa_lines([])).decode().encode("cp500")[2:], "UNREADABLE"),
+        (visa_bytes(visa_lines([])).decode().encode("utf-16"), "UNREADABLE"),
+        (b"\xef\xbb\xbf" + visa_bytes(visa_lines([])), "UNREADABLE"),
+        (
+            visa_bytes(visa_lines([]), "").decode().encode("cp500")[:168] + visa_bytes(visa_lines([])[1:], ""),
+            "TRUNCATED",
+        ),
     ],
 )
 def test_what_is_no_clearing_file(content: bytes, fault: str) -> None:

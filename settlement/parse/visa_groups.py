@@ -1,0 +1,135 @@
+"""The records of a Visa file put together: a TCR 0 with the records that continue it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from settlement.parse.spans import Spans
+from settlement.parse.visa_layout import FRAMING, Edition
+from settlement.parse.visa_records import Records
+
+TCRS: Final = (1, 5, 9)
+"""Records that continue a transaction and that something is read from."""
+_CODES: Final = 100
+
+
+class Shape(IntEnum):
+    """What a transaction code stands for. What no edition knows is read like a transaction, and rejected."""
+
+    UNKNOWN = 0
+    TRANSACTION = 1
+    FEE = 2
+    RETURN = 3
+    REPORT = 4
+    NOTICE = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Groups:
+    """Transactions, and records that belong to none (``stray``), in file order; header and trailers are neither.
+
+    Attributes
+    ----------
+    first:
+        The record (from 0) of each: its TCR 0, or the stray itself.
+    code, stray:
+        Its transaction code, and whether it is stray.
+    parts:
+        By TCR number the record of its continuation, -1 where it has none.
+    times:
+        By TCR number how often it has that continuation.
+    size:
+        Bytes received for it with all its continuations.
+    """
+
+    records: Records
+    first: NDArray[np.int64]
+    code: NDArray[np.int64]
+    stray: NDArray[np.bool_]
+    parts: Mapping[int, NDArray[np.int64]]
+    times: Mapping[int, NDArray[np.int64]]
+    size: NDArray[np.int64]
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self.first)
+
+    def rows(self, at: NDArray[np.int64] | NDArray[np.bool_]) -> Groups:
+        """Some of them."""
+        return replace(
+            self,
+            first=self.first[at],
+            code=self.code[at],
+            stray=self.stray[at],
+            parts={tcr: rows[at] for tcr, rows in self.parts.items()},
+            times={tcr: rows[at] for tcr, rows in self.times.items()},
+            size=self.size[at],
+        )
+
+    def field(self, tcr: int, places: list[int]) -> Spans:
+        """One field of all, by its first and last position; absent where the TCR is missing."""
+        row = self.first if tcr == 0 else self.parts[tcr]
+        found = self.records.spans.rows(np.maximum(row, 0))
+        length = np.where(row < 0, np.int32(-1), found.length).astype(np.int32)
+        return replace(found, length=length).part(places[0] - 1, places[1] - places[0] + 1)
+
+    def lacks(self, tcrs: Iterable[int]) -> NDArray[np.bool_]:
+        """Which of them do not have each of these TCRs exactly once."""
+        lacking = np.zeros(self.count, dtype=np.bool_)
+        for tcr in tcrs:
+            lacking |= self.times[tcr] != 1
+        return lacking
+
+
+def grouped(records: Records) -> tuple[Groups, NDArray[np.bool_]]:
+    """All transactions and strays, and which records of the file continue one.
+
+    A continuation has the code and qualifier of the TCR 0 before it.
+    """
+    starts = records.tcr == 0
+    framing = np.isin(records.code, FRAMING)
+    head = np.flatnonzero(starts)
+    group = np.cumsum(starts) - 1
+    owner = head[np.maximum(group, 0)] if len(head) else np.zeros(records.count, dtype=np.int64)
+    continues = (
+        ~framing & (records.tcr > 0) & (group >= 0) & (records.code >= 0) & (records.code == records.code[owner])
+    )
+    continues &= records.qualifier == records.qualifier[owner]
+    first = np.flatnonzero(~framing & ~continues)
+    parts, times = {}, {}
+    for tcr in TCRS:
+        rows = np.flatnonzero(continues & (records.tcr == tcr))
+        times[tcr] = np.bincount(owner[rows], minlength=records.count)[first]
+        place = np.full(records.count, -1, dtype=np.int64)
+        place[owner[rows]] = rows
+        parts[tcr] = place[first]
+    size = records.size.copy()
+    np.add.at(size, owner[continues], records.size[continues])
+    code = records.code[first]
+    stray = ~starts[first] | (code < 0)
+    return Groups(records=records, first=first, code=code, stray=stray, parts=parts, times=times, size=size[first]), (
+        continues
+    )
+
+
+def shapes(groups: Groups, edition: Edition) -> NDArray[np.int8]:
+    """The shape of each; only transactions may have a qualifier that is not 0, and no edition knows one yet."""
+    known = np.zeros(_CODES, dtype=np.int8)
+    told: dict[Shape, Iterable[str]] = {
+        Shape.TRANSACTION: edition.transactions,
+        Shape.FEE: edition.fees,
+        Shape.RETURN: edition.returns,
+        Shape.REPORT: edition.reports,
+        Shape.NOTICE: edition.notices,
+    }
+    for shape, codes in told.items():
+        known[[int(code) for code in codes]] = shape
+    plain = ~groups.stray & (groups.records.qualifier[groups.first] == 0)
+    return np.where(plain, known[np.maximum(groups.code, 0)], Shape.UNKNOWN).astype(np.int8)
