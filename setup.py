@@ -10,7 +10,12 @@ HERE = Path(__file__).parent
 SOURCES = sorted((HERE / "ext").glob("*.pyx"))
 
 # These use several threads.
-THREADS = {source: ["-fopenmp"] if source.stem.startswith(("radix_", "parse_cards")) else [] for source in SOURCES}
+THREADS = {
+    source: ["-fopenmp"]
+    if source.stem.startswith(("radix_", "parse_cards", "parse_places", "parse_positions", "parse_views"))
+    else []
+    for source in SOURCES
+}
 
 # x86-64 baseline only: a wheel must run on any machine of its architecture.
 extensions = [

@@ -9,6 +9,10 @@ if use_compiled():
     try:
         with patient_threads():
             from settlement.kernels._parse_cards import tokens
+            from settlement.kernels._parse_groups import grouped_records
+            from settlement.kernels._parse_places import byte_places
+            from settlement.kernels._parse_positions import position_numbers
+            from settlement.kernels._parse_views import position_texts
         from settlement.kernels._parse_digits import luhn, numbers
         from settlement.kernels._parse_elements import element_spans
         from settlement.kernels._parse_frames import frames
@@ -20,9 +24,23 @@ else:
     from settlement.kernels.cards_twin import tokens
     from settlement.kernels.ipm_twin import element_spans, frames
     from settlement.kernels.lines_twin import line_fields
+    from settlement.kernels.positions_twin import byte_places, grouped_records, position_numbers, position_texts
     from settlement.kernels.spans_twin import gather, luhn, numbers
 
-__all__ = ["compiled", "element_spans", "frames", "gather", "line_fields", "luhn", "numbers", "tokens"]
+__all__ = [
+    "byte_places",
+    "compiled",
+    "element_spans",
+    "frames",
+    "gather",
+    "grouped_records",
+    "line_fields",
+    "luhn",
+    "numbers",
+    "position_numbers",
+    "position_texts",
+    "tokens",
+]
 
 
 def compiled() -> bool:

@@ -11,7 +11,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from settlement.parse.source import ControlTotal, Source
-from settlement.parse.spans import whole_numbers
 from settlement.parse.visa_fees import fees_and_rejects, read_fees
 from settlement.parse.visa_groups import Groups, Shape, grouped, shapes
 from settlement.parse.visa_layout import Edition
@@ -44,8 +43,8 @@ class Contents:
         Net settlement and its currency.
     controls:
         The network's own totals that speak of just this file.
-    accepted, rejected:
-        Bytes of clearing records and of rejects, with their continuations and line ends.
+    accepted, rejected, control:
+        Bytes of clearing records, rejects and control records, with their continuations and line ends.
     """
 
     tables: Mapping[str, pl.DataFrame]
@@ -55,6 +54,7 @@ class Contents:
     controls: tuple[ControlTotal, ...]
     accepted: int
     rejected: int
+    control: int
 
 
 def read_contents(source: Source, edition: Edition, day: date, records: Records) -> Contents:
@@ -86,6 +86,7 @@ def read_contents(source: Source, edition: Edition, day: date, records: Records)
         controls=report_totals(reports, moved, day),
         accepted=_bytes(groups, tables["clearing"]),
         rejected=_bytes(groups, tables["reject"]),
+        control=_bytes(groups, tables["control_record"]),
     )
 
 
@@ -94,14 +95,11 @@ def _amounts(
 ) -> dict[str, NDArray[np.int64]]:
     """Destination and source amount of each record of the file, as trailers add them."""
     returned = groups.rows(shape == Shape.RETURN)
-    told = {
-        name: whole_numbers(returned.field(0, edition.tcr0[name]), name)[name].fill_null(0).to_numpy()
-        for name in ("dest", "src")
-    }
+    told = returned.numbers(0, edition.tcr0, ("dest", "src"))
     found = {}
     for name in ("dest", "src"):
         amounts = np.zeros(groups.records.count, dtype=np.int64)
-        amounts[returned.first] = told[name]
+        amounts[returned.first] = told[name].fill_null(0).to_numpy()
         for frame in read.values():
             amounts[(frame["record"] - 1).to_numpy()] = frame[name].fill_null(0).to_numpy()
         amounts[groups.first[groups.records.tcr[groups.first] != 0]] = 0

@@ -19,9 +19,10 @@ from settlement.parse.source import ByteCount, ControlTotal, Parsed, Source
 from settlement.parse.spans import texts
 from settlement.parse.visa_contents import read_contents
 from settlement.parse.visa_fields import digits
-from settlement.parse.visa_layout import BATCH, FILE, HEADER, CtfSpec, Edition, edition_on, read_editions
+from settlement.parse.visa_layout import BATCH, FILE, FRAMING, HEADER, CtfSpec, Edition, edition_on, read_editions
 from settlement.parse.visa_records import Head, Records, Torn, framed, read_head
 
+_MILLION: Final = 1_000_000
 _TOTALS: Final = ("dest", "src", "monetary", "tcr", "trans")
 
 
@@ -58,7 +59,7 @@ def read(source: Source) -> Parsed:
         bytes=ByteCount(
             accepted=contents.accepted,
             rejected=contents.rejected,
-            control=int(found.size.sum()) - contents.accepted - contents.rejected,
+            control=contents.control + int(found.size[np.isin(found.code, FRAMING)].sum()),
             padding=found.padding,
         ),
         tables={
@@ -131,16 +132,17 @@ def _control_totals(
 
 
 def _sum(amounts: NDArray[np.int64]) -> int:
-    """The exact sum, wider than 64 bits on the way."""
-    return int(pl.Series(amounts).cast(pl.Int128).sum() or 0)
+    """The exact sum of amounts of 12 digits: no million of them leaves 64 bits."""
+    return sum(int(amounts[first : first + _MILLION].sum()) for first in range(0, len(amounts), _MILLION))
 
 
 def _framing_rows(file: str, records: Records, spec: CtfSpec, continuations: NDArray[np.bool_]) -> pl.DataFrame:
     """Header, trailers and the continuations (TCR 1, 5 and others), which their TCR 0 locates."""
     rows = np.flatnonzero(continuations)
     frames = [
-        pl.DataFrame({"record": rows + 1, "tcr": records.tcr[rows]}).select(
-            "record", pl.lit("CONTINUATION_TCR").alias("class"), pl.format("TCR {}", "tcr").alias("text")
+        pl.DataFrame({"record": rows + 1}).with_columns(
+            pl.lit("CONTINUATION_TCR").alias("class"),
+            pl.Series([f"TCR {tcr}" for tcr in range(10)]).gather(records.tcr[rows]).alias("text"),
         )
     ]
     first, last = spec.trailer["batch_id"]

@@ -13,47 +13,36 @@ from settlement.model.clearing import Kind, RejectReason, Side
 from settlement.parse.candidates import Rule, candidate, first_broken, reject_rows
 from settlement.parse.cards import masked
 from settlement.parse.source import Source
-from settlement.parse.spans import Spans, luhn_of, texts, whole_numbers
-from settlement.parse.visa_fields import card_spans, currency, numbers_or_blank, processed, yearless
+from settlement.parse.spans import Spans, luhn_of, texts
+from settlement.parse.visa_fields import card_spans, currencies, processed, yearless
 from settlement.parse.visa_groups import Groups
 from settlement.parse.visa_layout import Edition
 
-_COPIED: Final = {"reason_code": "reason", "lifecycle_id": "lifecycle"}
+_NUMBERS: Final = ("dest", "src", "dest_currency", "src_currency", "date", "processed", "card", "card_extension")
+_COPIED: Final = {"reason": "reason_code", "lifecycle": "lifecycle_id"}
 
 
 def read_fees(groups: Groups, edition: Edition, anchor: date) -> pl.DataFrame:
     """One row a fee: amounts, currencies, dates and whether it names a card; zeros are how a field is left out."""
-    card = fee_card(groups, edition)
     directions = {int(code): direction for code, direction in edition.fees.items()}
-    frame = pl.concat(
-        [
-            pl.DataFrame({"record": groups.first + 1, "code": groups.code}),
-            *(whole_numbers(groups.field(0, edition.fee[name]), name) for name in ("dest", "src")),
-            *(numbers_or_blank(groups.field(0, edition.fee[name]), name) for name in ("date", "processed")),
-            numbers_or_blank(groups.field(0, edition.fee["card"]), "account"),
-            pl.DataFrame(
-                [
-                    *(currency(groups.field(0, edition.fee[name]), name) for name in ("dest_currency", "src_currency")),
-                    luhn_of(card),
-                ]
-            ),
-        ],
-        how="horizontal",
-    )
-    return frame.with_columns(
+    frame = groups.numbers(0, edition.fee, _NUMBERS)
+    frame = frame.with_columns(
+        *(currencies(frame[name]) for name in ("dest_currency", "src_currency")),
         yearless(frame["date"], anchor, "transaction_date"),
         processed(frame["processed"], anchor, "processing_date"),
+        pl.Series("code", groups.code).replace_strict(directions, return_dtype=pl.Int64).alias("direction"),
+        record=groups.first + 1,
         kind=pl.lit(Kind.FEE_COLLECTION.value),
-        direction=pl.col("code").replace_strict(directions, return_dtype=pl.Int64),
-        has_card=pl.col("account_bad") | (pl.col("account") > 0),
+        has_card=pl.col("card_bad") | (pl.col("card") > 0).fill_null(value=False),
+        extended=pl.col("card_extension_bad") | (pl.col("card_extension") > 0).fill_null(value=False),
         interchange_micro=pl.lit(None, dtype=pl.Int64),
-    ).drop("account", "account_bad")
+    ).drop("card", "card_bad")
+    return frame.with_columns(luhn_of(fee_card(groups, edition, frame["extended"])))
 
 
-def fee_card(groups: Groups, edition: Edition) -> Spans:
+def fee_card(groups: Groups, edition: Edition, extended: pl.Series) -> Spans:
     """The card number that a fee names."""
-    extension = groups.field(0, edition.fee["card_extension"])
-    return card_spans(groups.field(0, edition.fee["card"]), extension)
+    return card_spans(groups.field(0, edition.fee["card"]), extended)
 
 
 def _rules() -> tuple[Rule, ...]:
@@ -66,7 +55,7 @@ def _rules() -> tuple[Rule, ...]:
         Rule(reason=unknown, field="src_currency", broken=col("src_currency").is_null()),
         Rule(reason=RejectReason.BAD_DATE, field="date", broken=_no_date("date", "transaction_date")),
         Rule(reason=RejectReason.BAD_DATE, field="processed", broken=_no_date("processed", "processing_date")),
-        Rule(reason=RejectReason.BAD_LUHN, field="card", broken=col("has_card").fill_null(value=False) & ~col("luhn")),
+        Rule(reason=RejectReason.BAD_LUHN, field="card", broken=col("has_card") & ~col("luhn")),
     )
 
 
@@ -84,14 +73,13 @@ def fees_and_rejects(
 
     def content(field: str, rows: NDArray[np.int64]) -> list[str]:
         if field == "card":
-            return masked(texts(fee_card(groups, edition).rows(rows), field)).fill_null("").to_list()
+            return masked(texts(fee_card(groups, edition, frame["extended"]).rows(rows), field)).fill_null("").to_list()
         return texts(groups.field(0, edition.fee[field]).rows(rows), field).fill_null("").to_list()
 
     good, some = frame[at], groups.rows(at)
-    card = fee_card(some, edition)
-    named = pl.col("has_card").fill_null(value=False)
+    card = fee_card(some, edition, good["extended"])
     clearing = good.with_columns(
-        *(texts(some.field(0, edition.fee[field]), name) for name, field in _COPIED.items()),
+        *(text.alias(_COPIED[text.name]) for text in some.texts(0, edition.fee, _COPIED)),
         source.cards.references(card),
         masked(texts(card, "pan")),
         side=pl.lit(Side.BANK.value),
@@ -101,7 +89,7 @@ def fees_and_rejects(
         total_minor="dest",
         transaction_amount_minor="src",
         transaction_currency="src_currency",
-    ).with_columns(pl.when(named).then(pl.col(name)).alias(name) for name in ("card_ref", "card_masked"))
+    ).with_columns(pl.when("has_card").then(pl.col(name)).alias(name) for name in ("card_ref", "card_masked"))
     return {
         "clearing": candidate("clearing", source.file, clearing),
         "reject": reject_rows(source.file, frame, rules, content),

@@ -12,27 +12,18 @@ import polars as pl
 from settlement.model.dates import latest_not_after
 from settlement.model.money import NUMERIC_CODES
 from settlement.parse.candidates import by_distinct
-from settlement.parse.spans import Spans, texts, whole_numbers
+from settlement.parse.spans import Spans
 
+_CURRENCIES: Final = pl.Series([NUMERIC_CODES.get(f"{number:03d}") for number in range(1000)], dtype=pl.String)
 _DECADE: Final = 10
 _LONGER: Final = 3
 _ORDINAL: Final = 5
 _YEAR: Final = 366
 
 
-def numbers_or_blank(spans: Spans, name: str) -> pl.DataFrame:
-    """Whole numbers as ``whole_numbers`` gives them, but a blank field is absent, as in a line that was trimmed."""
-    frame = whole_numbers(spans, name)
-    bad = frame[f"{name}_bad"].arg_true().cast(pl.Int64).to_numpy()
-    if not len(bad):
-        return frame
-    blank = bad[texts(spans.rows(bad), name).is_null().to_numpy()]
-    return frame.with_columns(frame[f"{name}_bad"].scatter(blank, values=False))
-
-
-def currency(spans: Spans, name: str) -> pl.Series:
-    """ISO 4217 letters of a numeric code; empty where there is no such currency."""
-    return texts(spans, name).replace_strict(NUMERIC_CODES, default=None, return_dtype=pl.String)
+def currencies(numbers: pl.Series) -> pl.Series:
+    """ISO 4217 letters of numeric codes; empty where there is no such currency."""
+    return _CURRENCIES.gather(numbers.fill_null(0)).alias(numbers.name)
 
 
 def yearless(number: pl.Series, anchor: date, name: str) -> pl.Series:
@@ -79,9 +70,7 @@ def digits(text: str) -> bool:
     return text.isascii() and text.isdecimal()
 
 
-def card_spans(card: Spans, extension: Spans) -> Spans:
+def card_spans(card: Spans, extended: pl.Series) -> Spans:
     """The card number: 16 digits, or 19 where the extension beside it is used."""
-    told = texts(extension, "extension")
-    used = told.is_not_null() & (told != "000")
-    longer = np.where(used.fill_null(value=False).to_numpy(), _LONGER, 0).astype(np.int32)
-    return replace(card, length=np.where(card.length < 0, card.length, card.length + longer).astype(np.int32))
+    longer = np.where(extended.to_numpy() & (card.length >= 0), np.int32(_LONGER), np.int32(0))
+    return replace(card, length=(card.length + longer).astype(np.int32))

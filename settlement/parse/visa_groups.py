@@ -8,10 +8,13 @@ from enum import IntEnum
 from typing import Final
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
+from settlement.kernels.parse import grouped_records
+from settlement.parse.positions import number_columns, text_columns
 from settlement.parse.spans import Spans
-from settlement.parse.visa_layout import FRAMING, Edition
+from settlement.parse.visa_layout import FRAMING, Edition, Fields
 from settlement.parse.visa_records import Records
 
 TCRS: Final = (1, 5, 9)
@@ -41,7 +44,7 @@ class Groups:
     code, stray:
         Its transaction code, and whether it is stray.
     parts:
-        By TCR number the record of its continuation, -1 where it has none.
+        By TCR number its records, absent where it has none.
     times:
         By TCR number how often it has that continuation.
     size:
@@ -52,7 +55,7 @@ class Groups:
     first: NDArray[np.int64]
     code: NDArray[np.int64]
     stray: NDArray[np.bool_]
-    parts: Mapping[int, NDArray[np.int64]]
+    parts: Mapping[int, Spans]
     times: Mapping[int, NDArray[np.int64]]
     size: NDArray[np.int64]
 
@@ -63,22 +66,29 @@ class Groups:
 
     def rows(self, at: NDArray[np.int64] | NDArray[np.bool_]) -> Groups:
         """Some of them."""
+        if at.dtype == np.bool_ and at.all():
+            return self
         return replace(
             self,
             first=self.first[at],
             code=self.code[at],
             stray=self.stray[at],
-            parts={tcr: rows[at] for tcr, rows in self.parts.items()},
+            parts={tcr: part.rows(at) for tcr, part in self.parts.items()},
             times={tcr: rows[at] for tcr, rows in self.times.items()},
             size=self.size[at],
         )
 
+    def numbers(self, tcr: int, fields: Fields, names: Iterable[str]) -> pl.DataFrame:
+        """Some fields of a TCR as whole numbers; see ``number_columns``."""
+        return number_columns(self.parts[tcr], {name: fields[name] for name in names})
+
+    def texts(self, tcr: int, fields: Fields, names: Iterable[str]) -> list[pl.Series]:
+        """Some fields of a TCR as texts; see ``text_columns``."""
+        return text_columns(self.parts[tcr], {name: fields[name] for name in names})
+
     def field(self, tcr: int, places: list[int]) -> Spans:
         """One field of all, by its first and last position; absent where the TCR is missing."""
-        row = self.first if tcr == 0 else self.parts[tcr]
-        found = self.records.spans.rows(np.maximum(row, 0))
-        length = np.where(row < 0, np.int32(-1), found.length).astype(np.int32)
-        return replace(found, length=length).part(places[0] - 1, places[1] - places[0] + 1)
+        return self.parts[tcr].part(places[0] - 1, places[1] - places[0] + 1)
 
     def lacks(self, tcrs: Iterable[int]) -> NDArray[np.bool_]:
         """Which of them do not have each of these TCRs exactly once."""
@@ -93,30 +103,27 @@ def grouped(records: Records) -> tuple[Groups, NDArray[np.bool_]]:
 
     A continuation has the code and qualifier of the TCR 0 before it.
     """
-    starts = records.tcr == 0
-    framing = np.isin(records.code, FRAMING)
-    head = np.flatnonzero(starts)
-    group = np.cumsum(starts) - 1
-    owner = head[np.maximum(group, 0)] if len(head) else np.zeros(records.count, dtype=np.int64)
-    continues = (
-        ~framing & (records.tcr > 0) & (group >= 0) & (records.code >= 0) & (records.code == records.code[owner])
+    outside, wanted = np.array(FRAMING, dtype=np.int64), np.array(TCRS, dtype=np.int64)
+    first, parts, times, whole, continues = grouped_records(
+        records.code, records.qualifier, records.tcr, records.size, outside, wanted
     )
-    continues &= records.qualifier == records.qualifier[owner]
-    first = np.flatnonzero(~framing & ~continues)
-    parts, times = {}, {}
-    for tcr in TCRS:
-        rows = np.flatnonzero(continues & (records.tcr == tcr))
-        times[tcr] = np.bincount(owner[rows], minlength=records.count)[first]
-        place = np.full(records.count, -1, dtype=np.int64)
-        place[owner[rows]] = rows
-        parts[tcr] = place[first]
-    size = records.size.copy()
-    np.add.at(size, owner[continues], records.size[continues])
     code = records.code[first]
-    stray = ~starts[first] | (code < 0)
-    return Groups(records=records, first=first, code=code, stray=stray, parts=parts, times=times, size=size[first]), (
-        continues
+    groups = Groups(
+        records=records,
+        first=first,
+        code=code,
+        stray=(records.tcr[first] != 0) | (code < 0),
+        parts={0: records.spans.rows(first), **{tcr: _maybe(records.spans, parts[k]) for k, tcr in enumerate(TCRS)}},
+        times={tcr: times[k] for k, tcr in enumerate(TCRS)},
+        size=whole,
     )
+    return groups, continues.astype(np.bool_)
+
+
+def _maybe(spans: Spans, place: NDArray[np.int64]) -> Spans:
+    """The records at ``place``, absent where it is -1."""
+    found = spans.rows(np.maximum(place, 0))
+    return replace(found, length=np.where(place < 0, np.int32(-1), found.length).astype(np.int32))
 
 
 def shapes(groups: Groups, edition: Edition) -> NDArray[np.int8]:

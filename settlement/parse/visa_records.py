@@ -13,8 +13,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from settlement.kernels.choice import cores
+from settlement.kernels.parse import byte_places, position_numbers
 from settlement.model.clearing import Why
-from settlement.parse.spans import Alphabet, Spans, alphabet, texts, whole_numbers
+from settlement.parse.spans import Alphabet, Spans, alphabet, texts
 from settlement.parse.visa_fields import digits, ordinal_date
 from settlement.parse.visa_layout import HEADER, CtfSpec
 
@@ -153,19 +155,18 @@ def _records(cut: _Cut, spec: CtfSpec, page: Alphabet, *, long: bool) -> Records
     gap = spec.interchange.gap[1] - spec.interchange.gap[0] + 1 if long else 0
     # Behind the gap a position lies further on; the code before it is read by itself.
     spans = replace(raw, base=cut.base + gap, length=cut.length - np.int32(gap))
+    places = np.array([(0, 2), (2 + gap, 1), (3 + gap, 1)], dtype=np.int32)
+    values, state = position_numbers(cut.data, cut.base, cut.length, places, page.zero, page.blank, cores())
+    values[state != 1] = -1
     return Records(
         spans=spans,
         heads=raw.part(0, 2),
-        code=_digits(raw.part(0, 2)),
-        qualifier=_digits(spans.part(2, 1)),
-        tcr=_digits(spans.part(3, 1)),
+        code=values[0],
+        qualifier=values[1],
+        tcr=values[2],
         size=cut.size,
         padding=len(cut.data) - int(cut.size.sum()),
     )
-
-
-def _digits(spans: Spans) -> NDArray[np.int64]:
-    return whole_numbers(spans, "number")["number"].fill_null(-1).to_numpy()
 
 
 def _cut(data: NDArray[np.uint8], size: int, page: Alphabet) -> _Cut:
@@ -177,7 +178,7 @@ def _cut(data: NDArray[np.uint8], size: int, page: Alphabet) -> _Cut:
         base = np.arange(count, dtype=np.int64) * size
         lengths = np.full(count, size, dtype=np.int32)
         return _Cut(data=data, base=base, length=lengths, size=lengths.astype(np.int64), torn=rest and count + 1)
-    feeds = np.flatnonzero(data == end).astype(np.int64)
+    feeds = byte_places(data, end, cores())
     feeds = feeds[: int(np.searchsorted(feeds, filled)) + 1]
     base = np.concatenate([np.zeros(1, dtype=np.int64), feeds[:-1] + 1])
     returns = (feeds > base) & (data[feeds - 1] == _RETURN)

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from settlement.model.clearing import RejectReason
 from settlement.parse.candidates import Rule, candidate, first_broken, reject_rows
 from settlement.parse.source import ControlTotal
-from settlement.parse.spans import texts, whole_numbers
-from settlement.parse.visa_fields import currency, ordinal_date
+from settlement.parse.spans import texts
+from settlement.parse.visa_fields import currencies, ordinal_date
 from settlement.parse.visa_groups import Groups
 from settlement.parse.visa_layout import Edition
 
@@ -32,16 +32,11 @@ _RETURN_DATA: Final = 9
 
 def read_reports(groups: Groups, edition: Edition) -> pl.DataFrame:
     """One row a report: what it tells, ``counted`` where it has amounts, the rules it may break in order."""
-    words = [
-        texts(groups.field(0, edition.report[name]), name)
-        for name in ("group", "number", "type", "mode", "empty", "settled", "net_sign")
-    ]
-    numbers = [
-        whole_numbers(groups.field(0, edition.report[name]), name) for name in ("count", "credit", "debit", "net")
-    ]
-    letters = currency(groups.field(0, edition.report["currency"]), "currency")
-    frame = pl.concat(
-        [pl.DataFrame({"record": groups.first + 1}), pl.DataFrame([*words, letters]), *numbers], how="horizontal"
+    numbers = groups.numbers(0, edition.report, ("count", "credit", "debit", "net", "currency"))
+    frame = numbers.with_columns(
+        *groups.texts(0, edition.report, ("group", "number", "type", "mode", "empty", "settled", "net_sign")),
+        currencies(numbers["currency"]),
+        record=groups.first + 1,
     )
     days = [None if text is None else _settled(text) for text in frame["settled"].to_list()]
     sign = pl.col("net_sign").replace_strict(_SIGNS, default=None, return_dtype=pl.Int64)
@@ -142,15 +137,13 @@ def report_totals(reports: pl.DataFrame, moved: pl.DataFrame, day: date) -> tupl
 
 def returns_and_rejects(file: str, groups: Groups, edition: Edition) -> dict[str, pl.DataFrame]:
     """The candidate tables ``control_record`` and ``reject`` of what the network sent back, with its reasons."""
-    fields = {name: groups.field(_RETURN_DATA, places) for name, places in edition.returned.items()}
-    frame = pl.concat(
-        [
-            pl.DataFrame({"record": groups.first + 1, "alone": groups.lacks([_RETURN_DATA])}),
-            pl.DataFrame([texts(fields[name], name) for name in ("code", *_REASONS)]),
-            whole_numbers(fields["amount"], "amount_minor"),
-            pl.DataFrame([currency(fields["currency"], "currency")]),
-        ],
-        how="horizontal",
+    numbers = groups.numbers(_RETURN_DATA, edition.returned, ("amount", "currency"))
+    frame = numbers.with_columns(
+        *groups.texts(_RETURN_DATA, edition.returned, ("code", *_REASONS)),
+        currencies(numbers["currency"]),
+        record=groups.first + 1,
+        alone=groups.lacks([_RETURN_DATA]),
+        amount_minor="amount",
     )
     reasons = pl.concat_list(pl.when(pl.col(name) != "000").then(name) for name in _REASONS).list.drop_nulls()
     frame = frame.with_columns(reasons=reasons.list.join(" "))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
 from typing import Final
@@ -17,24 +16,29 @@ from settlement.model.money import exponent, round_fraction
 from settlement.parse.candidates import Rule, candidate, first_broken, reject_rows
 from settlement.parse.cards import mask_texts, masked
 from settlement.parse.source import Source
-from settlement.parse.spans import Spans, luhn_of, texts, whole_numbers
-from settlement.parse.visa_fields import card_spans, currency, numbers_or_blank, processed, yearless
+from settlement.parse.spans import Spans, luhn_of, texts
+from settlement.parse.visa_fields import card_spans, currencies, processed, yearless
 from settlement.parse.visa_groups import Groups
-from settlement.parse.visa_layout import Edition
+from settlement.parse.visa_layout import Edition, Fields
 
 _COPIED: Final = {
-    "arn": (0, "arn"),
-    "authorisation_code": (0, "approval"),
-    "mcc": (0, "mcc"),
-    "merchant_name": (0, "merchant_name"),
-    "merchant_number": (1, "merchant_number"),
-    "terminal": (1, "terminal"),
-    "lifecycle_id": (5, "lifecycle"),
-}
-_NUMBERS: Final = ((0, "processed"), (1, "cashback"), (5, "interchange"), (5, "sequence"), (5, "count"))
+    0: {
+        "arn": "arn", "approval": "authorisation_code", "mcc": "mcc", "merchant_name": "merchant_name",
+        "reason": "reason_code",
+    },
+    1: {"merchant_number": "merchant_number", "terminal": "terminal"},
+    5: {"lifecycle": "lifecycle_id"},
+}  # fmt: skip
+_NUMBERS: Final = (
+    (0, ("dest", "src", "date", "processed", "dest_currency", "src_currency", "card_extension")),
+    (1, ("cashback",)),
+    (5, ("interchange", "sequence", "count")),
+)
 _FIELD_TCR: Final = {"cashback": 1, "interchange": 5, "interchange_sign": 5, "sequence": 5, "count": 5}
 _REASONED: Final = (Kind.CHARGEBACK, Kind.CHARGEBACK_REVERSAL, Kind.SECOND_PRESENTMENT)
-_EARNS: Final = {"C": 1, "D": -1}
+_PLAIN: Final = 16
+_EARNS: Final = ("C", "D")
+_TIMES: Final = {"first": 0, "again": 1}
 _MICRO: Final = 6
 
 
@@ -46,17 +50,17 @@ class Transactions:
     edition: Edition
     frame: pl.DataFrame
 
+    def fields(self, tcr: int) -> Fields:
+        """The fields of a TCR by name."""
+        return {0: self.edition.tcr0, 1: self.edition.tcr1, 5: self.edition.tcr5}[tcr]
+
     def field(self, tcr: int, name: str) -> Spans:
         """One field of all transactions."""
-        fields = {0: self.edition.tcr0, 1: self.edition.tcr1, 5: self.edition.tcr5}[tcr]
-        return self.groups.field(tcr, fields[name])
+        return self.groups.field(tcr, self.fields(tcr)[name])
 
     def card(self) -> Spans:
         """The card number."""
-        return card_spans(self.groups.field(0, self._card_places()), self.field(0, "card_extension"))
-
-    def _card_places(self) -> list[int]:
-        return self.edition.tcr0["card"]
+        return card_spans(self.field(0, "card"), self.frame["extended"])
 
 
 def read_transactions(groups: Groups, edition: Edition, known: NDArray[np.bool_], anchor: date) -> Transactions:
@@ -64,53 +68,47 @@ def read_transactions(groups: Groups, edition: Edition, known: NDArray[np.bool_]
 
     The frame has ``record``, ``kind``, ``direction``, ``alone`` (a TCR that is needed is missing or there twice),
     ``dest``, ``src``, ``cashback``, ``interchange``, ``sequence`` and ``count`` with ``_bad`` flags,
-    ``interchange_micro`` (+ the issuer earns), the currencies, ``transaction_date``, ``processing_date`` and ``luhn``.
+    ``interchange_micro`` (+ the issuer earns), the currencies, ``transaction_date``, ``processing_date``, ``extended``
+    (a card number of 19 digits) and ``luhn``.
     """
-    empty = Transactions(groups=groups, edition=edition, frame=pl.DataFrame())
-    columns: list[pl.DataFrame] = [
-        _kinds(empty, known).with_columns(record=groups.first + 1, alone=groups.lacks(edition.needs)),
-        *(whole_numbers(empty.field(0, name), name) for name in ("dest", "src", "date")),
-        *(numbers_or_blank(empty.field(tcr, name), name) for tcr, name in _NUMBERS),
-    ]
-    card = empty.card()
-    columns.append(
-        pl.DataFrame(
-            [
-                *(currency(empty.field(0, name), name) for name in ("dest_currency", "src_currency")),
-                texts(empty.field(5, "interchange_sign"), "interchange_sign"),
-                luhn_of(card),
-            ]
-        )
-    )
-    frame = pl.concat(columns, how="horizontal")
-    earned = pl.col("interchange_sign").replace_strict(_EARNS, default=None, return_dtype=pl.Int64)
+    found = Transactions(groups=groups, edition=edition, frame=pl.DataFrame())
+    frame = pl.concat([groups.numbers(tcr, found.fields(tcr), names) for tcr, names in _NUMBERS], how="horizontal")
     frame = frame.with_columns(
+        *_kinds(found, known),
+        *(currencies(frame[name]) for name in ("dest_currency", "src_currency")),
+        *groups.texts(5, edition.tcr5, ["interchange_sign"]),
         yearless(frame["date"], anchor, "transaction_date"),
         processed(frame["processed"], anchor, "processing_date"),
-        interchange_micro=pl.col("interchange") * earned,
+        record=groups.first + 1,
+        alone=groups.lacks(edition.needs),
+        extended=pl.col("card_extension_bad") | (pl.col("card_extension") > 0).fill_null(value=False),
     )
-    return Transactions(groups=groups, edition=edition, frame=frame)
+    sign = pl.col("interchange_sign")
+    earned = pl.when(sign == "C").then("interchange").when(sign == "D").then(-pl.col("interchange"))
+    frame = frame.with_columns(interchange_micro=earned)
+    found = replace(found, frame=frame)
+    return replace(found, frame=frame.with_columns(luhn_of(found.card())))
 
 
-def _kinds(found: Transactions, known: NDArray[np.bool_]) -> pl.DataFrame:
+def _kinds(found: Transactions, known: NDArray[np.bool_]) -> list[pl.Series]:
     """Kind and direction by transaction code, and by the usage code where a transaction can be presented again."""
     told = {int(code): transaction for code, transaction in found.edition.transactions.items()}
-
-    def by_code(value: Mapping[int, object], dtype: pl.DataType) -> pl.Expr:
-        some = {code: value[code] for code in value if value[code] is not None}
-        return pl.col("code").replace_strict(some, default=None, return_dtype=dtype)
-
-    usage = texts(found.field(0, "usage"), "usage").fill_null("")
-    frame = pl.DataFrame([pl.Series("code", np.where(known, found.groups.code, -1)), usage])
-    again = by_code({code: one.again and one.again.value for code, one in told.items()}, pl.String())
-    times = pl.col("usage").replace_strict(dict(found.edition.usage), default=None, return_dtype=pl.String)
-    return frame.select(
-        kind=pl.when(again.is_not_null() & (times == "again"))
-        .then(again)
-        .otherwise(by_code({code: one.kind.value for code, one in told.items()}, pl.String())),
-        direction=by_code({code: one.direction for code, one in told.items()}, pl.Int64()),
-        usage_bad=again.is_not_null() & times.is_null(),
-    )
+    codes = range(max(told) + 1)
+    again = np.array([code in told and told[code].again is not None for code in codes])
+    at = np.where(known, found.groups.code, 0)
+    presented = again[at]
+    usage = found.groups.texts(0, found.edition.tcr0, ["usage"])[0].fill_null("")
+    words = {name: _TIMES[times] for name, times in found.edition.usage.items()}
+    times = usage.replace_strict(words, default=-1, return_dtype=pl.Int8).to_numpy()
+    kinds = [told[code].kind.value if code in told else None for code in codes]
+    kinds += [told[code].again or told[code].kind.value if code in told else None for code in codes]
+    directions = [told[code].direction if code in told else None for code in codes]
+    second = at + np.where(presented & (times == _TIMES["again"]), len(codes), 0)
+    return [
+        pl.Series("kind", kinds, dtype=pl.String).gather(second),
+        pl.Series("direction", directions, dtype=pl.Int64).gather(at),
+        pl.Series("usage_bad", presented & (times < 0)),
+    ]
 
 
 def _rules() -> tuple[Rule, ...]:
@@ -120,7 +118,7 @@ def _rules() -> tuple[Rule, ...]:
     # Six decimals without a sign are no interchange; with an unknown sign nobody knows whose they are.
     unsigned = col("interchange_sign").is_null() & (col("interchange") > 0)
     beyond = col("sequence") > col("count")
-    unknown_sign = col("interchange_sign").is_not_null() & ~col("interchange_sign").is_in(list(_EARNS))
+    unknown_sign = col("interchange_sign").is_not_null() & ~col("interchange_sign").is_in(_EARNS)
     return (
         Rule(reason=malformed, field="TC", broken=col("kind").is_null()),
         Rule(reason=malformed, field="TCR", broken=col("alone")),
@@ -157,7 +155,7 @@ def clearing_and_rejects(source: Source, posting_date: date, found: Transactions
         return texts(found.field(_FIELD_TCR.get(field, 0), field).rows(rows), field).fill_null("").to_list()
 
     return {
-        "clearing": _clearing(source, posting_date, found, frame[at], at),
+        "clearing": _clearing(source, posting_date, found, frame if len(at) == frame.height else frame[at], at),
         "reject": reject_rows(source.file, frame, rules, content),
     }
 
@@ -165,13 +163,18 @@ def clearing_and_rejects(source: Source, posting_date: date, found: Transactions
 def _clearing(
     source: Source, posting_date: date, found: Transactions, good: pl.DataFrame, at: NDArray[np.int64]
 ) -> pl.DataFrame:
-    copied = [texts(found.field(tcr, field).rows(at), name) for name, (tcr, field) in _COPIED.items()]
-    card = found.card().rows(at)
+    card, all_good = found.card(), len(at) == found.groups.count
+    some = found.groups if all_good else found.groups.rows(at)
+    card = card if all_good else card.rows(at)
+    copied = [
+        text.alias(names[text.name])
+        for tcr, names in _COPIED.items()
+        for text in some.texts(tcr, found.fields(tcr), names)
+    ]
     frame = good.with_columns(
         *(mask_texts(column) if column.name == "merchant_name" else column for column in copied),
         source.cards.references(card),
-        masked(texts(card, "pan")),
-        texts(found.field(0, "reason").rows(at), "reason_code"),
+        _masked(some, found.edition, card),
         **_same(source, posting_date),
         total_minor="dest",
         transaction_amount_minor="src",
@@ -181,6 +184,18 @@ def _clearing(
         clearing_count=_told("count"),
     ).with_columns(pl.when(pl.col("kind").is_in(list(_REASONED))).then(pl.col("reason_code")).alias("reason_code"))
     return candidate("clearing", source.file, frame)
+
+
+def _masked(groups: Groups, edition: Edition, card: Spans) -> pl.Series:
+    """First six digits, stars, last four; of numbers of 16 digits without reading those between."""
+    first, last = edition.tcr0["card"]
+    if last - first + 1 != _PLAIN or (card.length != _PLAIN).any():
+        return masked(texts(card, "pan"))
+    shown = {"first": [first, first + 5], "last": [last - 3, last]}
+    head, tail = groups.texts(0, shown, shown)
+    frame = pl.DataFrame([head, tail])
+    shortened = pl.concat_str("first", pl.lit("*" * (_PLAIN - 10)), "last")
+    return frame.select(shortened.alias("card_masked"))["card_masked"]
 
 
 def _told(name: str) -> pl.Expr:
@@ -209,7 +224,7 @@ def net_settlement(moved: pl.DataFrame) -> tuple[int | None, str | None]:
     currencies = moved["dest_currency"].drop_nulls().unique().to_list()
     if len(currencies) != 1:
         return None, None
-    paid = int((moved["dest"].cast(pl.Int128) * moved["direction"]).sum() or 0)
+    paid = int((moved["dest"] * moved["direction"]).cast(pl.Int128).sum() or 0)
     earned = int(moved["interchange_micro"].cast(pl.Int128).sum() or 0)
     micro = 10 ** (_MICRO - exponent(currencies[0]))
     return round_fraction(Fraction(earned, micro) - paid), str(currencies[0])

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from settlement.kernels import cards_twin, ipm_twin, lines_twin, parse, spans_twin
+from settlement.kernels import cards_twin, ipm_twin, lines_twin, parse, positions_twin, spans_twin
 
 _ASK = "from settlement.kernels import parse; print(parse.compiled(), parse.gather.__module__)"
 
@@ -41,6 +41,10 @@ def test_a_choice_that_does_not_exist_is_refused() -> None:
         ("frames", ipm_twin.frames),
         ("line_fields", lines_twin.line_fields),
         ("element_spans", ipm_twin.element_spans),
+        ("byte_places", positions_twin.byte_places),
+        ("grouped_records", positions_twin.grouped_records),
+        ("position_numbers", positions_twin.position_numbers),
+        ("position_texts", positions_twin.position_texts),
     ],
 )
 def test_twins_say_the_same(name: str, twin: object) -> None:
