@@ -102,10 +102,11 @@ def test_a_byte_that_no_part_accounts_for_is_refused(sample_dir) -> None:
             laws.assert_unit("parse", delivered, read)
 
 
-def test_a_declared_file_whose_bytes_nobody_counts_is_a_broken_law() -> None:
+@pytest.mark.parametrize("layout", ["retailer_capture", "visa_ctf"])
+def test_a_file_whose_bytes_nobody_counts_is_a_broken_law(layout: str) -> None:
     content = b"twelve bytes"
-    text = (LAYOUTS / "retailer_capture.toml").read_text(encoding="utf-8")
-    delivery = {"file": "d/a", "size_bytes": len(content), "layout": "retailer_capture", "container": None}
+    text = (LAYOUTS / f"{layout}.toml").read_text(encoding="utf-8")
+    delivery = {"file": "d/a", "size_bytes": len(content), "layout": layout, "container": None}
     tables = {"delivery": pl.DataFrame([delivery])}
     inputs = StageInput(
         business_date=date(2024, 3, 1), unit="d/a", documents={"layouts/a.toml": text}, tables=tables, history={}

@@ -157,17 +157,18 @@ def _mutated(draw: random.Random, record: bytes) -> bytes:
 @pytest.mark.parametrize("encoding", ["latin-1", "cp500"])
 def test_mutated_records_are_accounted_for(encoding: str) -> None:
     """Records without line ends: whatever stands in one, the file is read, and every byte is somewhere."""
+    framing = [code.encode(encoding) for code in ("90", "91", "92")]
     for number, size in batches(5_000, 1_000):
         draw = random.Random(f"visa {encoding} {number}")
         lines = visa_lines([lines for seed in range(size // 46 + 1) for lines in _some(seed)])
         records = [line.encode(encoding) for line in lines]
         for at in draw.sample(range(1, len(records) - 2), min(size, len(records) - 3)):
-            records[at] = _mutated(draw, records[at])
+            mutated = _mutated(draw, records[at])
+            if mutated[:2] not in framing:
+                records[at] = mutated
         content = b"".join(records)
         read = visa_ctf.read(source_of(NAME, content))
-        code = "9".encode(encoding)
-        framed = [record for record in records[1:-2] if record[:1] == code and record[1:2] in "012".encode(encoding)]
-        assert read.fault is None or framed, read.detail
+        assert read.fault is None, read.detail
         _assert_accounts(read, content)
 
 
