@@ -12,7 +12,7 @@ SOURCES = sorted((HERE / "ext").glob("*.pyx"))
 # These use several threads.
 THREADS = {
     source: ["-fopenmp"]
-    if source.stem.startswith(("radix_", "parse_cards", "parse_places", "parse_positions", "parse_views"))
+    if source.stem.startswith(("radix_", "parse_cards", "parse_places", "parse_positions", "parse_position_texts"))
     else []
     for source in SOURCES
 }

@@ -12,7 +12,7 @@ if use_compiled():
             from settlement.kernels._parse_groups import grouped_records
             from settlement.kernels._parse_places import byte_places
             from settlement.kernels._parse_positions import position_numbers
-            from settlement.kernels._parse_views import position_texts
+            from settlement.kernels._parse_position_texts import position_texts
         from settlement.kernels._parse_digits import luhn, numbers
         from settlement.kernels._parse_elements import element_spans
         from settlement.kernels._parse_frames import frames

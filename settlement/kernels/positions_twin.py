@@ -1,4 +1,4 @@
-"""Pure-Python twin of ``ext/parse_places.pyx``, ``parse_positions.pyx``, ``parse_views.pyx`` and ``parse_groups.pyx``.
+"""Pure-Python twin of ``ext/parse_places.pyx``, ``parse_positions.pyx``, ``parse_position_texts.pyx`` and ``parse_groups.pyx``.
 
 Same names, docstrings and results.
 """
