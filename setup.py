@@ -12,7 +12,9 @@ SOURCES = sorted((HERE / "ext").glob("*.pyx"))
 # These use several threads.
 THREADS = {
     source: ["-fopenmp"]
-    if source.stem.startswith(("radix_", "parse_cards", "parse_places", "parse_positions", "parse_position_texts"))
+    if source.stem.startswith(
+        ("parse_cards", "parse_fixed", "parse_places", "parse_position_texts", "parse_positions", "radix_")
+    )
     else []
     for source in SOURCES
 }

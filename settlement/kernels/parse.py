@@ -8,38 +8,49 @@ from settlement.kernels.choice import NOT_BUILT, patient_threads, use_compiled
 if use_compiled():
     try:
         with patient_threads():
-            from settlement.kernels._parse_cards import tokens
+            from settlement.kernels._parse_cards import masks, tokens
+            from settlement.kernels._parse_fixed import fixed_fields, whole_lines
             from settlement.kernels._parse_groups import grouped_records
             from settlement.kernels._parse_places import byte_places
-            from settlement.kernels._parse_positions import position_numbers
             from settlement.kernels._parse_position_texts import position_texts
+            from settlement.kernels._parse_positions import position_numbers
         from settlement.kernels._parse_digits import luhn, numbers
         from settlement.kernels._parse_elements import element_spans
         from settlement.kernels._parse_frames import frames
         from settlement.kernels._parse_lines import line_fields
         from settlement.kernels._parse_text import gather
+        from settlement.kernels._parse_views import decimals, few, holding, times
     except ImportError:
         raise TerminalError(NOT_BUILT) from None
 else:
-    from settlement.kernels.cards_twin import tokens
+    from settlement.kernels.cards_twin import masks, tokens
+    from settlement.kernels.fixed_twin import fixed_fields, whole_lines
     from settlement.kernels.ipm_twin import element_spans, frames
     from settlement.kernels.lines_twin import line_fields
     from settlement.kernels.positions_twin import byte_places, grouped_records, position_numbers, position_texts
     from settlement.kernels.spans_twin import gather, luhn, numbers
+    from settlement.kernels.views_twin import decimals, few, holding, times
 
 __all__ = [
     "byte_places",
     "compiled",
+    "decimals",
     "element_spans",
+    "few",
+    "fixed_fields",
     "frames",
     "gather",
     "grouped_records",
+    "holding",
     "line_fields",
     "luhn",
+    "masks",
     "numbers",
     "position_numbers",
     "position_texts",
+    "times",
     "tokens",
+    "whole_lines",
 ]
 
 

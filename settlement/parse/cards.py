@@ -11,17 +11,18 @@ from typing import Final
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 
 from settlement.kernels.choice import cores
-from settlement.kernels.parse import tokens
+from settlement.kernels.parse import masks, tokens
 from settlement.model.stage import CardKey
 from settlement.parse.spans import Spans, luhn_of, string_spans
+from settlement.parse.views import rows_holding, strided_column
 
 _SHORTEST: Final = 12
 _LONGEST: Final = 19
 _NONE_KNOWN: Final = pl.DataFrame(schema={"token": pl.String, "card_ref": pl.String})
 _STARS: Final = "*" * 64
+_NOT_ASCII: Final = bytes(range(128, 256))
 # Groups of digits with one blank, dash or dot between them: people write card numbers like this.
 _RUN: Final = rf"[0-9](?:[ .-]?[0-9]){{{_SHORTEST - 1},}}"
 _RUN_PATTERN: Final = re.compile(_RUN)
@@ -77,20 +78,24 @@ def tokens_of(spans: Spans, key: CardKey) -> pl.Series:
     """The key's id, ``-``, and the first 32 hex digits of HMAC-SHA-256 over the card number in each span."""
     secret = np.frombuffer(key.secret, dtype=np.uint8)
     zero = spans.alphabet.zero
-    found, hexes = tokens(spans.data, spans.base, spans.start, spans.length, zero, secret, threads=cores())
-    before = np.frombuffer(f"{key.key_id}-".encode(), dtype=np.uint8)
-    width, count = len(before) + hexes.shape[1], len(found)
-    written = np.empty((count, width), dtype=np.uint8)
-    written[:, : len(before)] = before
-    written[:, len(before) :] = hexes
-    offsets = np.arange(0, width * count + 1, width, dtype=np.int64)
-    validity = pa.py_buffer(np.packbits(found, bitorder="little"))
-    buffers = [validity, pa.py_buffer(offsets), pa.py_buffer(written)]
-    return pl.Series("token", pa.Array.from_buffers(pa.large_string(), count, buffers), dtype=pl.String)
+    before = f"{key.key_id}-".encode()
+    where = (spans.data, spans.base, spans.start, spans.length)
+    found, written = tokens(*where, zero, secret, threads=cores(), before=before)
+    return strided_column("token", written, np.full(len(found), written.shape[1], np.int32), found)
 
 
 def masked(pans: pl.Series) -> pl.Series:
     """First six digits, one ``*`` for each digit between, last four; all stars under 12 digits. Empty stays empty."""
+    spans = string_spans(pans)
+    if len(rows_holding(pans, _NOT_ASCII)):
+        return _masked_texts(pans)
+    sizes = np.maximum(spans.length, 0)
+    there = (spans.length >= 0).astype(np.uint8)
+    return strided_column("card_masked", masks(spans.data, spans.base, spans.start, spans.length), sizes, there)
+
+
+def _masked_texts(pans: pl.Series) -> pl.Series:
+    """The same where a character may have several bytes: then what is there is no card number."""
     pan = pl.col("pan")
     size = pan.str.len_chars().cast(pl.Int64)
     stars = pl.lit(_STARS).str.slice(0, size - 10)
@@ -126,7 +131,8 @@ def mask_reference(text: str) -> str:
 
 def mask_texts(texts: pl.Series) -> pl.Series:
     """Free text (a merchant's name, a message) with every run that could be a card number masked."""
-    hits = texts.str.contains(_RUN).arg_true()
+    some = pl.Series(rows_holding(texts, b"0123456789", _SHORTEST))
+    hits = some.filter(texts.gather(some).str.contains(_RUN).fill_null(value=False))
     if hits.is_empty():
         return texts
     return texts.clone().scatter(hits, [mask_text(text) for text in texts.gather(hits).to_list()])

@@ -155,7 +155,8 @@ def _tables(
     for name, frames in parts.items():
         whole = pl.concat([frame for frame in frames if frame.height] or frames[:1], how="diagonal")
         added = {column: value for column, value in filled.items() if column in TABLES[f"parsed_{name}"].schema}
-        tables[name] = candidate(name, source.file, whole.with_columns(**added)).sort("record")
+        table = candidate(name, source.file, whole.with_columns(**added))
+        tables[name] = table if table["record"].is_sorted() else table.sort("record")
     return tables
 
 

@@ -19,6 +19,7 @@ from settlement.parse.declared_cut import Cut, Fault
 from settlement.parse.declared_spec import Control, DeclaredSpec, Total
 from settlement.parse.source import ControlTotal
 from settlement.parse.source_fields import field, source_name
+from settlement.parse.views import by_kernel, decimal_column
 
 _SPLIT: Final = 10**6
 _MOST_DIGITS: Final = 18
@@ -86,12 +87,13 @@ def _total(total: Total, cut: Cut, facts: Mapping[str, str], rejected: pl.Series
 
     Of the lines that are rejected for something else, a sum of ``usable`` lines takes nothing either.
     """
-    frames = [_where(lines.frame, total.where) for lines in cut.lines if total.takes(lines.tag)]
+    taken = ["record", *sorted({source_name(name) for name in total.fields()})]
+    frames = [_where(lines.frame.select(taken), total.where) for lines in cut.lines if total.takes(lines.tag)]
     if total.count:
         strays = [] if total.where else list(filter(total.takes, cut.strays["tag"]))
         return sum(frame.height for frame in frames) + len(strays)
     if not total.lines and cut.unknown is not None:
-        frames.append(_where(cut.unknown, total.where))
+        frames.append(_where(cut.unknown.select(taken), total.where))
     if total.distinct is not None:
         values = [frame[source_name(total.distinct)] for frame in frames]
         return pl.concat(values).n_unique() if values else 0
@@ -111,7 +113,10 @@ def _sum(frame: pl.DataFrame, total: Total, facts: Mapping[str, str]) -> int:
         negative = pl.all_horizontal(field(name).is_in(texts) for name, texts in total.negate.items())
         value = pl.when(negative).then(-value).otherwise(value)
     # Two partial sums, because a sum of large amounts may pass 64 bits.
-    high, low = frame.select(high=value.floordiv(_SPLIT).sum(), low=value.mod(_SPLIT).sum()).row(0)
+    parts = frame.select(value=value).select(
+        high=pl.col("value").floordiv(_SPLIT).sum(), low=pl.col("value").mod(_SPLIT).sum()
+    )
+    high, low = parts.row(0)
     return int(high) * _SPLIT + int(low)
 
 
@@ -120,7 +125,7 @@ def _amount(name: str, total: Total, facts: Mapping[str, str]) -> pl.Expr:
     if total.currency is not None:
         read = major_to_minor(text, currency_text(total.currency, facts), signed=True)
     else:
-        read = pl.when(text.str.contains(r"^[+-]?[0-9]{1,15}$")).then(text).cast(pl.Int64, strict=False)
+        read = by_kernel(text, lambda texts: decimal_column(texts, signed=True), pl.Int64())
     return pl.when(text == "").then(pl.lit(0, dtype=pl.Int64)).otherwise(read)
 
 

@@ -24,6 +24,7 @@ from settlement.parse.declared_spec import DeclaredSpec
 from settlement.parse.source_fields import MOST_DIGITS, Check, field, made_name, unless
 from settlement.parse.spans import string_spans
 from settlement.parse.time_fields import offset_time, written_time, zoned_time
+from settlement.parse.views import by_kernel, by_values, mapped
 from settlement.parse.written import lost_digits
 
 _ALPHABETIC: Final = {code: code for code in EXPONENTS}
@@ -135,7 +136,10 @@ def _joined(names: tuple[str, ...], join: str | None) -> pl.Expr:
         return field(names[0])
     if join is not None:
         some = pl.any_horizontal(field(name) != "" for name in names)
-        return pl.when(some).then(pl.concat_str([field(name) for name in names], separator=join)).otherwise(pl.lit(""))
+        text = pl.concat_str([field(name) for name in names], separator=join)
+        whole = pl.when(some).then(text).otherwise(pl.lit("")).alias("joined")
+        each = pl.struct(field(name) for name in dict.fromkeys(names))
+        return each.map_batches(lambda texts: by_values(texts, lambda some: some.select(whole)["joined"]), pl.String())
     filled = [pl.when(field(name) != "").then(field(name)) for name in names]
     return pl.coalesce(*filled, pl.lit(""))
 
@@ -158,7 +162,7 @@ def _code(
     text: pl.Expr, codes: Mapping[str, str | int], column: Column, required: bool, reason: RejectReason
 ) -> tuple[pl.Expr, tuple[Check, ...]]:
     kind = pl.Int64() if column.type == "int" else pl.String()
-    value = text.replace_strict(dict(codes), default=None, return_dtype=kind)
+    value = by_kernel(text, lambda texts: mapped(texts, codes, kind), kind)
     return value, (unless(pl.col(made_name(column.name)).is_not_null(), text, required, reason),)
 
 

@@ -15,9 +15,10 @@ from typing import Annotated, Final, Literal
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import pyarrow as pa
 from pydantic import Field, model_validator
 
+from settlement.kernels.choice import cores
+from settlement.kernels.parse import fixed_fields, whole_lines
 from settlement.model.layout import Layout
 from settlement.parse.declared_cut import STRAYS, UTF8, Cut, Fault, Lines, decoded
 from settlement.parse.declared_rows import assemble, unreadable
@@ -25,6 +26,7 @@ from settlement.parse.declared_spec import ANY_LINE, DeclaredSpec, FixedKind, Li
 from settlement.parse.line_bytes import LineBytes
 from settlement.parse.source import Parsed, Source
 from settlement.parse.source_fields import source_name
+from settlement.parse.views import text_column
 
 _ENDS: Final = {"lf": "\n", "nel": "\x85"}
 _LAST_ASCII: Final = 127
@@ -101,15 +103,11 @@ def check_layout(layout: Layout) -> None:
 def read(source: Source) -> Parsed:
     """Read one fixed-width file; a file that cannot be used whole comes back with its fault."""
     spec = read_spec(source.layout, FixedSpec)
-    if spec.encoding.lower() in UTF8:
-        checked = decoded(source.content, spec.encoding)
-        if isinstance(checked, Fault):
-            return unreadable(source, checked)
-    content, sizes = bytes(source.content), None
-    buffer = np.frombuffer(content, np.uint8) if content else np.zeros(0, np.uint8)
+    buffer = np.frombuffer(source.content, np.uint8)
+    if spec.encoding.lower() in UTF8 and (fault := _undecoded(source.content, spec.encoding)):
+        return unreadable(source, fault)
     starts, lengths, ended = _lines(buffer, spec)
-    if ended:
-        sizes = np.diff(np.append(starts, len(content)))
+    sizes = np.diff(np.append(starts, buffer.size)) if ended else None
     if spec.line_end == "lf":
         # The carriage return before a line end belongs to the end.
         lengths -= (lengths > 0) & (buffer[starts + lengths - 1] == "\r".encode(spec.encoding)[0])
@@ -117,6 +115,11 @@ def read(source: Source) -> Parsed:
         buffer, starts, lengths = _filled_up(buffer, starts, lengths, spec)
     cut = _cut(buffer, starts, lengths, spec, ended=ended)
     return assemble(source, spec, cut if sizes is None else replace(cut, bytes=LineBytes(sizes=sizes)))
+
+
+def _undecoded(content: memoryview, encoding: str) -> Fault | None:
+    found = decoded(content, encoding)
+    return found if isinstance(found, Fault) else None
 
 
 def _filled_up(buffer: _Bytes, starts: _Index, lengths: _Index, spec: FixedSpec) -> tuple[_Bytes, _Index, _Index]:
@@ -135,52 +138,58 @@ def _lines(buffer: _Bytes, spec: FixedSpec) -> tuple[_Index, _Index, bool]:
     """Start and length of each complete line, and whether the last line is complete."""
     if spec.line_end == "none":
         count, rest = divmod(buffer.size, spec.line_length)
-        starts = np.arange(count, dtype=np.int64) * spec.line_length
-        return starts, np.full(count, spec.line_length, np.int64), rest == 0
+        return *_even(count, spec.line_length, spec.line_length), rest == 0
+    step = spec.line_length + 1
+    count, rest = divmod(buffer.size, step)
+    place, mark = np.array([spec.line_length], np.int32), np.array([spec.end], np.uint8)
+    if count and not rest:
+        # A file without a fault: nothing but lines of the right length.
+        starts, lengths = _even(count, step, spec.line_length)
+        if whole_lines(buffer, starts, spec.line_length, place, mark, spec.end, cores()).all():
+            return starts, lengths, True
     ends = np.flatnonzero(buffer == spec.end)
     starts = np.concatenate([np.zeros(1, np.int64), ends[:-1] + 1]) if ends.size else ends
     return starts, ends - starts, not buffer.size or bool(buffer[-1] == spec.end)
 
 
+def _even(count: int, step: int, length: int) -> tuple[_Index, _Index]:
+    return np.arange(count, dtype=np.int64) * step, np.full(count, length, np.int64)
+
+
 def _cut(buffer: _Bytes, starts: _Index, lengths: _Index, spec: FixedSpec, *, ended: bool) -> Cut:
-    fits = np.flatnonzero(lengths == spec.line_length)
+    whole = lengths == spec.line_length
     blank = np.flatnonzero(lengths == 0)
-    numbers = np.arange(1, starts.size + 1, dtype=np.int64)
-    matrix = np.empty((0, spec.line_length), np.uint8)
-    if fits.size:
-        matrix = np.lib.stride_tricks.sliding_window_view(buffer, spec.line_length)[starts[fits]]
     tags = _tags(buffer, starts, lengths, spec)
     known = np.zeros(starts.size, np.bool_)
     if spec.separator:
-        parted = (matrix[:, spec.between()] == ord(spec.separator.encode(spec.encoding))).all(axis=1)
-        fits, matrix = fits[parted], matrix[parted]
-    whole_tags = tags.gather(fits)
+        places = np.array(spec.between(), np.int32)
+        marks = np.full(places.size, ord(spec.separator.encode(spec.encoding)), np.uint8)
+        whole[whole] = whole_lines(buffer, starts[whole], spec.line_length, places, marks, -1, cores()) == 1
     lines = []
     for kind in spec.lines:
         for tag in kind.tags:
-            rows = np.flatnonzero((whole_tags == tag).to_numpy())
-            fields = {
-                source_name(name): _text(matrix[rows, start - 1 : start - 1 + length], spec.encoding)
-                for name, (start, length) in ((name, spec.span(place)) for name, place in kind.fields.items())
-            }
-            frame = pl.DataFrame({"record": pl.Series(numbers[fits[rows]], dtype=pl.Int64), **fields})
-            torn = [pl.col(name).str.contains(_ILLEGIBLE, literal=True) for name in fields]
-            legible = frame.select(~pl.any_horizontal(pl.col("record").is_null(), *torn).alias("legible"))["legible"]
-            lines.append(Lines(kind=kind, tag=tag, frame=frame.filter(legible)))
-            known[fits[rows[legible.to_numpy()]]] = True
+            rows = np.flatnonzero(whole & (tags == tag).to_numpy())
+            names = [source_name(name) for name in kind.fields]
+            texts, legible = _fields(buffer, starts[rows], [spec.span(place) for place in kind.fields.values()], spec)
+            record = pl.Series("record", rows + 1, dtype=pl.Int64)
+            frame = pl.DataFrame([record, *(text.alias(name) for name, text in zip(names, texts, strict=True))])
+            if not legible.all():
+                frame, rows = frame.filter(pl.Series(legible)), rows[legible]
+            lines.append(Lines(kind=kind, tag=tag, frame=frame))
+            known[rows] = True
     known[blank] = True
     stray = np.flatnonzero(~known)
-    texts = [bytes(buffer[starts[n] : starts[n] + lengths[n]]).decode(spec.encoding, "replace") for n in stray]
+    shown = [bytes(buffer[starts[n] : starts[n] + lengths[n]]).decode(spec.encoding, "replace") for n in stray]
     strays = pl.DataFrame(
-        {"record": numbers[stray], "tag": tags.gather(stray), "field": ["line"] * stray.size, "text": texts},
+        {"record": stray + 1, "tag": tags.gather(stray), "field": ["line"] * stray.size, "text": shown},
         schema=STRAYS,
     )
     filled = np.flatnonzero(lengths > 0)
     return Cut(
         records=starts.size,
         ended=ended,
-        numbers=pl.Series("record", numbers[filled], dtype=pl.Int64),
-        tags=tags.gather(filled),
+        numbers=pl.Series("record", filled + 1, dtype=pl.Int64),
+        tags=tags.gather(filled) if blank.size else tags,
         blank=blank,
         lines=tuple(lines),
         strays=strays,
@@ -190,37 +199,67 @@ def _cut(buffer: _Bytes, starts: _Index, lengths: _Index, spec: FixedSpec, *, en
 def _tags(buffer: _Bytes, starts: _Index, lengths: _Index, spec: FixedSpec) -> pl.Series:
     """The tag of each line, from as much of it as a short line has."""
     if spec.kind is None:
-        return pl.Series("tag", [ANY_LINE] * starts.size, dtype=pl.String)
+        return pl.repeat(ANY_LINE, starts.size, dtype=pl.String, eager=True).alias("tag")
     start, length = spec.span(spec.kind)
     reach = start - 1 + length
     if starts.size and int(lengths.min()) >= reach:  # no blank or short lines
-        window = np.lib.stride_tricks.sliding_window_view(buffer, length)
-        return _text(window[starts + start - 1], spec.encoding).alias("tag")
+        return _fields(buffer, starts, [(start, length)], spec)[0][0].alias("tag")
     cut = [bytes(buffer[s : s + n][start - 1 : reach]) for s, n in zip(starts, lengths, strict=True)]
     return pl.Series("tag", [text.decode(spec.encoding, "replace").strip(" ") for text in cut], dtype=pl.String)
 
 
-def _text(matrix: _Bytes, encoding: str) -> pl.Series:
-    """Each row of a byte matrix as text without the blanks around it."""
-    rows, width = matrix.shape
-    plain = encoding.lower() in UTF8 or (_like_ascii(encoding) and not (matrix > _LAST_ASCII).any())
-    if plain:
-        flat = pa.py_buffer(np.ascontiguousarray(matrix))
-        fixed = pa.Array.from_buffers(pa.binary(width), rows, [None, flat])
-        text = pl.Series(fixed.cast(pa.large_binary())).cast(pl.String, strict=False).fill_null(_ILLEGIBLE)
-    else:
-        text = pl.Series([_uncut(bytes(row), encoding) for row in matrix], dtype=pl.String)
-    return text.str.strip_chars(" ")
+def _fields(
+    buffer: _Bytes, base: _Index, spans: list[tuple[int, int]], spec: FixedSpec
+) -> tuple[list[pl.Series], npt.NDArray[np.bool_]]:
+    """Fields of lines as text without the blanks around it, and the lines in which all of them are legible."""
+    first, size = np.array(spans, np.int32).reshape(-1, 2).T.copy()
+    views, parts, odd = fixed_fields(buffer, base, first - 1, size, _ascii(spec.encoding), cores())
+    legible, texts = np.ones(base.size, np.bool_), []
+    for field, (at, width) in enumerate(spans):
+        text, rows = text_column("text", views[field], parts[field]), np.flatnonzero(odd[field])
+        if rows.size:
+            cells = np.lib.stride_tricks.sliding_window_view(buffer, width)
+            text, torn = _with_characters(text, rows, cells[base[rows] + at - 1], spec.encoding)
+            legible[rows[torn]] = False
+        texts.append(text)
+    return texts, legible
+
+
+def _with_characters(
+    text: pl.Series, rows: _Index, cells: _Bytes, encoding: str
+) -> tuple[pl.Series, npt.NDArray[np.bool_]]:
+    """The column with the fields of some rows that are not ASCII, each distinct one decoded once; and the torn ones."""
+    distinct, which = np.unique(cells.view(f"V{cells.shape[1]}").ravel(), return_inverse=True)
+    found = pl.Series([_uncut(bytes(cell), encoding) for cell in distinct], dtype=pl.String)
+    torn = found.str.contains(_ILLEGIBLE, literal=True).to_numpy()
+    return text.scatter(rows, found.str.strip_chars(" ").gather(which)), torn[which]
 
 
 def _uncut(content: bytes, encoding: str) -> str:
-    """The text of a field, without a last character that its width cut in two."""
+    """The text of a field, without a last character that its width cut in two; in UTF-8 that is illegible."""
     try:
         return content.decode(encoding)
     except UnicodeDecodeError as error:
+        if encoding.lower() in UTF8:
+            return _ILLEGIBLE
         if error.end == len(content) and "incomplete" in error.reason:
             return content[: error.start].decode(encoding, "replace")
     return content.decode(encoding, "replace")
+
+
+@cache
+def _ascii(encoding: str) -> _Bytes:
+    """The ASCII character of each byte; 0x80 where it has none of its own, whatever stands beside it."""
+    table = np.full(256, _LAST_ASCII + 1, np.uint8)
+    if encoding.lower() in UTF8 or _like_ascii(encoding):
+        table[: _LAST_ASCII + 1] = np.arange(_LAST_ASCII + 1)
+        return table
+    alone = [bytes([byte]).decode(encoding, "replace") for byte in range(256)]
+    if "".join(alone) == bytes(range(256)).decode(encoding, "replace"):
+        for byte, character in enumerate(alone):
+            if len(character) == 1 and character.isascii():
+                table[byte] = ord(character)
+    return table
 
 
 @cache

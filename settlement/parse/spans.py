@@ -16,8 +16,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from settlement.kernels.parse import gather, luhn, numbers
+from settlement.parse.views import views_of
 
 _LAST_CODE: Final = 0x7FF
+_INSIDE: Final = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,13 +109,22 @@ def luhn_of(spans: Spans) -> pl.Series:
 
 def string_spans(column: pl.Series) -> Spans:
     """The values of a text column as spans of their UTF-8 bytes; an empty value is absent."""
-    array = column.cast(pl.String).to_arrow().cast(pa.large_string())
+    column = column.cast(pl.String)
+    views, parts = views_of(column)
+    told = views.view(np.int32).reshape(-1, 4)
+    null = column.is_null().to_numpy()
+    if len(parts) == 1 and (null | (told[:, 0] > _INSIDE)).all():
+        # All of them lie in one place already.
+        zeros, length = np.zeros(len(told), dtype=np.int32), np.where(null, np.int32(-1), told[:, 0])
+        base = np.where(null, 0, told[:, 3]).astype(np.int64)
+        return Spans(data=parts[0], base=base, start=zeros, length=length, alphabet=alphabet("latin-1"))
+    array = column.to_arrow().cast(pa.large_string())
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
     _, offset_buffer, character_buffer = array.buffers()
     offsets = np.frombuffer(offset_buffer, dtype=np.int64)[array.offset : array.offset + len(array) + 1]
     data = np.frombuffer(character_buffer or b"", dtype=np.uint8)
     length = np.diff(offsets).astype(np.int32)
-    length[column.is_null().to_numpy()] = -1
+    length[null] = -1
     start = np.zeros(len(array), dtype=np.int32)
     return Spans(data=data, base=offsets[:-1], start=start, length=length, alphabet=alphabet("latin-1"))

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from functools import cache
 from typing import Final
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from settlement.model.clearing import RejectReason
 from settlement.model.dates import latest_not_after
 from settlement.parse.column_rule import Coded, ColumnRule
 from settlement.parse.declared_spec import DeclaredSpec
 from settlement.parse.source_fields import Check, field, unless
+from settlement.parse.views import by_kernel, mapped, second_column
 
 _OFFSET_TIME: Final = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
 )
 _OFFSET: Final = "(?:Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])"
 _FORMAT_DIGITS: Final = {"Y": 4, "m": 2, "d": 2, "H": 2, "M": 2, "S": 2, "y": 2, "j": 3}
+_KERNEL_PARTS: Final = "YmdHMS"
+_ISO_FORM: Final = "%Y-%m-%dT%H:%M:%S"
+_WITH_OFFSET, _WITH_COLON = 1, 2
+_NO_YEARS: Final = np.zeros(0, np.int32)
 
 
 def offset_time(text: pl.Expr, form: str | None) -> pl.Expr:
@@ -29,10 +36,10 @@ def offset_time(text: pl.Expr, form: str | None) -> pl.Expr:
     It is written as ISO 8601, or as ``form`` says, which ends in ``%z``.
     """
     if form is None:
-        local = text.str.head(19).str.to_datetime("%Y-%m-%dT%H:%M:%S", time_unit="ms", strict=False)
-        return pl.when(text.str.contains(_OFFSET_TIME)).then(local)
+        return _read(text, _ISO_FORM, _iso_time, offset=_WITH_COLON)
     local_form = form.removesuffix("%z")
-    return _parsed(text.str.extract(f"^({_expression(local_form)}){_OFFSET}$", 1), local_form)
+    whole = f"^({_expression(local_form)}){_OFFSET}$"
+    return _read(text, local_form, lambda rest: _parsed(rest.str.extract(whole, 1), local_form), offset=_WITH_OFFSET)
 
 
 def written_time(text: pl.Expr, rule: ColumnRule, anchor: date | None) -> pl.Expr:
@@ -42,10 +49,47 @@ def written_time(text: pl.Expr, rule: ColumnRule, anchor: date | None) -> pl.Exp
     """
     form = str(rule.format)
     if not rule.yearless:
-        return _parsed(text, form)
+        return _written(text, form)
+    return _read(text, form, lambda rest: _completed(rest, form, anchor), years=_year_table(anchor))
+
+
+def _written(text: pl.Expr, form: str) -> pl.Expr:
+    return _read(text, form, lambda rest: _parsed(rest, form))
+
+
+def _iso_time(text: pl.Expr) -> pl.Expr:
+    local = text.str.head(19).str.to_datetime(_ISO_FORM, time_unit="ms", strict=False)
+    return pl.when(text.str.contains(_OFFSET_TIME)).then(local)
+
+
+def _completed(text: pl.Expr, form: str, anchor: date | None) -> pl.Expr:
     month, day = (text.str.extract(f"^{_expression(form, captured=letter)}$", 1) for letter in "md")
     completed = pl.concat_str([month, day]).replace_strict(_years(anchor), default=None, return_dtype=pl.String)
     return _parsed(pl.concat_str([completed, text], separator=" "), f"%Y {form}")
+
+
+def _read(
+    text: pl.Expr,
+    form: str,
+    parsed: Callable[[pl.Expr], pl.Expr],
+    offset: int = 0,
+    years: NDArray[np.int32] = _NO_YEARS,
+) -> pl.Expr:
+    """What ``parsed`` makes of texts. Where the kernel knows the form, it reads all but the few that are odd or bad."""
+    kind = pl.Datetime("ms") if "%H" in form else pl.Date()
+    parts = _parts(form)
+    if parts is None:
+        return parsed(text)
+
+    def read(texts: pl.Series) -> pl.Series:
+        found = second_column(texts, parts, offset, years, kind)
+        left = (found.is_null() & (texts != "")).arg_true()
+        if left.is_empty():
+            return found
+        rest = texts.gather(left).alias("rest").to_frame().select(parsed(pl.col("rest")).cast(kind)).to_series()
+        return found.scatter(left, rest)
+
+    return by_kernel(text, read, kind)
 
 
 def zoned_time(
@@ -55,7 +99,7 @@ def zoned_time(
 
     A time that the clocks passed twice is taken the first time; one that they left out is no time.
     """
-    naive = _parsed(text, str(rule.format))
+    naive = _written(text, str(rule.format))
     from_zone, to_zone = (_zone(coded, spec) for coded in (rule.zone, rule.to_zone))
     ways = [(one, other) for one in _zones(rule.zone, spec) for other in _zones(rule.to_zone, spec)]
     way = pl.coalesce(
@@ -102,6 +146,23 @@ def _parsed(text: pl.Expr, form: str) -> pl.Expr:
     return pl.when(text.str.contains(f"^{_expression(form)}$")).then(text.str.strptime(kind, form, strict=False))
 
 
+@cache
+def _parts(form: str) -> NDArray[np.uint8] | None:
+    """The form as the kernel ``times`` takes it; None where it does not take it."""
+    found = re.findall(r"%(.)|([^%])", form, re.DOTALL)
+    told, between = [letter for letter, _ in found if letter], [mark for _, mark in found if mark]
+    if (
+        len(set(told)) < len(told)
+        or not set(told) <= set(_KERNEL_PARTS)
+        or not all("\b" <= mark < "\x80" for mark in between)
+    ):
+        return None
+    parts = [
+        [_KERNEL_PARTS.index(letter)] * _FORMAT_DIGITS[letter] if letter else [ord(mark)] for letter, mark in found
+    ]
+    return np.array([byte for part in parts for byte in part], np.uint8)
+
+
 def _expression(form: str, captured: str = "") -> str:
     """The regular expression of a form, the digits of one of its parts captured."""
 
@@ -120,10 +181,19 @@ def _years(anchor: date | None) -> dict[str, str]:
     return {f"{m:02}{d:02}": f"{completed:%Y}" for (m, d), completed in found.items() if completed is not None}
 
 
+def _year_table(anchor: date | None) -> NDArray[np.int32]:
+    """The same years where the kernel ``times`` looks for them: at 32 * month + day, 0 for none."""
+    table = np.zeros(13 * 32, np.int32)
+    for day, year in _years(anchor).items():
+        table[32 * int(day[:2]) + int(day[2:])] = int(year)
+    return table
+
+
 def _zone(coded: Coded | None, spec: DeclaredSpec) -> pl.Expr:
     if coded is None:
         return pl.lit(None, dtype=pl.String)
-    return field(coded.source).replace_strict(dict(spec.codes(coded.map)), default=None, return_dtype=pl.String)
+    codes = spec.codes(coded.map)
+    return by_kernel(field(coded.source), lambda texts: mapped(texts, codes, pl.String()), pl.String())
 
 
 def _zones(coded: Coded | None, spec: DeclaredSpec) -> list[str]:

@@ -17,6 +17,7 @@ from pydantic import Field, model_validator
 
 from settlement.parse.column_rule import Part
 from settlement.parse.source_fields import field, source_name
+from settlement.parse.views import by_kernel, rows_holding
 
 _NOT_AS_DECLARED: Final = "\N{REPLACEMENT CHARACTER}"
 _BLANKS: Final = "[ \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{THIN SPACE}]"
@@ -101,7 +102,14 @@ def lost_digits(text: pl.Expr, *, any_number: bool = False) -> pl.Expr:
     ``1.23E+15`` is no id of anybody; where the layout declares the field as an id that may have been a number,
     ``12.5`` and ``123456789012345678.0`` are none either.
     """
-    return text.str.contains(_LOST_DIGITS if any_number else _EXPONENT)
+    form, marks = (_LOST_DIGITS, b"+.") if any_number else (_EXPONENT, b"+")
+
+    def lost(texts: pl.Series) -> pl.Series:
+        # Of millions of ids a few hold such a mark at all.
+        rows = rows_holding(texts, marks)
+        return pl.repeat(value=False, n=texts.len(), eager=True).scatter(rows, texts.gather(rows).str.contains(form))
+
+    return by_kernel(text, lost, pl.Boolean())
 
 
 def _plain(name: str, how: Written) -> pl.Expr:

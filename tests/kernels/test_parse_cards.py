@@ -67,6 +67,24 @@ def test_what_is_no_number_leaves_nothing_of_itself(kernel: ModuleType) -> None:
     assert empty.shape == (0, 32)
 
 
+def test_what_stands_before_the_digits_is_told(kernel: ModuleType) -> None:
+    _, written = kernel.tokens(*spans([b"4111", None]), 0x30, SECRET, 1, b"key-")
+    assert bytes(written[0]).decode() == f"key-{expected('4111')}"
+    assert bytes(written[1]) == b"key-" + b"0" * 32
+
+
+@SEEDED
+@given(texts=st.lists(st.none() | st.text("0123456789x", max_size=30), max_size=20))
+def test_a_mask_shows_six_and_four_of_at_least_twelve(texts) -> None:
+    fields = [None if text is None else text.encode() for text in texts]
+    told = [text or "" for text in texts]
+    told = [f"{t[:6]}{'*' * (len(t) - 10)}{t[-4:]}" if len(t) >= 12 else "*" * len(t) for t in told]
+    for kernel in (parse, cards_twin):
+        found = kernel.masks(*spans(fields))
+        assert found.shape[1] == max([12, *map(len, told)])
+        assert [bytes(row).rstrip(b"\0").decode() for row in found] == told
+
+
 def test_what_does_not_fit_is_refused(kernel: ModuleType) -> None:
     data, base, start, length = spans([b"4111"])
     with pytest.raises(IndexError, match="span 0 lies outside"):

@@ -8,7 +8,16 @@ import sys
 
 import pytest
 
-from settlement.kernels import cards_twin, ipm_twin, lines_twin, parse, positions_twin, spans_twin
+from settlement.kernels import (
+    cards_twin,
+    fixed_twin,
+    ipm_twin,
+    lines_twin,
+    parse,
+    positions_twin,
+    spans_twin,
+    views_twin,
+)
 
 _ASK = "from settlement.kernels import parse; print(parse.compiled(), parse.gather.__module__)"
 
@@ -38,6 +47,13 @@ def test_a_choice_that_does_not_exist_is_refused() -> None:
         ("numbers", spans_twin.numbers),
         ("luhn", spans_twin.luhn),
         ("tokens", cards_twin.tokens),
+        ("masks", cards_twin.masks),
+        ("whole_lines", fixed_twin.whole_lines),
+        ("fixed_fields", fixed_twin.fixed_fields),
+        ("decimals", views_twin.decimals),
+        ("times", views_twin.times),
+        ("holding", views_twin.holding),
+        ("few", views_twin.few),
         ("frames", ipm_twin.frames),
         ("line_fields", lines_twin.line_fields),
         ("element_spans", ipm_twin.element_spans),

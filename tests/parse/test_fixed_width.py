@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import random
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from layout_files import layout_of, read
+from random_cases import batches
 
 from settlement.errors import TerminalError
 from settlement.model.clearing import Why
@@ -177,6 +181,67 @@ def test_what_is_written_is_read(rows: list[tuple[str, str, int, str]]) -> None:
     assert all(total.agrees for total in parsed.controls), parsed.controls
     found = parsed.tables["opening_position"].select("record", "contract", "item", "value").rows()
     assert found == [(number, *row[:3]) for number, row in enumerate(rows, start=2)]
+
+
+WHOLE = re.compile(rb"[0-9]{1,15}")
+BYTES = b" \r\n+-09a$\xd4\xc6\x80\xff"
+
+
+def read_by_hand(content: bytes) -> tuple[list[tuple[object, ...]], list[tuple[int, str, str]]]:
+    """Rows and rejects of the made layout in GBK as its rules say them, line by line and field by field."""
+    good: list[tuple[object, ...]] = []
+    bad: list[tuple[int, str, str]] = []
+    for number, ended in enumerate(content.split(b"\n")[:-1], start=1):
+        line = ended.removesuffix(b"\r")
+        texts = [by_hand(line[at : at + size]) for at, size in ((1, 6), (7, 10), (17, 1), (18, 9), (27, 3))]
+        if not line or line[:1] in {b"H", b"T"}:
+            continue
+        if len(line) != 30 or line[:1] != b"D" or any("\ufffd" in text for text in texts):
+            bad.append((number, "MALFORMED", "line"))
+            continue
+        contract, item, _, value, unit = texts
+        faults = [
+            ("MALFORMED", "contract", not contract),
+            ("MALFORMED", "item", not item),
+            ("NON_NUMERIC_AMOUNT", "value", not WHOLE.fullmatch(value.encode())),
+            ("UNKNOWN_CURRENCY", "unit", unit not in {"USD", "EUR"}),
+        ]
+        first = next(((reason, field) for reason, field, wrong in faults if wrong), None)
+        if first is None:
+            good.append((number, contract, item, int(value), unit))
+        else:
+            bad.append((number, *first))
+    return good, bad
+
+
+def by_hand(field: bytes) -> str:
+    """The text of a field; a last character whose second byte is missing is left out."""
+    try:
+        return field.decode("gbk").strip(" ")
+    except UnicodeDecodeError as error:
+        cut = error.end == len(field) and "incomplete" in error.reason
+        return field[: error.start if cut else None].decode("gbk", "replace").strip(" ")
+
+
+def test_mutated_records_are_read_as_their_rules_say() -> None:
+    three = [ONE, TWO, b"D  C3  " + "云滨店".encode("gbk").ljust(10) + b"+000000001USD"]
+    for number, size in batches(10_000, 500):
+        rng = random.Random(number)
+        lines = []
+        for row in range(size):
+            line = bytearray(three[row % 3])
+            for _ in range(rng.randrange(3)):
+                line[rng.randrange(len(line))] = rng.choice(BYTES)
+            lines.append(bytes(line))
+        data = content(*lines, net=0, total=0, encoding="gbk")
+        parsed = made_read(data, "gbk")
+        assert parsed.fault is None, parsed.detail
+        good, bad = read_by_hand(data)
+        assert parsed.tables["opening_position"].drop("file").rows() == good
+        assert parsed.tables["reject"].select("record", "reason", "field").rows() == bad
+        assert parsed.bytes is not None
+        told = (parsed.bytes.accepted, parsed.bytes.rejected, parsed.bytes.control, parsed.bytes.padding)
+        assert sum(told) == len(data)
 
 
 @pytest.mark.parametrize(
