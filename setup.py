@@ -10,14 +10,8 @@ HERE = Path(__file__).parent
 SOURCES = sorted((HERE / "ext").glob("*.pyx"))
 
 # These use several threads.
-THREADS = {
-    source: ["-fopenmp"]
-    if source.stem.startswith(
-        ("parse_cards", "parse_fixed", "parse_places", "parse_position_texts", "parse_positions", "radix_")
-    )
-    else []
-    for source in SOURCES
-}
+THREADED = ("radix_", *(f"parse_{name}" for name in ("cards", "delimited", "fixed", "places", "position")))
+THREADS = {source: ["-fopenmp"] if source.stem.startswith(THREADED) else [] for source in SOURCES}
 
 # x86-64 baseline only: a wheel must run on any machine of its architecture.
 extensions = [

@@ -114,7 +114,9 @@ def _replacing(find: str, put: str) -> quarantine.Change:
         try:
             old, new = written_as(find, before, layout), written_as(put, before, layout)
         except UnicodeEncodeError:
-            raise TerminalError(f"What you give cannot be written in {encoding_of(layout, before)}, as the file is.") from None
+            raise TerminalError(
+                f"What you give cannot be written in {encoding_of(layout, before)}, as the file is."
+            ) from None
         count = before.count(old) if old else 0
         if count != 1:
             raise TerminalError(

@@ -9,6 +9,7 @@ if use_compiled():
     try:
         with patient_threads():
             from settlement.kernels._parse_cards import masks, tokens
+            from settlement.kernels._parse_delimited import delimited_fields
             from settlement.kernels._parse_fixed import fixed_fields, whole_lines
             from settlement.kernels._parse_groups import grouped_records
             from settlement.kernels._parse_places import byte_places
@@ -24,6 +25,7 @@ if use_compiled():
         raise TerminalError(NOT_BUILT) from None
 else:
     from settlement.kernels.cards_twin import masks, tokens
+    from settlement.kernels.delimited_twin import delimited_fields
     from settlement.kernels.fixed_twin import fixed_fields, whole_lines
     from settlement.kernels.ipm_twin import element_spans, frames
     from settlement.kernels.lines_twin import line_fields
@@ -35,6 +37,7 @@ __all__ = [
     "byte_places",
     "compiled",
     "decimals",
+    "delimited_fields",
     "element_spans",
     "few",
     "fixed_fields",

@@ -1,6 +1,6 @@
 """Delimited text cut into records and fields by its dialect.
 
-Lines without quotes, and lines whose quotes stand around whole fields, go through one fast CSV reader together. The
+Lines without quotes, and lines whose quotes stand around whole fields, are cut by a kernel. The
 others (doubled quotes, escapes, fields that run over lines) are read one by one, strictly: what does not follow the
 dialect is a line without fields, never a guess.
 """
@@ -16,10 +16,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from settlement.kernels.parse import line_fields
+from settlement.kernels.choice import cores
+from settlement.kernels.parse import delimited_fields, line_fields
 from settlement.model.clearing import Why
 from settlement.parse.declared_cut import Fault
 from settlement.parse.delimited_spec import Dialect
+from settlement.parse.views import text_column
 
 _Index = npt.NDArray[np.int64]
 _Mask = npt.NDArray[np.bool_]
@@ -159,48 +161,25 @@ def cut_fields(records: Records, dialect: Dialect, width: int, wanted: Sequence[
     if records.owners is not None:
         data &= records.owners == np.arange(records.count)
     simple = np.flatnonzero(data & records.simple)
-    frame = _simple_fields(records, dialect, width, wanted, simple)
+    frame = _simple_fields(records, dialect, wanted, simple)
     others = np.flatnonzero(data & ~records.simple)
     if not others.size:
         return frame
     return pl.concat([frame, _other_fields(records, dialect, width, wanted, others)]).sort("record")
 
 
-def _simple_fields(
-    records: Records, dialect: Dialect, width: int, wanted: Sequence[int], lines: _Index
-) -> pl.DataFrame:
-    # A first line of more than the full width makes the CSV reader give every line that many columns.
-    first = dialect.separator.encode() * width + b"\n"
-    frame = pl.read_csv(
-        b"".join((first, *_texts(records, lines))),
-        separator=dialect.separator,
-        has_header=False,
-        quote_char=dialect.quote if records.quoted else None,
-        infer_schema=False,
-        truncate_ragged_lines=True,
-        empty_string_is_null=False,
-        columns=list(wanted),
-    ).slice(1)
-    if frame.height != lines.size:
-        raise RuntimeError("The CSV reader and the kernel tell the lines of a file apart in two ways.")
-    frame.columns = [f"f{number}" for number in wanted]
+def _simple_fields(records: Records, dialect: Dialect, wanted: Sequence[int], lines: _Index) -> pl.DataFrame:
+    data = np.frombuffer(records.text, np.uint8) if records.text else np.zeros(0, np.uint8)
+    places, quote = np.array(wanted, np.int32), ord(dialect.quote) if dialect.quote and records.quoted else -1
+    starts, ends = records.starts[lines], records.ends[lines]
+    views, parts = delimited_fields(data, starts, ends, ord(dialect.separator), quote, places, cores())
     return pl.DataFrame(
         [
             pl.Series("record", lines + 1, dtype=pl.Int64),
             pl.Series("count", records.fields[lines], dtype=pl.Int64),
-            *frame,
+            *(text_column(f"f{number}", views[at], parts[at]) for at, number in enumerate(wanted)),
         ]
     )
-
-
-def _texts(records: Records, lines: _Index) -> list[memoryview]:
-    """The text of some lines with their ends, in runs of neighbours."""
-    kept = np.zeros(records.count + 1, np.bool_)
-    kept[lines] = True
-    edges = np.flatnonzero(np.diff(kept, prepend=False))
-    text = memoryview(records.text)
-    spans = zip(records.starts[edges[::2]], records.ends[edges[1::2] - 1] + 1, strict=True)
-    return [text[start:end] for start, end in spans]
 
 
 def _other_fields(records: Records, dialect: Dialect, width: int, wanted: Sequence[int], lines: _Index) -> pl.DataFrame:

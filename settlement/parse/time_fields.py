@@ -26,6 +26,8 @@ _OFFSET: Final = "(?:Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])"
 _FORMAT_DIGITS: Final = {"Y": 4, "m": 2, "d": 2, "H": 2, "M": 2, "S": 2, "y": 2, "j": 3}
 _KERNEL_PARTS: Final = "YmdHMS"
 _ISO_FORM: Final = "%Y-%m-%dT%H:%M:%S"
+_QUARTER: Final = 900
+_MOST_NUMBERS: Final = 1 << 22
 _WITH_OFFSET, _WITH_COLON = 1, 2
 _NO_YEARS: Final = np.zeros(0, np.int32)
 
@@ -100,13 +102,12 @@ def zoned_time(
     A time that the clocks passed twice is taken the first time; one that they left out is no time.
     """
     naive = _written(text, str(rule.format))
-    from_zone, to_zone = (_zone(coded, spec) for coded in (rule.zone, rule.to_zone))
-    ways = [(one, other) for one in _zones(rule.zone, spec) for other in _zones(rule.to_zone, spec)]
-    way = pl.coalesce(
-        pl.when((from_zone == one) & (to_zone == other)).then(pl.lit(number, dtype=pl.Int64))
-        for number, (one, other) in enumerate(ways)
+    zones = [_zones(coded, spec) for coded in (rule.zone, rule.to_zone)]
+    from_zone, to_zone = (
+        _zone(coded, spec, known) for coded, known in zip((rule.zone, rule.to_zone), zones, strict=True)
     )
-    told = pl.struct(naive.alias("naive"), way.alias("way"))
+    ways = [(one, other) for one in zones[0] for other in zones[1]]
+    told = pl.struct(naive.alias("naive"), (from_zone * len(zones[1]) + to_zone).alias("way"))
     value = told.map_batches(lambda times: _turned(times, ways), return_dtype=pl.Datetime("ms"))
     wrong = RejectReason.BAD_DATE
     return value, (
@@ -124,7 +125,20 @@ def zoned_time(
 def _turned(times: pl.Series, ways: Sequence[tuple[str, str]]) -> pl.Series:
     """Local times turned from one zone into another, each quarter of an hour once: no clock changes inside one."""
     frame = times.struct.unnest().with_columns(quarter=pl.col("naive").dt.truncate("15m"))
-    distinct = frame.select("quarter", "way").unique().drop_nulls()
+    # A number for each way and quarter, so that what was found once is looked up without a join.
+    numbers = frame.select(
+        (pl.col("quarter").dt.epoch("s") // _QUARTER * len(ways) + pl.col("way")).cast(pl.Int64).alias("number")
+    )["number"]
+    low, high = (0 if end is None else int(str(end)) for end in (numbers.min(), numbers.max()))
+    if high - low > _MOST_NUMBERS:
+        low, numbers = 0, numbers.rank("dense").cast(pl.Int64)
+        high = int(str(numbers.max()))
+    place = (numbers - low).fill_null(0).to_numpy()
+    row_of = np.full(high - low + 1, -1, np.int64)
+    there = numbers.is_not_null().to_numpy()
+    row_of[place[there]] = np.flatnonzero(there)
+    kept = np.flatnonzero(row_of >= 0)
+    distinct = frame[row_of[kept]]
     turned = [
         pl.when(pl.col("way") == number).then(
             pl.col("quarter")
@@ -135,10 +149,12 @@ def _turned(times: pl.Series, ways: Sequence[tuple[str, str]]) -> pl.Series:
         for number, (one, other) in enumerate(ways)
         if number in distinct["way"]
     ]
-    moved = pl.coalesce(turned) - pl.col("quarter") if turned else pl.lit(None, dtype=pl.Duration("ms"))
-    known = distinct.with_columns(moved.alias("moved"))
-    found = frame.join(known, on=["way", "quarter"], how="left", maintain_order="left")
-    return found.select((pl.col("naive") + pl.col("moved")).alias("turned"))["turned"]
+    if not turned:
+        return pl.repeat(None, times.len(), dtype=pl.Datetime("ms"), eager=True).alias("turned")
+    moved = distinct.select((pl.coalesce(turned) - pl.col("quarter")).alias("moved"))["moved"]
+    row_of[kept] = np.arange(kept.size)
+    found = frame.with_columns(moved=moved.gather(np.maximum(row_of[place], 0)))
+    return found.select(pl.when(pl.Series(there)).then(pl.col("naive") + pl.col("moved")).alias("turned"))["turned"]
 
 
 def _parsed(text: pl.Expr, form: str) -> pl.Expr:
@@ -189,11 +205,12 @@ def _year_table(anchor: date | None) -> NDArray[np.int32]:
     return table
 
 
-def _zone(coded: Coded | None, spec: DeclaredSpec) -> pl.Expr:
+def _zone(coded: Coded | None, spec: DeclaredSpec, zones: Sequence[str]) -> pl.Expr:
+    """The number of the zone that a code of the line means, null where it means none."""
     if coded is None:
-        return pl.lit(None, dtype=pl.String)
-    codes = spec.codes(coded.map)
-    return by_kernel(field(coded.source), lambda texts: mapped(texts, codes, pl.String()), pl.String())
+        return pl.lit(None, dtype=pl.Int64)
+    codes = {code: zones.index(str(zone)) for code, zone in spec.codes(coded.map).items()}
+    return by_kernel(field(coded.source), lambda texts: mapped(texts, codes, pl.Int64()), pl.Int64())
 
 
 def _zones(coded: Coded | None, spec: DeclaredSpec) -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 
 from settlement.kernels import (
     cards_twin,
+    delimited_twin,
     fixed_twin,
     ipm_twin,
     lines_twin,
@@ -48,6 +49,7 @@ def test_a_choice_that_does_not_exist_is_refused() -> None:
         ("luhn", spans_twin.luhn),
         ("tokens", cards_twin.tokens),
         ("masks", cards_twin.masks),
+        ("delimited_fields", delimited_twin.delimited_fields),
         ("whole_lines", fixed_twin.whole_lines),
         ("fixed_fields", fixed_twin.fixed_fields),
         ("decimals", views_twin.decimals),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import random
+import re
 
 import pytest
 from declared_layouts import JSON_LINES, WORKBOOK, Row, as_json_lines, as_workbook, delimited
@@ -228,3 +229,50 @@ def test_a_mutated_file_loses_nothing() -> None:
                 assert counted(parsed) == len(content), bytes(content)
             else:
                 assert (parsed.detail or "").endswith("Ask MADE to send it again."), bytes(content)
+
+
+VALUE = re.compile(r"[+-]?[0-9]{1,15}")
+ODD = b",\n\r1a\xc3 -"
+
+
+def read_by_hand(content: bytes) -> tuple[list[tuple[object, ...]], list[tuple[int, str, str]]]:
+    """Rows and rejects of a file without quotes, as the rules of the made layout say them, line by line."""
+    good: list[tuple[object, ...]] = []
+    bad: list[tuple[int, str, str]] = []
+    for number, line in enumerate(content.decode().replace("\r\n", "\n").split("\n")[:-1], start=1):
+        fields = line.split(",")
+        if number == 1 or not line:
+            continue
+        if len(fields) != 3:
+            bad.append((number, "MALFORMED", "line"))
+            continue
+        value, unit, item = fields
+        wrong = [
+            ("MALFORMED", "item", not item),
+            ("MALFORMED", "value", not VALUE.fullmatch(value)),
+            ("MALFORMED", "unit", not unit),
+        ]
+        first = next(((reason, field) for reason, field, broken in wrong if broken), None)
+        if first is None:
+            good.append((int(value), unit, item))
+        else:
+            bad.append((number, *first))
+    return good, bad
+
+
+def test_mutated_records_are_read_as_their_rules_say() -> None:
+    for number, size in batches(10_000, 500):
+        rng = random.Random(number)
+        lines = []
+        for row in range(size):
+            line = bytearray(f"{row * 7919},a{row},{'long ' * (row % 5)}é{row}".encode())
+            for _ in range(rng.randrange(3)):
+                line[rng.randrange(len(line))] = rng.choice(ODD)
+            text = line.decode(errors="ignore")
+            lines.append(text.encode())
+        content = HEAD.encode() + b"\n".join(lines) + b"\n"
+        parsed = made(content)
+        good, bad = read_by_hand(content)
+        assert found(parsed) == good
+        assert rejected(parsed) == bad
+        assert counted(parsed) == len(content)
