@@ -60,9 +60,11 @@ def run_unit(home: Home, business_date: date, stage_name: str, unit: str) -> Non
         store.begin_stage(home, business_date, stage.name, _inputs_digest(home, engine, business_date, stage))
     if store.unit_saved(home, business_date, stage.name, unit):
         return
-    inputs = _inputs(home, business_date, stage, unit)
     try:
-        output = stage.run(inputs)
+        # Behind the block it is known that what was read is what was landed.
+        with store.reading_originals(home) as content:
+            inputs = _inputs(home, business_date, stage, unit, content)
+            output = stage.run(inputs)
     except pl.exceptions.PolarsError:
         # Earlier nights are read as a stage asks for them: one that was damaged shows only then.
         store.require_readable(home, (*stage.reads, *stage.history), business_date)
@@ -268,7 +270,9 @@ def _scratch_home(home: Home, business_date: date, root: Path) -> Home:
     return other
 
 
-def _inputs(home: Home, business_date: date, stage: Stage, unit: str) -> StageInput:
+def _inputs(
+    home: Home, business_date: date, stage: Stage, unit: str, content: Callable[[str], memoryview] | None = None
+) -> StageInput:
     first = stage.name == "land"
     parsing = stage.name == "parse"
     released = quarantine.place_replays(home, books.connect(home), business_date) if first else frozenset()
@@ -279,7 +283,7 @@ def _inputs(home: Home, business_date: date, stage: Stage, unit: str) -> StageIn
         tables={name: store.read_table(home, name, business_date) for name in stage.reads},
         history={name: store.scan_history(home, name, business_date) for name in stage.history},
         deliveries=store.land_originals(home, business_date) if first else (),
-        content=partial(store.read_original, home) if parsing else None,
+        content=content if parsing else None,
         decrypt=openpgp.opener(home) if parsing else None,
         replayed=quarantine.open_replay if parsing else None,
         released=released,

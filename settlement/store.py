@@ -22,7 +22,8 @@ import mmap
 import os
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -218,18 +219,43 @@ def keep_content(home: Home, content: memoryview) -> None:
 
 def read_original(home: Home, sha256: str) -> memoryview:
     """The bytes of an original, mapped and not copied; TerminalError where it is gone or was changed."""
+    with reading_originals(home) as opened:
+        return opened(sha256)
+
+
+@contextmanager
+def reading_originals(home: Home) -> Iterator[Callable[[str], memoryview]]:
+    """What opens originals whose digests are taken while they are read, by a thread beside the reader.
+
+    What was made of an original holds only behind the end: there TerminalError is raised where one was changed, also if
+    the reader has failed on it. One that is gone raises TerminalError when it is opened.
+    """
+    taken: dict[str, Future[str]] = {}
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="digest") as beside:
+
+        def opened(sha256: str) -> memoryview:
+            content = _mapped_original(home, sha256)
+            taken[sha256] = beside.submit(lambda: hashlib.sha256(content).hexdigest())
+            return content
+
+        try:
+            yield opened
+        finally:
+            changed = next((sha256 for sha256, found in taken.items() if found.result() != sha256), None)
+            if changed is not None:
+                raise TerminalError(f"The original {changed} in {home.originals} was changed: restore it from backup.")
+
+
+def _mapped_original(home: Home, sha256: str) -> memoryview:
     path = home.originals / sha256[:2] / sha256
     try:
         with path.open("rb") as reader:
             empty = os.fstat(reader.fileno()).st_size == 0
-            content = memoryview(b"" if empty else mmap.mmap(reader.fileno(), 0, access=mmap.ACCESS_READ))
+            return memoryview(b"" if empty else mmap.mmap(reader.fileno(), 0, access=mmap.ACCESS_READ))
     except FileNotFoundError:
         raise TerminalError(
             f"The original {sha256} is missing from {home.originals}: restore it from backup."
         ) from None
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise TerminalError(f"The original {sha256} in {home.originals} was changed: restore it from backup.")
-    return content
 
 
 def read_table(home: Home, table: str, business_date: date) -> pl.DataFrame:

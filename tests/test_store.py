@@ -136,6 +136,23 @@ def test_an_original_is_read_back_and_refused_when_it_is_gone_or_changed(home: H
         store.read_original(home, full.sha256)
 
 
+def test_what_was_made_of_a_changed_original_does_not_hold(home: Home) -> None:
+    deliver(home, "a.csv")
+    deliver(home, "b.csv", b"other")
+    one, other = store.land_originals(home, NIGHT)
+    with store.reading_originals(home) as opened:
+        assert [bytes(opened(delivery.sha256)) for delivery in (one, other)] == [b"content", b"other"]
+    path = home.originals / other.sha256[:2] / other.sha256
+    path.chmod(0o640)
+    path.write_bytes(b"otheR")
+    made = []
+    with pytest.raises(TerminalError, match="was changed: restore it"), store.reading_originals(home) as opened:
+        made = [bytes(opened(delivery.sha256)) for delivery in (one, other)]
+    assert made == [b"content", b"otheR"]
+    with pytest.raises(TerminalError, match="was changed: restore it"), store.reading_originals(home) as opened:
+        int(bytes(opened(other.sha256)))  # a reader may fail on what was changed
+
+
 def test_a_published_table_is_read_back_and_becomes_history(home: Home) -> None:
     publish(home, {"u2": output(stores(2)), "u1": output(stores(1))})
     publish(home, {"u1": output(stores(3))}, night=NEXT)
