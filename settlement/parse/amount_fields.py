@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 import polars as pl
@@ -47,7 +48,8 @@ def amount(
     if rule.type is not FieldType.MINOR:
         told = rule.currency if isinstance(rule.currency, str) else None
         known = by_kernel(currency, lambda codes: mapped(codes, EXPONENTS, pl.Int64()), pl.Int64())
-        checks.insert(0, unless(known.is_not_null(), text, required, RejectReason.UNKNOWN_CURRENCY, told))
+        unknown = unless(known.is_not_null(), text, required, RejectReason.UNKNOWN_CURRENCY, told)
+        checks.insert(0, replace(unknown, only_tells=True))
     return value, tuple(checks)
 
 

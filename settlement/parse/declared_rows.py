@@ -169,7 +169,7 @@ def _rows(lines: Lines, context: Context) -> tuple[pl.DataFrame, pl.DataFrame]:
         for name, rule in rules.items()
         if rule.sum is None and rule.date_of is None
     ]
-    checks = [check.bad for conversion in conversions for check in conversion.checks]
+    checks = [check.bad for conversion in conversions for check in conversion.checks if not check.only_tells]
     bad = pl.any_horizontal(checks) if checks else pl.lit(value=False)
     # First the values, then the checks of them, so that each is worked out once.
     made = lines.frame.with_columns(

@@ -15,11 +15,15 @@ MOST_DIGITS: Final = 15
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """Rows that cannot be used and why; and the field at fault where it is not the column's own."""
+    """Rows that cannot be used and why; and the field at fault where it is not the column's own.
+
+    One that ``only_tells`` finds no row that a later check of the column does not find: it is asked of bad rows alone.
+    """
 
     bad: pl.Expr
     reason: RejectReason
     at_fault: str | None = None
+    only_tells: bool = False
 
 
 def field(name: str) -> pl.Expr:

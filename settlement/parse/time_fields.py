@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 from functools import cache
 from typing import Final
@@ -112,9 +113,9 @@ def zoned_time(
     wrong = RejectReason.BAD_DATE
     return value, (
         # What is no time at all comes before zones that are not known; both only where there is no value.
-        unless(made.is_not_null() | naive.is_not_null(), text, required, wrong),
+        replace(unless(made.is_not_null() | naive.is_not_null(), text, required, wrong), only_tells=True),
         *(
-            unless(zone.is_not_null(), text, required, RejectReason.MALFORMED, coded.source)
+            replace(unless(zone.is_not_null(), text, required, RejectReason.MALFORMED, coded.source), only_tells=True)
             for zone, coded in ((from_zone, rule.zone), (to_zone, rule.to_zone))
             if coded is not None
         ),
