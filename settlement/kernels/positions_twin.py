@@ -1,4 +1,4 @@
-"""Pure-Python twin of ``ext/parse_places.pyx``, ``parse_positions.pyx``, ``parse_position_texts.pyx`` and ``parse_groups.pyx``.
+"""Pure-Python twin of ``parse_places``, ``parse_positions``, ``parse_position_texts`` and ``parse_groups`` of ``ext/``.
 
 Same names, docstrings and results.
 """

@@ -27,10 +27,10 @@ from settlement.parse.mastercard_messages import IpmSpec, Stream, read_stream
 from settlement.parse.mt940_lines import read_lines
 from settlement.parse.parquet_rows import some_rows
 from settlement.parse.statements import UnreadableError
-from settlement.parse.workbook_cells import column_letters, sheet_rows
 from settlement.parse.visa_groups import grouped
 from settlement.parse.visa_layout import CtfSpec
 from settlement.parse.visa_records import Torn, framed
+from settlement.parse.workbook_cells import column_letters, sheet_rows
 
 _LINE_FEED: Final = 10
 _WIDE: Final = ("utf-16", "utf-32", "utf16", "utf32", "utf_16", "utf_32")
