@@ -91,7 +91,7 @@ def _bad(good: dict[str, bytes]) -> dict[str, tuple[bytes, str | None]]:
         "RET_CAPTURE_20251230_11.csv": (capture.decode().encode("utf-16"), "UNREADABLE"),
         "RET_CAPTURE_20251230_12.csv": (capture.replace(b"SALE", b"SAL\xc9", 1), "UNREADABLE"),
         "RET_CAPTURE_20251230_13.csv": (capture.decode().encode("cp500"), "UNREADABLE|TRUNCATED"),
-        "VISA_CTF_20251230_11.ctf": (visa.decode().encode("cp500"), "UNREADABLE|TRUNCATED"),
+        "VISA_CTF_20251230_11.ctf": (visa.decode().encode("utf-16"), "UNREADABLE|TRUNCATED"),
         "MC_T112_20251230_11.ipm": (mastercard.decode("cp500").encode("utf-8"), "UNREADABLE|TRUNCATED"),
         # Blocks of another size, without their padding, with one byte more, and with a block taken out.
         "MC_T112_20251230_12.ipm": (unblocked[:-2000], "TRUNCATED"),

@@ -25,15 +25,17 @@ FORMATS: dict[str, tuple[str, str, Callable[[Sequence[Statement]], str]]] = {
 }
 NOTICE = {"camt054": ("bank_notification", "CAMT054_20240301.xml", camt054)}
 WORDS = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", min_size=1, max_size=11)
+REFERENCES = WORDS.filter(lambda word: word not in {"NOTPROVIDED", "NONREF"})
+"""What banks write where there is no reference is none."""
 TEXT = st.lists(WORDS, min_size=1, max_size=12).map(" ".join)
 ENTRIES = st.lists(
     st.builds(
         Entry,
         amount_minor=st.integers(-(10**11), 10**11),
         code=st.sampled_from(["NTRF", "FMSC", "S103"]),
-        end_to_end_id=st.none() | WORDS,
+        end_to_end_id=st.none() | REFERENCES,
         remittance=st.none() | TEXT,
-        bank_ref=st.none() | WORDS,
+        bank_ref=st.none() | REFERENCES,
         value_on=st.dates(DAY - timedelta(days=500), DAY + timedelta(days=500)),
         reversal=st.booleans(),
     ),
