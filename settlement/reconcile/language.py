@@ -85,6 +85,8 @@ class DateColumn(Part):
     def _coherent(self) -> Self:
         if "%" not in self.format:
             raise ValueError(f'`format` {self.format!r} names no part of a date: write it as "%Y-%m-%d" or "%d.%m.%Y"')
+        if any(zone in self.format and not self.format.endswith(zone) for zone in ("%z", "%:z", "%#z")):
+            raise ValueError(f"`format` {self.format!r}: the zone `%z` must be the last part")
         return self
 
 

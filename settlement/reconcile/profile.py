@@ -19,6 +19,7 @@ from settlement.reconcile.amounts import LIKELY_CURRENCY, read_amounts
 from settlement.reconcile.delimited import head_record
 from settlement.reconcile.language import Amount, DateColumn, Side
 from settlement.reconcile.read import as_text, header_of, read_columns
+from settlement.reconcile.sides import read_dates
 
 Whole = NDArray[np.int64]
 
@@ -201,20 +202,14 @@ def _dates(values: pl.Series) -> Iterator[DateForm]:
     if not len(distinct) or not distinct.str.contains(r"\d").all():
         return
     for written in _DATE_FORMATS:
-        if _read_dates(distinct[:1], written).null_count():
+        if read_dates(distinct[:1], written).null_count():
             continue
-        read = _read_dates(distinct, written)
+        read = read_dates(distinct, written)
         days = read.to_physical()
         if read.null_count() or days.lt(_FIRST_DAY).any() or days.gt(_LAST_DAY).any():
             continue
-        days_of = _day_numbers(_read_dates(values.str.strip_chars(" "), written))
+        days_of = _day_numbers(read_dates(values.str.strip_chars(" "), written))
         yield DateForm(declared=DateColumn(column=values.name, format=written), days=days_of)
-
-
-def _read_dates(text: pl.Series, written: str) -> pl.Series:
-    if "%H" in written:
-        return text.str.to_datetime(written, strict=False).dt.date()
-    return text.str.to_date(written, strict=False)
 
 
 def _day_numbers(dates: pl.Series) -> Whole:

@@ -206,22 +206,34 @@ def _arrow(path: Path, _: Source, columns: Sequence[str], also: frozenset[str]) 
 
 
 def _excel(path: Path, side: Source, columns: Sequence[str], also: frozenset[str]) -> pl.DataFrame:
-    from settlement.reconcile.workbook import sheet_rows  # noqa: PLC0415 - only a workbook needs it
+    from settlement.reconcile.workbook import mixed_columns, sheet_rows  # noqa: PLC0415 - only a workbook needs it
 
     rows, headings = sheet_rows(path, side.sheet)
     for column in columns:
         if headings.count(column) > 1:
             raise two_columns(path, column)
     found = rows.select(present_columns(path, rows.columns, columns, also))
+    long = {values.name: _more_than_kept(values).arg_true() for values in found.iter_columns()}
+    texts = [name for name, rows in long.items() if len(rows) and found[name].dtype == pl.String]
+    written = set(texts) - set(mixed_columns(path, side.sheet, texts) if texts else ())
     for values in found.iter_columns():
         # What a sheet keeps of a longer number ends in digits that nobody wrote.
-        lost = (values.abs() >= _MORE_THAN_KEPT).arg_true() if values.dtype.is_float() else None
-        if lost is not None and len(lost):
+        lost = long[values.name]
+        if len(lost) and values.name not in written:
             raise TerminalError(
                 f"{path.name}, row {lost[0] + 1}, column `{values.name}`: a workbook keeps 15 digits of a number, and "
                 "this one has more: write the column as text."
             )
     return found
+
+
+def _more_than_kept(values: pl.Series) -> pl.Series:
+    """By row whether it is, or may be, a number of more digits than a sheet keeps of one."""
+    if values.dtype == pl.String:
+        return values.str.contains(r"^-?[0-9]{16,}(\.0)?$").fill_null(value=False)
+    if values.dtype.is_float():
+        return (values.abs() >= _MORE_THAN_KEPT).fill_null(value=False)
+    return pl.repeat(value=False, n=len(values), dtype=pl.Boolean, eager=True)
 
 
 def as_text(values: pl.Series) -> pl.Series:

@@ -226,19 +226,34 @@ def _require_declared_currency(raw: pl.DataFrame, side: SideRules, place: str) -
             )
 
 
+def read_dates(text: pl.Series, written: str) -> pl.Series:
+    """Dates of texts in a form; null where a text has another. A moment counts on its day in the zone it is told in.
+
+    Raises
+    ------
+    polars.exceptions.PolarsError
+        If the form is none.
+    """
+    if not any(mark in written for mark in ("%H", "%I", "%M", "%S", "%T", "%R", "%s")):
+        return text.str.to_date(written, strict=False)
+    moments = text.str.to_datetime(written, strict=False).dt.replace_time_zone(None)
+    if written.endswith("z"):
+        # The library turns moments to UTC.
+        sign, hours, minutes = (text.str.extract(r"([+-])(\d{2}):?(\d{2})$", part) for part in (1, 2, 3))
+        offset = hours.cast(pl.Int64) * 60 + minutes.cast(pl.Int64)
+        offset = pl.select(pl.when(pl.lit(sign) == "-").then(-pl.lit(offset)).otherwise(pl.lit(offset))).to_series()
+        moments = moments + pl.select(pl.duration(minutes=pl.lit(offset.fill_null(0)))).to_series()
+    return moments.dt.date()
+
+
 def _days(values: pl.Series, declared: DateColumn, place: str, first: int) -> pl.Series:
     """Day numbers of a date column; an empty date is null and lies in no window."""
     written, column = declared.format, declared.column
     if values.dtype == pl.String:
         text = values.str.strip_chars(" ")
         told = text.fill_null("") != ""
-        has_time = any(mark in written for mark in ("%H", "%I", "%M", "%S", "%T", "%R", "%s"))
         try:
-            found = (
-                text.str.to_datetime(written, strict=False).dt.date()
-                if has_time
-                else text.str.to_date(written, strict=False)
-            )
+            found = read_dates(text, written)
         except pl.exceptions.PolarsError:
             raise TerminalError(f'{place}: {written!r} is no date format: write one such as "%Y-%m-%d".') from None
         wrong = (told & found.is_null()).arg_true()

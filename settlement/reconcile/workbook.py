@@ -16,6 +16,7 @@ import subprocess
 import sys
 import zipfile
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -86,6 +87,18 @@ def sheet_rows(path: Path, sheet: str | None = None) -> tuple[pl.DataFrame, list
         # Its first line is the cause, and then come the steps that led there.
         raise ValueError(str(error).partition("\n")[0]) from None
     return rows.with_columns(_as_shown(column) for column in rows.iter_columns() if column.dtype.is_float()), headings
+
+
+def mixed_columns(path: Path, sheet: str | None, columns: Sequence[str]) -> list[str]:
+    """Those of the columns that hold numbers beside texts: the library makes texts of all that stands in them."""
+    book = fastexcel.read_excel(path)
+    found = []
+    for column in columns:
+        try:
+            book.load_sheet(sheet or 0, schema_sample_rows=None, use_columns=[column], dtype_coercion="strict")
+        except fastexcel.UnsupportedColumnTypeCombinationError:
+            found.append(column)
+    return found
 
 
 def _as_shown(numbers: pl.Series) -> pl.Series:

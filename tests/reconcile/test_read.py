@@ -124,6 +124,10 @@ LOST = "a workbook keeps 15 digits of a number, and this one has more: write the
             [["id", "amount", "key"], [4111111111111111, 1, "K"], [4111111111111112, 1, "K"]],
             f"left.xlsx, row 1, column `id`: {LOST}",
         ),
+        (
+            [["id", "amount", "key"], ["B1", 1, "K"], ["B2", 1, 1234567890123456700]],
+            f"left.xlsx, row 2, column `key`: {LOST}",
+        ),
     ],
 )
 def test_what_a_workbook_would_tell_wrongly_is_refused(tmp_path: Path, rows: list[list[Any]], sentence: str) -> None:
@@ -132,6 +136,31 @@ def test_what_a_workbook_would_tell_wrongly_is_refused(tmp_path: Path, rows: lis
     (tmp_path / "rules.toml").write_text(IN_DOLLARS + PASS)
     with pytest.raises(TerminalError, match=f"^{re.escape(sentence)}$"):
         run_files(tmp_path / "left.xlsx", right, tmp_path / "rules.toml", tmp_path / "out")
+
+
+def test_long_numbers_that_a_workbook_keeps_as_texts_are_read(tmp_path: Path) -> None:
+    rows = [["id", "amount", "key"], ["B1", 1, "1234567890123456701"], ["B2", 1, "K"]]
+    (tmp_path / "left.xlsx").write_bytes(workbook(rows))
+    right = write_csv(
+        tmp_path / "right.csv", [row("T1", 1, "1234567890123456701"), row("T2", 1, "1234567890123456700")]
+    )
+    (tmp_path / "rules.toml").write_text(IN_DOLLARS + PASS)
+    assert run_files(tmp_path / "left.xlsx", right, tmp_path / "rules.toml", tmp_path / "out").pairs == {("B1", "T1")}
+
+
+@pytest.mark.parametrize("written", ["%Y-%m-%d %H:%M %z", "%Y-%m-%d %H:%M %:z"])
+def test_a_moment_counts_on_its_day_in_the_zone_it_is_told_in(tmp_path: Path, written: str) -> None:
+    mark = ":" if ":z" in written else ""
+    left = [row("B1", 1, date=f"2024-03-01 23:30 -05{mark}00"), row("B2", 2, date=f"2024-03-02 00:15 +05{mark}30")]
+    right = [row("T1", 1, date=f"2024-03-01 00:30 +00{mark}00"), row("T2", 2, date=f"2024-03-01 12:00 -02{mark}00")]
+    head = HEAD.replace('column = "date"', f'column = "date"\nformat = "{written}"')
+    found = run(tmp_path, left, right, PASS + "days = 0\n", head=head)
+    assert found.pairs == {("B1", "T1")}
+    assert found.reasons["B2"] == "date_outside_window"
+    with pytest.raises(TerminalError, match="the zone `%z` must be the last part"):
+        run(
+            tmp_path, left, right, PASS, head=HEAD.replace('column = "date"', 'column = "date"\nformat = "%z %Y-%m-%d"')
+        )
 
 
 def test_card_numbers_as_ids_are_known_as_floats_too(tmp_path: Path) -> None:
