@@ -16,7 +16,9 @@ from settlement.model.layout import read_layouts
 from settlement.model.records import CANDIDATES
 from settlement.model.stage import StageInput, StageOutput
 
-_COUNTED_FORMATS: Final = frozenset({"delimited", "fixed_width", "json_lines", "parquet", "visa_ctf", "workbook"})
+_COUNTED_FORMATS: Final = frozenset(
+    {"delimited", "fixed_width", "json_lines", "mastercard_ipm", "parquet", "visa_ctf", "workbook"}
+)
 """Formats whose reader tells of each file where its bytes went."""
 
 

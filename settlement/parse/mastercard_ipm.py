@@ -2,20 +2,22 @@
 
 A file is a header message (1644/697), details (1240, 1442, 1740), a financial position (1644/685) for each pair of
 transaction and reconciliation currency, and a trailer (1644/695). It is read whole or not at all. A detail that
-cannot be used is a reject and stays in every total.
+cannot be used is a reject and stays in every total. Addenda (1644/696) belong to the presentment before them; what the
+network returns (691, 699) and its settlement and currency summaries (688, 680) are control records.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Final
 
 import numpy as np
+import polars as pl
 
 from settlement.model.clearing import Why
 from settlement.model.layout import read_spec
-from settlement.parse.mastercard_messages import IpmSpec, read_stream
+from settlement.parse.mastercard_messages import IpmSpec, Stream, read_stream
 from settlement.parse.mastercard_rows import clearing_and_rejects, read_messages
 from settlement.parse.mastercard_totals import (
     Administration,
@@ -26,9 +28,10 @@ from settlement.parse.mastercard_totals import (
     net_settlement,
     read_administration,
 )
-from settlement.parse.source import Parsed, Source
+from settlement.parse.source import ByteCount, Parsed, Source
 
 _MODES: Final = {"T", "P", None}
+_LENGTH_BYTES: Final = 4
 
 
 def read(source: Source) -> Parsed:
@@ -59,6 +62,7 @@ def read(source: Source) -> Parsed:
     for why, sentence in _complaints(source, spec, posting_date, len(stream.base), found):
         return _fault(why, sentence)
     net, currency = net_settlement(frame)
+    tables = clearing_and_rejects(source, posting_date, messages, frame)
     file_id, mode = str(found.headers[0]["PDS0105"]), found.headers[0]["PDS0122"]
     return Parsed(
         sender=sender,
@@ -69,11 +73,19 @@ def read(source: Source) -> Parsed:
         net_settlement_minor=net,
         net_settlement_currency=currency,
         controls=control_totals(found, frame),
-        tables={
-            **clearing_and_rejects(source, posting_date, messages, frame),
-            "control_record": control_records(source.file, found),
-        },
+        tables={**tables, "control_record": control_records(source.file, found)},
+        bytes=_counted(len(content), stream, tables),
     )
+
+
+def _counted(size: int, stream: Stream, tables: Mapping[str, pl.DataFrame]) -> ByteCount:
+    """Where the bytes went: a message with its length, the end mark as control, and what fills up blocks."""
+    whole = stream.size.astype(np.int64) + _LENGTH_BYTES
+    accepted, rejected = (
+        int(whole[tables[name]["record"].unique().to_numpy() - 1].sum()) for name in ("clearing", "reject")
+    )
+    told = int(whole.sum()) + _LENGTH_BYTES
+    return ByteCount(accepted=accepted, rejected=rejected, control=told - accepted - rejected, padding=size - told)
 
 
 def _complaints(

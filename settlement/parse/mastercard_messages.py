@@ -29,10 +29,16 @@ class MessageType(StrEnum):
     """What a message is."""
 
     PRESENTMENT = "presentment"
+    SECOND_PRESENTMENT = "second_presentment"
     CHARGEBACK = "chargeback"
     FEE_COLLECTION = "fee_collection"
     HEADER = "header"
+    ADDENDUM = "addendum"
     FINANCIAL_POSITION = "financial_position"
+    SETTLEMENT_POSITION = "settlement_position"
+    CURRENCY_SUMMARY = "currency_summary"
+    EXCEPTION = "exception"
+    FILE_REJECT = "file_reject"
     TRAILER = "trailer"
 
 

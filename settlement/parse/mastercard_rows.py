@@ -30,7 +30,8 @@ _WANTED: Final = (
     *("DE2", "DE3", "DE4", "DE5", "DE12", "DE24", "DE25", "DE26", "DE31", "DE37", "DE38", "DE41", "DE42", "DE43"),
     *("DE49", "DE50", "DE54", "DE63", "DE71", "PDS0025", "PDS0146", "PDS0148"),
 )
-_DETAILS: Final = (MessageType.PRESENTMENT, MessageType.CHARGEBACK, MessageType.FEE_COLLECTION)
+PRESENTED: Final = (MessageType.PRESENTMENT, MessageType.SECOND_PRESENTMENT)
+_DETAILS: Final = (*PRESENTED, MessageType.CHARGEBACK, MessageType.FEE_COLLECTION)
 _PRESENTMENT, _CHARGEBACK, _FEE = 1240, 1442, 1740
 _COPIED: Final = {
     "arn": "DE31",
@@ -83,6 +84,7 @@ def _with_kind(frame: pl.DataFrame, spec: IpmSpec) -> pl.DataFrame:
     """Kind, direction and sign of the interchange from message type, processing code and the reversal mark.
 
     The issuer earns interchange on purchases, gives it back on refunds and reversals, and pays it on cash advances.
+    ``belongs_to`` is the record of the presentment that an addendum follows.
     """
     code, mti, reversal = pl.col("DE3"), pl.col("mti"), pl.col("reversal")
     kinds = {int(code): kind.value for code, kind in spec.processing.items()}
@@ -93,24 +95,31 @@ def _with_kind(frame: pl.DataFrame, spec: IpmSpec) -> pl.DataFrame:
     )
     processing, fee = pl.col("processing"), pl.col("fee")
     collected = pl.when(fee.is_not_null()).then(pl.lit(Kind.FEE_COLLECTION.value))
-    charged_back = pl.when(processing.is_not_null()).then(pl.lit(Kind.CHARGEBACK.value))
+    back = pl.when(reversal).then(pl.lit(Kind.CHARGEBACK_REVERSAL.value)).otherwise(pl.lit(Kind.CHARGEBACK.value))
+    charged_back = pl.when(processing.is_not_null()).then(back)
+    again = pl.when(processing.is_not_null()).then(pl.lit(Kind.SECOND_PRESENTMENT.value))
     taken_back = pl.when(processing.is_not_null()).then(pl.lit(Kind.REVERSAL.value))
     flip = pl.when(reversal).then(-1).otherwise(1)
     presented = pl.when(processing == Kind.REFUND).then(-flip).when(processing.is_not_null()).then(flip)
     paid = processing.is_in([Kind.REFUND, Kind.CASH_ADVANCE])
     earned = pl.col("fees") * pl.when(paid).then(-flip).otherwise(flip)
+    before = pl.when(pl.col("type").ne_missing(MessageType.ADDENDUM)).then(pl.struct("record", "type")).forward_fill()
+    presented_before = before.struct.field("type").is_in(list(PRESENTED))
     return frame.with_columns(
+        belongs_to=pl.when(presented_before).then(before.struct.field("record")),
         kind=pl.when(mti == _FEE)
         .then(collected)
         .when(mti == _CHARGEBACK)
         .then(charged_back)
+        .when(pl.col("type") == MessageType.SECOND_PRESENTMENT)
+        .then(again)
         .when(reversal)
         .then(taken_back)
         .otherwise(processing),
         direction=pl.when(mti == _FEE)
         .then(fee)
         .when(mti == _CHARGEBACK)
-        .then(pl.when(processing.is_not_null()).then(-1))
+        .then(pl.when(processing.is_not_null()).then(-flip))
         .otherwise(presented)
         .cast(pl.Int64),
         interchange_minor=pl.when((mti == _PRESENTMENT) & processing.is_not_null()).then(earned),
@@ -214,6 +223,11 @@ def _rules() -> tuple[Rule, ...]:
     return (
         Rule(reason=malformed, field="message", broken=col("problem") != 0),
         Rule(reason=malformed, field="MTI/DE24", broken=col("type").is_null()),
+        Rule(
+            reason=malformed,
+            field="MTI/DE24",
+            broken=(col("type") == MessageType.ADDENDUM) & col("belongs_to").is_null(),
+        ),
         Rule(reason=malformed, field="DE2", broken=carded & ~col("has_card")),
         Rule(reason=number, field="DE4", broken=detail & col("DE4").is_null()),
         Rule(reason=number, field="DE5", broken=detail & col("DE5").is_null()),
@@ -226,11 +240,13 @@ def _rules() -> tuple[Rule, ...]:
         Rule(reason=malformed, field="PDS0146", broken=detail & col("fees_odd")),
         Rule(reason=malformed, field="DE54", broken=detail & col("cashback_odd")),
         Rule(reason=malformed, field="DE54", broken=detail & (col("cashback_minor") > col("DE5"))),
-        # What takes back a refund or a cash advance is not described for this format: a person must look.
+        # What takes back a refund, a cash advance or a second presentment is not described: a person must look.
         Rule(
             reason=malformed,
             field="PDS0025",
-            broken=detail & col("reversal") & (col("processing") != Kind.PURCHASE),
+            broken=detail
+            & col("reversal")
+            & ((col("processing") != Kind.PURCHASE) | (col("type") == MessageType.SECOND_PRESENTMENT)),
         ),
         Rule(reason=RejectReason.BAD_DATE, field="DE12", broken=carded & col("local_time").is_null()),
         Rule(reason=RejectReason.BAD_LUHN, field="DE2", broken=detail & col("has_card") & ~col("luhn")),

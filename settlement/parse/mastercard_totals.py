@@ -17,16 +17,24 @@ _COUNTS: Final = ("0400", "0401", "0402")
 _AMOUNTS: Final = ("0380", "0381", "0384", "0390", "0391", "0394", "0395", "0396")
 _POSITION: Final = (*_AMOUNTS, *_COUNTS)
 _WANTED: Final = (
-    *("DE24", "DE49", "DE50", "PDS0105", "PDS0122", "PDS0300", "PDS0301", "PDS0306"),
+    *("DE24", "DE49", "DE50", "PDS0005", "PDS0105", "PDS0122", "PDS0300", "PDS0301", "PDS0306"),
     *(f"PDS{tag}" for tag in _POSITION),
 )
 _SIGNS: Final = {"D": 1, "C": -1}
 _FILE_ID: Final = 25
+_OTHERS: Final = {
+    MessageType.ADDENDUM: "ADDENDUM",
+    MessageType.CURRENCY_SUMMARY: "CURRENCY_SUMMARY",
+    MessageType.SETTLEMENT_POSITION: "SETTLEMENT_POSITION",
+    MessageType.EXCEPTION: "RETURNED",
+    MessageType.FILE_REJECT: "RETURNED",
+}
+"""Messages that move no money of their own, and their class as control records."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Administration:
-    """The messages that frame a file, as text: header, financial positions and trailer.
+    """The messages that frame a file, as text: header, financial positions and trailer, and what else is no detail.
 
     Each is a mapping from ``record``, ``DE49`` and ``PDS...`` to text or None.
     """
@@ -34,15 +42,18 @@ class Administration:
     headers: tuple[dict[str, object], ...]
     positions: tuple[dict[str, object], ...]
     trailers: tuple[dict[str, object], ...]
+    others: tuple[dict[str, object], ...]
 
 
 def read_administration(stream: Stream, spec: IpmSpec, types: pl.DataFrame) -> Administration:
-    """The header, position and trailer messages of a file; ``types`` has ``type`` of all messages in order."""
+    """The messages of a file that are no details; ``types`` has ``type`` and ``belongs_to`` of all in order."""
     framing = [MessageType.HEADER, MessageType.FINANCIAL_POSITION, MessageType.TRAILER]
-    at = types["type"].is_in(framing).arg_true().cast(pl.Int64).to_numpy()
+    at = types["type"].is_in([*framing, *_OTHERS]).arg_true().cast(pl.Int64).to_numpy()
     messages = cut_messages(stream.rows(at), spec, _WANTED)
     frame = pl.DataFrame([messages.text(name) for name in _WANTED]).with_columns(
-        record=pl.Series(at + 1, dtype=pl.Int64), type=types["type"].gather(at)
+        record=pl.Series(at + 1, dtype=pl.Int64),
+        type=types["type"].gather(at),
+        belongs_to=types["belongs_to"].gather(at),
     )
 
     def of(kind: MessageType) -> tuple[dict[str, object], ...]:
@@ -52,6 +63,7 @@ def read_administration(stream: Stream, spec: IpmSpec, types: pl.DataFrame) -> A
         headers=of(MessageType.HEADER),
         positions=of(MessageType.FINANCIAL_POSITION),
         trailers=of(MessageType.TRAILER),
+        others=tuple(frame.filter(pl.col("type").is_in(list(_OTHERS))).to_dicts()),
     )
 
 
@@ -163,7 +175,7 @@ def net_settlement(frame: pl.DataFrame) -> tuple[int | None, str | None]:
 
 
 def control_records(file: str, found: Administration) -> pl.DataFrame:
-    """Header, financial positions and trailer as the table ``control_record``; a position's money is + to us."""
+    """All that is no detail as the table ``control_record``; a position's money is + to us."""
     rows = [
         {"record": message["record"], "class": kind, "text": message["PDS0105"]}
         for kind, messages in (("HEADER", found.headers), ("TRAILER", found.trailers))
@@ -179,6 +191,7 @@ def control_records(file: str, found: Administration) -> pl.DataFrame:
         }
         for position in found.positions
     ]
+    rows += [_other(message) for message in found.others if _stands(message)]
     schema = {
         "record": pl.Int64,
         "class": pl.String,
@@ -187,6 +200,27 @@ def control_records(file: str, found: Administration) -> pl.DataFrame:
         "text": pl.String,
     }
     return candidate("control_record", file, pl.DataFrame(rows, schema=schema).sort("record"))
+
+
+def _stands(message: dict[str, object]) -> bool:
+    """An addendum without a presentment before it is a reject."""
+    return message["type"] != MessageType.ADDENDUM or message["belongs_to"] is not None
+
+
+def _other(message: dict[str, object]) -> dict[str, object]:
+    kind = MessageType(str(message["type"]))
+    row: dict[str, object] = {"record": message["record"], "class": _OTHERS[kind]}
+    match kind:
+        case MessageType.ADDENDUM:
+            row["text"] = f"belongs to message {message['belongs_to']}"
+        case MessageType.EXCEPTION:
+            row["text"] = f"a message of ours, errors {message['PDS0005'] or 'not told'}"
+        case MessageType.FILE_REJECT:
+            row["text"] = f"a file of ours, {message['PDS0105'] or 'its id not told'}"
+        case MessageType.SETTLEMENT_POSITION:
+            net = _declared(message, "0396")
+            row |= {"amount_minor": None if net is None else -net, "currency": NUMERIC_CODES.get(str(message["DE50"]))}
+    return row
 
 
 def _sum(column: pl.Series) -> int:
