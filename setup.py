@@ -10,7 +10,10 @@ HERE = Path(__file__).parent
 SOURCES = sorted((HERE / "ext").glob("*.pyx"))
 
 # These use several threads.
-THREADED = ("radix_", *(f"parse_{name}" for name in ("cards", "delimited", "fixed", "places", "position")))
+THREADED = (
+    "radix_",
+    *(f"parse_{name}" for name in ("cards", "delimited", "digits", "elements", "fixed", "places", "position", "span")),
+)
 THREADS = {source: ["-fopenmp"] if source.stem.startswith(THREADED) else [] for source in SOURCES}
 
 # x86-64 baseline only: a wheel must run on any machine of its architecture.

@@ -3,10 +3,44 @@
 
 import numpy as np
 
+from cython.parallel cimport prange
+
 include "spans.pxi"
 
 cdef enum:
     MOST_DIGITS = 18
+
+
+cdef uint8_t _number(const uint8_t* source, int32_t size, int zero, int64_t* value) noexcept nogil:
+    cdef int64_t number = 0
+    cdef int32_t k
+    cdef int digit
+    if size < 0:
+        return 0
+    if size == 0 or size > MOST_DIGITS:
+        return 2
+    for k in range(size):
+        digit = source[k] - zero
+        if digit < 0 or digit > 9:
+            return 2
+        number = 10 * number + digit
+    value[0] = number
+    return 1
+
+
+cdef bint _passes(const uint8_t* source, int32_t size, int zero) noexcept nogil:
+    cdef int32_t k, total = 0
+    cdef int digit
+    if size < 2:
+        return False
+    for k in range(size):
+        digit = source[size - 1 - k] - zero
+        if digit < 0 or digit > 9:
+            return False
+        if k & 1:
+            digit = 2 * digit - 9 if digit > 4 else 2 * digit
+        total += digit
+    return total % 10 == 0
 
 
 def numbers(
@@ -15,6 +49,7 @@ def numbers(
     const int32_t[::1] start,
     const int32_t[::1] length,
     int zero,
+    int threads=1,
 ):
     """Read spans of digits as whole numbers.
 
@@ -24,6 +59,8 @@ def numbers(
         Spans as for ``gather``.
     zero : int
         The byte of the digit 0 (0x30 in ASCII, 0xF0 in EBCDIC); 1 to 9 follow it.
+    threads : int
+        Threads to use.
 
     Returns
     -------
@@ -36,30 +73,15 @@ def numbers(
         If a span does not lie inside ``data``.
     """
     _check(data, base, start, length)
-    cdef int64_t n = base.shape[0], row, k, value
-    cdef int digit
+    cdef int64_t n = base.shape[0], row
     values_array = np.zeros(n, dtype=np.int64)
     state_array = np.zeros(n, dtype=np.uint8)
+    if not data.shape[0]:  # without a byte there is no number
+        data = np.zeros(1, dtype=np.uint8)
     cdef int64_t[::1] values = values_array
     cdef uint8_t[::1] state = state_array
-    cdef const uint8_t* source
-    with nogil:
-        for row in range(n):
-            if length[row] < 0:
-                continue
-            state[row] = 2
-            if length[row] == 0 or length[row] > MOST_DIGITS:
-                continue
-            source = &data[base[row] + start[row]]
-            value = 0
-            for k in range(length[row]):
-                digit = source[k] - zero
-                if digit < 0 or digit > 9:
-                    break
-                value = 10 * value + digit
-            else:
-                values[row] = value
-                state[row] = 1
+    for row in prange(n, nogil=True, num_threads=threads, schedule="static"):
+        state[row] = _number(&data[0] + base[row] + start[row], length[row], zero, &values[row])
     return values_array, state_array
 
 
@@ -69,13 +91,14 @@ def luhn(
     const int32_t[::1] start,
     const int32_t[::1] length,
     int zero,
+    int threads=1,
 ):
     """Whether each span is a run of digits whose last one is its Luhn check digit.
 
     Parameters
     ----------
-    data, base, start, length, zero
-        Spans and digits as for ``numbers``.
+    data, base, start, length, zero, threads
+        Spans, digits and threads as for ``numbers``.
 
     Returns
     -------
@@ -88,24 +111,11 @@ def luhn(
         If a span does not lie inside ``data``.
     """
     _check(data, base, start, length)
-    cdef int64_t n = base.shape[0], row, k, total
-    cdef int digit
+    cdef int64_t n = base.shape[0], row
     valid_array = np.zeros(n, dtype=np.uint8)
+    if not data.shape[0]:  # without a byte there is no number
+        data = np.zeros(1, dtype=np.uint8)
     cdef uint8_t[::1] valid = valid_array
-    cdef const uint8_t* source
-    with nogil:
-        for row in range(n):
-            if length[row] < 2:
-                continue
-            source = &data[base[row] + start[row]]
-            total = 0
-            for k in range(length[row]):
-                digit = source[length[row] - 1 - k] - zero
-                if digit < 0 or digit > 9:
-                    break
-                if k & 1:
-                    digit = 2 * digit - 9 if digit > 4 else 2 * digit
-                total += digit
-            else:
-                valid[row] = total % 10 == 0
+    for row in prange(n, nogil=True, num_threads=threads, schedule="static"):
+        valid[row] = _passes(&data[0] + base[row] + start[row], length[row], zero)
     return valid_array

@@ -3,10 +3,13 @@
 
 import numpy as np
 
+from cython.parallel cimport prange
 from libc.stdint cimport int32_t, int64_t, uint8_t
 
 cdef enum:
+    TYPE = 4
     HEAD = 20
+    BLOCK = 1024  # messages that a thread takes at once
     LEFT_OVER = 129
 
 
@@ -49,7 +52,9 @@ cdef int32_t _message(
 ) noexcept nogil:
     cdef int64_t at = HEAD, size
     cdef int element, digits
-    cdef int32_t column, problem = 0
+    cdef int32_t column = element_column[0], problem = 0
+    if column >= 0 and end >= TYPE:
+        start[column, row], length[column, row] = 0, TYPE
     if end < HEAD or not message[4] & 0x80:
         return 1
     for element in range(2, 129):
@@ -73,16 +78,23 @@ cdef int32_t _message(
     return problem if at == end else LEFT_OVER
 
 
-def element_spans(
-    const uint8_t[::1] data,
-    const int64_t[::1] base,
-    const int32_t[::1] size,
-    const int32_t[::1] formats,
-    const int32_t[::1] element_column,
-    const int32_t[::1] tag_column,
-    int columns,
-    int zero,
-):
+cdef void _block(
+    const uint8_t[::1] data, const int64_t[::1] base, const int32_t[::1] size, const int32_t[::1] formats,
+    const int32_t[::1] element_column, const int32_t[::1] tag_column, int32_t[:, ::1] start, int32_t[:, ::1] length,
+    int32_t[::1] problem, int zero, int64_t first, int64_t end,
+) noexcept nogil:
+    cdef int64_t row, column
+    for column in range(start.shape[0]):
+        for row in range(first, end):
+            start[column, row], length[column, row] = 0, -1
+    for row in range(first, end):
+        problem[row] = 1 if size[row] == 0 else _message(
+            &data[base[row]], size[row], row, formats, element_column, tag_column, start, length, zero
+        )
+
+
+def element_spans(const uint8_t[::1] data, const int64_t[::1] base, const int32_t[::1] size, const int32_t[::1] formats,
+                  const int32_t[::1] element_column, const int32_t[::1] tag_column, int columns, int zero, int threads=1):
     """Find data elements and PDS of messages: MTI (4), bitmap (16, first bit set), elements in bitmap order.
 
     Parameters
@@ -95,12 +107,15 @@ def element_spans(
         By element: its length, or -2 or -3 for that many length digits before it, 0 where it is unknown.
     element_column : int32 (129,)
         By element: the output column it goes to, -1 for none, -2 where it holds PDS (tag 4, length 3, value).
+        Element 0 is the message type.
     tag_column : int32 (10000,)
         By PDS tag: the output column it goes to, -1 for none.
     columns : int
         Number of output columns.
     zero : int
         The byte of the digit 0.
+    threads : int
+        Threads to use.
 
     Returns
     -------
@@ -111,15 +126,16 @@ def element_spans(
         129 where bytes are left over; columns found before are kept. Where PDS are unreadable or repeated, their
         element; columns found in other elements are kept.
     """
-    cdef int64_t rows = base.shape[0], row
+    cdef int64_t rows = base.shape[0], row, block
     if size.shape[0] != rows or formats.shape[0] != 129 or element_column.shape[0] != 129:
         raise IndexError("sizes, formats or element columns have a wrong length")
     if tag_column.shape[0] != 10000:
         raise IndexError("tag columns have a wrong length")
     if max(np.max(element_column, initial=-1), np.max(tag_column, initial=-1)) >= columns:
         raise IndexError("a column lies outside the output")
-    start_array = np.zeros((columns, rows), dtype=np.int32)
-    length_array = np.full((columns, rows), -1, dtype=np.int32)
+    # Written first by the threads, block by block: fresh memory costs more than the work.
+    start_array = np.empty((columns, rows), dtype=np.int32)
+    length_array = np.empty((columns, rows), dtype=np.int32)
     problem_array = np.zeros(rows, dtype=np.int32)
     cdef int32_t[:, ::1] start = start_array
     cdef int32_t[:, ::1] length = length_array
@@ -128,12 +144,7 @@ def element_spans(
         if base[row] < 0 or size[row] < 0 or base[row] + size[row] > data.shape[0]:
             raise IndexError(f"message {row} lies outside the data")
     if rows and columns:
-        with nogil:
-            for row in range(rows):
-                if size[row] == 0:
-                    problem[row] = 1
-                else:
-                    problem[row] = _message(
-                        &data[base[row]], size[row], row, formats, element_column, tag_column, start, length, zero
-                    )
+        for block in prange((rows + BLOCK - 1) // BLOCK, nogil=True, num_threads=threads, schedule="static"):
+            _block(data, base, size, formats, element_column, tag_column, start, length, problem, zero, block * BLOCK,
+                   min(rows, (block + 1) * BLOCK))
     return start_array, length_array, problem_array

@@ -6,6 +6,10 @@ import numpy as np
 from libc.stdint cimport int32_t, int64_t, uint8_t
 
 
+cdef enum:
+    LIKELY = 256  # bytes of a message, at a guess: memory that is too small grows
+
+
 cdef inline int64_t _length_at(const uint8_t* source) noexcept nogil:
     return (<int64_t>source[0] << 24) | (<int64_t>source[1] << 16) | (<int64_t>source[2] << 8) | source[3]
 
@@ -26,15 +30,18 @@ def frames(const uint8_t[::1] data):
         Position behind the zero length that ends the stream; -1 if the stream ends without it, inside a
         message or inside a length.
     """
-    cdef int64_t total = data.shape[0], at, size, end = -1, n = 0, turn
+    cdef int64_t total = data.shape[0], at = 0, size, end = -1, n = 0, room = total // LIKELY + LIKELY
+    cdef bint full = True
     cdef int64_t[::1] base
     cdef int32_t[::1] length
-    base_array, length_array = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int32)
-    base, length = base_array, length_array
-    for turn in range(2):  # first count, then keep
-        at, n, end = 0, 0, -1
+    base_array, length_array = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int32)
+    while full:
+        base, length, full = base_array, length_array, False
         with nogil:
             while at + 4 <= total:
+                if n == room:
+                    full = True
+                    break
                 size = _length_at(&data[at])
                 at += 4
                 if size == 0:
@@ -42,11 +49,11 @@ def frames(const uint8_t[::1] data):
                     break
                 if at + size > total or size > 0x7FFFFFFF:
                     break
-                if turn:
-                    base[n], length[n] = at, <int32_t>size
+                base[n], length[n] = at, <int32_t>size
                 n += 1
                 at += size
-        if turn == 0:
-            base_array, length_array = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int32)
-            base, length = base_array, length_array
-    return base_array, length_array, end
+        if full:
+            room *= 2
+            base_array = np.concatenate([base_array, np.empty(room - n, dtype=np.int64)])
+            length_array = np.concatenate([length_array, np.empty(room - n, dtype=np.int32)])
+    return base_array[:n].copy(), length_array[:n].copy(), end

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+_TYPE = 4
 _HEAD = 20
 
 
@@ -53,6 +54,7 @@ def element_spans(  # noqa: PLR0917 (the kernel's own order)
     tag_column: NDArray[np.int32],
     columns: int,
     zero: int,
+    threads: int = 1,
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
     """Find data elements and PDS of messages: MTI (4), bitmap (16, first bit set), elements in bitmap order.
 
@@ -66,12 +68,15 @@ def element_spans(  # noqa: PLR0917 (the kernel's own order)
         By element: its length, or -2 or -3 for that many length digits before it, 0 where it is unknown.
     element_column : int32 (129,)
         By element: the output column it goes to, -1 for none, -2 where it holds PDS (tag 4, length 3, value).
+        Element 0 is the message type.
     tag_column : int32 (10000,)
         By PDS tag: the output column it goes to, -1 for none.
     columns : int
         Number of output columns.
     zero : int
         The byte of the digit 0.
+    threads : int
+        Threads to use.
 
     Returns
     -------
@@ -82,6 +87,7 @@ def element_spans(  # noqa: PLR0917 (the kernel's own order)
         129 where bytes are left over; columns found before are kept. Where PDS are unreadable or repeated, their
         element; columns found in other elements are kept.
     """
+    del threads
     rows = len(base)
     start = np.zeros((columns, rows), dtype=np.int32)
     length = np.full((columns, rows), -1, dtype=np.int32)
@@ -104,6 +110,9 @@ def _message(  # noqa: PLR0917 (the kernel's own order)
     length: NDArray[np.int32],
     zero: int,
 ) -> int:
+    column = int(element_column[0])
+    if column >= 0 and len(message) >= _TYPE:
+        start[column, row], length[column, row] = 0, _TYPE
     if len(message) < _HEAD or not message[4] & 0x80:
         return 1
     bitmap = int.from_bytes(message[4:_HEAD], "big")

@@ -10,13 +10,15 @@ if use_compiled():
         with patient_threads():
             from settlement.kernels._parse_cards import masks, tokens
             from settlement.kernels._parse_delimited import delimited_fields
+            from settlement.kernels._parse_digits import luhn, numbers
+            from settlement.kernels._parse_elements import element_spans
             from settlement.kernels._parse_fixed import fixed_fields, whole_lines
             from settlement.kernels._parse_groups import grouped_records
             from settlement.kernels._parse_places import byte_places
             from settlement.kernels._parse_position_texts import position_texts
             from settlement.kernels._parse_positions import position_numbers
-        from settlement.kernels._parse_digits import luhn, numbers
-        from settlement.kernels._parse_elements import element_spans
+            from settlement.kernels._parse_span_numbers import span_numbers
+            from settlement.kernels._parse_span_texts import span_texts
         from settlement.kernels._parse_frames import frames
         from settlement.kernels._parse_lines import line_fields
         from settlement.kernels._parse_text import gather
@@ -30,6 +32,7 @@ else:
     from settlement.kernels.ipm_twin import element_spans, frames
     from settlement.kernels.lines_twin import line_fields
     from settlement.kernels.positions_twin import byte_places, grouped_records, position_numbers, position_texts
+    from settlement.kernels.span_columns_twin import span_numbers, span_texts
     from settlement.kernels.spans_twin import gather, luhn, numbers
     from settlement.kernels.views_twin import decimals, few, holding, times
 
@@ -51,6 +54,8 @@ __all__ = [
     "numbers",
     "position_numbers",
     "position_texts",
+    "span_numbers",
+    "span_texts",
     "times",
     "tokens",
     "whole_lines",

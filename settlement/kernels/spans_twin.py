@@ -55,12 +55,13 @@ def gather(  # noqa: PLR0917 (the kernel's own order)
     return offsets, np.frombuffer(b"".join(pieces), dtype=np.uint8)
 
 
-def numbers(
+def numbers(  # noqa: PLR0917 (the kernel's own order)
     data: NDArray[np.uint8],
     base: NDArray[np.int64],
     start: NDArray[np.int32],
     length: NDArray[np.int32],
     zero: int,
+    threads: int = 1,
 ) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
     """Read spans of digits as whole numbers.
 
@@ -70,6 +71,8 @@ def numbers(
         Spans as for ``gather``.
     zero : int
         The byte of the digit 0 (0x30 in ASCII, 0xF0 in EBCDIC); 1 to 9 follow it.
+    threads : int
+        Threads to use.
 
     Returns
     -------
@@ -81,6 +84,7 @@ def numbers(
     IndexError
         If a span does not lie inside ``data``.
     """
+    del threads
     values = np.zeros(len(base), dtype=np.int64)
     state = np.zeros(len(base), dtype=np.uint8)
     for row, (first, size) in enumerate(bounds(data, base, start, length)):
@@ -95,19 +99,20 @@ def numbers(
     return values, state
 
 
-def luhn(
+def luhn(  # noqa: PLR0917 (the kernel's own order)
     data: NDArray[np.uint8],
     base: NDArray[np.int64],
     start: NDArray[np.int32],
     length: NDArray[np.int32],
     zero: int,
+    threads: int = 1,
 ) -> NDArray[np.uint8]:
     """Whether each span is a run of digits whose last one is its Luhn check digit.
 
     Parameters
     ----------
-    data, base, start, length, zero
-        Spans and digits as for ``numbers``.
+    data, base, start, length, zero, threads
+        Spans, digits and threads as for ``numbers``.
 
     Returns
     -------
@@ -119,6 +124,7 @@ def luhn(
     IndexError
         If a span does not lie inside ``data``.
     """
+    del threads
     valid = np.zeros(len(base), dtype=np.uint8)
     for row, (first, size) in enumerate(bounds(data, base, start, length)):
         digits = [int(byte) - zero for byte in data[first : first + size]]

@@ -16,13 +16,16 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from settlement.kernels.choice import cores
 from settlement.kernels.parse import element_spans, frames
 from settlement.model.clearing import Kind
-from settlement.parse.spans import Alphabet, Spans, alphabet, texts, whole_numbers
+from settlement.parse.span_columns import FieldSpans, Numbers, Part, number_fields, places_of, text_fields
+from settlement.parse.spans import Alphabet, Spans, alphabet, texts
 
 _BLANKS: Final = (0x40, 0x00)
 _PREFIXES: Final = {"LL": -2, "LLL": -3}
 _LEFT_OVER: Final = 129
+_ENDS: Final = {"DE43": "\\"}
 
 
 class MessageType(StrEnum):
@@ -87,21 +90,37 @@ class Messages:
 
     def field(self, name: str) -> Spans:
         """One field of all messages."""
-        if name == "MTI":
-            start = np.zeros(len(self.stream.base), dtype=np.int32)
-            length = np.where(self.stream.size >= 4, 4, -1).astype(np.int32)  # noqa: PLR2004
-        else:
-            column = self.columns[name]
-            start, length = self.start[column], self.length[column]
-        return Spans(data=self.stream.data, base=self.stream.base, start=start, length=length, alphabet=self.alphabet)
+        at = self.columns[name]
+        return Spans(
+            data=self.stream.data,
+            base=self.stream.base,
+            start=self.start[at],
+            length=self.length[at],
+            alphabet=self.alphabet,
+        )
 
-    def text(self, name: str) -> pl.Series:
-        """One field of all messages as text, empty where it is absent or blank."""
-        return texts(self.field(name), name)
+    def texts(self, names: Sequence[str], rows: NDArray[np.int64] | None = None) -> list[pl.Series]:
+        """Fields of all or some messages as texts without the blanks on their right, empty where absent or blank.
 
-    def number(self, name: str) -> pl.DataFrame:
-        """One field of all messages as a number: ``name`` and ``<name>_bad``."""
-        return whole_numbers(self.field(name), name)
+        Of DE43, name and address, only the name is told.
+        """
+        rows = np.arange(len(self.problem)) if rows is None else rows
+        parts = places_of([Part(name=name) for name in names], self.columns)
+        told = text_fields(self._spans(), parts, rows, [_ENDS.get(name) for name in names])
+        return [column.alias(name) for column, name in zip(told, names, strict=True)]
+
+    def numbers(self, parts: Sequence[Part]) -> list[Numbers]:
+        """Fields of all messages, or parts of them, as whole numbers."""
+        return number_fields(self._spans(), places_of(parts, self.columns), np.arange(len(self.problem)))
+
+    def _spans(self) -> FieldSpans:
+        return FieldSpans(
+            data=self.stream.data,
+            base=self.stream.base,
+            start=self.start,
+            length=self.length,
+            alphabet=self.alphabet,
+        )
 
 
 def read_stream(content: NDArray[np.uint8], spec: IpmSpec) -> Stream:
@@ -137,7 +156,7 @@ def _framed(data: NDArray[np.uint8], block: int, *, whole_blocks: bool) -> Strea
 
 
 def cut_messages(stream: Stream, spec: IpmSpec, wanted: Sequence[str]) -> Messages:
-    """Find the wanted fields (``DE2``, ``PDS0105``) of all messages."""
+    """Find the wanted fields (``MTI``, ``DE2``, ``PDS0105``) of all messages."""
     signs = alphabet(spec.encoding)
     formats = np.zeros(129, dtype=np.int32)
     for element, size in spec.elements.items():
@@ -145,12 +164,14 @@ def cut_messages(stream: Stream, spec: IpmSpec, wanted: Sequence[str]) -> Messag
     by_element, by_tag = np.full(129, -1, dtype=np.int32), np.full(10_000, -1, dtype=np.int32)
     by_element[spec.pds_elements] = -2
     for column, name in enumerate(wanted):
-        if name.startswith("PDS"):
+        if name == "MTI":
+            by_element[0] = column
+        elif name.startswith("PDS"):
             by_tag[int(name.removeprefix("PDS"))] = column
         else:
             by_element[int(name.removeprefix("DE"))] = column
     start, length, problem = element_spans(
-        stream.data, stream.base, stream.size, formats, by_element, by_tag, len(wanted), signs.zero
+        stream.data, stream.base, stream.size, formats, by_element, by_tag, len(wanted), signs.zero, cores()
     )
     return Messages(
         stream=stream,
@@ -169,21 +190,3 @@ def problem_text(messages: Messages, row: int) -> str:
     mti = texts(messages.field("MTI").rows(np.array([row])), "mti")[0]
     known = mti if mti is not None and mti.isdecimal() else "no message type"
     return f"{known}, {messages.stream.size[row]} bytes, {where}"
-
-
-def message_types(messages: Messages, spec: IpmSpec) -> pl.DataFrame:
-    """``mti``, ``function``, ``problem`` and ``type`` of all messages.
-
-    Type is empty where it is unknown or the message is not sound.
-    """
-    known = {int(code.replace("/", "")): kind.value for code, kind in spec.messages.items()}
-    problem = pl.DataFrame({"problem": messages.problem})
-    frame = pl.concat([messages.number("MTI"), messages.number("DE24"), problem], how="horizontal")
-    code = pl.col("MTI") * 1000 + pl.col("DE24")
-    kind = code.replace_strict(known, default=None, return_dtype=pl.String)
-    return frame.select(
-        pl.col("MTI").alias("mti"),
-        pl.col("DE24").alias("function"),
-        "problem",
-        pl.when(pl.col("problem") == 0).then(kind).alias("type"),
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from datetime import date
 from typing import Final
 
@@ -12,23 +12,17 @@ from numpy.typing import NDArray
 
 from settlement.model.clearing import Kind, RejectReason, Side
 from settlement.model.money import EXPONENTS, NUMERIC_CODES
-from settlement.parse.candidates import Rule, by_distinct, candidate, first_broken, reject_rows
+from settlement.parse.candidates import Rule, candidate, first_broken, reject_rows
 from settlement.parse.cards import mask_texts, masked
-from settlement.parse.mastercard_messages import (
-    IpmSpec,
-    Messages,
-    MessageType,
-    Stream,
-    cut_messages,
-    message_types,
-    problem_text,
-)
+from settlement.parse.mastercard_messages import IpmSpec, Messages, MessageType, Stream, cut_messages, problem_text
+from settlement.parse.mastercard_values import card_flags, cashback, exponents_differ, fees, local_time, reversal
 from settlement.parse.source import Source
-from settlement.parse.spans import Spans, luhn_of, texts, whole_numbers
+from settlement.parse.span_columns import Numbers, Part
+from settlement.parse.spans import texts
 
 _WANTED: Final = (
-    *("DE2", "DE3", "DE4", "DE5", "DE12", "DE24", "DE25", "DE26", "DE31", "DE37", "DE38", "DE41", "DE42", "DE43"),
-    *("DE49", "DE50", "DE54", "DE63", "DE71", "PDS0025", "PDS0146", "PDS0148"),
+    *("MTI", "DE2", "DE3", "DE4", "DE5", "DE12", "DE24", "DE25", "DE26", "DE31", "DE37", "DE38", "DE41", "DE42"),
+    *("DE43", "DE49", "DE50", "DE54", "DE63", "DE71", "PDS0025", "PDS0146", "PDS0148"),
 )
 PRESENTED: Final = (MessageType.PRESENTMENT, MessageType.SECOND_PRESENTMENT)
 _DETAILS: Final = (*PRESENTED, MessageType.CHARGEBACK, MessageType.FEE_COLLECTION)
@@ -44,8 +38,17 @@ _COPIED: Final = {
     "terminal": "DE41",
     "reason_code": "DE25",
 }
-_CASHBACK: Final = "40"
-_CARD_DIGITS: Final = (12, 19)
+_NUMBERS: Final = {
+    **{name: Part(name=name) for name in ("MTI", "DE24", "DE3", "DE4", "DE5", "DE12", "DE49", "DE50", "DE71")},
+    "fee": Part(name="PDS0146", first=24, size=12),
+    "fee_currency": Part(name="PDS0146", first=21, size=3),
+    "exponent": Part(name="PDS0148", size=4),
+}
+_SAID: Final = {"MTI": 10_000, "DE24": 1000, "DE3": 1_000_000}
+"""What says what a message is, and a number that stands for none."""
+_SIZES: Final = (*(none + 1 for none in _SAID.values()), 2, 2)
+_CODES: Final = pl.Series([f"{number:03d}" for number in range(1000)])
+_CURRENCIES: Final = pl.Series([NUMERIC_CODES.get(f"{number:03d}") for number in range(1000)], dtype=pl.String)
 _MICRO: Final = 6
 
 
@@ -63,57 +66,118 @@ def read_messages(stream: Stream, spec: IpmSpec) -> tuple[Messages, pl.DataFrame
         ``local_time`` and the flags that the rules look at.
     """
     messages = cut_messages(stream, spec, _WANTED)
-    numbers = [messages.number(name) for name in ("DE3", "DE4", "DE5", "DE71")]
-    codes = [messages.text(name) for name in ("DE49", "DE50")]
-    reversal = texts(messages.field("PDS0025").part(0, 1), "reversal") == "R"
-    flags = [reversal.fill_null(value=False), pl.Series("has_card", messages.field("DE2").length >= 0)]
-    differ = by_distinct(messages.text("PDS0148"), _exponents_differ, pl.Boolean(), "exponents_differ")
-    parts = [message_types(messages, spec), *numbers]
-    parts.append(pl.DataFrame([*codes, *flags, differ, _local_time(messages), _luhn(messages)]))
-    parts += [_fees(messages), _cashback(messages)]
-    frame = pl.concat(parts, how="horizontal").with_row_index("record", offset=1)
-    frame = frame.with_columns(
-        pl.col("record").cast(pl.Int64),
-        currency=pl.col("DE50").replace_strict(NUMERIC_CODES, default=None, return_dtype=pl.String),
-        transaction_currency=pl.col("DE49").replace_strict(NUMERIC_CODES, default=None, return_dtype=pl.String),
+    told = dict(zip(_NUMBERS, messages.numbers(list(_NUMBERS.values())), strict=True))
+    marks = reversal(messages)
+    frame = pl.DataFrame(
+        [
+            pl.int_range(1, len(messages.problem) + 1, dtype=pl.Int64, eager=True).alias("record"),
+            pl.Series("problem", messages.problem),
+            told["MTI"].series("mti"),
+            told["DE24"].series("function"),
+            *(told[name].series(name) for name in ("DE4", "DE5", "DE71")),
+            *(_code(messages, told[name], name) for name in ("DE49", "DE50")),
+            _currency(told["DE49"], "transaction_currency"),
+            _currency(told["DE50"], "currency"),
+            marks,
+            *card_flags(messages),
+            exponents_differ(messages, told["exponent"]),
+            local_time(told["DE12"]),
+        ]
     )
-    return messages, _with_kind(frame, spec)
+    parts = [
+        frame,
+        _said(told, messages, marks, spec),
+        fees(messages, told["fee"], told["fee_currency"], told["DE50"]),
+        cashback(messages, told["DE50"]),
+    ]
+    frame = pl.concat(parts, how="horizontal").with_columns(interchange_minor=pl.col("fees") * pl.col("earned"))
+    return messages, frame.with_columns(_belongs_to(frame))
 
 
-def _with_kind(frame: pl.DataFrame, spec: IpmSpec) -> pl.DataFrame:
-    """Kind, direction and sign of the interchange from message type, processing code and the reversal mark.
+def _code(messages: Messages, number: Numbers, name: str) -> pl.Series:
+    """A numeric currency code as it is written."""
+    column = _CODES.gather(np.where(number.good, number.values, 0)).alias(name)
+    other = np.flatnonzero(~number.good)
+    return column.scatter(other, messages.texts([name], other)[0]) if len(other) else column
+
+
+def _currency(number: Numbers, name: str) -> pl.Series:
+    """The alphabetic codes, empty where there is no such currency."""
+    return _CURRENCIES.gather(np.where(number.good, number.values, 0)).alias(name)
+
+
+def _belongs_to(frame: pl.DataFrame) -> pl.Series:
+    """The record of the presentment that an addendum follows, at once or behind others of its addenda."""
+    addendum = pl.col("type").eq_missing(MessageType.ADDENDUM)
+    if not frame.select(addendum.any()).item():
+        return pl.Series("belongs_to", [None], dtype=pl.Int64).new_from_index(0, frame.height)
+    presented = pl.col("type").is_in(list(PRESENTED)).fill_null(value=False)
+    before = pl.when(~addendum).then(pl.when(presented).then("record").otherwise(0)).forward_fill()
+    return frame.select(pl.when(addendum & (before > 0)).then(before).alias("belongs_to"))["belongs_to"]
+
+
+def _said(told: Mapping[str, Numbers], messages: Messages, marks: pl.Series, spec: IpmSpec) -> pl.DataFrame:
+    """What ``_with_kind`` makes of each message, made once of those that are alike."""
+    parts = [np.where(told[name].good, told[name].values, none) for name, none in _SAID.items()]
+    parts += [marks.to_numpy().astype(np.int64), (messages.problem == 0).astype(np.int64)]
+    key = np.zeros(len(messages.problem), dtype=np.int64)
+    for part, size in zip(parts, _SIZES, strict=True):
+        key = key * size + part
+    keys = pl.Series("key", key)
+    distinct = keys.unique().sort()
+    rest, columns = distinct, []
+    for name, size in zip(reversed([*_SAID, "reversal", "sound"]), reversed(_SIZES), strict=True):
+        columns.append((rest % size).alias(name))
+        rest = rest // size
+    met = pl.DataFrame(columns).with_columns(
+        *(pl.when(pl.col(name) != none).then(name).alias(name) for name, none in _SAID.items()),
+        reversal=pl.col("reversal") == 1,
+        sound=pl.col("sound") == 1,
+    )
+    at = np.searchsorted(distinct.to_numpy(), key)
+    return _with_kind(met, spec).select(pl.all().gather(at))
+
+
+def _with_kind(met: pl.DataFrame, spec: IpmSpec) -> pl.DataFrame:
+    """Type, kind, direction and sign of the interchange from message type, function and processing code and mark.
+
+    ``detail`` is a message that moves money, ``carded`` one with a card.
 
     The issuer earns interchange on purchases, gives it back on refunds and reversals, and pays it on cash advances.
-    ``belongs_to`` is the record of the presentment that an addendum follows.
+    The type is empty where it is unknown or the message is not sound.
     """
-    code, mti, reversal = pl.col("DE3"), pl.col("mti"), pl.col("reversal")
+    types = {int(code.replace("/", "")): kind.value for code, kind in spec.messages.items()}
     kinds = {int(code): kind.value for code, kind in spec.processing.items()}
-    fees = {int(code): sign for code, sign in spec.fees.items()}
-    frame = frame.with_columns(
+    charges = {int(code): sign for code, sign in spec.fees.items()}
+    code, mti, marked = pl.col("DE3"), pl.col("MTI"), pl.col("reversal")
+    told = (mti * 1000 + pl.col("DE24")).replace_strict(types, default=None, return_dtype=pl.String)
+    met = met.with_columns(
+        type=pl.when("sound").then(told),
         processing=code.replace_strict(kinds, default=None, return_dtype=pl.String),
-        fee=code.replace_strict(fees, default=None, return_dtype=pl.Int64),
+        fee=code.replace_strict(charges, default=None, return_dtype=pl.Int64),
     )
     processing, fee = pl.col("processing"), pl.col("fee")
     collected = pl.when(fee.is_not_null()).then(pl.lit(Kind.FEE_COLLECTION.value))
-    back = pl.when(reversal).then(pl.lit(Kind.CHARGEBACK_REVERSAL.value)).otherwise(pl.lit(Kind.CHARGEBACK.value))
+    back = pl.when(marked).then(pl.lit(Kind.CHARGEBACK_REVERSAL.value)).otherwise(pl.lit(Kind.CHARGEBACK.value))
     charged_back = pl.when(processing.is_not_null()).then(back)
     again = pl.when(processing.is_not_null()).then(pl.lit(Kind.SECOND_PRESENTMENT.value))
     taken_back = pl.when(processing.is_not_null()).then(pl.lit(Kind.REVERSAL.value))
-    flip = pl.when(reversal).then(-1).otherwise(1)
+    flip = pl.when(marked).then(-1).otherwise(1)
     presented = pl.when(processing == Kind.REFUND).then(-flip).when(processing.is_not_null()).then(flip)
     paid = processing.is_in([Kind.REFUND, Kind.CASH_ADVANCE])
-    earned = pl.col("fees") * pl.when(paid).then(-flip).otherwise(flip)
-    before = pl.when(pl.col("type").ne_missing(MessageType.ADDENDUM)).then(pl.struct("record", "type")).forward_fill()
-    presented_before = before.struct.field("type").is_in(list(PRESENTED))
-    return frame.with_columns(
-        belongs_to=pl.when(presented_before).then(before.struct.field("record")),
+    detail = pl.col("type").is_in(list(_DETAILS)).fill_null(value=False)
+    return met.select(
+        "type",
+        "processing",
+        detail=detail,
+        carded=detail & (pl.col("type") != MessageType.FEE_COLLECTION),
         kind=pl.when(mti == _FEE)
         .then(collected)
         .when(mti == _CHARGEBACK)
         .then(charged_back)
         .when(pl.col("type") == MessageType.SECOND_PRESENTMENT)
         .then(again)
-        .when(reversal)
+        .when(marked)
         .then(taken_back)
         .otherwise(processing),
         direction=pl.when(mti == _FEE)
@@ -122,101 +186,14 @@ def _with_kind(frame: pl.DataFrame, spec: IpmSpec) -> pl.DataFrame:
         .then(pl.when(processing.is_not_null()).then(-flip))
         .otherwise(presented)
         .cast(pl.Int64),
-        interchange_minor=pl.when((mti == _PRESENTMENT) & processing.is_not_null()).then(earned),
-    )
-
-
-def _fees(messages: Messages) -> pl.DataFrame:
-    """Interchange in PDS0146, entries of 36: ``fees`` unsigned in DE50, empty where absent, and flags."""
-    total, bad, odd = _zeros(messages)
-    for rows, entry in _entries(messages.field("PDS0146"), 36, odd):
-        _add(rows, entry.part(24, 12), total, bad)
-        odd[rows] |= _differs(entry.part(21, 3), messages.field("DE50").rows(rows))
-    present = messages.field("PDS0146").length >= 0
-    frame = pl.DataFrame({"fees": total, "fees_bad": bad, "fees_odd": odd, "present": present})
-    return frame.select(pl.when("present").then("fees").alias("fees"), "fees_bad", "fees_odd")
-
-
-def _cashback(messages: Messages) -> pl.DataFrame:
-    """Cash-back in DE54, entries of 20, part of DE4 and DE5: ``cashback_minor`` in DE50, 0 where absent, and flags."""
-    total, bad, odd = _zeros(messages)
-    for rows, entry in _entries(messages.field("DE54"), 20, odd):
-        told = (texts(entry.part(2, 2), "kind") == _CASHBACK).fill_null(value=False).to_numpy()
-        rows_told, amounts = rows[told], entry.rows(told)
-        _add(rows_told, amounts.part(8, 12), total, bad)
-        odd[rows_told] |= _differs(amounts.part(4, 3), messages.field("DE50").rows(rows_told))
-        odd[rows_told] |= (texts(amounts.part(7, 1), "sign").ne_missing(pl.Series(["D"]))).to_numpy()
-    return pl.DataFrame({"cashback_minor": total, "cashback_bad": bad, "cashback_odd": odd})
-
-
-def _zeros(messages: Messages) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
-    rows = len(messages.problem)
-    return np.zeros(rows, dtype=np.int64), np.zeros(rows, dtype=np.bool_), np.zeros(rows, dtype=np.bool_)
-
-
-def _entries(spans: Spans, width: int, odd: NDArray[np.bool_]) -> Iterator[tuple[NDArray[np.int64], Spans]]:
-    """The entries of a field that repeats every ``width`` characters: the first of all messages, the second, ...
-
-    Messages whose field is no multiple of the width are marked in ``odd``.
-    """
-    odd |= (spans.length >= 0) & ((spans.length % width != 0) | (spans.length == 0))
-    for first in range(0, int(spans.length.max(initial=0)), width):
-        rows = np.flatnonzero(spans.length > first)
-        yield rows, spans.rows(rows).part(first, width)
-
-
-def _add(rows: NDArray[np.int64], amounts: Spans, total: NDArray[np.int64], bad: NDArray[np.bool_]) -> None:
-    read = whole_numbers(amounts, "amount")
-    total[rows] += read["amount"].fill_null(0).to_numpy()
-    bad[rows] |= read["amount"].is_null().to_numpy()
-
-
-def _differs(one: Spans, other: Spans) -> NDArray[np.bool_]:
-    return texts(one, "one").ne_missing(texts(other, "other")).to_numpy()
-
-
-def _local_time(messages: Messages) -> pl.Series:
-    """DE12 as a local date-time, empty where it is absent or no such time exists."""
-    name = "local_time"
-    frame = messages.number("DE12")
-    day = by_distinct((frame["DE12"] // 1_000_000).alias("day"), _day, pl.Date(), "day")
-    clock = pl.col("clock")
-    hours, minutes, seconds = clock // 10_000, clock // 100 % 100, clock % 100
-    sound = (hours < 24) & (minutes < 60) & (seconds < 60)  # noqa: PLR2004
-    time = pl.col("day").cast(pl.Datetime("ms")) + pl.duration(hours=hours, minutes=minutes, seconds=seconds)
-    parts = pl.DataFrame([day, (frame["DE12"] % 1_000_000).alias("clock")])
-    return parts.select(pl.when(sound).then(time).cast(pl.Datetime("ms")).alias(name))[name]
-
-
-def _day(number: object) -> date | None:
-    """The calendar day of YYMMDD; the files of this format are younger than the year 2000."""
-    value = int(str(number))
-    try:
-        return date(2000 + value // 10_000, value // 100 % 100, value % 100)
-    except ValueError:
-        return None
-
-
-def _luhn(messages: Messages) -> pl.Series:
-    """Whether DE2 is a card number of 12 to 19 digits that passes the Luhn check."""
-    card = messages.field("DE2")
-    size = pl.Series(card.length, dtype=pl.Int32)
-    return (luhn_of(card) & size.is_between(*_CARD_DIGITS)).alias("luhn")
-
-
-def _exponents_differ(value: object) -> bool:
-    """Whether PDS0148 (currency 3, exponent 1, repeating) contradicts ISO 4217; an unknown currency does not."""
-    text = str(value)
-    pairs = [(text[at : at + 3], text[at + 3 : at + 4]) for at in range(0, len(text), 4)]
-    return any(
-        len(text) % 4 != 0 or (code in NUMERIC_CODES and str(EXPONENTS[NUMERIC_CODES[code]]) != places)
-        for code, places in pairs
+        earned=pl.when((mti == _PRESENTMENT) & processing.is_not_null())
+        .then(pl.when(paid).then(-flip).otherwise(flip))
+        .cast(pl.Int64),
     )
 
 
 def _rules() -> tuple[Rule, ...]:
-    detail = pl.col("type").is_in(list(_DETAILS))
-    carded = detail & (pl.col("type") != MessageType.FEE_COLLECTION)
+    detail, carded = pl.col("detail"), pl.col("carded")
     malformed, unknown = RejectReason.MALFORMED, RejectReason.UNKNOWN_CURRENCY
     number = RejectReason.NON_NUMERIC_AMOUNT
     col = pl.col
@@ -259,10 +236,10 @@ def clearing_and_rejects(
     """The candidate tables ``clearing`` and ``reject`` of all messages; see ``read_messages`` for the frame."""
     rules = _rules()
     told = frame.select(
-        "record", "type", "kind", "direction", "currency", "transaction_currency", "cashback_minor", "local_time",
+        "record", "detail", "kind", "direction", "currency", "transaction_currency", "cashback_minor", "local_time",
         "interchange_minor", first_broken(frame, rules), amount_minor="DE5", transaction_amount_minor="DE4",
     )  # fmt: skip
-    good = told["broken"].is_null() & told["type"].is_in(list(_DETAILS))
+    good = told["broken"].is_null() & told["detail"]
     at = good.arg_true().cast(pl.Int64).to_numpy()
 
     def content(field: str, rows: NDArray[np.int64]) -> list[str]:
@@ -285,12 +262,12 @@ def clearing_and_rejects(
 def _clearing(
     source: Source, posting_date: date, messages: Messages, good: pl.DataFrame, at: NDArray[np.int64]
 ) -> pl.DataFrame:
-    copied = pl.DataFrame([texts(messages.field(field).rows(at), name) for name, field in _COPIED.items()])
-    pans = texts(messages.field("DE2").rows(at), "pan")
+    *columns, pans = messages.texts([*_COPIED.values(), "DE2"], at)
+    copied = pl.DataFrame([column.alias(name) for column, name in zip(columns, _COPIED, strict=True)])
     frame = pl.concat([good, copied], how="horizontal").with_columns(
         source.cards.references(messages.field("DE2").rows(at)),
         masked(pans),
-        mask_texts(copied["merchant_name"].str.split_exact("\\", 1).struct.field("field_0").alias("merchant_name")),
+        mask_texts(copied["merchant_name"]),
         pl.lit(Side.BANK.value).alias("side"),
         pl.lit(source.layout.feed).alias("feed"),
         pl.lit(source.delivered_on).alias("delivered_on"),

@@ -22,6 +22,7 @@ _WANTED: Final = (
 )
 _SIGNS: Final = {"D": 1, "C": -1}
 _FILE_ID: Final = 25
+_MOST: Final = 2**63
 _OTHERS: Final = {
     MessageType.ADDENDUM: "ADDENDUM",
     MessageType.CURRENCY_SUMMARY: "CURRENCY_SUMMARY",
@@ -50,7 +51,7 @@ def read_administration(stream: Stream, spec: IpmSpec, types: pl.DataFrame) -> A
     framing = [MessageType.HEADER, MessageType.FINANCIAL_POSITION, MessageType.TRAILER]
     at = types["type"].is_in([*framing, *_OTHERS]).arg_true().cast(pl.Int64).to_numpy()
     messages = cut_messages(stream.rows(at), spec, _WANTED)
-    frame = pl.DataFrame([messages.text(name) for name in _WANTED]).with_columns(
+    frame = pl.DataFrame(messages.texts(_WANTED)).with_columns(
         record=pl.Series(at + 1, dtype=pl.Int64),
         type=types["type"].gather(at),
         belongs_to=types["belongs_to"].gather(at),
@@ -138,7 +139,8 @@ def control_totals(found: Administration, frame: pl.DataFrame) -> tuple[ControlT
 def _positions(frame: pl.DataFrame) -> dict[str, dict[str, int]]:
     """Counts and sums of presentments and chargebacks by currencies; positive where the issuer pays."""
     debit, credit = pl.col("direction") == 1, pl.col("direction") == -1
-    wide = pl.col("DE4", "DE5", "interchange_minor").cast(pl.Int128)
+    summed = ("DE4", "DE5", "interchange_minor")
+    wide = pl.col(summed).cast(_wide_enough(*(frame[name] for name in summed)))
     moved = frame.filter(pl.col("mti").is_in([1240, 1442])).with_columns(wide)
     grouped = moved.group_by("DE49", "DE50").agg(
         pl.col("DE4").filter(debit).sum().alias("0380"),
@@ -170,7 +172,7 @@ def net_settlement(frame: pl.DataFrame) -> tuple[int | None, str | None]:
     currencies = moved["currency"].drop_nulls().unique().to_list()
     if len(currencies) != 1:
         return None, None
-    paid = _sum(moved["DE5"].cast(pl.Int128) * moved["direction"])
+    paid = _sum(moved["DE5"] * moved["direction"])
     return _sum(moved["interchange_minor"]) - paid, str(currencies[0])
 
 
@@ -224,5 +226,12 @@ def _other(message: dict[str, object]) -> dict[str, object]:
 
 
 def _sum(column: pl.Series) -> int:
-    """The exact sum, wider than 64 bits on the way; 0 for no rows."""
-    return int(column.cast(pl.Int128).sum() or 0)
+    """The exact sum; 0 for no rows."""
+    return int(column.cast(_wide_enough(column)).sum() or 0)
+
+
+def _wide_enough(*columns: pl.Series) -> pl.DataType:
+    """A type in which no sum of some rows of these columns overflows; 128 bits are wanted for hostile amounts alone."""
+    ends = [(column.len(), column.min(), column.max()) for column in columns]
+    most = max((abs(end) * rows for rows, *pair in ends for end in pair if isinstance(end, int)), default=0)
+    return pl.Int64() if most < _MOST else pl.Int128()

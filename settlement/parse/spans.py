@@ -15,6 +15,7 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from settlement.kernels.choice import cores
 from settlement.kernels.parse import gather, luhn, numbers
 from settlement.parse.views import views_of
 
@@ -95,7 +96,7 @@ def whole_numbers(spans: Spans, name: str) -> pl.DataFrame:
 
     Bad is a field that is there but is not 1 to 18 digits.
     """
-    values, state = numbers(spans.data, spans.base, spans.start, spans.length, spans.alphabet.zero)
+    values, state = numbers(spans.data, spans.base, spans.start, spans.length, spans.alphabet.zero, cores())
     frame = pl.DataFrame({name: values, "state": state})
     number = pl.when(pl.col("state") == 1).then(pl.col(name)).alias(name)
     return frame.select(number, (pl.col("state") == 2).alias(f"{name}_bad"))  # noqa: PLR2004
@@ -103,7 +104,7 @@ def whole_numbers(spans: Spans, name: str) -> pl.DataFrame:
 
 def luhn_of(spans: Spans) -> pl.Series:
     """Whether each field is digits that pass the Luhn check."""
-    valid = luhn(spans.data, spans.base, spans.start, spans.length, spans.alphabet.zero)
+    valid = luhn(spans.data, spans.base, spans.start, spans.length, spans.alphabet.zero, cores())
     return pl.Series("luhn", valid.astype(np.bool_))
 
 

@@ -90,6 +90,24 @@ def test_a_message_that_does_not_fit_says_where(kernel: ModuleType, message: byt
     assert fields[1] == {"DE49": "392"}
 
 
+def test_the_message_type_is_element_0(kernel: ModuleType) -> None:
+    messages = [b"", b"\xf1\xf2", "1240".encode("cp500"), ipm_message("1644", {49: "840"})]
+    formats, by_element, by_tag = _tables()
+    by_element[0] = 0
+    size = np.array([len(message) for message in messages], dtype=np.int32)
+    base = np.concatenate([[0], np.cumsum(size[:-1])]).astype(np.int64)
+    data = np.frombuffer(b"".join(messages), dtype=np.uint8)
+    start, length, _ = kernel.element_spans(data, base, size, formats, by_element, by_tag, len(WANTED), 0xF0, 2)
+    assert (start[0].tolist(), length[0].tolist()) == ([0, 0, 0, 0], [-1, -1, 4, 4])
+
+
+def test_more_messages_than_guessed_are_found(kernel: ModuleType) -> None:
+    count = 5_000
+    base, length, end = kernel.frames(np.frombuffer(b"\x00\x00\x00\x01x" * count + bytes(4), dtype=np.uint8))
+    assert (base.tolist(), end) == (list(range(4, 5 * count, 5)), 5 * count + 4)
+    assert (length == 1).all()
+
+
 def test_what_stands_before_the_problem_is_kept(kernel: ModuleType) -> None:
     fields, problems = _elements(kernel, [ipm_message("1240", {2: "5" * 16, 4: "7" * 12, 5: "1" * 12})])
     assert problems == [5]
