@@ -66,7 +66,7 @@ sanitize: env  ## the kernels' own tests over kernels built with the compiler's 
 
 nightly: env  ## the same random tests on ten million cases of kernels, and a million mutated records of each format
 	@SETTLEMENT_CASES=10000000 $(BIN)/python -m pytest tests/kernels -k oracle
-	@SETTLEMENT_CASES=1000000 $(BIN)/python -m pytest tests/parse/test_mutated_records.py
+	@SETTLEMENT_CASES=1000000 $(BIN)/python -m pytest tests/parse/test_mutated_records.py tests/parse/test_mastercard_round_trip.py -k mutated
 
 clean:
 	rm -rf $(VENV) .airflow build *.egg-info settlement/kernels/*.so ext/*.c

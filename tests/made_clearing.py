@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 LL = {2, 31, 32, 33, 43, 93, 94}
-LLL = {48, 54, 63, 72}
+LLL = {48, 54, 62, 63, 72, 105, 123}
 FILE_ID = "0011012290000099900100001"
 RECORD = 168
 VISA_FREE = {"04", "33", "40", "44", "46", "47", "50", "51", "52", "53", "56"}
@@ -85,6 +85,7 @@ def ipm_file(
     *,
     file_id: str = FILE_ID,
     trailer: Mapping[str, str] | None = None,
+    encoding: str = "cp500",
 ) -> list[bytes]:
     """Header, details, financial positions (PDS by tag, DE49 and DE50 under their numbers) and a trailer.
 
@@ -99,7 +100,7 @@ def ipm_file(
     summed = sum(int(e[4]) for m, e in details if m in {"1240", "1442", "1740"} and e.get(4, "x").isdecimal())
     totals = {"0105": file_id, "0301": f"{summed:016d}", "0306": f"{len(plain) + 1:08d}", **(trailer or {})}
     plain.append(("1644", {24: "695", 48: pds(totals)}))
-    return [ipm_message(mti, {**elements, 71: f"{at:08d}"}) for at, (mti, elements) in enumerate(plain, 1)]
+    return [ipm_message(mti, {**elements, 71: f"{at:08d}"}, encoding) for at, (mti, elements) in enumerate(plain, 1)]
 
 
 def positions_of(details: Sequence[tuple[str, dict[int, str]]]) -> list[dict[str, str]]:

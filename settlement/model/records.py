@@ -40,6 +40,7 @@ lifecycle_id text? network id that the messages of one authorisation share
 clearing_sequence int? which of the clearings of one authorisation this is, from 1, where the network tells it
 clearing_count int? how many clearings the authorisation has in all, where the network tells it
 processing_date date? the day on which the network processed the record, where it tells it
+settlement_date date? the day on which the network settles the record, where it tells it
 mcc text? merchant category code, four digits
 merchant_number text? card acceptor id
 merchant_name text? as the record writes it

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Annotated, Final, Literal
+from typing import Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 
 from settlement.kernels.choice import cores
 from settlement.kernels.parse import element_spans, frames
-from settlement.model.clearing import Kind
+from settlement.parse.mastercard_layout import Edition, IpmSpec
 from settlement.parse.span_columns import FieldSpans, Numbers, Part, number_fields, places_of, text_fields
 from settlement.parse.spans import Alphabet, Spans, alphabet, texts
 
@@ -26,40 +24,6 @@ _BLANKS: Final = (0x40, 0x00)
 _PREFIXES: Final = {"LL": -2, "LLL": -3}
 _LEFT_OVER: Final = 129
 _ENDS: Final = {"DE43": "\\"}
-
-
-class MessageType(StrEnum):
-    """What a message is."""
-
-    PRESENTMENT = "presentment"
-    SECOND_PRESENTMENT = "second_presentment"
-    CHARGEBACK = "chargeback"
-    FEE_COLLECTION = "fee_collection"
-    HEADER = "header"
-    ADDENDUM = "addendum"
-    FINANCIAL_POSITION = "financial_position"
-    SETTLEMENT_POSITION = "settlement_position"
-    CURRENCY_SUMMARY = "currency_summary"
-    EXCEPTION = "exception"
-    FILE_REJECT = "file_reject"
-    TRAILER = "trailer"
-
-
-class IpmSpec(BaseModel):
-    """The part of a layout that this format understands."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    encoding: str
-    block_bytes: Annotated[int, Field(gt=0)]
-    data_bytes: Annotated[int, Field(gt=0)]
-    pds_elements: list[Annotated[int, Field(ge=2, le=128)]]
-    file_type: str
-    refused: dict[str, str] = {}
-    messages: dict[Annotated[str, Field(pattern="^[0-9]{4}/[0-9]{3}$")], MessageType]
-    processing: dict[Annotated[str, Field(pattern="^[0-9]{6}$")], Kind]
-    fees: dict[Annotated[str, Field(pattern="^[0-9]{6}$")], Literal[1, -1]]
-    elements: dict[Annotated[int, Field(ge=2, le=128)], int | Literal["LL", "LLL"]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,14 +119,24 @@ def _framed(data: NDArray[np.uint8], block: int, *, whole_blocks: bool) -> Strea
     return Stream(data=data, base=base, size=size, whole=whole, surplus=not blank)
 
 
-def cut_messages(stream: Stream, spec: IpmSpec, wanted: Sequence[str]) -> Messages:
+def code_page(stream: Stream, spec: IpmSpec) -> Alphabet | None:
+    """The code page in which the first message begins with digits; None where it does in neither."""
+    if not len(stream.base):
+        return None
+    first = stream.data[stream.base[0] :][: min(4, int(stream.size[0]))]
+    pages = (alphabet(name) for name in (spec.encoding, spec.ebcdic))
+    return next(
+        (page for page in pages if len(first) and ((first >= page.zero) & (first <= page.zero + 9)).all()), None
+    )
+
+
+def cut_messages(stream: Stream, edition: Edition, signs: Alphabet, wanted: Sequence[str]) -> Messages:
     """Find the wanted fields (``MTI``, ``DE2``, ``PDS0105``) of all messages."""
-    signs = alphabet(spec.encoding)
     formats = np.zeros(129, dtype=np.int32)
-    for element, size in spec.elements.items():
+    for element, size in edition.elements.items():
         formats[element] = _PREFIXES[size] if isinstance(size, str) else size
     by_element, by_tag = np.full(129, -1, dtype=np.int32), np.full(10_000, -1, dtype=np.int32)
-    by_element[spec.pds_elements] = -2
+    by_element[edition.pds_elements] = -2
     for column, name in enumerate(wanted):
         if name == "MTI":
             by_element[0] = column

@@ -14,15 +14,24 @@ from settlement.model.clearing import Kind, RejectReason, Side
 from settlement.model.money import EXPONENTS, NUMERIC_CODES
 from settlement.parse.candidates import Rule, candidate, first_broken, reject_rows
 from settlement.parse.cards import mask_texts, masked
-from settlement.parse.mastercard_messages import IpmSpec, Messages, MessageType, Stream, cut_messages, problem_text
-from settlement.parse.mastercard_values import card_flags, cashback, exponents_differ, fees, local_time, reversal
+from settlement.parse.mastercard_layout import Edition, MessageType
+from settlement.parse.mastercard_messages import Messages, problem_text
+from settlement.parse.mastercard_values import (
+    card_flags,
+    cashback,
+    exponents_differ,
+    fees,
+    local_time,
+    reversal,
+    settlement_date,
+)
 from settlement.parse.source import Source
 from settlement.parse.span_columns import Numbers, Part
 from settlement.parse.spans import texts
 
-_WANTED: Final = (
+WANTED: Final = (
     *("MTI", "DE2", "DE3", "DE4", "DE5", "DE12", "DE24", "DE25", "DE26", "DE31", "DE37", "DE38", "DE41", "DE42"),
-    *("DE43", "DE49", "DE50", "DE54", "DE63", "DE71", "PDS0025", "PDS0146", "PDS0148"),
+    *("DE43", "DE49", "DE50", "DE54", "DE63", "DE71", "PDS0025", "PDS0146", "PDS0148", "PDS0159"),
 )
 PRESENTED: Final = (MessageType.PRESENTMENT, MessageType.SECOND_PRESENTMENT)
 _DETAILS: Final = (*PRESENTED, MessageType.CHARGEBACK, MessageType.FEE_COLLECTION)
@@ -38,10 +47,13 @@ _COPIED: Final = {
     "terminal": "DE41",
     "reason_code": "DE25",
 }
+_SETTLED: Final = Part(name="PDS0159", first=59, size=6)
+"""The settlement date, YYMMDD."""
 _NUMBERS: Final = {
     **{name: Part(name=name) for name in ("MTI", "DE24", "DE3", "DE4", "DE5", "DE12", "DE49", "DE50", "DE71")},
     "fee": Part(name="PDS0146", first=24, size=12),
     "fee_currency": Part(name="PDS0146", first=21, size=3),
+    "settled": _SETTLED,
     "exponent": Part(name="PDS0148", size=4),
 }
 _SAID: Final = {"MTI": 10_000, "DE24": 1000, "DE3": 1_000_000}
@@ -52,20 +64,17 @@ _CURRENCIES: Final = pl.Series([NUMERIC_CODES.get(f"{number:03d}") for number in
 _MICRO: Final = 6
 
 
-def read_messages(stream: Stream, spec: IpmSpec) -> tuple[Messages, pl.DataFrame]:
-    """All messages with what the totals and the rows are made of.
+def read_messages(messages: Messages, edition: Edition) -> pl.DataFrame:
+    """All messages, cut for ``WANTED``, with what the totals and the rows are made of.
 
     Returns
     -------
-    messages
-        The spans of the wanted fields.
     frame
         One row a message: ``record``, ``mti``, ``function``, ``type``, ``kind``, ``direction`` (+1 the issuer pays),
         ``DE4`` and ``DE5``, ``DE49`` and ``DE50`` with their alphabetic codes ``transaction_currency`` and
         ``currency``, ``DE71``, ``interchange_minor`` (+ the issuer earns, in DE50), ``cashback_minor``,
-        ``local_time`` and the flags that the rules look at.
+        ``local_time``, ``settlement_date`` and the flags that the rules look at.
     """
-    messages = cut_messages(stream, spec, _WANTED)
     told = dict(zip(_NUMBERS, messages.numbers(list(_NUMBERS.values())), strict=True))
     marks = reversal(messages)
     frame = pl.DataFrame(
@@ -82,16 +91,17 @@ def read_messages(stream: Stream, spec: IpmSpec) -> tuple[Messages, pl.DataFrame
             *card_flags(messages),
             exponents_differ(messages, told["exponent"]),
             local_time(told["DE12"]),
+            *settlement_date(messages, _SETTLED, told["settled"]),
         ]
     )
     parts = [
         frame,
-        _said(told, messages, marks, spec),
+        _said(told, messages, marks, edition),
         fees(messages, told["fee"], told["fee_currency"], told["DE50"]),
         cashback(messages, told["DE50"]),
     ]
     frame = pl.concat(parts, how="horizontal").with_columns(interchange_minor=pl.col("fees") * pl.col("earned"))
-    return messages, frame.with_columns(_belongs_to(frame))
+    return frame.with_columns(_belongs_to(frame))
 
 
 def _code(messages: Messages, number: Numbers, name: str) -> pl.Series:
@@ -116,7 +126,7 @@ def _belongs_to(frame: pl.DataFrame) -> pl.Series:
     return frame.select(pl.when(addendum & (before > 0)).then(before).alias("belongs_to"))["belongs_to"]
 
 
-def _said(told: Mapping[str, Numbers], messages: Messages, marks: pl.Series, spec: IpmSpec) -> pl.DataFrame:
+def _said(told: Mapping[str, Numbers], messages: Messages, marks: pl.Series, edition: Edition) -> pl.DataFrame:
     """What ``_with_kind`` makes of each message, made once of those that are alike."""
     parts = [np.where(told[name].good, told[name].values, none) for name, none in _SAID.items()]
     parts += [marks.to_numpy().astype(np.int64), (messages.problem == 0).astype(np.int64)]
@@ -135,10 +145,10 @@ def _said(told: Mapping[str, Numbers], messages: Messages, marks: pl.Series, spe
         sound=pl.col("sound") == 1,
     )
     at = np.searchsorted(distinct.to_numpy(), key)
-    return _with_kind(met, spec).select(pl.all().gather(at))
+    return _with_kind(met, edition).select(pl.all().gather(at))
 
 
-def _with_kind(met: pl.DataFrame, spec: IpmSpec) -> pl.DataFrame:
+def _with_kind(met: pl.DataFrame, edition: Edition) -> pl.DataFrame:
     """Type, kind, direction and sign of the interchange from message type, function and processing code and mark.
 
     ``detail`` is a message that moves money, ``carded`` one with a card.
@@ -146,9 +156,9 @@ def _with_kind(met: pl.DataFrame, spec: IpmSpec) -> pl.DataFrame:
     The issuer earns interchange on purchases, gives it back on refunds and reversals, and pays it on cash advances.
     The type is empty where it is unknown or the message is not sound.
     """
-    types = {int(code.replace("/", "")): kind.value for code, kind in spec.messages.items()}
-    kinds = {int(code): kind.value for code, kind in spec.processing.items()}
-    charges = {int(code): sign for code, sign in spec.fees.items()}
+    types = {int(code.replace("/", "")): kind.value for code, kind in edition.messages.items()}
+    kinds = {int(code): kind.value for code, kind in edition.processing.items()}
+    charges = {int(code): sign for code, sign in edition.fees.items()}
     code, mti, marked = pl.col("DE3"), pl.col("MTI"), pl.col("reversal")
     told = (mti * 1000 + pl.col("DE24")).replace_strict(types, default=None, return_dtype=pl.String)
     met = met.with_columns(
@@ -226,6 +236,7 @@ def _rules() -> tuple[Rule, ...]:
             & ((col("processing") != Kind.PURCHASE) | (col("type") == MessageType.SECOND_PRESENTMENT)),
         ),
         Rule(reason=RejectReason.BAD_DATE, field="DE12", broken=carded & col("local_time").is_null()),
+        Rule(reason=RejectReason.BAD_DATE, field="PDS0159", broken=detail & col("settlement_date_bad")),
         Rule(reason=RejectReason.BAD_LUHN, field="DE2", broken=detail & col("has_card") & ~col("luhn")),
     )
 
@@ -237,7 +248,8 @@ def clearing_and_rejects(
     rules = _rules()
     told = frame.select(
         "record", "detail", "kind", "direction", "currency", "transaction_currency", "cashback_minor", "local_time",
-        "interchange_minor", first_broken(frame, rules), amount_minor="DE5", transaction_amount_minor="DE4",
+        "settlement_date", "interchange_minor", first_broken(frame, rules),
+        amount_minor="DE5", transaction_amount_minor="DE4",
     )  # fmt: skip
     good = told["broken"].is_null() & told["detail"]
     at = good.arg_true().cast(pl.Int64).to_numpy()

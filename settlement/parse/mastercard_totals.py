@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from settlement.model.money import NUMERIC_CODES
 from settlement.parse.candidates import candidate
-from settlement.parse.mastercard_messages import IpmSpec, MessageType, Stream, cut_messages
+from settlement.parse.mastercard_layout import Edition, MessageType
+from settlement.parse.mastercard_messages import Stream, cut_messages
 from settlement.parse.source import ControlTotal
+from settlement.parse.spans import Alphabet
 
 _COUNTS: Final = ("0400", "0401", "0402")
 _AMOUNTS: Final = ("0380", "0381", "0384", "0390", "0391", "0394", "0395", "0396")
@@ -46,11 +49,11 @@ class Administration:
     others: tuple[dict[str, object], ...]
 
 
-def read_administration(stream: Stream, spec: IpmSpec, types: pl.DataFrame) -> Administration:
+def read_administration(stream: Stream, edition: Edition, signs: Alphabet, types: pl.DataFrame) -> Administration:
     """The messages of a file that are no details; ``types`` has ``type`` and ``belongs_to`` of all in order."""
     framing = [MessageType.HEADER, MessageType.FINANCIAL_POSITION, MessageType.TRAILER]
     at = types["type"].is_in([*framing, *_OTHERS]).arg_true().cast(pl.Int64).to_numpy()
-    messages = cut_messages(stream.rows(at), spec, _WANTED)
+    messages = cut_messages(stream.rows(at), edition, signs, _WANTED)
     frame = pl.DataFrame(messages.texts(_WANTED)).with_columns(
         record=pl.Series(at + 1, dtype=pl.Int64),
         type=types["type"].gather(at),
@@ -68,14 +71,26 @@ def read_administration(stream: Stream, spec: IpmSpec, types: pl.DataFrame) -> A
     )
 
 
-def header_date(found: Administration) -> date | None:
-    """The business date in the header's file id: type 3, date YYMMDD, processor 11, sequence 5.
-
-    None unless the first message is the one header and its id is such.
-    """
-    if [message["record"] for message in found.headers] != [1]:
+def first_date(stream: Stream, edition: Edition, signs: Alphabet) -> date | None:
+    """The date that the first message tells if it is a header as an edition knows one; else None."""
+    wanted = ("MTI", "DE24", "PDS0105")
+    first = cut_messages(stream.rows(np.zeros(1, dtype=np.int64)), edition, signs, wanted)
+    mti, function, file_id = (column[0] for column in first.texts(wanted))
+    if first.problem[0] or edition.messages.get(f"{mti}/{function}") is not MessageType.HEADER:
         return None
-    file_id = str(found.headers[0]["PDS0105"])
+    return _date_of(str(file_id))
+
+
+def date_of(header: dict[str, object]) -> date:
+    """The business date that a header of a known date tells."""
+    day = _date_of(str(header["PDS0105"]))
+    if day is None:
+        raise ValueError("the header tells no date")
+    return day
+
+
+def _date_of(file_id: str) -> date | None:
+    """The date of PDS0105: type 3, date YYMMDD, processor 11, sequence 5."""
     if len(file_id) != _FILE_ID or not (file_id.isascii() and file_id.isdecimal()):
         return None
     try:
@@ -117,7 +132,8 @@ def control_totals(found: Administration, frame: pl.DataFrame) -> tuple[ControlT
     summed = frame.filter(pl.col("mti").is_in([1240, 1442, 1740]))["DE4"]
     numbered = frame.filter(pl.col("DE71").is_null() | (pl.col("DE71") == pl.col("record"))).height
     totals = [
-        ControlTotal(control="PDS0301", declared=_declared(trailer, "0301"), computed=_sum(summed)),
+        # All zeros are how a sender leaves this sum out.
+        ControlTotal(control="PDS0301", declared=_declared(trailer, "0301") or None, computed=_sum(summed)),
         ControlTotal(control="PDS0306", declared=_declared(trailer, "0306"), computed=frame.height),
         ControlTotal(control="messages numbered in order", declared=frame.height, computed=numbered),
     ]

@@ -14,7 +14,7 @@ from settlement.kernels.choice import cores
 from settlement.kernels.parse import numbers
 from settlement.model.money import EXPONENTS, NUMERIC_CODES
 from settlement.parse.mastercard_messages import Messages
-from settlement.parse.span_columns import Numbers
+from settlement.parse.span_columns import Numbers, Part
 from settlement.parse.spans import Spans, luhn_of, texts
 
 _FEE: Final = 36
@@ -118,6 +118,18 @@ def local_time(number: Numbers) -> pl.Series:
     sound = number.good & (day != _NO_DAY) & (hours < _HOURS) & (minutes < _SIXTY) & (seconds < _SIXTY)
     moment = day * _DAY_MS + ((hours * _SIXTY + minutes) * _SIXTY + seconds) * 1000
     return Numbers(values=moment, good=sound).series("local_time").cast(pl.Datetime("ms"))
+
+
+def settlement_date(messages: Messages, part: Part, number: Numbers) -> list[pl.Series]:
+    """``settlement_date`` out of YYMMDD, and ``settlement_date_bad``; zeros and blanks are how it is left out."""
+    day = _days()[number.values % 1_000_000]
+    sound = number.good & (day != _NO_DAY)
+    bad = number.good & (number.values != 0) & ~sound
+    field = messages.field(part.name)
+    rows = np.flatnonzero(~number.good & (field.length > 0))
+    bad[rows] = texts(field.rows(rows).part(part.first, part.size), "told").is_not_null().to_numpy()
+    column = Numbers(values=day, good=sound).series("settlement_date").cast(pl.Int32).cast(pl.Date)
+    return [column, _flag("settlement_date_bad", bad)]
 
 
 @cache

@@ -23,7 +23,8 @@ from settlement.model.layout import Layout, read_spec
 from settlement.parse.bai2_records import read_records
 from settlement.parse.cards import mask_text
 from settlement.parse.declared_cut import Fault
-from settlement.parse.mastercard_messages import IpmSpec, Stream, read_stream
+from settlement.parse.mastercard_layout import IpmSpec
+from settlement.parse.mastercard_messages import Stream, read_stream
 from settlement.parse.mt940_lines import read_lines
 from settlement.parse.parquet_rows import some_rows
 from settlement.parse.statements import UnreadableError

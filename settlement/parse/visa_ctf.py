@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from settlement.model.clearing import Why
 from settlement.parse.candidates import candidate
+from settlement.parse.editions import edition_on
 from settlement.parse.source import ByteCount, ControlTotal, Parsed, Source
 from settlement.parse.spans import texts
 from settlement.parse.visa_contents import read_contents
 from settlement.parse.visa_fields import digits
-from settlement.parse.visa_layout import BATCH, FILE, FRAMING, HEADER, CtfSpec, Edition, edition_on, read_editions
+from settlement.parse.visa_layout import BATCH, FILE, FRAMING, HEADER, CtfSpec, Edition, read_layout
 from settlement.parse.visa_records import Head, Records, Torn, framed, read_head
 
 _MILLION: Final = 1_000_000
@@ -28,7 +29,7 @@ _TOTALS: Final = ("dest", "src", "monetary", "tcr", "trans")
 
 def read(source: Source) -> Parsed:
     """Read one file. Its records are TCRs, located by their number from 1; amounts are minor units."""
-    spec, editions = read_editions(source.layout)
+    spec, editions = read_layout(source.layout)
     sender = source.layout.sender
     found = framed(source.content, spec)
     if isinstance(found, Torn):

@@ -7,14 +7,13 @@ the one before it; tables that it does not name are the earlier one's.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from settlement.errors import TerminalError
 from settlement.model.clearing import Kind
 from settlement.model.layout import Layout, read_spec
+from settlement.parse.editions import Dated, read_editions
 
 HEADER, BATCH, FILE = 90, 91, 92
 FRAMING: Final = (HEADER, BATCH, FILE)
@@ -38,11 +37,9 @@ class Transaction(_Part):
     again: Kind | None = None
 
 
-class Edition(_Part):
+class Edition(Dated):
     """What stands between header and trailers from a date on; fields are first and last position, from 1."""
 
-    valid_from: date
-    source: Annotated[str, Field(min_length=1)]
     needs: list[int]
     transactions: dict[Code, Transaction]
     fees: dict[Code, Direction]
@@ -82,32 +79,10 @@ class CtfSpec(_Part):
     edition: Annotated[list[dict[str, Any]], Field(min_length=1)]
 
 
-def read_editions(layout: Layout) -> tuple[CtfSpec, tuple[Edition, ...]]:
+def read_layout(layout: Layout) -> tuple[CtfSpec, tuple[Edition, ...]]:
     """The layout's own part and its editions, the earliest first. Raises TerminalError naming the field."""
     spec = read_spec(layout, CtfSpec)
-    told: dict[str, Any] = {}
-    editions: list[Edition] = []
-    for number, changes in enumerate(spec.edition):
-        told = {**told, **changes}
-        try:
-            edition = Edition.model_validate(told)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise TerminalError(f"Layout {layout.layout}: spec.edition.{number}.{where}: {first['msg']}.") from None
-        if "source" not in changes or "valid_from" not in changes:
-            raise TerminalError(f"Layout {layout.layout}: spec.edition.{number}: name its valid_from and its source.")
-        if editions and edition.valid_from <= editions[-1].valid_from:
-            raise TerminalError(
-                f"Layout {layout.layout}: spec.edition.{number}: put editions in the order of valid_from."
-            )
-        editions.append(edition)
-    return spec, tuple(editions)
-
-
-def edition_on(editions: tuple[Edition, ...], day: date) -> Edition | None:
-    """The edition in force on a day; None before the first."""
-    return next((edition for edition in reversed(editions) if edition.valid_from <= day), None)
+    return spec, read_editions(layout, spec.edition, Edition)
 
 
 def kinds_of(edition: Edition) -> Mapping[int, Transaction]:

@@ -102,7 +102,7 @@ def test_a_byte_that_no_part_accounts_for_is_refused(sample_dir) -> None:
             laws.assert_unit("parse", delivered, read)
 
 
-@pytest.mark.parametrize("layout", ["retailer_capture", "visa_ctf"])
+@pytest.mark.parametrize("layout", ["mastercard_ipm", "retailer_capture", "visa_ctf"])
 def test_a_file_whose_bytes_nobody_counts_is_a_broken_law(layout: str) -> None:
     content = b"twelve bytes"
     text = (LAYOUTS / f"{layout}.toml").read_text(encoding="utf-8")
