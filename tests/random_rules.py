@@ -26,18 +26,32 @@ _PAIRED = (
 )
 _SUMMED = ("", 'ambiguity = "hold"')
 _SEARCH = "search = { most_members = 3, most_candidates = 6 }"
+_CARRY = (
+    "[carry]\n",
+    "[carry]\nmost_days = 2\nexpires_after_days = 3\n[ageing]\nbuckets = [1, 2]\n",
+    "[carry]\nmost_days = 1\nstale_after_runs = 1\n",
+)
 _RATE = '[[rate]]\nfrom = "EUR"\nto = "USD"\ndate = 2024-01-01\nrate = 1.1\n'
 
 
-def random_rules(rnd: random.Random) -> str:
-    """Nettings and two to five passes, one in five of them without a key; it says the same for the same generator."""
+def random_rules(rnd: random.Random, *, carry: bool = False) -> str:
+    """Nettings and two to five passes, one in five of them without a key; it says the same for the same generator.
+
+    With ``carry`` open rows go into the next run, and passes take them by age.
+    """
     parts = [_RATE]
     for which in ("left", "right"):
         parts += [_net(rnd, which, number) for number in range(rnd.choice([0, 0, 1, 2]))]
-    parts += [_pass(rnd, number) for number in range(rnd.randint(2, 5))]
+    parts += [_pass(rnd, number) + (_carried(rnd) if carry else "") for number in range(rnd.randint(2, 5))]
+    if carry:
+        parts.append(rnd.choice(_CARRY))
     if rnd.random() < 0.3:
         parts.append("[nearest]\ndays = 2\namount_bps = 3000\n")
     return "\n".join(parts)
+
+
+def _carried(rnd: random.Random) -> str:
+    return rnd.choice(["", "", "carry = false\n", "carried_most_days = 1\n"])
 
 
 def _keys(rnd: random.Random, least: int) -> list[str]:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from settlement.match.wording import joined
-from settlement.reconcile.carry import Run, idle, texts_not_kept
+from settlement.reconcile.carried import AGES, most_age
+from settlement.reconcile.carry import Run, texts_not_kept
 from settlement.reconcile.engine import Result
-from settlement.reconcile.language import Ageing, Pass, Rules
+from settlement.reconcile.language import Ageing, Carry, Pass, Rules
+from settlement.reconcile.leave import idle
 from settlement.reconcile.sides import HELD, OPEN, Rows
+
+_EPOCH: Final = date(1970, 1, 1)
 
 
 def matches_with_ages(matches: pl.DataFrame, result: Result) -> pl.DataFrame:
@@ -22,7 +27,7 @@ def matches_with_ages(matches: pl.DataFrame, result: Result) -> pl.DataFrame:
         known = side.carried
         if known is None or not known.count:
             continue
-        since = pl.Series("since", known.opened_on).cast(pl.Date).cast(pl.String)
+        since = pl.Series("since", known.opened_on[: known.count]).cast(pl.Date).cast(pl.String)
         told = pl.DataFrame([side.ids[: known.count].alias(f"{side.which}_id"), since]).with_columns(
             carried=pl.concat_str(pl.lit(f"{side.name} "), f"{side.which}_id", pl.lit(" is carried from "), "since")
         )
@@ -33,37 +38,30 @@ def matches_with_ages(matches: pl.DataFrame, result: Result) -> pl.DataFrame:
     return matches
 
 
-def breaks_with_ages(breaks: pl.DataFrame, result: Result) -> pl.DataFrame:
+def breaks_with_ages(breaks: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     """Breaks whose notes tell since when a carried row stands open, and whether it takes part any more.
 
-    ``breaks`` has ``side``, ``position`` and ``note``, among others.
+    ``breaks`` has ``note`` and ``AGES``, among others.
     """
-    parts = []
-    for side in (result.left, result.right):
-        known, mine = side.carried, breaks.filter(pl.col("side") == side.which)
-        parts.append(mine)
-        if known is None or not known.count:
-            continue
-        carried = mine.filter(pl.col("position") < known.count)
-        notes = [
-            f"{note}; {_standing(result, side, at)}" for at, note in carried.select("position", "note").iter_rows()
-        ]
-        told = carried.with_columns(pl.Series("note", notes, dtype=pl.String))
-        # By position carried rows stand first.
-        parts[-1:] = [told, mine.filter(pl.col("position") >= known.count)]
-    return pl.concat(parts)
+    carried = breaks.with_row_index("row").filter(pl.col("runs") > 0).select("row", "note", *AGES)
+    if not carried.height:
+        return breaks
+    notes = [f"{one['note']}; {_standing(rules, one)}" for one in carried.iter_rows(named=True)]
+    told = pl.DataFrame({"row": carried["row"], "told": notes})
+    return (
+        breaks.with_row_index("row")
+        .join(told, on="row", how="left", maintain_order="left")
+        .with_columns(pl.coalesce("told", "note").alias("note"))
+        .drop("row", "told")
+    )
 
 
-def _standing(result: Result, side: Rows, at: int) -> str:
-    known = side.carried
-    if known is None:
-        return ""
-    runs, age = int(known.runs[at]) + 1, int(known.age_days[at])
-    since = pl.Series([int(known.opened_on[at])], dtype=pl.Int32).cast(pl.Date)[0]
-    told = f"open since {since}, in {runs} runs"
-    if known.expires_after_days is not None and age > known.expires_after_days:
-        return f"{told}; expired: {_days(age)} old, more than {known.expires_after_days}, and not carried on"
-    if age > max(known.most(rule) for rule in result.rules.passes):
+def _standing(rules: Rules, row: Mapping[str, Any]) -> str:
+    limits, runs, age = rules.carry or Carry(), row["runs"] + 1, row["age_days"]
+    told = f"open since {_EPOCH + timedelta(days=row['opened_on'])}, in {runs} runs"
+    if limits.expires_after_days is not None and age > limits.expires_after_days:
+        return f"{told}; expired: {_days(age)} old, more than {limits.expires_after_days}, and not carried on"
+    if age > max(most_age(limits, rule) for rule in rules.passes):
         return f"{told}; {_days(age)} old: no pass takes carried rows so old"
     return told
 
@@ -93,10 +91,14 @@ def _barred(rule: Pass, left: Rows, right: Rows, miss: Mapping[str, Any]) -> str
     ours, theirs = (miss["position"], miss["other"]) if miss["side"] == "left" else (miss["other"], miss["position"])
     for side, at in ((left, ours), (right, theirs)):
         known = side.carried
-        if known is None or at >= known.count or known.age_days[at] <= known.most(rule):
+        if known is None or at >= known.count or known.age_days[at] <= most_age(known.limits, rule):
             continue
         keys = joined([*(pair.left for pair in rule.pairs), "amount"])
-        takes = "takes no carried rows" if not rule.carry else f"takes carried rows up to {_days(known.most(rule))}"
+        takes = (
+            "takes no carried rows"
+            if not rule.carry
+            else f"takes carried rows up to {_days(most_age(known.limits, rule))}"
+        )
         age = "" if not rule.carry else f" and {_days(int(known.age_days[at]))} old"
         return f"same {keys}, but {side.name} {side.ids[at]} is carried{age}: pass {rule.name} {takes}"
     return None
@@ -111,56 +113,52 @@ def came_in(rules: Rules, side: Rows) -> list[tuple[str, NDArray[np.bool_]]]:
     return [("read", rows >= known.count), ("carried", rows < known.count), ("expired", expired)]
 
 
-def ages_of(result: Result, breaks: pl.DataFrame, run: Run | None) -> dict[str, Any]:
-    """What the summary of a run with a date says beside the rest.
-
-    ``breaks`` are those that are written: left first, each side in its order.
-    """
-    if run is None:
-        return {}
-    told: dict[str, Any] = {"as_of": str(run.as_of), "ageing": _by_age(result, breaks)}
-    if result.rules.carry is not None:
+def ages_of(rules: Rules, run: Run, summary: Mapping[str, Any], totals: Sequence[pl.DataFrame]) -> dict[str, Any]:
+    """What the summary of a run with a date says beside the rest; ``totals`` are those of ``age_totals``, by part."""
+    told: dict[str, Any] = {
+        "as_of": str(run.as_of),
+        "ageing": list(_by_age(rules, pl.concat(totals))) if totals else [],
+    }
+    if rules.carry is not None:
         told["carried_from"] = None if run.earlier is None else str(run.earlier.as_of)
-        told["texts_not_carried"] = texts_not_kept(result.rules, run)
-        limit = result.rules.carry.stale_after_runs
+        told["texts_not_carried"] = texts_not_kept(rules, run)
+        limit = rules.carry.stale_after_runs
         told["stale"] = [
-            {"name": name, "runs": one.runs} for name, one in idle(result, run).items() if one.runs >= limit
+            {"name": name, "runs": one.runs} for name, one in idle(rules, run, summary).items() if one.runs >= limit
         ]
     return told
 
 
-def _by_age(result: Result, breaks: pl.DataFrame) -> list[dict[str, Any]]:
+def age_totals(rules: Rules, breaks: pl.DataFrame) -> pl.DataFrame:
+    """Rows and sums of breaks, which have ``AGES``, by side, reason, age and currency; ``bucket`` numbers the ages."""
+    bucket = np.searchsorted(_ends(rules), breaks["age_days"].to_numpy(), side="left")
+    by = ("side", "reason", "bucket", pl.col("currency").cast(pl.String))
+    return (
+        breaks.with_columns(pl.Series("bucket", bucket, dtype=pl.Int64))
+        .group_by(by)
+        .agg(pl.len().cast(pl.Int64).alias("rows"), pl.col("amount").cast(pl.Int128).sum())
+    )
+
+
+def _ends(rules: Rules) -> tuple[int, ...]:
+    return (rules.ageing or Ageing()).buckets
+
+
+def _by_age(rules: Rules, totals: pl.DataFrame) -> Iterator[dict[str, Any]]:
     """Rows and sums of open rows by side, reason and age; ``to_days`` is null above the last bucket."""
-    ends = (result.rules.ageing or Ageing()).buckets
-    told: list[dict[str, Any]] = []
-    for side in (result.left, result.right):
-        if side.carried is None:
-            continue
-        rows = side.positions([OPEN, HELD])
-        found = (
-            side.frame.select("currency", "amount")[rows]
-            .with_columns(
-                pl.col("currency").cast(pl.String),
-                breaks.filter(pl.col("side") == side.which)["reason"],
-                pl.Series("bucket", np.searchsorted(ends, side.carried.age_days[rows], side="left")),
-            )
-            .group_by("reason", "bucket", "currency")
-            .agg(pl.len().alias("rows"), pl.col("amount").cast(pl.Int128).sum())
-            .sort("reason", "bucket", "currency")
-        )
-        for (reason, bucket), some in found.group_by("reason", "bucket", maintain_order=True):
-            at = int(str(bucket))
-            told.append(
-                {
-                    "side": side.which,
-                    "reason": reason,
-                    "from_days": ends[at - 1] + 1 if at else 0,
-                    "to_days": ends[at] if at < len(ends) else None,
-                    "rows": int(some["rows"].sum()),
-                    "sums_minor": {code: int(total) for code, total in some.select("currency", "amount").iter_rows()},
-                }
-            )
-    return told
+    ends = _ends(rules)
+    by = ["side", "reason", "bucket", "currency"]
+    summed = totals.group_by(by).agg(pl.col("rows", "amount").sum()).sort(by)
+    for (which, reason, bucket), some in summed.group_by("side", "reason", "bucket", maintain_order=True):
+        at = int(str(bucket))
+        yield {
+            "side": which,
+            "reason": reason,
+            "from_days": ends[at - 1] + 1 if at else 0,
+            "to_days": ends[at] if at < len(ends) else None,
+            "rows": int(some["rows"].sum()),
+            "sums_minor": {code: int(total) for code, total in some.select("currency", "amount").iter_rows()},
+        }
 
 
 def _days(count: int) -> str:

@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from settlement.match.wording import joined, money_text
-from settlement.reconcile.ageing import barred, breaks_with_ages
+from settlement.reconcile.ageing import barred
 from settlement.reconcile.engine import Held, Result, Taken
 from settlement.reconcile.found import Searched
 from settlement.reconcile.language import KeyPair, Pass, Rules
@@ -57,7 +57,7 @@ RANKED: Final = SCHEMA | {
 
 def find_breaks(result: Result) -> pl.DataFrame:
     """One row for each open or held row of both sides: ``SCHEMA``, by side and position."""
-    return breaks_with_ages(ranked_breaks(result).select(list(SCHEMA)), result)
+    return ranked_breaks(result).select(list(SCHEMA))
 
 
 def ranked_breaks(result: Result, apart: frozenset[KeyPair] = frozenset()) -> pl.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from typing import Final
 
 import polars as pl
@@ -31,28 +32,38 @@ def is_card(text: str) -> bool:
     return (sum(int(digit) for digit in digits[::-2]) + sum(map(sum, doubled))) % 10 == 0
 
 
-def without_cards(texts: pl.Series, place: str) -> pl.Series:
-    """The texts as they may be written out: a single card number among them keeps its first six and last four digits.
+@dataclass(slots=True)
+class Texts:
+    """A column of texts that are written out part by part: all parts are looked at before the first is written.
 
-    Raises
-    ------
-    TerminalError
-        Where most values that could be card numbers are: the column holds cards, and each of its rows would lose
-        its key.
+    ``whole`` are the first values that could be card numbers.
     """
-    whole = texts.filter(texts.str.contains(_WHOLE)).head(_MOST_LOOKED_AT).to_list()
-    cards = sum(map(is_card, whole))
-    if len(whole) >= _TELLING and 2 * cards > len(whole):
-        raise TerminalError(
-            f"{place} holds card numbers, and open rows are written out for the next run: write normalise = "
-            '["masked_card"] for it.'
-        )
-    # Among many long numbers some pass for a card by chance, and a key that is no card must stay whole.
-    spared = _WHOLE if len(whole) >= _TELLING else r"^$"
-    suspects = texts.filter(texts.str.contains(_INSIDE) & ~texts.str.contains(spared)).unique()
-    masked = {text: _NUMBER.sub(_masked, text) for text in suspects.to_list()}
-    changed = {text: told for text, told in masked.items() if told != text}
-    return texts.replace(list(changed), list(changed.values())) if changed else texts
+
+    whole: list[str] = field(default_factory=list)
+
+    def look(self, texts: pl.Series) -> None:
+        """Look at a part."""
+        room = _MOST_LOOKED_AT - len(self.whole)
+        if room:
+            self.whole += texts.filter(texts.str.contains(_WHOLE)).head(room).to_list()
+
+    def require_no_cards(self, place: str) -> None:
+        """TerminalError where most values that could be card numbers are: each row would lose its key."""
+        cards = sum(map(is_card, self.whole))
+        if len(self.whole) >= _TELLING and 2 * cards > len(self.whole):
+            raise TerminalError(
+                f"{place} holds card numbers, and open rows are written out for the next run: write normalise = "
+                '["masked_card"] for it.'
+            )
+
+    def without_cards(self, texts: pl.Series) -> pl.Series:
+        """A part as it may be written out: a single card number in it keeps its first six and last four digits."""
+        # Among many long numbers some pass for a card by chance, and a key that is no card must stay whole.
+        spared = _WHOLE if len(self.whole) >= _TELLING else r"^$"
+        suspects = texts.filter(texts.str.contains(_INSIDE) & ~texts.str.contains(spared)).unique()
+        masked = {text: _NUMBER.sub(_masked, text) for text in suspects.to_list()}
+        changed = {text: told for text, told in masked.items() if told != text}
+        return texts.replace(list(changed), list(changed.values())) if changed else texts
 
 
 def _masked(found: re.Match[str]) -> str:

@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Final
 
+import numpy as np
 import polars as pl
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from settlement.errors import TerminalError
 from settlement.model.money import is_currency
 from settlement.reconcile.language import Rules, Side
 from settlement.reconcile.sides import TEXT, texts_used
+from settlement.reconcile.spill import key_hashes
 
 _Types = dict[str, type[pl.DataType]]
 
@@ -54,6 +59,8 @@ _OPEN: Final = "open.parquet"
 _TAKEN: Final = "taken.parquet"
 CARRY_FILES: Final = (_NOTE, _OPEN, _TAKEN)
 _VERSION: Final = 1
+_ROWS: Final = 2**16
+"""Rows that are read and written at once."""
 
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -81,17 +88,46 @@ class Note(BaseModel):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Rows that an earlier run has left, read as they are asked for: how many on each side, and their currencies."""
+
+    path: Path
+    rows: Mapping[str, int]
+    codes: frozenset[str]
+
+    def of(self, which: str) -> Iterator[pl.DataFrame]:
+        """The rows of a side in their order, some at a time."""
+        for rows in _batches(self.path):
+            mine = rows.filter(pl.col("side") == which)
+            if mine.height:
+                yield mine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Earlier:
     """What an earlier run has left: its date, ``OPEN_ROWS``, ``TAKEN_ROWS``, and how long each pass has been idle.
 
-    ``kept`` names what it declared about the sides; ``left.text.NAME`` among them says that a text was kept.
+    ``kept`` names what it declared about the sides; ``left.text.NAME`` among them says that a text was kept. ``ids``
+    are hashes of the sides and ids of the open rows, ascending.
     """
 
     as_of: date
     kept: frozenset[str]
-    open: pl.DataFrame
-    taken: pl.DataFrame
+    open: Table
+    taken: Table
+    ids: NDArray[np.uint64]
     idle: Mapping[str, Idle]
+
+    def opened(self, which: str, ids: pl.Series) -> dict[str, Any] | None:
+        """The first open row that has the id of one of tonight's rows."""
+        hashes = _id_hashes(pl.Series([which]).new_from_index(0, len(ids)), ids)
+        places = np.searchsorted(self.ids, hashes)
+        met = self.ids[np.minimum(places, len(self.ids) - 1)] == hashes if len(self.ids) else places < 0
+        if not met.any():
+            return None
+        some = ids.filter(pl.Series(met)).implode()
+        again = (rows.filter(pl.col("id").is_in(some)) for rows in self.open.of(which))
+        return next((rows.row(0, named=True) for rows in again if rows.height), None)
 
 
 def read_folder(folder: Path, rules: Rules, as_of: date) -> Earlier:
@@ -126,29 +162,56 @@ def read_folder(folder: Path, rules: Rules, as_of: date) -> Earlier:
             "that run, or start anew without --carry."
         )
     found = _table(folder, _OPEN, note.open_sha256, OPEN_ROWS)
-    if found.select("side", "id").is_duplicated().any():
-        raise _damaged(folder, _OPEN)
-    taken = _table(folder, _TAKEN, note.taken_sha256, TAKEN_ROWS)
-    return Earlier(as_of=note.as_of, kept=frozenset(note.declared), open=found, taken=taken, idle=note.idle)
+    return Earlier(
+        as_of=note.as_of,
+        kept=frozenset(note.declared),
+        open=found,
+        taken=_table(folder, _TAKEN, note.taken_sha256, TAKEN_ROWS),
+        ids=_unique_ids(found),
+        idle=note.idle,
+    )
 
 
 def write_folder(
-    folder: Path, rules: Rules, as_of: date, *, still: pl.DataFrame, taken: pl.DataFrame, idle: Mapping[str, Idle]
+    folder: Path,
+    rules: Rules,
+    as_of: date,
+    *,
+    still: Iterable[pl.DataFrame],
+    taken: Iterable[pl.DataFrame],
+    idle: Mapping[str, Idle],
 ) -> None:
-    """Write the three files: the same bytes for the same run."""
-    digests = []
-    for name, rows in ((_OPEN, still), (_TAKEN, taken)):
-        rows.write_parquet(folder / name, compression="lz4")
-        digests.append(_sha256((folder / name).read_bytes()))
+    """Write the three files: the same bytes for the same rows, in however many frames they come."""
+    ours, theirs = (texts_used(rules, which) for which in ("left", "right"))
+    _write(folder / _OPEN, OPEN_ROWS | text_columns([*ours, *theirs]), still)
+    texts = [name for side in (rules.left, rules.right) for net in side.net for name in (*net.keys, *net.originals)]
+    _write(folder / _TAKEN, TAKEN_ROWS | text_columns(texts), taken)
     note = Note(
         version=_VERSION,
         as_of=as_of,
         declared=declared(rules),
-        open_sha256=digests[0],
-        taken_sha256=digests[1],
+        open_sha256=_sha256_of(folder / _OPEN),
+        taken_sha256=_sha256_of(folder / _TAKEN),
         idle=dict(idle),
     )
     (folder / _NOTE).write_text(note.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def _write(path: Path, types: _Types, frames: Iterable[pl.DataFrame]) -> None:
+    """Write a table in groups of one size; texts that one side has not are empty there."""
+    waiting = pl.DataFrame(schema=types)
+    with pq.ParquetWriter(path, waiting.to_arrow().schema, compression="lz4") as table:
+        for rows in frames:
+            waiting = pl.concat([waiting, pl.concat([waiting.clear(), _known(rows, types)], how="diagonal")])
+            while waiting.height >= _ROWS:
+                # In one piece, for pages end where pieces do.
+                table.write_table(waiting.head(_ROWS).rechunk().to_arrow())
+                waiting = waiting.slice(_ROWS)
+        table.write_table(waiting.rechunk().to_arrow())
+
+
+def _known(rows: pl.DataFrame, types: _Types) -> pl.DataFrame:
+    return rows.select(name for name in types if name in rows.columns)
 
 
 def declared(rules: Rules) -> dict[str, str]:
@@ -212,29 +275,59 @@ def _note(folder: Path) -> Note:
         raise _damaged(folder, _NOTE) from None
 
 
-def _table(folder: Path, name: str, digest: str, types: _Types) -> pl.DataFrame:
+def _table(folder: Path, name: str, digest: str, types: _Types) -> Table:
     """A table as it was written, with the columns that it must have; texts are all the others."""
-    try:
-        content = (folder / name).read_bytes()
-    except (FileNotFoundError, IsADirectoryError):
-        raise _damaged(folder, name) from None
-    if _sha256(content) != digest:
+    path = folder / name
+    if not path.is_file() or _sha256_of(path) != digest:
         raise _damaged(folder, name)
     try:
-        rows = pl.read_parquet(content)
+        schema = dict(pl.read_parquet_schema(path))
     except pl.exceptions.PolarsError:
         raise _damaged(folder, name) from None
-    wanted: Mapping[str, Any] = types | text_columns(
-        column.removeprefix(TEXT) for column in rows.columns if column.startswith(TEXT)
-    )
-    if dict(rows.schema) != wanted or set(rows["side"].unique()) - {"left", "right"}:
+    texts = text_columns(column.removeprefix(TEXT) for column in schema if column.startswith(TEXT))
+    if schema != types | texts:
         raise _damaged(folder, name)
-    for code in sorted(rows["currency"].unique().to_list(), key=str):
+    counts, codes = Counter[str](), set[str]()
+    for rows in _batches(path, ["side", "currency"]):
+        counts.update(dict(rows["side"].value_counts().iter_rows()))
+        codes.update(rows["currency"].unique().to_list())
+    if set(counts) - {"left", "right"}:
+        raise _damaged(folder, name)
+    for code in sorted(codes, key=str):
         if code is None or not is_currency(code):
             raise TerminalError(
                 f"{name} in {folder} has amounts in {code}, which is no ISO 4217 code: run that night again."
             )
-    return rows
+    return Table(path=path, rows=counts, codes=frozenset(codes))
+
+
+def _batches(path: Path, columns: list[str] | None = None) -> Iterator[pl.DataFrame]:
+    try:
+        table = pl.scan_parquet(path) if columns is None else pl.scan_parquet(path).select(columns)
+        for first in range(0, table.select(pl.len()).collect().item(), _ROWS):
+            yield table.slice(first, _ROWS).collect()
+    except (pl.exceptions.PolarsError, OSError):
+        raise _damaged(path.parent, path.name) from None
+
+
+def _unique_ids(table: Table) -> NDArray[np.uint64]:
+    """Hashes of the sides and ids of all rows, ascending; TerminalError where an id stands twice on a side."""
+    parts = [_id_hashes(rows["side"], rows["id"]) for rows in _batches(table.path, ["side", "id"])]
+    hashes = np.sort(np.concatenate([np.zeros(0, dtype=np.uint64), *parts]))
+    again = hashes[1:][hashes[1:] == hashes[:-1]]
+    if len(again):
+        # Hashes may agree where ids do not.
+        alike = [
+            rows.filter(pl.Series(np.isin(_id_hashes(rows["side"], rows["id"]), again)))
+            for rows in _batches(table.path)
+        ]
+        if pl.concat(alike).select("side", "id").is_duplicated().any():
+            raise _damaged(table.path.parent, table.path.name)
+    return hashes
+
+
+def _id_hashes(sides: pl.Series, ids: pl.Series) -> NDArray[np.uint64]:
+    return key_hashes([sides, ids])
 
 
 def _damaged(folder: Path, name: str) -> TerminalError:
@@ -243,3 +336,8 @@ def _damaged(folder: Path, name: str) -> TerminalError:
 
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+def _sha256_of(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

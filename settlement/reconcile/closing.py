@@ -16,13 +16,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from settlement.reconcile.breaks import held_breaks, keyed_breaks, near_breaks
+from settlement.reconcile.carried import AGES
 from settlement.reconcile.engine import Held
 from settlement.reconcile.language import Rules
 from settlement.reconcile.near import looks_at_used, misses_but_for
-from settlement.reconcile.parts import Part, Sides, bare_result, key_hashes, part_of, spread, taken_out
+from settlement.reconcile.parts import Part, Sides, bare_result, part_of, spread, taken_out
 from settlement.reconcile.phases import Phase
 from settlement.reconcile.sides import HELD, OPEN, TEXT
-from settlement.reconcile.spill import Spill
+from settlement.reconcile.spill import Spill, key_hashes
 
 SIDES: Final = ("left", "right")
 _SIEVE_BITS: Final = 2**26
@@ -59,7 +60,10 @@ class Together:
         """Take the rows that are held back, once a cluster."""
         for which, spill in self.dealt.items():
             rows = part.rows(which).positions([HELD])
-            held = taken_out(part, which, rows).select("id", "at", "state", "amount", "currency")
+            held = taken_out(part, which, rows)
+            held = held.select(
+                "id", "at", "state", "amount", "currency", *(name for name in AGES if name in held.columns)
+            )
             held = held.with_columns(part.flow(which)["clusters"].gather(rows)).explode("clusters")
             if held.height:
                 spill.add(held, (held["clusters"].to_numpy() % spill.buckets).astype(np.int64))

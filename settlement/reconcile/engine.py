@@ -112,7 +112,10 @@ def reconcile(
         *net(tuple(rules.left.net[number] for number in steps.left_nets), left),
         *net(tuple(rules.right.net[number] for number in steps.right_nets), right),
     )
-    taken_back = (*take_back(rules.left.net, left), *take_back(rules.right.net, right))
+    taken_back = (
+        *take_back(tuple(rules.left.net[number] for number in steps.left_backs), left),
+        *take_back(tuple(rules.right.net[number] for number in steps.right_backs), right),
+    )
     taken: list[Taken] = []
     held: list[Held] = []
     told: list[Told] = []

@@ -59,7 +59,7 @@ def match_rows(result: Result) -> pl.DataFrame:
     match.
     """
     place, lines = match_lines(result)
-    return matches_with_ages(numbered(place, lines, 0)[0], result)
+    return numbered(place, lines, 0)[0]
 
 
 def numbered(place: NDArray[np.int64], lines: pl.DataFrame, before: int) -> tuple[pl.DataFrame, int]:
@@ -94,7 +94,7 @@ def match_lines(result: Result) -> tuple[NDArray[np.int64], pl.DataFrame]:
             _notes(steps, order).alias("note"),
         ]
     )
-    return place[order], lines
+    return place[order], matches_with_ages(lines, result)
 
 
 def _ordered(parts: Sequence[NDArray[Any]], order: NDArray[np.int64]) -> NDArray[Any]:

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from secrets import token_bytes
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from settlement.kernels.radix import cores, digest_rows
 from settlement.reconcile.amounts import LIKELY_CURRENCY, magnitude, require_summable
 from settlement.reconcile.batches import read_batches
+from settlement.reconcile.carried import AGES, Carried, ages
+from settlement.reconcile.carry import Run, carried_rows, require_new_ids
+from settlement.reconcile.carryfolder import TAKEN_ROWS
 from settlement.reconcile.engine import Held, Result, Told
 from settlement.reconcile.found import Outcome, Searched
 from settlement.reconcile.language import Rules
 from settlement.reconcile.ordered import positions
 from settlement.reconcile.read import as_text
 from settlement.reconcile.sides import HELD, OPEN, TEXT, Rows, columns_wanted, last_day, prepared, rows_of, takes_sums
-from settlement.reconcile.spill import Spill
+from settlement.reconcile.spill import Spill, key_hashes
 
 FLOW: Final[Mapping[str, Any]] = {
     "state": pl.UInt8,
@@ -32,9 +34,6 @@ FLOW: Final[Mapping[str, Any]] = {
 """What a row takes along from phase to phase: its state, the clusters in which it is held, and the last pass that
 proved no sum for it, with the candidates that it had; -1 where none did. A cluster has one number in the whole run, and
 what is left of it by the number of passes is the pass that holds it."""
-
-_SECRET: Final = token_bytes(32)
-"""Whoever writes the files cannot know it, so no keys can be chosen to fall into one bucket."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +50,15 @@ class Whole:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sides:
-    """Both sides, and one list of codes for them, so that equal codes are equal numbers in every part."""
+    """Both sides, and one list of codes for them, so that equal codes are equal numbers in every part.
+
+    ``as_of`` is the run's day, in days since 1970, where rows have ages.
+    """
 
     left: Whole
     right: Whole
     codes: pl.Enum
+    as_of: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,28 +86,20 @@ class Part:
 
 
 def dealt(
-    rules: Rules, which: str, path: Path, keys: Sequence[str], work: Path, *, buckets: int, batch: int
+    rules: Rules, which: str, path: Path, keys: Sequence[str], work: Path, *, buckets: int, batch: int, run: Run | None
 ) -> tuple[Whole, Spill]:
-    """Read a file in batches and deal its rows out by some texts; a row without one of them goes anywhere."""
-    side = rules.left if which == "left" else rules.right
-    places = positions(path, side, work / "order")
+    """Read a file in batches and deal its rows out by some texts, with those that are carried before them.
+
+    A row without one of the texts goes anywhere.
+    """
     rows = Spill.at(work / "rows", buckets)
-    count, codes, last, empty, total = 0, set[str](), None, None, 0
-    for raw in read_batches(path, side, columns_wanted(rules, which), LIKELY_CURRENCY, rows=batch):
-        frame, ids = prepared(rules, which, raw, path.name, count)
-        total += magnitude(frame["amount"])
-        if takes_sums(rules):
-            require_summable(total, path.name)
+    count, codes, last, empty = 0, set[str](), None, None
+    for frame in _frames(rules, which, path, work, batch=batch, run=run):
         codes |= set(frame["currency"].unique().to_list())
         day = last_day(frame)
         last = day if last is None or (day is not None and day > last) else last
-        frame = frame.with_columns(
-            pl.col("currency").cast(pl.String),
-            as_text(ids).alias("id"),
-            pl.Series("at", places.of(count, raw.height)),
-        )
         rows.add(frame, spread(frame, keys, buckets))
-        count += raw.height
+        count += frame.height
         empty = frame.clear()
     if empty is None:
         raise ValueError("read_batches gives at least one row.")
@@ -114,31 +109,68 @@ def dealt(
     )
 
 
+def _frames(rules: Rules, which: str, path: Path, work: Path, *, batch: int, run: Run | None) -> Iterator[pl.DataFrame]:
+    """The carried rows of a side and those of its file as they are kept on disk: ``at`` tells their positions."""
+    side = rules.left if which == "left" else rules.right
+    places = positions(path, side, work / "order")
+    count, total, carried = 0, 0, 0 if run is None else run.carried(which)
+    for raw in read_batches(path, side, columns_wanted(rules, which), LIKELY_CURRENCY, rows=batch):
+        frame, told = prepared(rules, which, raw, path.name, count)
+        total += magnitude(frame["amount"])
+        if takes_sums(rules):
+            require_summable(total, path.name)
+        frame, ids = frame.with_columns(pl.col("currency").cast(pl.String)), as_text(told).alias("id")
+        at = pl.Series("at", places.of(count, raw.height) + carried)
+        if run is None:
+            yield pl.DataFrame([*frame, ids, at])
+        else:
+            if not count:
+                yield from _carried(rules, run, which, frame.schema)
+            require_new_ids(rules, which, path.name, ids, run)
+            yield pl.DataFrame([*frame, *ages(frame, run.day), ids, at])
+        count += raw.height
+
+
+def _carried(rules: Rules, run: Run, which: str, schema: Mapping[str, Any]) -> Iterator[pl.DataFrame]:
+    first = 0
+    for rows in carried_rows(rules, run, which, schema):
+        yield rows.with_columns(pl.int_range(first, first + rows.height, dtype=pl.Int64, eager=True).alias("at"))
+        first += rows.height
+
+
 def spread(rows: pl.DataFrame, keys: Sequence[str], buckets: int) -> NDArray[np.int64]:
     """By row its bucket: equal texts share one, a row without one of them goes anywhere; without keys there is one."""
     if not keys:
         return np.zeros(rows.height, dtype=np.int64)
     hashes = key_hashes([rows[TEXT + key] for key in keys])
-    at = rows["at"].to_numpy().astype(np.uint64)
-    found: NDArray[np.uint64] = np.where(hashes == 0, at, hashes) % np.uint64(buckets)
+    anywhere = np.arange(rows.height, dtype=np.uint64)
+    found: NDArray[np.uint64] = np.where(hashes == 0, anywhere, hashes) % np.uint64(buckets)
     return found.astype(np.int64)
 
 
-def key_hashes(columns: Sequence[pl.Series]) -> NDArray[np.uint64]:
-    """A hash of some columns by row; 0 where one of them is null."""
-    hashes: NDArray[np.uint64] = digest_rows(columns, secret=_SECRET, threads=cores())[0]
-    return hashes
+def part_of(
+    rules: Rules,
+    sides: Sides,
+    tables: Mapping[str, pl.DataFrame | None],
+    taken: Mapping[str, pl.DataFrame | None] = MappingProxyType({}),
+) -> Part:
+    """Rows of both sides from disk, each side in the declared order; a side without a table has none.
 
-
-def part_of(rules: Rules, sides: Sides, tables: Mapping[str, pl.DataFrame | None]) -> Part:
-    """Rows of both sides from disk, each side in the declared order; a side without a table has none."""
+    ``taken`` are rows that earlier runs have matched and a reversal of these may take back; ``place`` orders them.
+    """
     rows, at, flows = [], [], []
     for side in (sides.left, sides.right):
         table = tables.get(side.which)
         ordered = (side.empty if table is None else table).sort("at")
         flow = ordered.select(name for name in FLOW if name in ordered.columns)
-        frame = ordered.drop("id", "at", *flow.columns).with_columns(pl.col("currency").cast(sides.codes))
+        aged = ordered.select(name for name in AGES if name in ordered.columns)
+        frame = ordered.drop("id", "at", *flow.columns, *aged.columns)
+        frame = frame.with_columns(pl.col("currency").cast(sides.codes))
         told = rows_of(rules, side.which, side.file, frame, ordered["id"], last_day=side.last_day)
+        if sides.as_of is not None and aged.columns:
+            back = taken.get(side.which)
+            back = pl.DataFrame(schema=TAKEN_ROWS) if back is None else back.sort("place")
+            told = replace(told, carried=Carried.of(rules.carry, sides.as_of, aged, back))
         if "state" in flow.columns:
             told.state[:] = flow["state"].to_numpy()
         rows.append(told)
@@ -152,6 +184,7 @@ def taken_out(part: Part, which: str, rows: NDArray[np.int32]) -> pl.DataFrame:
     side = part.rows(which)
     return side.frame[rows].with_columns(
         pl.col("currency").cast(pl.String),
+        *(side.carried.ages(rows) if side.carried is not None else ()),
         side.ids.gather(rows).alias("id"),
         pl.Series("at", part.at(which)[rows]),
         pl.Series("state", side.state[rows]),

@@ -34,6 +34,7 @@ from settlement.reconcile.phases import Phase
 from settlement.reconcile.sides import HELD, MATCHED
 from settlement.reconcile.spill import Spill
 from settlement.reconcile.summary import added, in_turn, summarise
+from settlement.reconcile.takeback import not_taken_back
 
 _MIB: Final = 2**20
 
@@ -58,6 +59,7 @@ def match_in_phases(job: Job) -> dict[str, Any]:
         questions=(Together.at(rules, buckets, job.folder), *agreeing, *crossings),
         used=used,
         waiting=dict(job.rows),
+        taken=dict(job.taken),
     )
     summaries = [run.phase(number, phase) for number, phase in enumerate(phases)]
     run.close()
@@ -68,6 +70,7 @@ def match_in_phases(job: Job) -> dict[str, Any]:
 class _Run:
     """A run between two phases: the rows of each side that wait for its next one, and what is kept for the end.
 
+    ``taken`` are rows of earlier runs that wait for the next nettings which may take them back.
     ``used`` are rows that are matched, and in the end those that are held, where any pass may tell them as the closest;
     ``clusters`` counts the clusters so far.
     """
@@ -77,6 +80,7 @@ class _Run:
     questions: tuple[Question, ...]
     used: Mapping[str, Spill]
     waiting: dict[str, Spill]
+    taken: dict[str, Spill]
     clusters: int = 0
 
     def phase(self, number: int, phase: Phase) -> dict[str, Any]:
@@ -85,15 +89,20 @@ class _Run:
         now = {which: self.waiting.pop(which) for which in SIDES if phase.keys(which) is not None}
         _require_room(job, phase, now)
         then = {which: self._next(number, which) for which in now}
+        backs = {which: self.taken.pop(which) for which in now if phase.backs(which) and which in self.taken}
+        onward = {which: self._next_back(number, which) for which in backs}
         summaries = []
         for bucket in range(buckets):
             job.progress("match", number * buckets + bucket, len(job.plan.phases) * buckets)
-            part = part_of(job.rules, job.sides, {which: spill.take(bucket) for which, spill in now.items()})
+            rows, taken = ({which: spill.take(bucket) for which, spill in some.items()} for some in (now, backs))
+            part = part_of(job.rules, job.sides, rows, taken)
             result = reconcile(job.rules, part.left, part.right, phase=phase)
             summaries.append(summarise(result))
             job.kept.add_matches(result, part)
             job.kept.add_breaks(passing_breaks(result), part, passing=True)
             self._keep_used(part, MATCHED, number * buckets + bucket)
+            for which, keys in onward.items():
+                self._keep_taken(which, keys, not_taken_back(result.taken_back, part.rows(which)))
             firsts, self.clusters = first_clusters(result, self.clusters)
             left = {which: left_over(part, which, result, firsts) for which in now}
             for which, keys in then.items():
@@ -112,10 +121,25 @@ class _Run:
                 return keys
         return None
 
+    def _next_back(self, number: int, which: str) -> tuple[str, ...] | None:
+        """The keys of the next nettings that may take back earlier matches; None after the last."""
+        for phase in self.job.plan.phases[number + 1 :]:
+            if phase.backs(which):
+                self.taken[which] = Spill.at(self.job.folder / f"taken-{number}" / which, self.job.plan.buckets)
+                return phase.keys(which)
+        return None
+
+    def _keep_taken(self, which: str, keys: tuple[str, ...] | None, taken: pl.DataFrame) -> None:
+        if keys is None:
+            self.job.kept.add_earlier(which, taken)
+        elif taken.height:
+            self.taken[which].add(taken, spread(taken, keys, self.job.plan.buckets))
+
     def _end(self, left: Mapping[str, pl.DataFrame], bucket: int) -> None:
         """Tell what is known of rows that are left after the last phase, and deal them out for the questions."""
         job = self.job
         part = part_of(job.rules, job.sides, left)
+        job.kept.add_open(part)
         job.kept.add_breaks(last_breaks(bare_result(job.rules, part, told=proofs(job.rules, part))), part)
         for question in self.questions:
             question.deal(part)

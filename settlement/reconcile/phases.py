@@ -6,7 +6,7 @@ come before the passes and look at their own side alone; they join the first pas
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,14 +20,21 @@ class Phase:
     """Steps of the rules, by their numbers, and the texts of either side that all of them ask for.
 
     ``left`` and ``right`` are empty where a pass has no key: its rows are all in one part. They are None where a side
-    takes no part.
+    takes no part. ``left_backs`` and ``right_backs`` are nettings that take back what earlier runs have matched; they
+    come when all nettings of the side have looked at its open rows.
     """
 
     left: tuple[str, ...] | None
     right: tuple[str, ...] | None
     left_nets: range = _NONE
     right_nets: range = _NONE
+    left_backs: range = _NONE
+    right_backs: range = _NONE
     passes: range = _NONE
+
+    def backs(self, which: str) -> range:
+        """The nettings of a side that take back what earlier runs have matched."""
+        return self.left_backs if which == "left" else self.right_backs
 
     def keys(self, which: str) -> tuple[str, ...] | None:
         """The texts by which rows of a side are dealt out."""
@@ -43,11 +50,14 @@ class Phase:
 
 def whole(rules: Rules) -> Phase:
     """All steps at once."""
+    left, right = range(len(rules.left.net)), range(len(rules.right.net))
     return Phase(
         left=(),
         right=(),
-        left_nets=range(len(rules.left.net)),
-        right_nets=range(len(rules.right.net)),
+        left_nets=left,
+        right_nets=right,
+        left_backs=left,
+        right_backs=right,
         passes=range(len(rules.passes)),
     )
 
@@ -62,21 +72,37 @@ def phases(rules: Rules) -> tuple[Phase, ...]:
     first = in_right or first
     found = []
     if not in_left:
-        found += [Phase(left=keys, right=None, left_nets=some) for keys, some in _grouped(left_nets)]
+        for keys, nets, backs in _of_nets(rules, left_nets):
+            found.append(Phase(left=keys, right=None, left_nets=nets, left_backs=backs))
     if not in_right:
-        found += [Phase(left=None, right=keys, right_nets=some) for keys, some in _grouped(right_nets)]
+        for keys, nets, backs in _of_nets(rules, right_nets):
+            found.append(Phase(left=None, right=keys, right_nets=nets, right_backs=backs))
     for shared, some in _of_passes(rules, first):
         begins = some.start == 0
+        left = range(len(left_nets)) if begins and in_left else _NONE
+        right = range(len(right_nets)) if begins and in_right else _NONE
         found.append(
             Phase(
                 left=tuple(pair.left for pair in shared),
                 right=tuple(pair.right for pair in shared),
-                left_nets=range(len(left_nets)) if begins and in_left else _NONE,
-                right_nets=range(len(right_nets)) if begins and in_right else _NONE,
+                left_nets=left,
+                right_nets=right,
+                left_backs=left,
+                right_backs=right,
                 passes=some,
             )
         )
     return tuple(found)
+
+
+def _of_nets(rules: Rules, nets: Sequence[set[str]]) -> Iterator[tuple[tuple[str, ...], range, range]]:
+    """Runs of nettings of one side with the keys that all of one share, and which of them look at earlier matches."""
+    runs = list(_grouped(nets))
+    if len(runs) == 1 or rules.carry is None:
+        yield from ((keys, some, some) for keys, some in runs)
+        return
+    yield from ((keys, some, _NONE) for keys, some in runs)
+    yield from ((keys, _NONE, some) for keys, some in runs)
 
 
 def _of_passes(rules: Rules, first: list[KeyPair]) -> Iterator[tuple[list[KeyPair], range]]:

@@ -12,6 +12,7 @@ import polars as pl
 from settlement.errors import TerminalError
 from settlement.reconcile.amounts import LIKELY_CURRENCY
 from settlement.reconcile.batches import read_batches
+from settlement.reconcile.carry import Run
 from settlement.reconcile.language import Rules
 from settlement.reconcile.phases import Phase, phases
 from settlement.reconcile.read import kind_of
@@ -24,6 +25,8 @@ _RESIDENT: Final = 240 * _MIB
 """What the program and its libraries take before the first row."""
 _FACTOR: Final = 8
 """Memory that the work on a bucket takes, in sizes of its rows."""
+_CARRIED_FACTOR: Final = 16
+"""The same where open rows are carried: what a bucket has matched is told for reversals to come."""
 _MOST_BUCKETS: Final = 4096
 _BATCH: Final = 2**16
 _SAMPLED: Final = 2**14
@@ -55,40 +58,37 @@ def read_bytes(text: str) -> int:
     return size
 
 
-def planned(rules: Rules, left: Path, right: Path, memory: int) -> Plan | None:
+def planned(rules: Rules, left: Path, right: Path, memory: int, run: Run | None = None) -> Plan | None:
     """How to reconcile two files within a bound of memory, in bytes; None where they fit as they are.
 
     Raises
     ------
     TerminalError
-        Where the files do not fit and the first pass has no key by which they could be parted, or rows have ages.
+        Where the files do not fit and the first pass has no key by which they could be parted.
     """
-    size = sum(_size(rules, which, path) for which, path in (("left", left), ("right", right)))
+    size = sum(_size(rules, which, path, run) for which, path in (("left", left), ("right", right)))
     free = memory - _RESIDENT
-    if size * _FACTOR <= free:
+    factor = _FACTOR if rules.carry is None else _CARRIED_FACTOR
+    if size * factor <= free:
         return None
-    if rules.ages:
-        raise TerminalError(
-            f"The rows of {left.name} and {right.name} take some {size * _FACTOR // _MIB} MiB to reconcile, and rows "
-            "that are carried or have ages are not matched part by part: give more --memory."
-        )
     steps = phases(rules)
     if not any(steps[0].keys(which) for which in ("left", "right")):
         raise TerminalError(
-            f"The rows of {left.name} and {right.name} take some {size * _FACTOR // _MIB} MiB to reconcile, and pass "
+            f"The rows of {left.name} and {right.name} take some {size * factor // _MIB} MiB to reconcile, and pass "
             f"`{rules.passes[0].name}` has no key to part them by: give more --memory, or add a key."
         )
-    buckets = min(size * _FACTOR // free + 1, _MOST_BUCKETS)
-    return Plan(phases=steps, buckets=buckets, batch=_BATCH, room=free // _FACTOR)
+    buckets = min(size * factor // free + 1, _MOST_BUCKETS)
+    return Plan(phases=steps, buckets=buckets, batch=_BATCH, room=free // factor, factor=factor)
 
 
-def _size(rules: Rules, which: str, path: Path) -> int:
-    """Bytes that the rows of a side take in memory, by its first rows."""
+def _size(rules: Rules, which: str, path: Path, run: Run | None) -> int:
+    """Bytes that the rows of a side take in memory, by its first rows, with those of earlier runs."""
     side = rules.left if which == "left" else rules.right
     raw = next(read_batches(path, side, columns_wanted(rules, which), LIKELY_CURRENCY, rows=_SAMPLED))
     frame, ids = prepared(rules, which, raw, path.name)
     sample = int(frame.estimated_size()) + int(ids.cast(pl.String).estimated_size())
-    return sample * _rows(path, kind_of(path, side), raw) // raw.height
+    earlier = 0 if run is None else run.carried(which) + run.taken(which)
+    return sample * (_rows(path, kind_of(path, side), raw) + earlier) // raw.height
 
 
 def _rows(path: Path, kind: str, raw: pl.DataFrame) -> int:

@@ -61,10 +61,10 @@ def match_files(
     known = with_tables(load_rules(rules), rules, tables)
     tonight = begin(known, rules.name, carry=carry, as_of=as_of, out=out)
     progress("read", 0, 1)
-    plan = planned(known, left, right, memory) if memory is not None else None
+    plan = planned(known, left, right, memory, tonight) if memory is not None else None
     if plan is not None:
         with partial_outputs(out) as folder:
-            return match_streamed(known, (left, right), plan, folder, progress)
+            return match_streamed(known, (left, right), plan, folder, progress, run=tonight)
     ours, theirs = taken_in(known, read_sides(known, left, right), tonight)
     progress("read", 1, 1)
     result = reconcile(known, ours, theirs, progress)

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_bytes
 from typing import Any, Final, Self
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
+
+from settlement.kernels.radix import cores, digest_rows
 
 _LENGTH: Final = 8
+_SECRET: Final = token_bytes(32)
+"""Whoever writes the files cannot know it, so no keys can be chosen to fall into one bucket."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +54,12 @@ class Spill:
 
     def take(self, bucket: int) -> pl.DataFrame | None:
         """The rows of a bucket, once; None where it has none."""
+        rows = self.look(bucket)
+        self._file(bucket).unlink(missing_ok=True)
+        return rows
+
+    def look(self, bucket: int) -> pl.DataFrame | None:
+        """The rows of a bucket, which stay there; None where it has none."""
         if not self._file(bucket).exists():
             return None
         chunks = []
@@ -54,8 +67,13 @@ class Spill:
             while length := stream.read(_LENGTH):
                 chunk = stream.read(int.from_bytes(length, "little"))
                 chunks.append(pl.read_ipc_stream(io.BytesIO(chunk)))
-        self._file(bucket).unlink()
         return pl.concat(chunks, rechunk=True)
 
     def _file(self, bucket: int) -> Path:
         return self.folder / f"{bucket}"
+
+
+def key_hashes(columns: Sequence[pl.Series]) -> NDArray[np.uint64]:
+    """A hash of some columns by row; 0 where one of them is null."""
+    hashes: NDArray[np.uint64] = digest_rows(columns, secret=_SECRET, threads=cores())[0]
+    return hashes

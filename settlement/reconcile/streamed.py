@@ -18,21 +18,23 @@ import polars as pl
 from numpy.typing import NDArray
 
 from settlement.reconcile.breaks import NEAR_RANK, ranked_breaks
+from settlement.reconcile.carry import Run, taken_rows
 from settlement.reconcile.closing import SIDES, Crossing
 from settlement.reconcile.engine import Progress, reconcile
 from settlement.reconcile.kept import Job, Kept
 from settlement.reconcile.language import Rules
-from settlement.reconcile.parts import Part, Sides, dealt, part_of
+from settlement.reconcile.parts import Part, Sides, dealt, part_of, spread
 from settlement.reconcile.phased import match_in_phases
 from settlement.reconcile.plan import Plan
 from settlement.reconcile.sides import require_common_currency
 from settlement.reconcile.spill import Spill
 from settlement.reconcile.summary import added, summarise
+from settlement.reconcile.takeback import not_taken_back
 from settlement.reconcile.write import write_parts
 
 
 def match_streamed(
-    rules: Rules, files: tuple[Path, Path], plan: Plan, folder: Path, progress: Progress
+    rules: Rules, files: tuple[Path, Path], plan: Plan, folder: Path, progress: Progress, *, run: Run | None = None
 ) -> dict[str, Any]:
     """Reconcile two files by buckets, write matches and breaks to a folder, and return the summary.
 
@@ -48,6 +50,8 @@ def match_streamed(
         An empty folder; what lies there is whole only once this returns.
     progress : callable
         Is told the work, the buckets done, and all buckets.
+    run : Run, optional
+        The run's date and what an earlier run has left, where rows have ages.
 
     Raises
     ------
@@ -55,25 +59,52 @@ def match_streamed(
         Where a file does not serve, or the rows that are left for a pass without a key do not fit into memory.
     """
     work = folder / ".work"
-    sides, rows = _sides(rules, files, plan, work)
-    kept = Kept.at(sides, work)
-    job = Job(rules=rules, plan=plan, sides=sides, rows=rows, kept=kept, folder=work, progress=progress)
+    sides, rows = _sides(rules, files, plan, work, run)
+    job = Job(
+        rules=rules,
+        plan=plan,
+        sides=sides,
+        rows=rows,
+        taken={} if run is None else _taken(rules, run, plan, work),
+        kept=Kept.at(rules, sides, work, run),
+        folder=work,
+        progress=progress,
+    )
     summary = _match_at_once(job) if len(plan.phases) == 1 else match_in_phases(job)
-    whole = write_parts(summary, kept, folder)
+    whole = write_parts(rules, summary, job.kept, folder, run)
     shutil.rmtree(work)
     return whole
 
 
-def _sides(rules: Rules, files: tuple[Path, Path], plan: Plan, work: Path) -> tuple[Sides, dict[str, Spill]]:
+def _sides(
+    rules: Rules, files: tuple[Path, Path], plan: Plan, work: Path, run: Run | None
+) -> tuple[Sides, dict[str, Spill]]:
     """Both files dealt out by the keys of the first phase that each takes part in."""
     both, rows = [], {}
     for which, path in zip(SIDES, files, strict=True):
         keys = next(keys for phase in plan.phases if (keys := phase.keys(which)) is not None)
-        whole, rows[which] = dealt(rules, which, path, keys, work / which, buckets=plan.buckets, batch=plan.batch)
+        at = work / which
+        whole, rows[which] = dealt(rules, which, path, keys, at, buckets=plan.buckets, batch=plan.batch, run=run)
         both.append(whole)
     left, right = both
     require_common_currency(rules, (left.file, set(left.codes)), (right.file, set(right.codes)))
-    return Sides(left=left, right=right, codes=pl.Enum(sorted(left.codes | right.codes))), rows
+    as_of = None if run is None else run.day
+    return Sides(left=left, right=right, codes=pl.Enum(sorted(left.codes | right.codes)), as_of=as_of), rows
+
+
+def _taken(rules: Rules, run: Run, plan: Plan, work: Path) -> dict[str, Spill]:
+    """By side what earlier runs have matched, dealt out by the keys of the first nettings that may take it back."""
+    found = {}
+    for which in SIDES:
+        keys = next((phase.keys(which) for phase in plan.phases if phase.backs(which)), None)
+        if keys is None or not run.taken(which):
+            continue
+        found[which], count = Spill.at(work / "taken" / which, plan.buckets), 0
+        for rows in taken_rows(rules, run, which):
+            place = pl.int_range(count, count + rows.height, dtype=pl.Int64, eager=True).alias("place")
+            found[which].add(rows.with_columns(place), spread(rows, keys, plan.buckets))
+            count += rows.height
+    return found
 
 
 def _match_at_once(job: Job) -> dict[str, Any]:
@@ -83,10 +114,14 @@ def _match_at_once(job: Job) -> dict[str, Any]:
     summaries = []
     for bucket in range(buckets):
         job.progress("match", bucket, buckets)
-        part = part_of(job.rules, job.sides, {which: spill.take(bucket) for which, spill in job.rows.items()})
+        rows, taken = ({which: spill.take(bucket) for which, spill in some.items()} for some in (job.rows, job.taken))
+        part = part_of(job.rules, job.sides, rows, taken)
         result = reconcile(job.rules, part.left, part.right)
         summaries.append(summarise(result))
         job.kept.add_matches(result, part)
+        for which in job.taken:
+            job.kept.add_earlier(which, not_taken_back(result.taken_back, part.rows(which)))
+        job.kept.add_open(part)
         ranked = ranked_breaks(result, phase.shared)
         job.kept.add_breaks(ranked, part)
         asked = {which: _asked(ranked, which, part) for which in SIDES}

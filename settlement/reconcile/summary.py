@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import reduce
 from typing import Any, Final
 
@@ -14,8 +14,10 @@ from settlement.errors import TerminalError
 from settlement.reconcile.ageing import came_in
 from settlement.reconcile.engine import Result
 from settlement.reconcile.found import Searched
+from settlement.reconcile.language import Net
 from settlement.reconcile.netting import Netted
 from settlement.reconcile.sides import HELD, MATCHED, NETTED, OPEN, Rows
+from settlement.reconcile.takeback import TakenBack
 
 BOUNDS: Final = frozenset({"most_members", "most_candidates", "most_steps"})
 """Words of a summary that tell a rule and count nothing."""
@@ -42,7 +44,7 @@ def summarise(result: Result) -> dict[str, Any]:
         sides[side.which] = {"name": side.name, "file": side.file} | parts
     return {
         **sides,
-        "netting": [_netting_summary(result, one) for one in result.netted],
+        "netting": list(_nettings(result)),
         "passes": [_pass_summary(result, number) for number in range(len(result.rules.passes))],
     }
 
@@ -83,8 +85,11 @@ def in_turn(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
         came = next(part[which] for part in parts if part[which]["read"]["rows"])
         whole[which] = whole[which] | {word: came[word] for word in _CAME if word in came}
         whole[which] = whole[which] | {word: parts[-1][which][word] for word in _LEFT if word in came}
-    nettings = [one for part in parts for one in part["netting"]]
-    return whole | {"netting": sorted(nettings, key=lambda one: one["side"] == "right")}
+    nettings: dict[tuple[str, str], dict[str, Any]] = {}
+    for one in (one for part in parts for one in part["netting"]):
+        known = nettings.get((one["side"], one["name"]))
+        nettings[one["side"], one["name"]] = one if known is None else added(known, one)
+    return whole | {"netting": sorted(nettings.values(), key=lambda one: one["side"] == "right")}
 
 
 def _counted(side: Rows, which: NDArray[np.bool_]) -> dict[str, Any]:
@@ -144,17 +149,26 @@ def _pass_summary(result: Result, number: int) -> dict[str, Any]:
     return told
 
 
-def _netting_summary(result: Result, one: Netted) -> dict[str, Any]:
+def _nettings(result: Result) -> Iterator[dict[str, Any]]:
+    """A summary for each netting that was asked, of open rows or of what earlier runs have matched."""
+    for side, rules in ((result.left, result.rules.left), (result.right, result.rules.right)):
+        for rule in rules.net:
+            netted = [one for one in result.netted if one.side is side and one.rule is rule]
+            back = [one for one in result.taken_back if one.side is side and one.rule is rule]
+            if netted or back:
+                yield _netting(side, rule, netted, back if result.rules.carry is not None else None)
+
+
+def _netting(side: Rows, rule: Net, netted: list[Netted], back: list[TakenBack] | None) -> dict[str, Any]:
     told: dict[str, Any] = {
-        "side": one.side.which,
-        "name": one.rule.name,
-        "nettings": len(one.original),
-        "sums_minor": _sums(one.side, _flags(one.side, [one.original, one.reversal])),
-        "taken_by_order": len(one.unsure),
+        "side": side.which,
+        "name": rule.name,
+        "nettings": sum(len(one.original) for one in netted),
+        "sums_minor": _sums(side, _flags(side, [rows for one in netted for rows in (one.original, one.reversal)])),
+        "taken_by_order": sum(len(one.unsure) for one in netted),
     }
-    if result.rules.carry is not None:
-        back = [other.reversal for other in result.taken_back if other.rule.name == one.rule.name]
-        told["matched_before"] = _counted(one.side, _flags(one.side, back))
+    if back is not None:
+        told["matched_before"] = _counted(side, _flags(side, [one.reversal for one in back]))
     return told
 
 

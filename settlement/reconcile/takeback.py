@@ -6,6 +6,7 @@ its note links the match; the rows of the other side in that match are named the
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,11 +35,16 @@ class TakenBack:
 
 def take_back(rules: tuple[Net, ...], side: Rows) -> list[TakenBack]:
     """Let reversals that found no open original take back matched ones, rule by rule, each original once."""
-    if side.carried is None or not side.carried.taken.height:
+    if side.carried is None:
         return []
+    if not side.carried.taken.height:
+        none = np.zeros(0, dtype=np.int32)
+        return [TakenBack(rule=rule, side=side, original=none, reversal=none, unsure=none) for rule in rules]
     taken = side.carried.taken.with_row_index("at").with_columns(pl.col("at").cast(pl.Int32))
     taken = taken.with_columns(pl.col("date").to_physical().cast(pl.Int32).alias("day"))
-    taken = taken.with_columns(pl.col("currency").cast(side.frame.schema["currency"]))
+    # A currency that no row of tonight has is none of the list, and nothing takes such an original back.
+    code = pl.col("currency").cast(side.frame.schema["currency"], strict=False)
+    taken = taken.with_columns(code).drop_nulls("currency")
     found: list[TakenBack] = []
     for rule in rules:
         table = open_rows(rule, side)
@@ -50,6 +56,17 @@ def take_back(rules: tuple[Net, ...], side: Rows) -> list[TakenBack]:
         side.state[theirs] = NETTED
         taken = taken.filter(~pl.col("at").is_in(ours.tolist()))
     return found
+
+
+def not_taken_back(found: Iterable[TakenBack], side: Rows) -> pl.DataFrame:
+    """The matched rows of earlier runs that nothing has taken back."""
+    if side.carried is None:
+        raise TypeError("a run that takes back rows has ages")
+    kept = np.ones(side.carried.taken.height, dtype=np.bool_)
+    for one in found:
+        if one.side is side:
+            kept[one.original] = False
+    return side.carried.taken.filter(pl.Series(kept, dtype=pl.Boolean))
 
 
 def taken_back_notes(one: TakenBack) -> pl.Series:

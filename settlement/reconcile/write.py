@@ -17,14 +17,17 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from settlement.errors import TerminalError
-from settlement.reconcile.ageing import ages_of
+from settlement.reconcile.ageing import age_totals, ages_of, breaks_with_ages
 from settlement.reconcile.breaks import find_breaks
-from settlement.reconcile.carry import Run, leave
+from settlement.reconcile.carry import Run
 from settlement.reconcile.carryfolder import CARRY_FILES
 from settlement.reconcile.engine import Result
 from settlement.reconcile.kept import Kept
+from settlement.reconcile.language import Rules
+from settlement.reconcile.leave import leave, open_rows, originals, still_open, still_taken
 from settlement.reconcile.matched import MATCHES, match_rows, numbered
 from settlement.reconcile.summary import break_summary, break_totals, require_law, summarise
+from settlement.reconcile.takeback import not_taken_back
 
 BREAKS: Final[dict[str, type[pl.DataType]]] = {
     "side": pl.String,
@@ -57,13 +60,26 @@ def write_outputs(result: Result, out: Path, run: Run | None = None) -> dict[str
             matches = beside.submit(lambda: _write(match_rows(result), partial, "matches"))
             breaks = break_rows(result)
             summary = summarise(result) | {"breaks": break_summary(break_totals(breaks))}
-            summary |= ages_of(result, breaks, run)
+            if run is not None:
+                summary |= ages_of(result.rules, run, summary, [age_totals(result.rules, breaks)])
+                breaks = breaks_with_ages(breaks, result.rules)
             _write(breaks.select(list(BREAKS)), partial, "breaks")
             written = matches.result()
         if run is not None and result.rules.carry is not None:
-            leave(result, written, breaks, run, partial)
+            _leave(result, run, partial, summary, written, breaks)
         write_summary(summary, partial)
     return summary
+
+
+def _leave(result: Result, run: Run, folder: Path, summary: dict[str, Any], *tables: pl.DataFrame) -> None:
+    rules, still, taken = result.rules, [], []
+    matches, breaks = tables
+    for side, other in ((result.left, result.right), (result.right, result.left)):
+        reason = breaks.filter(pl.col("side") == side.which)["reason"]
+        still.append(still_open(rules, run, open_rows(side).with_columns(reason)))
+        taken.append(still_taken(rules, run, side.which, not_taken_back(result.taken_back, side)))
+        taken.append(originals(rules, run, (side, other), matches, "match_id"))
+    leave(rules, run, folder, summary, still=lambda: iter(still), taken=lambda: iter(taken))
 
 
 @contextmanager
@@ -89,7 +105,7 @@ def write_summary(summary: dict[str, Any], folder: Path) -> None:
     (folder / SUMMARY).write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def write_parts(summary: dict[str, Any], found: Kept, folder: Path) -> dict[str, Any]:
+def write_parts(rules: Rules, summary: dict[str, Any], found: Kept, folder: Path, run: Run | None) -> dict[str, Any]:
     """Put matches and breaks of parts of a run in order and write them; return the whole summary."""
     with _growing(folder, "matches", MATCHES) as write:
         before = 0
@@ -99,20 +115,20 @@ def write_parts(summary: dict[str, Any], found: Kept, folder: Path) -> dict[str,
                 ordered = lines.sort("place", maintain_order=True)
                 told, before = numbered(ordered["place"].to_numpy(), ordered.drop("place"), before)
                 write(told)
-    totals = []
+                if found.leaving is not None:
+                    found.leaving.number_matches(bucket, pl.DataFrame([ordered["place"], told["match_id"]]))
+    totals, ages = [], []
     with _growing(folder, "breaks", BREAKS) as write:
-        for bucket in range(found.breaks.buckets):
-            ranked, passing = found.breaks.take(bucket), found.passing.take(bucket)
-            if ranked is not None:
-                if passing is not None:
-                    ranked = pl.concat([ranked, passing.join(ranked, on="position", how="semi")])
-                # Of all that is known of a row what says most comes first.
-                best = ranked.sort("position", "rank", "score", "number", "other", "miss", "nearest", "note")
-                best = best.unique("position", keep="first", maintain_order=True)
-                totals.append(break_totals(best))
-                write(best.select(list(BREAKS)))
-    breaks = break_summary(pl.concat(totals)) if totals else []
-    whole = summary | {"breaks": breaks}
+        for best in (some for bucket in range(found.breaks.buckets) if (some := found.best(bucket)) is not None):
+            totals.append(break_totals(best))
+            if run is not None:
+                ages.append(age_totals(rules, best))
+            write((best if run is None else breaks_with_ages(best, rules)).select(list(BREAKS)))
+    whole = summary | {"breaks": break_summary(pl.concat(totals)) if totals else []}
+    if run is not None:
+        whole |= ages_of(rules, run, whole, ages)
+        if found.leaving is not None:
+            leave(rules, run, folder, whole, still=found.leaving.still, taken=found.leaving.taken)
     write_summary(whole, folder)
     return whole
 
@@ -186,12 +202,15 @@ def _move(partial: Path, out: Path) -> None:
 
 
 def break_rows(result: Result) -> pl.DataFrame:
-    """A row for each row that no match holds, left first, each side in its order: ``BREAKS``, amount and currency."""
+    """A row for each row that no match holds, left first, each side in its order: ``BREAKS``, amount and ages."""
     found = find_breaks(result)
     parts = []
     for side in (result.left, result.right):
         rows = found.filter(pl.col("side") == side.which)
         at = rows["position"]
-        told = side.frame.select("amount", "currency")[at]
-        parts.append(rows.with_columns(side.ids.gather(at).alias("id"), *told.get_columns()))
+        told = [
+            *side.frame.select("amount", "currency")[at],
+            *(side.carried.ages(at.to_numpy()) if side.carried else ()),
+        ]
+        parts.append(rows.with_columns(side.ids.gather(at).alias("id"), *told))
     return pl.concat(parts)

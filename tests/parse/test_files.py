@@ -110,7 +110,7 @@ def test_a_record_in_two_places_is_a_fault_of_the_program(reader: Callable[[Pars
         (lambda text: text.replace('format = "mastercard_ipm"', 'format = "iso_8583"'), "'iso_8583'"),
         (lambda text: text.replace('layout = "mastercard_ipm"', 'layout = "other"'), "gone"),
         (lambda text: text.replace("block_bytes = 1014", "block_bites = 1014"), "spec.block_bytes"),
-        (lambda text: text.replace('"1240/200"', '"presentment"'), "spec.messages"),
+        (lambda text: text.replace('"1240/200"', '"presentment"'), "spec.edition.0.messages"),
     ],
 )
 def test_a_layout_that_fits_no_reader_is_named(change: Callable[[str], str], sentence: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 from random_rules import random_rules
-from reconcile_runs import HEAD, Run, night, row, run, run_files, write_csv
+from reconcile_runs import HEAD, Run, row, run, run_files, write_csv
 
 from settlement.errors import TerminalError
 from settlement.reconcile import batches, closing, kept, ordered
@@ -299,19 +299,6 @@ def test_nettings_join_the_first_passes_or_come_before_them(tmp_path: Path) -> N
     assert (first.left, first.right, tuple(first.left_nets)) == (("shop",), None, (0, 1))
     assert (second.left, second.right, tuple(second.left_nets)) == (("key",), None, (2,))
     assert (last.left, last.right, tuple(last.right_nets), tuple(last.passes)) == (("key",), ("key",), (0,), (0,))
-
-
-def test_rows_with_ages_are_matched_where_they_fit_and_refused_where_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rules = '[[pass]]\nname = "one"\nkeys = ["key"]\n[carry]\n'
-    night(tmp_path, "2024-03-01", [row("B1", 5)], [row("T1", 5)], rules)
-    place = tmp_path / "2024-03-01"
-    files = (place / "left.csv", place / "right.csv")
-    assert planned(load_rules(place / "rules.toml"), *files, read_bytes("2GB")) is None
-    monkeypatch.setattr("settlement.reconcile.plan._FACTOR", 10**9)
-    with pytest.raises(TerminalError, match="carried or have ages are not matched part by part: give more --memory"):
-        planned(load_rules(place / "rules.toml"), *files, read_bytes("2GB"))
 
 
 @pytest.mark.parametrize(

@@ -98,3 +98,14 @@ def test_what_looks_like_an_original_takes_nothing_back(tmp_path: Path) -> None:
     second = [row(name, -300, kind=kind, date="2024-03-02") for name, kind in (("B2", "fix"), ("B3", "void"))]
     found = night(tmp_path, "2024-03-02", second, [row("Ty", 1, key="y")], rules, carry=first.out)
     assert [one["left_id"] for one in found.matches] == ["B3"]
+
+
+def test_an_original_in_a_currency_that_no_row_has_tonight_waits(tmp_path: Path) -> None:
+    left = [row("B1", 300, ccy="EUR"), row("Bz", 300)]
+    first = night(tmp_path, "2024-03-01", left, [row("T1", 300, ccy="EUR"), row("Tz", 300)], RULES)
+    back = [row("B3", -300, date="2024-03-02")]
+    second = night(tmp_path, "2024-03-02", back, [row("Ty", 1, key="y")], RULES, carry=first.out)
+    assert [one["note"][:19] for one in second.matches] == ["takes back bank Bz,"]
+    late = [row("B4", -300, ccy="EUR", date="2024-03-03")]
+    third = night(tmp_path, "2024-03-03", late, [row("Tx", 1, key="x")], RULES, carry=second.out)
+    assert [one["note"][:19] for one in third.matches] == ["takes back bank B1,"]
