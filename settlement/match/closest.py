@@ -2,7 +2,25 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
+
+from settlement.match.keys import number
+
+
+def meeting(mine: pl.DataFrame, other: pl.DataFrame, by: list[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rows of two sides whose values in some columns stand on both; ``group`` numbers these values."""
+    ours, theirs, count = number(mine.select(by), other.select(by))
+    both = np.zeros(count, dtype=np.bool_)
+    both[theirs] = True
+    here = np.flatnonzero(both[ours])
+    both = np.zeros(count, dtype=np.bool_)
+    both[ours[here]] = True
+    there = np.flatnonzero(both[theirs])
+    return (
+        mine[here].with_columns(pl.Series("group", ours[here])),
+        other[there].with_columns(pl.Series("group", theirs[there])),
+    )
 
 
 def closest(mine: pl.DataFrame, other: pl.DataFrame, on: str, by: list[str]) -> pl.DataFrame:

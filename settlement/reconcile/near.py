@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from settlement.kernels.choice import cores
 from settlement.kernels.radix import digest_rows
-from settlement.match.closest import closest
+from settlement.match.closest import closest, meeting
 from settlement.reconcile.candidates import in_window
 from settlement.reconcile.language import KeyPair, Nearest, Pass, Rules
 from settlement.reconcile.sides import HELD, MATCHED, OPEN, TEXT, Rows
@@ -37,8 +37,8 @@ _LARGE: Final = 2**50
 _CURRENCY_SCORE: Final = 100
 _KEY_SCORE: Final = 500
 _LONE_KEY_SCORE: Final = 900
-_DIGEST_BITS: Final = 24
-"""Bits of a digest by which rows that cannot have a key are put aside: a table of 16 MiB."""
+_DIGEST_BITS: Final = 20
+"""Bits of a digest by which rows that cannot have a key are put aside: a table of 1 MiB, which stays in the cache."""
 _USED_SCORE: Final = 2**61
 """What is open always comes nearer than what another row has."""
 
@@ -145,9 +145,10 @@ def _of_pass(rules: Rules, number: int, rule: Pass, left: Rows, right: Rows) -> 
 def _of_view(nearest: Nearest, number: int, rule: Pass, view: View) -> Iterator[pl.DataFrame]:
     """Rows of one key and currency whose amount or day fails."""
     groups = view.groups()
+    both = np.intersect1d(groups.left, groups.right)
     ours, theirs = (
-        _frame(groups.left, view.left_amount, view.left_day),
-        _frame(groups.right, view.right_amount, view.right_day),
+        _frame(groups.left, view.left_amount, view.left_day, both),
+        _frame(groups.right, view.right_amount, view.right_day, both),
     )
     for side, mine, other in (("left", ours, theirs), ("right", theirs, ours)):
         # The nearest amount on a day that fits first of all, and the nearest day of an equal amount.
@@ -160,9 +161,11 @@ def _of_view(nearest: Nearest, number: int, rule: Pass, view: View) -> Iterator[
             yield _judged(nearest, number, rule, view, pair, side=side)
 
 
-def _frame(group: Any, amount: Any, day: Any) -> pl.DataFrame:
+def _frame(group: Any, amount: Any, day: Any, both: Any) -> pl.DataFrame:
+    """The rows of the groups that stand on both sides."""
+    place = np.flatnonzero(np.isin(group, both)).astype(np.int32)
     return pl.DataFrame(
-        {"place": np.arange(len(group), dtype=np.int32), "group": group, "amount": amount, "day": day.astype(np.int64)}
+        {"place": place, "group": group[place], "amount": amount[place], "day": day[place].astype(np.int64)}
     )
 
 
@@ -217,16 +220,13 @@ def _without(rule: Pass, number: int, missing: int, left: Rows, right: Rows) -> 
     by = [f"key_{index}" for index in kept] + ["amount"] + ([] if missing < 0 else ["currency"])
     differs = "currency" if missing < 0 else f"key_{missing}"
     ours, theirs = (_told(rule, side, side.positions([OPEN])).drop_nulls(by) for side in (left, right))
-    sizes = [side.group_by(by).len() for side in (ours, theirs)]
     if not kept:
         # Amount and day alone say little: only where no other row of either side has them.
         by_day = [*by, "day"]
         ours, theirs = (side.filter(pl.len().over(by_day) == 1) for side in (ours, theirs))
-        sizes = [side.group_by(by).len() for side in (ours, theirs)]
-    if not sizes[0].height or not sizes[1].height:
-        return
+    ours, theirs = meeting(ours, theirs, by)
     for side, mine, other in (("left", ours, theirs), ("right", theirs, ours)):
-        met = closest(mine, other, "day", by).join(
+        met = closest(mine, other, "day", ["group"]).join(
             other.select(
                 pl.col("place").alias("place_other"), pl.col(differs).alias("told"), pl.col("day").alias("then")
             ),
@@ -254,8 +254,9 @@ def _used(number: int, rule: Pass, mine: Rows, other: Rows, rows: Positions) -> 
     ours = _told(rule, mine, rows).drop_nulls()
     if ours.is_empty():
         return
-    theirs = _told(rule, other, _of_keys(rule, other, ours.select(keys))).drop_nulls()
-    for by in ([*keys, "day"], keys) if rule.window is not None else (keys,):
+    theirs = _told(rule, other, _used_rows(rule, other, ours)).drop_nulls()
+    ours, theirs = meeting(ours, theirs, keys)
+    for by in (["group", "day"], ["group"]) if rule.window is not None else (["group"],):
         met = closest(ours, theirs, "amount", by).join(
             theirs.select(
                 pl.col("place").alias("place_other"), pl.col("amount").alias("told"), pl.col("day").alias("then")
@@ -277,18 +278,17 @@ def _used(number: int, rule: Pass, mine: Rows, other: Rows, rows: Positions) -> 
         )
 
 
-def _of_keys(rule: Pass, side: Rows, keys: pl.DataFrame) -> Positions:
-    """Positions of the rows, matched or held, that have one of the keys; ascending."""
-    told = {f"key_{index}": TEXT + getattr(pair, side.which) for index, pair in enumerate(rule.pairs)}
-    texts = [side.frame[text].alias(name) for name, text in told.items()]
-    # Digests say which rows can have one at all: of millions only these are compared.
-    asked = np.zeros(1 << _DIGEST_BITS, dtype=np.bool_)
-    asked[digest_rows([keys[name] for name in told], threads=cores())[0] >> (64 - _DIGEST_BITS)] = True
-    maybe = asked[digest_rows(texts, threads=cores())[0] >> (64 - _DIGEST_BITS)]
-    some = np.flatnonzero(maybe & side.among(MATCHED, HELD)).astype(np.int32)
-    frame = pl.DataFrame([*texts, side.frame["currency"]])[some].with_columns(pl.Series("place", some))
-    met: Positions = frame.join(keys.unique(), on=keys.columns, how="semi", maintain_order="left")["place"].to_numpy()
-    return met
+def _used_rows(rule: Pass, side: Rows, asked: pl.DataFrame) -> Positions:
+    """Positions of the rows, matched or held, that may have the keys of one that is asked for; ascending."""
+    # Of millions of rows only those are compared whose most telling text has the digest of one that is asked for.
+    counts = [asked[f"key_{at}"].n_unique() for at in range(len(rule.pairs))]
+    best = counts.index(max(counts))
+    told = np.zeros(1 << _DIGEST_BITS, dtype=np.bool_)
+    told[digest_rows([asked[f"key_{best}"]], threads=cores())[0] >> (64 - _DIGEST_BITS)] = True
+    texts = side.frame[TEXT + getattr(rule.pairs[best], side.which)]
+    maybe = told[digest_rows([texts], threads=cores())[0] >> (64 - _DIGEST_BITS)]
+    found: Positions = np.flatnonzero(maybe & side.among(MATCHED, HELD)).astype(np.int32)
+    return found
 
 
 def _told(rule: Pass, side: Rows, rows: Positions) -> pl.DataFrame:
