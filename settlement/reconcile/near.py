@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from secrets import randbits
 from typing import Any, Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from settlement.kernels.choice import cores
-from settlement.kernels.radix import digest_rows
 from settlement.match.closest import closest, meeting
 from settlement.reconcile.candidates import in_window
 from settlement.reconcile.language import KeyPair, Nearest, Pass, Rules
@@ -37,8 +36,10 @@ _LARGE: Final = 2**50
 _CURRENCY_SCORE: Final = 100
 _KEY_SCORE: Final = 500
 _LONE_KEY_SCORE: Final = 900
-_DIGEST_BITS: Final = 20
-"""Bits of a digest by which rows that cannot have a key are put aside: a table of 1 MiB, which stays in the cache."""
+_SIEVE_BITS: Final = 20
+"""Bits of a hash by which rows that cannot have a key are put aside: a table of 1 MiB, which stays in the cache."""
+_SEED: Final = randbits(64)
+"""Whoever writes the files cannot know it, so no texts can be chosen that the sieve lets through."""
 _USED_SCORE: Final = 2**61
 """What is open always comes nearer than what another row has."""
 
@@ -280,15 +281,19 @@ def _used(number: int, rule: Pass, mine: Rows, other: Rows, rows: Positions) -> 
 
 def _used_rows(rule: Pass, side: Rows, asked: pl.DataFrame) -> Positions:
     """Positions of the rows, matched or held, that may have the keys of one that is asked for; ascending."""
-    # Of millions of rows only those are compared whose most telling text has the digest of one that is asked for.
+    # Of millions of rows only those are compared whose most telling text has the hash of one that is asked for.
     counts = [asked[f"key_{at}"].n_unique() for at in range(len(rule.pairs))]
     best = counts.index(max(counts))
-    told = np.zeros(1 << _DIGEST_BITS, dtype=np.bool_)
-    told[digest_rows([asked[f"key_{best}"]], threads=cores())[0] >> (64 - _DIGEST_BITS)] = True
-    texts = side.frame[TEXT + getattr(rule.pairs[best], side.which)]
-    maybe = told[digest_rows([texts], threads=cores())[0] >> (64 - _DIGEST_BITS)]
+    told = np.zeros(1 << _SIEVE_BITS, dtype=np.bool_)
+    told[_sieved(asked[f"key_{best}"])] = True
+    maybe = told[_sieved(side.frame[TEXT + getattr(rule.pairs[best], side.which)])]
     found: Positions = np.flatnonzero(maybe & side.among(MATCHED, HELD)).astype(np.int32)
     return found
+
+
+def _sieved(texts: pl.Series) -> NDArray[np.uint64]:
+    hashes: NDArray[np.uint64] = texts.hash(_SEED).to_numpy()
+    return hashes >> np.uint64(64 - _SIEVE_BITS)
 
 
 def _told(rule: Pass, side: Rows, rows: Positions) -> pl.DataFrame:
