@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from settlement.model.money import EXPONENTS
 
-_ROUND_MINOR: Final = 1000
-_MOST_CASH_BACK: Final = 50 * _ROUND_MINOR
+ROUND_MINOR: Final = 1000
+_MOST_CASH_BACK: Final = 50 * ROUND_MINOR
 _ROUNDING: Final = 2
 _DIGITS: Final = 18
 
@@ -39,6 +39,18 @@ def money_text(amount: pl.Expr, currency: pl.Expr) -> pl.Expr:
     return pl.concat_str(sign, major_text(amount.abs(), currency), pl.lit(" "), currency)
 
 
+def ends_alike(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether amounts in minor units differ by what is paid out as cash-back, and by chance seldom do.
+
+    ``looks_like`` says so of these pairs, and of round amounts, which differ by round amounts whatever they are.
+    """
+    more, less = np.maximum(np.abs(left), np.abs(right)), np.minimum(np.abs(left), np.abs(right))
+    over = more - less
+    paid: NDArray[np.bool_] = (over > 0) & (over % ROUND_MINOR == 0) & (over <= _MOST_CASH_BACK)
+    paid &= ((left < 0) == (right < 0)) & (less % ROUND_MINOR != 0)
+    return paid
+
+
 def looks_like(left: NDArray[np.int64], right: NDArray[np.int64], exponents: NDArray[np.int64]) -> pl.Series:
     """What a difference of two amounts in minor units of one currency usually is, or an empty text."""
     more, less = np.maximum(np.abs(left), np.abs(right)), np.minimum(np.abs(left), np.abs(right))
@@ -49,7 +61,7 @@ def looks_like(left: NDArray[np.int64], right: NDArray[np.int64], exponents: NDA
         (((left < 0) != (right < 0)) | (less == 0), ""),
         (over <= _ROUNDING, "looks like rounding"),
         ((exponents > 0) & (more % unit == 0) & (more // unit == less), "looks like another unit"),
-        ((over % _ROUND_MINOR == 0) & (over <= _MOST_CASH_BACK), "looks like cash-back"),
+        ((over % ROUND_MINOR == 0) & (over <= _MOST_CASH_BACK), "looks like cash-back"),
         (_digits(more) == _digits(less), "digits look swapped"),
         # Three tenths, without leaving 64 bits.
         (over <= less // 10 * 3 + less % 10 * 3 // 10, "looks like a tip or a fee"),

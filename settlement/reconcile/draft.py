@@ -13,6 +13,7 @@ from typing import Any, Final, Self
 from settlement.reconcile.evidence import Agreement, Chance, Tie, Window
 from settlement.reconcile.language import Bound, Within
 from settlement.reconcile.profile import AmountForm, DateForm, Profile, TextForm, side_name
+from settlement.reconcile.read import shown
 
 Names = dict[tuple[tuple[str, ...], tuple[str, ...]], str]
 """By the columns and the steps of a text, its name in the document."""
@@ -20,12 +21,26 @@ Names = dict[tuple[tuple[str, ...], tuple[str, ...]], str]
 _BARE: Final = re.compile(r"^[A-Za-z0-9_-]+$")
 _WIDTH: Final = 118
 _MANY_FALSE: Final = 50
+_MOST_NAMED: Final = 3
 _RELIABLE, _CERTAIN, _FILLED = Fraction(97, 100), Fraction(995, 1000), Fraction(9, 10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Spelling:
+    """A name as one side writes it, what the other side has for it, and the rows of both that agree in all else."""
+
+    written: str
+    meant: str
+    agreement: Agreement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """Two texts whose values occur on both sides after equal steps, and how often they agree where they should."""
+    """Two texts whose values occur on both sides after equal steps, and how often they agree where they should.
+
+    ``spellings`` are the names that a table in the document makes one, ``lone`` those that still stand on the left or
+    the right side only.
+    """
 
     left: TextForm
     right: TextForm
@@ -36,6 +51,8 @@ class Key:
     agreement: Agreement | None = None
     agreed: int = 0
     asked: int = 0
+    spellings: tuple[Spelling, ...] = ()
+    lone: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
 
     @property
     def score(self) -> int:
@@ -161,6 +178,7 @@ def render(proposal: Proposal) -> str:
         ("right", proposal.right, proposal.right_amount, proposal.right_date, proposal.negate),
     ):
         lines += ["", *_side(where, profile, amount, date, proposal, negate=negate)]
+    lines += _aliases(proposal)
     for one in proposal.passes:
         lines += ["", *_pass(one, names)]
     for one in proposal.left_out:
@@ -207,6 +225,15 @@ def _marked(keys: Sequence[Key]) -> Iterator[str]:
         if key.asked:
             told += f"; equal on {number(key.agreed)} of {number(key.asked)} pairs found without it or with it alone"
         yield f"{told}."
+        if all(key.lone):
+            alone = [
+                f"{number(len(some))} on the {side} ({_some(some)})"
+                for side, some in zip(("left", "right"), key.lone, strict=True)
+            ]
+            yield (
+                f"Names of {_name(key.left)} that still stand on one side only: {' and '.join(alone)}. Too few rows "
+                "tell which of them are one: where two are, write them into an alias table."
+            )
 
 
 def _side(
@@ -260,6 +287,20 @@ def _texts(where: str, proposal: Proposal) -> Iterator[str]:
             yield f"columns = [{', '.join(_quoted(column) for column in columns)}]"
         if steps:
             yield f"normalise = [{', '.join(_quoted(step) for step in steps)}]"
+
+
+def _aliases(proposal: Proposal) -> Iterator[str]:
+    """A table for each key whose two sides have names of their own, each name with the rows that bear it out."""
+    for step, key in {key.steps[-1]: key for one in proposal.passes for key in one.keys if key.spellings}.items():
+        yield ""
+        yield from _comment(
+            f"Names of {_name(key.left)} and {_name(key.right)} that stand on one side only, and what rows of equal "
+            "amount and near dates tell them to be on the other. Read each of them."
+        )
+        yield f"[{step.replace(':', '.')}]"
+        for one in key.spellings:
+            counts = f"{number(one.agreement.observed)} pairs of rows, by chance {_tenths(one.agreement.expected)}"
+            yield f"{_quoted(one.written)} = {_quoted(one.meant)}  # {counts}"
 
 
 def _names(where: str, proposal: Proposal) -> Names:
@@ -321,6 +362,11 @@ def _estimate(one: Draft) -> str:
 def _key(key: Key, names: tuple[Names, Names]) -> str:
     left, right = names[0][key.left.columns, key.steps], names[1][key.right.columns, key.steps]
     return _quoted(left) if left == right else f"{{ left = {_quoted(left)}, right = {_quoted(right)} }}"
+
+
+def _some(values: Sequence[str]) -> str:
+    told = ", ".join(shown(value) for value in values[:_MOST_NAMED])
+    return f"{told} and {number(len(values) - _MOST_NAMED)} more" if len(values) > _MOST_NAMED else told
 
 
 def _amount(rule: Within) -> str:

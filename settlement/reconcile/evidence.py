@@ -184,8 +184,9 @@ def turned(tie: Tie, turn: int) -> Tie:
 def day_window(left: Whole, right: Whole, pairs: tuple[Whole, Whole]) -> Window | None:
     """The days between the dates of pairs that belong together by other evidence; None where dates say nothing.
 
-    A difference in days counts where it is more frequent than between the same rows turned; the window leaves out at
-    most 5 of 1,000 of what counts.
+    A difference in days counts where it is more frequent than between the same rows turned, of which only as many are
+    expected as there are pairs that belong to no such difference; the window leaves out at most 5 of 1,000 of what
+    counts.
     """
     ours, theirs = left[pairs[0]], right[pairs[1]]
     told = (ours != NO_DAY) & (theirs != NO_DAY)
@@ -195,16 +196,34 @@ def day_window(left: Whole, right: Whole, pairs: tuple[Whole, Whole]) -> Window 
     counts = _day_counts(theirs - ours)
     shifts = sorted({turn * len(ours) // (_TURNS + 1) for turn in range(1, _TURNS + 1)})
     chance = sum((_day_counts(np.roll(theirs, shift) - ours) for shift in shifts), np.zeros_like(counts))
-    weight = {}
-    for place, (seen, random) in enumerate(zip(counts.tolist(), chance.tolist(), strict=True)):
-        above = seen * len(shifts) - random
-        if seen > 1 and above > 3 * isqrt(random * len(shifts)) + 2 * len(shifts):
-            weight[place - _FURTHEST_DAY] = above
+    weight = _beyond(counts.tolist(), chance.tolist(), len(ours), len(shifts))
     if not weight or sum(weight.values()) * 2 < len(ours) * len(shifts):
         return None
     first, last = _core(weight)
     inside = counts[first + _FURTHEST_DAY : last + _FURTHEST_DAY + 1].sum()
     return Window(first=first, last=last, at_zero=int(counts[_FURTHEST_DAY]), inside=int(inside), pairs=len(ours))
+
+
+def _beyond(counts: list[int], chance: list[int], pairs: int, turns: int) -> dict[int, int]:
+    """By difference in days the pairs beyond chance, times ``turns``, where there are any; ``chance`` is of all turns.
+
+    Where most pairs have one difference, few are left that chance has brought together, and the next difference need
+    not come more often than among strangers.
+    """
+    strangers, told = Fraction(1), -1
+    weight: dict[int, int] = {}
+    while len(weight) > told:
+        told = len(weight)
+        weight = {}
+        for place, (seen, random) in enumerate(zip(counts, chance, strict=True)):
+            expected = int(random * strangers)
+            above = seen * turns - expected
+            if seen > 1 and above > 3 * isqrt(expected * turns) + 2 * turns:
+                weight[place - _FURTHEST_DAY] = above
+        inside = [place + _FURTHEST_DAY for place in weight]
+        rest = pairs * turns - sum(chance[place] for place in inside)
+        strangers = min(strangers, Fraction((pairs - sum(counts[place] for place in inside)) * turns, max(rest, 1)))
+    return weight
 
 
 def _day_counts(differences: Whole) -> Whole:

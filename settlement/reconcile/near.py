@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from settlement.match.closest import closest, meeting
+from settlement.match.wording import ROUND_MINOR, ends_alike
 from settlement.reconcile.candidates import in_window
 from settlement.reconcile.language import KeyPair, Nearest, Pass, Rules
 from settlement.reconcile.sides import HELD, MATCHED, OPEN, TEXT, Rows
@@ -34,6 +35,8 @@ it is, in thousandths of what is still near; ``key`` is the number of the key th
 _NEAR: Final = 1000
 _LARGE: Final = 2**50
 _CURRENCY_SCORE: Final = 100
+_CASH_BACK_SCORE: Final = 200
+"""A difference of whole tens in one shop says more than a nearer amount, but for one that is within a tenth."""
 _KEY_SCORE: Final = 500
 _LONE_KEY_SCORE: Final = 900
 _SIEVE_BITS: Final = 20
@@ -152,9 +155,17 @@ def _of_view(nearest: Nearest, number: int, rule: Pass, view: View) -> Iterator[
         _frame(groups.right, view.right_amount, view.right_day, both),
     )
     for side, mine, other in (("left", ours, theirs), ("right", theirs, ours)):
-        # The nearest amount on a day that fits first of all, and the nearest day of an equal amount.
-        for on, by in (("amount", ["group", "day"]), ("amount", ["group"]), ("day", ["group", "amount"])):
-            if on == "amount" and by == ["group", "day"] and rule.window is None:
+        # The nearest amount on a day that fits first of all, the nearest day of an equal amount, and cash-back.
+        for on, by in (
+            ("amount", ["group", "day"]),
+            ("amount", ["group"]),
+            ("day", ["group", "amount"]),
+            ("amount", ["group", "day", "ending"]),
+            ("amount", ["group", "ending"]),
+        ):
+            if on == "amount" and "day" in by and rule.window is None:
+                continue
+            if "ending" in by and (rule.amount.rule == "converted" or (rule.window == 0 and "day" not in by)):
                 continue
             met = closest(mine, other, on, by)
             at, partner = met["place"].to_numpy(), met["place_other"].to_numpy()
@@ -166,7 +177,13 @@ def _frame(group: Any, amount: Any, day: Any, both: Any) -> pl.DataFrame:
     """The rows of the groups that stand on both sides."""
     place = np.flatnonzero(np.isin(group, both)).astype(np.int32)
     return pl.DataFrame(
-        {"place": place, "group": group[place], "amount": amount[place], "day": day[place].astype(np.int64)}
+        {
+            "place": place,
+            "group": group[place],
+            "amount": amount[place],
+            "day": day[place].astype(np.int64),
+            "ending": amount[place] % ROUND_MINOR,
+        }
     )
 
 
@@ -182,6 +199,9 @@ def _judged(nearest: Nearest, number: int, rule: Pass, view: View, pair: tuple[A
         else in_window(rule, view.left_day[left], view.right_day[right])
     )
     amount_far = _amount_far(nearest, ours, theirs)
+    if rule.amount.rule != "converted":
+        paid_out = ends_alike(ours, theirs) & day_fits
+        amount_far = np.where(paid_out, np.minimum(amount_far, _CASH_BACK_SCORE), amount_far)
     day_far = (np.abs(days) - (rule.window or 0)).clip(0) * _NEAR // max(nearest.days, 1)
     score = np.where(amount_fits, 0, amount_far.clip(1)) + np.where(day_fits, 0, day_far.clip(1))
     score = np.where(~amount_fits & ~day_fits, score + 2 * _NEAR, score)

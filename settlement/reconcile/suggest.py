@@ -32,6 +32,7 @@ from settlement.reconcile.passes import all_passes, pass_without_equals
 from settlement.reconcile.profile import NO_DAY, Profile, profile_file
 from settlement.reconcile.rules import read_rules
 from settlement.reconcile.sides import read_sides
+from settlement.reconcile.spellings import with_spellings
 
 _RISKY: Final = 100
 """False matches in 1,000 above which no pass but the first is proposed: it is told and left out."""
@@ -109,6 +110,7 @@ def _proposal(left: Profile, right: Profile) -> Proposal:
         return _stated(left, right, found[0], found[1], [found[2]])
     known = supported_keys(keys, amounts)
     dates = date_pair(days, known, amounts)
+    known = [with_spellings(key, amounts, dates, f"names_{at}") for at, key in enumerate(known, 1)]
     known = [judged(key, known, amounts, dates) for key in known]
     chosen = chosen_keys(known, amounts, dates)
     passes = list(all_passes(chosen, known, keys, amounts, dates))
