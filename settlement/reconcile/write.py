@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,6 +41,7 @@ SUMMARY: Final = "summary.json"
 _OUTPUTS: Final = frozenset(
     {SUMMARY, *(f"{name}.{kind}" for name in ("matches", "breaks") for kind in ("csv", "parquet")), *CARRY_FILES}
 )
+_TAKEN: Final = frozenset({errno.ENOTEMPTY, errno.EEXIST})
 
 
 def write_outputs(result: Result, out: Path, run: Run | None = None) -> dict[str, Any]:
@@ -84,11 +86,15 @@ def _leave(result: Result, run: Run, folder: Path, summary: dict[str, Any], *tab
 
 @contextmanager
 def partial_outputs(out: Path) -> Iterator[Path]:
-    """A folder beside ``out`` to write to; it takes the place of ``out`` in one step, or vanishes where that fails."""
+    """A folder beside ``out`` to write to; it takes the place of ``out`` in one step, or vanishes where that fails.
+
+    Of several runs into one folder at once each replaces it whole, and what the last one has written stays.
+    """
     # A link is followed, so that what it leads to is replaced and not the link.
     out = out.resolve()
     _tidy(out)
-    _require_replaceable(out)
+    with suppress(FileNotFoundError):  # Another run moves it away as it is looked at.
+        _require_replaceable(out)
     partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -175,10 +181,21 @@ def _tidy(out: Path) -> None:
         found = re.fullmatch(r"([0-9]+)\.(partial|earlier)", left.name.removeprefix(f".{out.name}."))
         if found is None or _runs(int(found[1])):
             continue
-        if found[2] == "earlier" and not out.exists():
-            left.rename(out)
-        else:
-            shutil.rmtree(left)
+        if found[2] == "earlier" and not out.exists() and _renamed(left, out, {*_TAKEN, errno.ENOENT}):
+            continue
+        # Another run may be tidying it up as well.
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def _renamed(folder: Path, out: Path, met: Collection[int]) -> bool:
+    """Move a folder to where nothing stands; False where another run has come first, as one of some errors says."""
+    try:
+        folder.rename(out)
+    except OSError as error:
+        if error.errno not in met:
+            raise
+        return False
+    return True
 
 
 def _runs(process: int) -> bool:
@@ -192,13 +209,15 @@ def _runs(process: int) -> bool:
 
 
 def _move(partial: Path, out: Path) -> None:
-    if not out.exists():
-        partial.rename(out)
-        return
+    """Put new outputs in the place of earlier ones, as often as another run gets in between."""
     earlier = out.with_name(f".{out.name}.{os.getpid()}.earlier")
-    out.rename(earlier)
-    partial.rename(out)
-    shutil.rmtree(earlier)
+    placed = False
+    while not placed:
+        if out.exists():
+            shutil.rmtree(earlier, ignore_errors=True)
+            _renamed(out, earlier, {errno.ENOENT})
+        placed = _renamed(partial, out, _TAKEN)
+    shutil.rmtree(earlier, ignore_errors=True)
 
 
 def break_rows(result: Result) -> pl.DataFrame:
