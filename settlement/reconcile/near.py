@@ -247,7 +247,10 @@ def _without(rule: Pass, number: int, missing: int, left: Rows, right: Rows) -> 
         ours, theirs = (side.filter(pl.len().over(by_day) == 1) for side in (ours, theirs))
     ours, theirs = meeting(ours, theirs, by)
     for side, mine, other in (("left", ours, theirs), ("right", theirs, ours)):
-        met = closest(mine, other, "day", ["group"]).join(
+        # Rows that both lack the key do not differ in it: one of them must not stand before a row that has it.
+        lacks = pl.col(differs).is_null()
+        some = (mine.filter(~lacks), other), (mine.filter(lacks), other.filter(~lacks))
+        met = pl.concat([closest(*part, "day", ["group"]) for part in some]).join(
             other.select(
                 pl.col("place").alias("place_other"), pl.col(differs).alias("told"), pl.col("day").alias("then")
             ),
