@@ -25,6 +25,7 @@ TEXTS = (
     "bean house",
     "house bean",
     "bean hous",
+    "bean hoxyz",  # alike to the first by exactly 70 of 100
     "the bean",
     "house",
     "been house",

@@ -285,6 +285,25 @@ def test_names_of_one_side_are_told_by_their_rows(tmp_path: Path) -> None:
     )
 
 
+def test_two_names_that_both_sides_have_are_never_made_one(tmp_path: Path) -> None:
+    """Two shops, which the right side sometimes writes as the mall that both are in."""
+    random = Random(22)
+    left: list[Row] = []
+    right: list[Row] = []
+    for number in range(900):
+        shop, minor, day = number % 6, random.randrange(300, 20_000), FIRST + timedelta(random.randrange(28))
+        mall = shop < 2 and random.random() < 0.4
+        left.append((f"A{number * 7919 % 10007}", f"Shop {shop}", money(minor), day))
+        right.append((f"L{number * 104_729 % 100_003}", "Mall" if mall else f"Shop {shop}", money(minor), day))
+    head = ("id", "shop", "amount", "date")
+    text = suggest_rules(
+        written(tmp_path / "l.csv", head, left, random), written(tmp_path / "r.csv", head, right, random)
+    )
+    (table,) = read_rules(text, "suggested.toml").alias.values()
+    assert list(table) == ["Mall"]
+    assert table["Mall"] in {"Shop 0", "Shop 1"}
+
+
 def test_the_masked_card_is_read_as_first_six_and_last_four(tmp_path: Path) -> None:
     text, rules = suggested(by_masked_card(tmp_path))
     steps = ("digits_only", "no_leading_zeros", "masked_card")
