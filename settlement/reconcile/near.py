@@ -154,7 +154,8 @@ def _of_view(nearest: Nearest, number: int, rule: Pass, view: View) -> Iterator[
         _frame(groups.left, view.left_amount, view.left_day, both),
         _frame(groups.right, view.right_amount, view.right_day, both),
     )
-    for side, mine, other in (("left", ours, theirs), ("right", theirs, ours)):
+    alike = _ending_alike(ours, theirs)
+    for side, mine, other, paid in (("left", ours, theirs, alike), ("right", theirs, ours, alike[::-1])):
         # The nearest amount on a day that fits first of all, the nearest day of an equal amount, and cash-back.
         for on, by in (
             ("amount", ["group", "day"]),
@@ -167,7 +168,7 @@ def _of_view(nearest: Nearest, number: int, rule: Pass, view: View) -> Iterator[
                 continue
             if "ending" in by and (rule.amount.rule == "converted" or (rule.window == 0 and "day" not in by)):
                 continue
-            met = closest(mine, other, on, by)
+            met = closest(*(paid if "ending" in by else (mine, other)), on, by)
             at, partner = met["place"].to_numpy(), met["place_other"].to_numpy()
             pair = (at, partner) if side == "left" else (partner, at)
             yield _judged(nearest, number, rule, view, pair, side=side)
@@ -185,6 +186,15 @@ def _frame(group: Any, amount: Any, day: Any, both: Any) -> pl.DataFrame:
             "ending": amount[place] % ROUND_MINOR,
         }
     )
+
+
+def _ending_alike(left: pl.DataFrame, right: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The few rows of both sides whose group and last digits stand on the other side too."""
+    ours, theirs = (
+        side["group"].cast(pl.Int64).to_numpy() * ROUND_MINOR + side["ending"].to_numpy() for side in (left, right)
+    )
+    both = np.intersect1d(ours, theirs)
+    return left.filter(np.isin(ours, both)), right.filter(np.isin(theirs, both))
 
 
 def _judged(nearest: Nearest, number: int, rule: Pass, view: View, pair: tuple[Any, Any], *, side: str) -> pl.DataFrame:
