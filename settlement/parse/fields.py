@@ -24,7 +24,7 @@ from settlement.parse.declared_spec import DeclaredSpec
 from settlement.parse.source_fields import MOST_DIGITS, Check, field, made_name, unless
 from settlement.parse.spans import string_spans
 from settlement.parse.time_fields import offset_time, written_time, zoned_time
-from settlement.parse.views import by_kernel, by_values, mapped
+from settlement.parse.views import by_kernel, by_values, filled_texts, mapped
 from settlement.parse.written import lost_digits
 
 _ALPHABETIC: Final = {code: code for code in EXPONENTS}
@@ -167,7 +167,7 @@ def _code(
 
 
 def _textual(text: pl.Expr, rule: ColumnRule, required: bool, cards: Cards) -> tuple[pl.Expr, tuple[Check, ...]]:
-    filled = pl.when(text != "").then(text)
+    filled = by_kernel(text, filled_texts, pl.String())
     checks = [Check(bad=text == "", reason=RejectReason.MALFORMED)] if required else []
     match rule.type:
         case FieldType.FREE_TEXT:

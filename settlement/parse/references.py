@@ -16,10 +16,11 @@ import polars as pl
 
 from settlement.parse.cards import luhn_valid, mask_reference, masked
 from settlement.parse.source import Parsed
+from settlement.parse.views import rows_holding
 
 _SHORTEST, _LONGEST = 14, 19
-_NEVER: Final = frozenset({"file", "card_ref", "card_masked"})
-"""Columns that are made here and not by the file."""
+_NEVER: Final = frozenset({"file", "side", "feed", "card_ref", "card_masked"})
+"""Columns that are made here and by the configuration, not by the file."""
 _BETWEEN: Final = " .-"
 _BRANDS: Final = (
     r"(?:4[0-9]{15}(?:[0-9]{3})?"  # Visa; the 13 digits of its old cards are those of merchants' numbers
@@ -60,11 +61,11 @@ def _told(text: str | None) -> str | None:
 
 def mask_references(texts: pl.Series) -> pl.Series:
     """References with every card number in them masked; all others, and empty ones, as they are."""
-    if not (texts.str.len_bytes() >= _SHORTEST).any():
-        return texts
-    alone = texts.str.contains(f"^{_BRANDS}$").fill_null(value=False)
-    beside = (~alone & texts.str.contains(_BESIDE)).fill_null(value=False).arg_true()
-    whole = alone.arg_true()
+    some = pl.Series(rows_holding(texts, b"0123456789", _SHORTEST))
+    held = texts.gather(some)
+    alone = held.str.contains(f"^{_BRANDS}$").fill_null(value=False)
+    beside = some.filter((~alone & held.str.contains(_BESIDE)).fill_null(value=False))
+    whole = some.filter(alone)
     whole = whole.filter(luhn_valid(texts.gather(whole)))
     if whole.is_empty() and beside.is_empty():
         return texts

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from settlement.kernels import parse, views_twin
-from settlement.parse.views import views_of
+from settlement.parse.views import filled_texts, spread, views_of
 
 SEEDED = settings(derandomize=True, deadline=None, max_examples=300)
 NUMBERS = st.from_regex(r"[+-]?[0-9]{1,17}([.,][0-9]{1,17}0{0,3})?", fullmatch=True) | st.text(
@@ -147,3 +147,32 @@ def test_what_does_not_fit_is_refused(kernel: ModuleType) -> None:
         kernel.holding(views, parts, wanted[1:], 1)
     with pytest.raises(ValueError, match="1,024"):
         kernel.few(views, 1025)
+
+
+@SEEDED
+@given(st.lists(st.one_of(st.none(), st.just(""), st.text(max_size=15)), max_size=12))
+def test_empty_texts_become_null_and_others_stay(texts: list[str | None]) -> None:
+    assert filled_texts(pl.Series(texts, dtype=pl.String)).to_list() == [text or None for text in texts]
+    # A part of a column shares its views.
+    some = pl.Series([*texts, "", "x"], dtype=pl.String)[1:]
+    assert filled_texts(some).to_list() == [text or None for text in some]
+
+
+@SEEDED
+@given(
+    st.one_of(
+        st.lists(st.text(max_size=15), min_size=1, max_size=5).map(lambda some: pl.Series(some, dtype=pl.String)),
+        st.lists(st.none() | st.text(max_size=15), min_size=1, max_size=5).map(
+            lambda some: pl.Series(some, dtype=pl.String)
+        ),
+        st.lists(st.none() | st.integers(-(2**40), 2**40), min_size=1, max_size=5).map(
+            lambda some: pl.Series(some, dtype=pl.Int64)
+        ),
+    ),
+    st.lists(st.integers(0, 4), max_size=20),
+)
+def test_each_code_gets_its_value(values: pl.Series, codes: list[int]) -> None:
+    taken = [code % len(values) for code in codes]
+    found = spread(values, np.array(taken, dtype=np.uint16))
+    assert found.dtype == values.dtype
+    assert found.to_list() == [values[code] for code in taken]
