@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from settlement.model.clearing import RejectReason
@@ -34,12 +35,16 @@ def amount(
     Without its currency an amount has no decimals to check: then the currency is what is wrong.
     """
     currency = currency_text(rule.currency, header)
-    each = [text.alias("text"), currency.alias("currency")]
+    each, code = [text.alias("text")], None
+    if isinstance(rule.currency, CurrencyFrom):
+        code = header[str(rule.currency.header)] if rule.currency.value is None else rule.currency.value
+    elif rule.currency is not None:
+        each.append(currency.alias("currency"))
     if rule.minus is not None:
         less = field(rule.minus)
         each.append(less.alias("less"))
         text = pl.when(text != "").then(text).otherwise(less)
-    value = pl.struct(each).map_batches(lambda texts: _values(texts.struct.unnest(), rule), pl.Int64())
+    value = pl.struct(each).map_batches(lambda texts: _values(texts.struct.unnest(), rule, code), pl.Int64())
     if rule.negate:
         turned = pl.all_horizontal(field(name).is_in(texts) for name, texts in rule.negate.items())
         value = pl.when(turned).then(-value).otherwise(value)
@@ -78,28 +83,45 @@ def _exact_minor(text: pl.Series, currency: pl.Series, *, signed: bool, decimal:
     return decimal_column(text, places.to_numpy(), point=decimal, signed=signed)
 
 
-def _values(texts: pl.DataFrame, rule: ColumnRule) -> pl.Series:
+def _values(texts: pl.DataFrame, rule: ColumnRule, code: str | None) -> pl.Series:
     """The amounts of a rule, in steps: in one expression each step would be worked out many times."""
-    value = _units(texts["text"], texts["currency"], rule)
+    value = _units(texts["text"], texts, rule, code)
     if rule.minus is None:
         return value
-    frame = pl.DataFrame({"value": value, "taken": _units(texts["less"], texts["currency"], rule)})
+    taken = _units(texts["less"], texts, rule, code)
+    if not value.null_count() and not taken.null_count():
+        return value - taken
+    frame = pl.DataFrame({"value": value, "taken": taken})
     good = [value.is_not_null() | (texts["text"] == ""), frame["taken"].is_not_null() | (texts["less"] == "")]
     some = (texts["text"] != "") | (texts["less"] != "")
     difference = pl.col("value").fill_null(0) - pl.col("taken").fill_null(0)
     return frame.select(pl.when(good[0] & good[1] & some).then(difference).alias("value"))["value"]
 
 
-def _units(text: pl.Series, currency: pl.Series, rule: ColumnRule) -> pl.Series:
+def _units(text: pl.Series, texts: pl.DataFrame, rule: ColumnRule, code: str | None) -> pl.Series:
+    """The amounts of one field; their currency is ``code``, or where that is None in the column ``currency``."""
     signed = rule.signed or bool(rule.negate)
-    if rule.type is FieldType.MAJOR:
-        return _exact_minor(text, currency, signed=signed, decimal=rule.decimal)
-    value = decimal_column(text, signed=signed)
-    if rule.type is FieldType.MICRO:
-        frame = pl.DataFrame({"value": value, "power": mapped(currency, _MICRO_POWERS, pl.Int64())})
-        few_enough = pl.col("value").abs() < _MOST_MINOR
-        return frame.select(pl.when(few_enough).then(pl.col("value") * pl.col("power")).alias("value"))["value"]
-    return value
+    match rule.type:
+        case FieldType.MAJOR if code is None:
+            return _exact_minor(text, texts["currency"], signed=signed, decimal=rule.decimal)
+        case FieldType.MAJOR:
+            places = np.array([EXPONENTS.get(str(code), _NO_PLACES)], dtype=np.int8)
+            return decimal_column(text, places, point=rule.decimal, signed=signed)
+        case FieldType.MICRO:
+            value = decimal_column(text, signed=signed)
+            if code is None:
+                return _micro(value, mapped(texts["currency"], _MICRO_POWERS, pl.Int64()))
+            return _micro(value, _MICRO_POWERS[code]) if code in _MICRO_POWERS else value.clear(value.len())
+        case _:
+            return decimal_column(text, signed=signed)
+
+
+def _micro(value: pl.Series, power: pl.Series | int) -> pl.Series:
+    """Minor units as millionths, null where they may not fit 64 bits or have no power."""
+    few_enough = value.is_between(-_MOST_MINOR, _MOST_MINOR, closed="none")
+    if not few_enough.all():
+        value = pl.select(pl.when(few_enough).then(value)).to_series()
+    return value * power
 
 
 def _digits(text: pl.Expr, *, signed: bool) -> pl.Expr:

@@ -15,11 +15,13 @@ from typing import Final
 import polars as pl
 
 from settlement.model.clearing import RejectReason, Why
+from settlement.model.table import Column
 from settlement.model.tables import TABLES
 from settlement.parse.candidates import candidate, shown
+from settlement.parse.column_rule import ColumnRule, FieldType
 from settlement.parse.declared_cut import Cut, Fault, Lines, shape_fault
 from settlement.parse.declared_spec import DeclaredSpec
-from settlement.parse.declared_totals import control_totals, settlement
+from settlement.parse.declared_totals import control_totals, settlement, with_amounts
 from settlement.parse.fields import Context, Conversion, convert
 from settlement.parse.source import ControlTotal, Parsed, Source
 from settlement.parse.source_fields import Check, field, made_name, source_name
@@ -51,7 +53,8 @@ def assemble(source: Source, spec: DeclaredSpec, cut: Cut) -> Parsed:
         return _faulty(fault, sender, file_date, internal_id)
     tables = _tables(source, spec, cut, facts, file_date)
     rejected = tables["reject"]["record"]
-    controls = [found for control in spec.controls for found in control_totals(control, cut, facts, rejected)]
+    read = with_amounts(cut, spec.controls)
+    controls = [found for control in spec.controls for found in control_totals(control, read, facts, rejected)]
     unread = [found for found in controls if isinstance(found, Fault)]
     if unread:
         return _faulty(unread[0], sender, file_date, internal_id)
@@ -164,11 +167,13 @@ def _rows(lines: Lines, context: Context) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The usable rows of one tag under the target's column names, and the rejects of the others."""
     columns = {column.name: column for column in lines.kind.target.columns}
     rules = lines.kind.columns
+    same = _same(rules, columns)
     conversions = [
         convert(columns[name], rule, context)
         for name, rule in rules.items()
-        if rule.sum is None and rule.date_of is None
+        if rule.sum is None and rule.date_of is None and name not in same
     ]
+    conversions = _checked_once(conversions, rules)
     checks = [check.bad for conversion in conversions for check in conversion.checks if not check.only_tells]
     bad = pl.any_horizontal(checks) if checks else pl.lit(value=False)
     # First the values, then the checks of them, so that each is worked out once.
@@ -185,13 +190,42 @@ def _rows(lines: Lines, context: Context) -> tuple[pl.DataFrame, pl.DataFrame]:
         for name, rule in rules.items()
         if rule.sum is not None or rule.date_of is not None
     ]
-    rows = values.with_columns(derived)
+    rows = values.with_columns(*derived, *(pl.col(first).alias(name) for name, first in same.items()))
     if lines.kind.line_class is not None:
         rows = rows.with_columns(pl.lit(lines.kind.line_class).alias("class"))
-    return rows, _rejects(failed, conversions)
+    return rows, _rejects(failed, conversions, same)
 
 
-def _rejects(failed: pl.DataFrame, conversions: Sequence[Conversion]) -> pl.DataFrame:
+def _same(rules: Mapping[str, ColumnRule], columns: Mapping[str, Column]) -> dict[str, str]:
+    """Columns made as an earlier one is, with that one's name: it also rejects every row that they would."""
+    first: dict[str, str] = {}
+    same = {}
+    for name, rule in rules.items():
+        if rule.sum is None and rule.date_of is None:
+            earlier = first.setdefault(f"{columns[name].type} {rule.model_dump_json()}", name)
+            if earlier != name and (columns[name].nullable or not columns[earlier].nullable):
+                same[name] = earlier
+    return same
+
+
+def _checked_once(conversions: Sequence[Conversion], rules: Mapping[str, ColumnRule]) -> list[Conversion]:
+    """The conversions, a card's mask without a Luhn check of good rows where its reference has the same one."""
+    checked = {
+        one.field
+        for one in conversions
+        if rules[one.column].type is FieldType.CARD_REFERENCE and rules[one.column].required
+    }
+    return [
+        replace(
+            one, checks=tuple(replace(check, only_tells=check.reason is RejectReason.BAD_LUHN) for check in one.checks)
+        )
+        if rules[one.column].type is FieldType.CARD_MASK and one.field in checked
+        else one
+        for one in conversions
+    ]
+
+
+def _rejects(failed: pl.DataFrame, conversions: Sequence[Conversion], same: Mapping[str, str]) -> pl.DataFrame:
     """Why each of these lines is rejected: the first column of the layout that fails names it."""
     empty = TABLES["parsed_reject"].empty().drop("file")
     if not failed.height:
@@ -208,7 +242,10 @@ def _rejects(failed: pl.DataFrame, conversions: Sequence[Conversion]) -> pl.Data
         for check in conversion.checks
     ]
     values = {conversion.column: conversion.value for conversion in conversions}
-    told = [values.get(name, pl.lit(None, dtype=empty.schema[name])).alias(name) for name in _TOLD_OF_REJECTS]
+    told = [
+        values.get(same.get(name, name), pl.lit(None, dtype=empty.schema[name])).alias(name)
+        for name in _TOLD_OF_REJECTS
+    ]
     rejects = failed.select(pl.col("record"), pl.coalesce(first).alias("first"), *told).unnest("first")
     return rejects.select(
         *(name for name in empty.columns if name not in {"preview", *_TOLD_OF_REJECTS}),

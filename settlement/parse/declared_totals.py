@@ -19,7 +19,7 @@ from settlement.parse.declared_cut import Cut, Fault
 from settlement.parse.declared_spec import Control, DeclaredSpec, Total
 from settlement.parse.source import ControlTotal
 from settlement.parse.source_fields import field, source_name
-from settlement.parse.views import by_kernel, decimal_column
+from settlement.parse.views import decimal_column
 
 _SPLIT: Final = 10**6
 _MOST_DIGITS: Final = 18
@@ -42,6 +42,34 @@ def control_totals(
         yield (
             replace(found, control=f"{control.name}[{mask_text(value)}]") if isinstance(found, ControlTotal) else found
         )
+
+
+def with_amounts(cut: Cut, controls: Sequence[Control]) -> Cut:
+    """The cut with every field that a total adds as whole numbers beside its text, each read once for all totals."""
+    totals = [total for control in controls for total in (*control.of, control.declared) if isinstance(total, Total)]
+    plain = [total for total in totals if total.currency is None]
+
+    def read(frame: pl.DataFrame, of: Sequence[Total]) -> pl.DataFrame:
+        names = sorted({name for total in of for name in (*total.add, *total.subtract)})
+        return frame.with_columns(_whole(frame[source_name(name)]).alias(_amount_name(name)) for name in names)
+
+    lines = tuple(
+        replace(one, frame=read(one.frame, [total for total in plain if total.takes(one.tag)])) for one in cut.lines
+    )
+    unknown = None if cut.unknown is None else read(cut.unknown, [total for total in plain if not total.lines])
+    return replace(cut, lines=lines, unknown=unknown)
+
+
+def _whole(text: pl.Series) -> pl.Series:
+    """Signed whole numbers; 0 where the text is empty, null where it is none."""
+    read = decimal_column(text, signed=True)
+    if not read.null_count():
+        return read
+    return pl.select(pl.when(text == "").then(pl.lit(0, dtype=pl.Int64)).otherwise(read)).to_series()
+
+
+def _amount_name(name: str) -> str:
+    return f"amount:{name}"
 
 
 def _values(total: Total, name: str, cut: Cut) -> set[str]:
@@ -87,7 +115,9 @@ def _total(total: Total, cut: Cut, facts: Mapping[str, str], rejected: pl.Series
 
     Of the lines that are rejected for something else, a sum of ``usable`` lines takes nothing either.
     """
-    taken = ["record", *sorted({source_name(name) for name in total.fields()})]
+    read = () if total.currency is not None else (*total.add, *total.subtract)
+    others = set(total.fields()).difference(read) | {*total.where, *total.negate}
+    taken = ["record", *sorted({*map(_amount_name, read), *map(source_name, others)})]
     frames = [_where(lines.frame.select(taken), total.where) for lines in cut.lines if total.takes(lines.tag)]
     if total.count:
         strays = [] if total.where else list(filter(total.takes, cut.strays["tag"]))
@@ -121,11 +151,10 @@ def _sum(frame: pl.DataFrame, total: Total, facts: Mapping[str, str]) -> int:
 
 
 def _amount(name: str, total: Total, facts: Mapping[str, str]) -> pl.Expr:
+    if total.currency is None:
+        return pl.col(_amount_name(name))
     text = field(name)
-    if total.currency is not None:
-        read = major_to_minor(text, currency_text(total.currency, facts), signed=True)
-    else:
-        read = by_kernel(text, lambda texts: decimal_column(texts, signed=True), pl.Int64())
+    read = major_to_minor(text, currency_text(total.currency, facts), signed=True)
     return pl.when(text == "").then(pl.lit(0, dtype=pl.Int64)).otherwise(read)
 
 

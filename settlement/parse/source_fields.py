@@ -17,7 +17,7 @@ MOST_DIGITS: Final = 15
 class Check:
     """Rows that cannot be used and why; and the field at fault where it is not the column's own.
 
-    One that ``only_tells`` finds no row that a later check of the column does not find: it is asked of bad rows alone.
+    One that ``only_tells`` finds no row that another check of its field does not find: it is asked of bad rows alone.
     """
 
     bad: pl.Expr
