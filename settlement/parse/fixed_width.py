@@ -106,14 +106,15 @@ def read(source: Source) -> Parsed:
     buffer = np.frombuffer(source.content, np.uint8)
     if spec.encoding.lower() in UTF8 and (fault := _undecoded(source.content, spec.encoding)):
         return unreadable(source, fault)
-    starts, lengths, ended = _lines(buffer, spec)
+    starts, lengths, ended, separated = _lines(buffer, spec)
     sizes = np.diff(np.append(starts, buffer.size)) if ended else None
     if spec.line_end == "lf":
         # The carriage return before a line end belongs to the end.
         lengths -= (lengths > 0) & (buffer[starts + lengths - 1] == "\r".encode(spec.encoding)[0])
     if spec.short_lines:
         buffer, starts, lengths = _filled_up(buffer, starts, lengths, spec)
-    cut = _cut(buffer, starts, lengths, spec, ended=ended)
+    whole = lengths == spec.line_length if separated else _whole(buffer, starts, lengths, spec)
+    cut = _cut(buffer, starts, lengths, whole, spec, ended=ended)
     return assemble(source, spec, cut if sizes is None else replace(cut, bytes=LineBytes(sizes=sizes)))
 
 
@@ -134,37 +135,47 @@ def _filled_up(buffer: _Bytes, starts: _Index, lengths: _Index, spec: FixedSpec)
     return filled, places, wanted
 
 
-def _lines(buffer: _Bytes, spec: FixedSpec) -> tuple[_Index, _Index, bool]:
-    """Start and length of each complete line, and whether the last line is complete."""
+def _lines(buffer: _Bytes, spec: FixedSpec) -> tuple[_Index, _Index, bool, bool]:
+    """Start and length of each complete line; whether the last one is complete, and all are known to be separated."""
     if spec.line_end == "none":
         count, rest = divmod(buffer.size, spec.line_length)
-        return *_even(count, spec.line_length, spec.line_length), rest == 0
+        return *_even(count, spec.line_length, spec.line_length), rest == 0, not spec.separator
     step = spec.line_length + 1
     count, rest = divmod(buffer.size, step)
-    place, mark = np.array([spec.line_length], np.int32), np.array([spec.end], np.uint8)
+    places, marks = _separators(spec)
+    places, marks = np.append(places, np.int32(spec.line_length)), np.append(marks, np.uint8(spec.end or 0))
     if count and not rest:
-        # A file without a fault: nothing but lines of the right length.
+        # A file without a fault: nothing but lines of the right length, found in one pass.
         starts, lengths = _even(count, step, spec.line_length)
-        if whole_lines(buffer, starts, spec.line_length, place, mark, spec.end, cores()).all():
-            return starts, lengths, True
+        if whole_lines(buffer, starts, spec.line_length, places, marks, spec.end, cores()).all():
+            return starts, lengths, True, True
     ends = np.flatnonzero(buffer == spec.end)
     starts = np.concatenate([np.zeros(1, np.int64), ends[:-1] + 1]) if ends.size else ends
-    return starts, ends - starts, not buffer.size or bool(buffer[-1] == spec.end)
+    return starts, ends - starts, not buffer.size or bool(buffer[-1] == spec.end), not spec.separator
+
+
+def _separators(spec: FixedSpec) -> tuple[npt.NDArray[np.int32], _Bytes]:
+    places = np.array(spec.between(), np.int32)
+    return places, np.full(places.size, ord(spec.separator.encode(spec.encoding)) if places.size else 0, np.uint8)
+
+
+def _whole(buffer: _Bytes, starts: _Index, lengths: _Index, spec: FixedSpec) -> npt.NDArray[np.bool_]:
+    """The lines of the right length that have the separators in their places."""
+    whole: npt.NDArray[np.bool_] = lengths == spec.line_length
+    whole[whole] = whole_lines(buffer, starts[whole], spec.line_length, *_separators(spec), -1, cores()) == 1
+    return whole
 
 
 def _even(count: int, step: int, length: int) -> tuple[_Index, _Index]:
     return np.arange(count, dtype=np.int64) * step, np.full(count, length, np.int64)
 
 
-def _cut(buffer: _Bytes, starts: _Index, lengths: _Index, spec: FixedSpec, *, ended: bool) -> Cut:
-    whole = lengths == spec.line_length
+def _cut(
+    buffer: _Bytes, starts: _Index, lengths: _Index, whole: npt.NDArray[np.bool_], spec: FixedSpec, *, ended: bool
+) -> Cut:
     blank = np.flatnonzero(lengths == 0)
     tags = _tags(buffer, starts, lengths, spec)
     known = np.zeros(starts.size, np.bool_)
-    if spec.separator:
-        places = np.array(spec.between(), np.int32)
-        marks = np.full(places.size, ord(spec.separator.encode(spec.encoding)), np.uint8)
-        whole[whole] = whole_lines(buffer, starts[whole], spec.line_length, places, marks, -1, cores()) == 1
     lines = []
     for kind in spec.lines:
         for tag in kind.tags:

@@ -48,6 +48,21 @@ def test_fields_are_slices_of_lines_without_blanks(content, fields, threads) -> 
 
 @SEEDED
 @given(
+    blanks=st.lists(st.tuples(st.integers(0, WIDTH), st.integers(0, WIDTH)), min_size=1, max_size=6),
+    inner=st.sampled_from([b"a", b"a        b", b"caf\xe9", b"7" * 13, b" "]),
+)
+def test_runs_of_blanks_around_a_field_go_and_those_inside_stay(blanks, inner) -> None:
+    content = [(b" " * before + inner + b" " * behind)[:WIDTH].ljust(WIDTH) for before, behind in blanks]
+    data, base = lines(content)
+    for kernel in (parse, fixed_twin):
+        views, parts, odd = kernel.fixed_fields(data, base, np.array([0], np.int32), np.array([WIDTH], np.int32), ASCII)
+        told = text_column("text", views[0], parts[0]).to_list()
+        assert told == [line.strip(b" ").decode() if line.isascii() else "" for line in content]
+        assert odd[0].tolist() == [not line.isascii() for line in content]
+
+
+@SEEDED
+@given(
     content=st.lists(CELLS, max_size=8),
     marks=st.lists(st.tuples(st.integers(0, WIDTH - 1), st.sampled_from(b" a")), max_size=2),
     end=st.sampled_from([-1, ord("\n")]),
