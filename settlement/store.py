@@ -259,20 +259,37 @@ def _mapped_original(home: Home, sha256: str) -> memoryview:
 
 
 def read_table(home: Home, table: str, business_date: date) -> pl.DataFrame:
-    """One night's rows of a table; no rows where that night did not write it."""
+    """One night's rows of a table; no rows where that night did not write it.
+
+    A column that came to the table after that night is empty, also where it may not be in a night of today.
+    """
     folder = home.partition(table, business_date)
     parts = sorted(folder.glob("part-*.parquet")) if folder.is_dir() else []
     if not parts:
         return TABLES[table].empty()
-    return pl.concat([_read_part(part) for part in parts])
+    return pl.concat([_read_part(part) for part in parts]).select(_columns(TABLES[table], parts))
+
+
+def _columns(table: Table, parts: Sequence[Path]) -> list[pl.Expr]:
+    """What reads the table's columns from a night's parts, which one run wrote; empty where that run had none."""
+    try:
+        written = pl.read_parquet_schema(parts[0])
+    except pl.exceptions.PolarsError:
+        raise _unreadable(parts[0]) from None
+    kept = [pl.col(name) if name in written else pl.lit(None, kind).alias(name) for name, kind in table.schema.items()]
+    return [*kept, *(pl.col(name) for name in written if name not in table.schema)]
+
+
+def _unreadable(part: Path) -> TerminalError:
+    # Through links: a re-performed night stands on the tables of the nights before it.
+    return TerminalError(f"{part.resolve()} is no readable Parquet file: restore it from backup.")
 
 
 def _read_part(part: Path) -> pl.DataFrame:
     try:
         return pl.read_parquet(part, hive_partitioning=False)
     except pl.exceptions.PolarsError:
-        # Through links: a re-performed night stands on the tables of the nights before it.
-        raise TerminalError(f"{part.resolve()} is no readable Parquet file: restore it from backup.") from None
+        raise _unreadable(part) from None
 
 
 def require_readable(home: Home, tables: Sequence[str], until: date) -> None:
@@ -291,7 +308,10 @@ def nights_of(home: Home, table: str) -> list[date]:
 
 
 def scan_history(home: Home, table: str, before: date) -> pl.LazyFrame:
-    """All rows of a table from nights before ``before``, with their ``business_date``, in night order."""
+    """All rows of a table from nights before ``before``, with their ``business_date``, in night order.
+
+    A column that came to the table after a night is empty in that night's rows.
+    """
     frames = []
     folder = home.root / "tables" / table
     for partition in sorted(folder.glob("business_date=*")):
@@ -299,7 +319,8 @@ def scan_history(home: Home, table: str, before: date) -> pl.LazyFrame:
         parts = sorted(partition.glob("part-*.parquet"))
         if night < before and parts:
             frame = pl.scan_parquet(parts, hive_partitioning=False)
-            frames.append(frame.with_columns(pl.lit(night, pl.Date).alias("business_date")))
+            night_column = pl.lit(night, pl.Date).alias("business_date")
+            frames.append(frame.select(*_columns(TABLES[table], parts), night_column))
     if frames:
         return pl.concat(frames)
     return TABLES[table].empty().with_columns(pl.lit(None, pl.Date).alias("business_date")).lazy()

@@ -170,6 +170,21 @@ def test_a_table_that_no_night_wrote_is_empty_and_has_its_columns(home: Home) ->
     assert store.read_table(home, "store", NIGHT).schema == STORES.schema
 
 
+def test_a_column_that_came_later_is_empty_in_the_nights_before_it(home: Home) -> None:
+    publish(home, {"u1": output(stores(1))})
+    publish(home, {"u1": output(stores(2))}, night=NEXT)
+    for part in home.partition("store", NIGHT).glob("part-*.parquet"):
+        older = pl.read_parquet(part).drop("name")
+        part.unlink()
+        older.write_parquet(part)
+    history = store.scan_history(home, "store", date(2010, 12, 31)).collect()
+    assert history.schema == {**STORES.schema, "business_date": pl.Date()}
+    assert history.select("record", "name", "business_date").rows() == [(1, None, NIGHT), (2, "n", NEXT)]
+    past = store.read_table(home, "store", NIGHT)
+    assert past.schema == STORES.schema
+    assert past.select("record", "name").rows() == [(1, None)]
+
+
 def test_the_digest_does_not_depend_on_the_order_of_units_and_sees_content(home: Home) -> None:
     units = {"u1": output(stores(1), {"p": b"1"}), "u2": output(stores(2), {"q": b"2"})}
     base = publish(home, units)
