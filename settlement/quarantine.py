@@ -15,7 +15,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from functools import partial
 from typing import Any, Final
 
 import polars as pl
@@ -57,15 +56,15 @@ def person_of(text: str) -> str:
     return name
 
 
-def parse_inputs(home: Home, night: date, unit: str) -> StageInput:
-    """What the stage ``parse`` is handed for one file of a landed night."""
+def parse_inputs(home: Home, night: date, unit: str, content: Callable[[str], memoryview]) -> StageInput:
+    """What the stage ``parse`` is handed for one file of a landed night; ``content`` opens its original."""
     return StageInput(
         business_date=night,
         unit=unit,
         documents=store.read_documents(home),
         tables={"delivery": store.read_table(home, "delivery", night)},
         history={"card_token": store.scan_history(home, "card_token", night)},
-        content=partial(store.read_original, home),
+        content=content,
         decrypt=openpgp.opener(home),
         replayed=open_replay,
         card_keys=read_card_keys(home, night),
@@ -84,16 +83,18 @@ def night_rejects(home: Home, night: date) -> list[Reject]:
 
 
 def _rejects_of(home: Home, night: date, file: str, rows: pl.DataFrame) -> list[Reject]:
-    inputs = parse_inputs(home, night, file)
-    delivery = inputs.tables["delivery"].row(by_predicate=pl.col("file") == file, named=True)
-    layout = files.layout_of(inputs, str(delivery["layout"]))
-    opened = files.open_delivered(inputs, delivery, layout)
-    key, replay = outside_sealing_key(), opened.replay
-    kept = (
-        {number: record.content for number, record in replay.records.items()}
-        if replay
-        else record_bytes(opened.content, layout, rows["record"].to_list())
-    )
+    with store.reading_originals(home) as content_of:
+        inputs = parse_inputs(home, night, file, content_of)
+        delivery = inputs.tables["delivery"].row(by_predicate=pl.col("file") == file, named=True)
+        layout = files.layout_of(inputs, str(delivery["layout"]))
+        opened = files.open_delivered(inputs, delivery, layout)
+        replay = opened.replay
+        kept = (
+            {number: record.content for number, record in replay.records.items()}
+            if replay
+            else record_bytes(opened.content, layout, rows["record"].to_list())
+        )
+    key = outside_sealing_key()
     found = []
     for row in rows.iter_rows(named=True):
         reject_id, record = reject_id_of(file, row["record"]), int(row["record"])
@@ -209,8 +210,7 @@ def repair(home: Home, engine: books.Engine, reject_id: str, person: str, change
 def _require_readable(home: Home, reject: Reject, content: bytes) -> None:
     """Read the whole file with the repaired record as its replay will be read."""
     night = date.fromisoformat(reject.original_file.partition("/")[0])
-    inputs = parse_inputs(home, night, reject.original_file)
-    delivery = inputs.tables["delivery"].filter(pl.col("file") == reject.original_file)
+    delivery = store.read_table(home, "delivery", night).filter(pl.col("file") == reject.original_file)
     name = replay_name(str(delivery["name"][0]), _ANY_TOKEN)
     record = ReplayRecord(
         record=reject.record, reject_id=reject.reject_id, content=content, repaired_by="", replayed_by=""
@@ -222,7 +222,9 @@ def _require_readable(home: Home, reject: Reject, content: bytes) -> None:
         records={reject.record: record},
     )
     tables = {"delivery": delivery.with_columns(pl.lit(name).alias("name"))}
-    read = files.run(replace(inputs, tables=tables, replayed=lambda _: trial)).tables
+    with store.reading_originals(home) as content_of:
+        inputs = parse_inputs(home, night, reject.original_file, content_of)
+        read = files.run(replace(inputs, tables=tables, replayed=lambda _: trial)).tables
     (fault, detail) = read["parsed_file"].select("fault", "detail").row(0)
     if fault is not None:
         raise TerminalError(f"With this record the file cannot be read ({fault}): {detail} Nothing was kept.")

@@ -129,6 +129,19 @@ def test_nothing_is_applied_twice(home: Home) -> None:
     assert store.read_table(home, "clearing", THIRD).is_empty()
 
 
+def test_rejects_and_repairs_of_a_changed_original_are_not_kept(home: Home) -> None:
+    case = _rejects(home)[0]
+    path = home.originals / case.reject.original_sha256[:2] / case.reject.original_sha256
+    content = path.read_bytes()
+    path.chmod(0o640)
+    path.write_bytes(content + b"\0")
+    with pytest.raises(TerminalError, match="was changed: restore it"):
+        quarantine.night_rejects(home, case.reject.business_date)
+    with pytest.raises(TerminalError, match="was changed: restore it"):
+        _repaired(home)
+    assert not _rejects(home)[0].repairs
+
+
 def test_who_repaired_cannot_replay(home: Home) -> None:
     reject_id = _repaired(home)
     for person in ("alice", quarantine.person_of("  ALICE ")):
