@@ -116,7 +116,7 @@ def positions_of(details: Sequence[tuple[str, dict[int, str]]]) -> list[dict[str
         refund, cash = elements.get(3) == "200000", elements.get(3) == "010000"
         if elements.get(3) not in {"000000", "090000", "200000", "010000"}:
             continue
-        credit = mti == "1442" or refund != reversal
+        credit = (mti == "1442") != (refund != reversal)
         for at, value in enumerate((1, *amounts)):
             found[at + 3 * credit] += value
         entries = inner.get("0146", "")

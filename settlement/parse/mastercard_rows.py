@@ -193,7 +193,7 @@ def _with_kind(met: pl.DataFrame, edition: Edition) -> pl.DataFrame:
         direction=pl.when(mti == _FEE)
         .then(fee)
         .when(mti == _CHARGEBACK)
-        .then(pl.when(processing.is_not_null()).then(-flip))
+        .then(-presented)
         .otherwise(presented)
         .cast(pl.Int64),
         earned=pl.when((mti == _PRESENTMENT) & processing.is_not_null())

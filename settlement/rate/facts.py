@@ -19,7 +19,8 @@ from settlement.rate.links import LOCATOR, MERCHANT_LEG, NEGATIVES, counting_rec
 
 _CLEARING: Final = [
     *LOCATOR,
-    *("side", "feed", "kind", "posting_date", "transaction_date", "amount_minor", "cashback_minor", "currency"),
+    *("side", "feed", "kind", "direction", "posting_date", "transaction_date", "amount_minor"),
+    *("cashback_minor", "currency"),
     *("card_ref", "arn", "rrn", "mcc", "merchant_number", "order_ref", "original_ref"),
 ]
 _ACCOUNT_STATE: Final = ["programme", "account_class", "channel", "opened_on", "closed_on", "first_purchase_on"]
@@ -35,7 +36,8 @@ class Facts:
     ----------
     records:
         Counting clearing records with ``programme``, ``account_id``, ``account_class``, ``own_store``, ``net_minor``
-        (without cash-back, purchases positive, negative events negative) and the dates of the purchase referred to.
+        (without cash-back, positive where the cardholder is charged, as by a purchase or by the reversal of a refund,
+        negative where it is credited) and the dates of the purchase referred to.
     accounts:
         One row an account: class, channel, opening, closing and first purchase date.
     balances:
@@ -155,7 +157,18 @@ def _describe(
         .with_columns(
             pl.col("file").cast(pl.String),
             pl.col("own_store").fill_null(value=False),
-            pl.when(pl.col("kind") == "purchase").then(amount).otherwise(-amount).alias("net_minor"),
+            (pl.col("direction") * amount).alias("net_minor"),
         )
-        .drop("starts", "ends", "card_ref", "arn", "rrn", "order_ref", "original_ref", "amount_minor", "cashback_minor")
+        .drop(
+            "direction",
+            "starts",
+            "ends",
+            "card_ref",
+            "arn",
+            "rrn",
+            "order_ref",
+            "original_ref",
+            "amount_minor",
+            "cashback_minor",
+        )
     )

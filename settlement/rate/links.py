@@ -4,6 +4,8 @@ A purchase counts once it is reconciled: it belongs to a match with the merchant
 is reconciled and the purchase it refers to counts:
 
 - a reversal or chargeback repeats the ARN of its purchase, or its RRN where the network has no ARN;
+- a reversal or chargeback that charges the cardholder takes back a refund: it repeats the refund's ARN or RRN, counts
+  once that refund counts, and refers to the refund's purchase;
 - a refund has an ARN of its own, but the merchant-side record that it is matched with names the sale, and the match of
   that sale names the purchase;
 - a refund whose merchant-side record names no sale refers to no purchase, and counts by itself. An acquirer's refund
@@ -26,6 +28,7 @@ NEGATIVES: Final = ["refund", "reversal", "chargeback"]
 _ORIGIN: Final = ["origin_file", "origin_record", "origin_posting_date", "origin_transaction_date"]
 _REFERENCE: Final = pl.coalesce("arn", "rrn").alias("reference")
 _PURCHASE: Final = [*LOCATOR, "card_ref", _REFERENCE, "amount_minor", "posting_date", "transaction_date", "reconciled"]
+_NAMED: Final = [*LOCATOR, "card_ref", _REFERENCE, "amount_minor"]
 
 _PURCHASE_ORDER: Final = ["posting_date", "file_of_purchase", "record_of_purchase"]
 
@@ -52,7 +55,8 @@ def counting_records(clearing: pl.DataFrame, members: pl.DataFrame) -> pl.DataFr
     bank = bank.with_columns(pl.col("reconciled").fill_null(value=False))
     purchases = bank.filter(pl.col("kind") == "purchase")
     negatives = bank.filter(pl.col("kind").is_in(NEGATIVES) & pl.col("reconciled"))
-    linked = pl.concat([_by_arn(negatives, purchases), _by_order(negatives, purchases, clearing, members)])
+    refunds = _by_order(negatives, purchases, clearing, members)
+    linked = pl.concat([_by_arn(negatives, purchases), refunds, _by_refund(negatives, refunds)])
     counting = [
         purchases.filter("reconciled").with_columns(_no_origin(clearing)),
         negatives.join(linked, on=LOCATOR, how="inner"),
@@ -68,8 +72,18 @@ def _no_origin(clearing: pl.DataFrame) -> list[pl.Expr]:
 def _by_arn(negatives: pl.DataFrame, purchases: pl.DataFrame) -> pl.DataFrame:
     """Reversals and chargebacks whose purchase counts, by ARN or RRN: locator and origin."""
     known = purchases.select(_PURCHASE)
-    named = negatives.filter(pl.col("kind") != "refund").select(*LOCATOR, "card_ref", _REFERENCE, "amount_minor")
+    named = negatives.filter((pl.col("kind") != "refund") & (pl.col("direction") < 0)).select(_NAMED)
     return _first_origin(named.join(known, on="reference", how="inner", suffix="_of_purchase"))
+
+
+def _by_refund(negatives: pl.DataFrame, refunds: pl.DataFrame) -> pl.DataFrame:
+    """Reversals and chargebacks of refunds that count, by ARN or RRN: locator, and the origin of the refund."""
+    known = negatives.join(refunds, on=LOCATOR, how="semi").select(_PURCHASE)
+    named = negatives.filter((pl.col("kind") != "refund") & (pl.col("direction") > 0)).select(_NAMED)
+    found = _first_origin(named.join(known, on="reference", how="inner", suffix="_of_purchase"))
+    taken_back = found.select(*LOCATOR, refund_file="origin_file", refund_record="origin_record")
+    origins = refunds.rename({"file": "refund_file", "record": "refund_record"})
+    return taken_back.join(origins, on=["refund_file", "refund_record"]).select(*LOCATOR, *_ORIGIN)
 
 
 def _by_order(

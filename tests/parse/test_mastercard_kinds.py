@@ -36,6 +36,13 @@ def test_what_comes_again_and_what_is_charged_back(changes: dict[str, Any], kind
     assert read.differing() == []
 
 
+@pytest.mark.parametrize("function", ["450", "451", "453", "454"])
+def test_a_chargeback_of_a_refund_charges_the_cardholder_again(function: str) -> None:
+    read = _read([presentment(1, 2500, mti="1442", DE24=function, DE3="200000")])
+    row = read.rows("clearing")[0]
+    assert (row["kind"], row["direction"], row["amount_minor"]) == ("chargeback", 1, 2500)
+
+
 def test_a_chargeback_that_is_taken_back_is_paid_again() -> None:
     read = read_file(
         NAME, ipm_bytes(ipm_file([presentment(1, 2500, mti="1442", DE24="450", DE48=pds(MARKED))], positions=[]))

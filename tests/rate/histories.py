@@ -190,6 +190,7 @@ class RandomHistory:
             "merchant_number": self.random.choice(["M1", "M2", "M3", "M4", None]),
         }
         row |= {"cashback_minor": row["amount_minor"] // 3 if self.chance(15) else None}
+        row |= {"direction": 1 if more["kind"] == "purchase" else -1}
         return night.add("clearing", **(row | more))
 
     def _merchant(self, index: int, feed: str, order: str, kind: str, **more: Any) -> Row:

@@ -20,6 +20,7 @@ def bank(record: int, kind: str, **more: Any) -> dict[str, Any]:
         "file": "b",
         "card_ref": "c1",
         "arn": f"a{record}",
+        "direction": 1 if kind == "purchase" else -1,
         "amount_minor": 100,
         "posting_date": DAY,
     }
@@ -33,7 +34,7 @@ def merchant(record: int, kind: str, order: str, original: str | None = None, fe
 
 def origins(rows: list[dict[str, Any]], groups: list[list[tuple[str, int]]]) -> dict[int, int | None]:
     """Counting bank records and the record each refers to; ``groups`` are matches of (file, record)."""
-    columns = [name for name in TABLES["clearing"].schema if name not in ("delivered_on", "direction")]
+    columns = [name for name in TABLES["clearing"].schema if name != "delivered_on"]
     schema = {name: TABLES["clearing"].schema[name] for name in columns}
     clearing = pl.DataFrame([{name: row.get(name) for name in columns} for row in rows], schema=schema)
     members = pl.DataFrame(
@@ -80,6 +81,33 @@ TIED = [("b", 1), ("m", 1)]
             [bank(2, "chargeback", arn="zz"), merchant(2, "chargeback", "x")],
             [[("b", 2), ("m", 2)]],
             {},
+        ),
+        (
+            "a reversal that charges takes back the refund of its ARN and refers to the refund's purchase",
+            [
+                *(*SALE, bank(2, "refund"), merchant(2, "refund", "r2", "o1")),
+                *(bank(3, "reversal", arn="a2", direction=1), merchant(3, "reversal", "x")),
+            ],
+            [TIED, [("b", 2), ("m", 2)], [("b", 3), ("m", 3)]],
+            {1: None, 2: 1, 3: 1},
+        ),
+        (
+            "a chargeback of a refund that refers to no purchase counts with the refund",
+            [
+                *(bank(2, "refund"), merchant(2, "refund", "r2")),
+                *(bank(3, "chargeback", arn="a2", direction=1), merchant(3, "chargeback", "x")),
+            ],
+            [[("b", 2), ("m", 2)], [("b", 3), ("m", 3)]],
+            {2: None, 3: None},
+        ),
+        (
+            "a reversal of a refund that does not count does not count, and never takes back a purchase",
+            [
+                *(*SALE, bank(2, "refund", arn="a1")),
+                *(bank(3, "reversal", arn="a1", direction=1), merchant(3, "reversal", "x")),
+            ],
+            [TIED, [("b", 3), ("m", 3)]],
+            {1: None},
         ),
         (
             "of two equal records the reconciled one is meant",

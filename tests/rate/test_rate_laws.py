@@ -94,7 +94,7 @@ def test_a_record_of_a_class_without_a_rate_is_named() -> None:
     account = {"account_id": "A1", "programme": "UNI", "account_class": "GOLD", "opened_on": opened}
     night.add("account_event", event="SNAPSHOT", effective_on=night.day, **account)
     night.add("enrolment", card_ref="c1", account_id="A1", programme="UNI", valid_from=opened)
-    told = {"side": "bank", "kind": "purchase", "card_ref": "c1", "currency": "USD", "amount_minor": 5}
+    told = {"side": "bank", "kind": "purchase", "direction": 1, "card_ref": "c1", "currency": "USD", "amount_minor": 5}
     row = night.add("clearing", **told, posting_date=night.day, transaction_date=night.day)
     night.add("match", match_id="m", leg="MERCHANT")
     night.add("match_member", match_id="m", side="bank", file=row["file"], record=row["record"])

@@ -24,6 +24,7 @@ def reconciled(night_: Night, kind: str, arn: str, amount_minor: int, posted: da
     """A record that comes and is matched on this night."""
     day = posted or night_.day
     told = {"posting_date": day, "transaction_date": day, "currency": "USD", "kind": kind, "mcc": "5411"}
+    told |= {"direction": 1 if kind == "purchase" else -1}
     row = night_.add("clearing", side="bank", card_ref="c1", arn=arn, amount_minor=amount_minor, **told)
     match_id = f"m{night_.day}-{row['record']}"
     night_.add("match", match_id=match_id, leg="MERCHANT")
