@@ -212,6 +212,9 @@ def _twins(step: Taken, sides: tuple[Rows, Rows], matched: tuple[Any, Any], unde
     columns = list(dict.fromkeys(columns))
     only = condition(step.rule.left_only if side.which == "left" else step.rule.right_only)
     names = list(dict.fromkeys([*columns, *(name for one in only for name in one.meta.root_names())]))
+    # Texts are picked only where the amount is that of a matched row.
+    amounts = side.frame["amount"].to_numpy()
+    still = still[np.isin(amounts[still], amounts[matched[0]])]
     equal = _rows_of(side, names, still).with_columns(pl.Series("position", still)).filter(*only)
     twins = _rows_of(side, columns, matched[0])
     twins = twins.with_columns(pl.Series("twin", matched[0]), pl.Series("partner", matched[1]))

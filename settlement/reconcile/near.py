@@ -39,8 +39,7 @@ _CASH_BACK_SCORE: Final = 200
 """A difference of whole tens in one shop says more than a nearer amount, but for one that is within a tenth."""
 _KEY_SCORE: Final = 500
 _LONE_KEY_SCORE: Final = 900
-_SIEVE_BITS: Final = 20
-"""Bits of a hash by which rows that cannot have a key are put aside: a table of 1 MiB, which stays in the cache."""
+_SPARE_BITS: Final = 5
 _SEED: Final = randbits(64)
 """Whoever writes the files cannot know it, so no texts can be chosen that the sieve lets through."""
 _USED_SCORE: Final = 2**61
@@ -317,16 +316,18 @@ def _used_rows(rule: Pass, side: Rows, asked: pl.DataFrame) -> Positions:
     # Of millions of rows only those are compared whose most telling text has the hash of one that is asked for.
     counts = [asked[f"key_{at}"].n_unique() for at in range(len(rule.pairs))]
     best = counts.index(max(counts))
-    told = np.zeros(1 << _SIEVE_BITS, dtype=np.bool_)
-    told[_sieved(asked[f"key_{best}"])] = True
-    maybe = told[_sieved(side.frame[TEXT + getattr(rule.pairs[best], side.which)])]
+    # In a table of so many places one row in thirty comes through by chance.
+    bits = asked.height.bit_length() + _SPARE_BITS
+    told = np.zeros(1 << bits, dtype=np.bool_)
+    told[_sieved(asked[f"key_{best}"], bits)] = True
+    maybe = told[_sieved(side.frame[TEXT + getattr(rule.pairs[best], side.which)], bits)]
     found: Positions = np.flatnonzero(maybe & side.among(MATCHED, HELD)).astype(np.int32)
     return found
 
 
-def _sieved(texts: pl.Series) -> NDArray[np.uint64]:
+def _sieved(texts: pl.Series, bits: int) -> NDArray[np.uint64]:
     hashes: NDArray[np.uint64] = texts.hash(_SEED).to_numpy()
-    return hashes >> np.uint64(64 - _SIEVE_BITS)
+    return hashes >> np.uint64(64 - bits)
 
 
 def _told(rule: Pass, side: Rows, rows: Positions) -> pl.DataFrame:
