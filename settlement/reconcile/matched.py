@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -117,6 +118,7 @@ def _ids_of_matches(number: NDArray[np.int64]) -> pl.Series:
     return pl.Series(texts)
 
 
+@cache
 def _digits(before: str, digits: int, kind: str) -> NDArray[Any]:
     """The bytes of all numbers of so many digits, each as one number."""
     texts = "".join(f"{before}{number:0{digits}d}" for number in range(10**digits))
