@@ -23,6 +23,7 @@ app.add_typer(layout_app, name="layout")
 
 _WIDTH: Final = 100
 _COLUMNS_SHOWN: Final = 8
+_OF_LINES: Final = frozenset({"delimited", "fixed_width", "json_lines"})
 _BAR: Final = 40
 
 
@@ -197,6 +198,11 @@ def _show_totals(console: Console, tried: Tried) -> None:
             verdict if total.agrees else "[red]differs[/red]",
         )
     console.print(table)
+    if tried.layout.format in _OF_LINES and all(total.declared is None for total in tried.parsed.controls):
+        console.print(
+            "[yellow]No total of the file says how much it holds:[/yellow] one that was cut at the end of a line "
+            "cannot be told from a whole one. Where the sender writes a count or a sum, declare it as a control."
+        )
 
 
 def _show_complaints(console: Console, tried: Tried, most: int) -> None:

@@ -178,3 +178,23 @@ def test_a_name_and_a_date_that_do_not_fit_are_told(settle: Run, tmp_path: Path)
     assert "A night would not take it for this layout" in out
     assert settle("layout", "check", "made.toml", "other.csv", "--date", "soon")[0] == 2
     assert settle("layout", "check", "gone.toml", "other.csv")[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("bericht_20240301.csv", True),
+        ("sales_20240301.jsonl", True),
+        # A trailer tells the count, and a workbook that was cut cannot be opened.
+        ("MUSEUM_20240301_01.csv", False),
+        ("sales_20240301.xlsx", False),
+    ],
+)
+def test_a_file_whose_cut_at_a_line_end_nobody_can_see_is_said(
+    name: str, told: bool, settle: Run, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(SAMPLES[name])
+    settle("layout", "infer", name, "--out", "made.toml")
+    code, out, _ = settle("layout", "check", "made.toml", name)
+    assert code == 0
+    assert ("No total of the file says how much it holds" in out) == told
