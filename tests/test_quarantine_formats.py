@@ -61,6 +61,19 @@ def _wide(encoding: str, mark: bytes = b"") -> Case:
     )  # fmt: skip
 
 
+BAD_DATE = camt053([STATEMENT]).replace(
+    "2.05</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts><BookgDt><Dt>2024-03-01",
+    "2.05</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts><BookgDt><Dt>2024-13-01",
+)
+
+
+def _statement(text: str, encoding: str, mark: bytes = b"") -> Case:
+    return Case(
+        name="CAMT053_20240301.xml", content=mark + text.encode(encoding),
+        record=2, find="2024-13-01", put="2024-03-01", table="statement_entry",
+    )  # fmt: skip
+
+
 CASES = {
     "mt940": Case(
         name="MT940_20240301.sta",
@@ -71,11 +84,12 @@ CASES = {
         name="BAI2_20240301.bai", content=bai2([STATEMENT]).replace("205,V,240301", "205,V,241301").encode("latin-1"),
         record=2, find="241301", put="240301", table="statement_entry",
     ),
-    "camt053": Case(
-        name="CAMT053_20240301.xml", content=camt053([STATEMENT]).replace(
-            "2.05</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts><BookgDt><Dt>2024-03-01",
-            "2.05</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts><BookgDt><Dt>2024-13-01").encode(),
-        record=2, find="2024-13-01", put="2024-03-01", table="statement_entry",
+    "camt053 in utf-8": _statement(BAD_DATE, "utf-8"),
+    "camt053 in utf-16": _statement(BAD_DATE.replace("UTF-8", "UTF-16"), "utf-16-le", codecs.BOM_UTF16_LE),
+    "camt053 in utf-16 without a mark": _statement(BAD_DATE.replace("UTF-8", "UTF-16"), "utf-16-be"),
+    "camt053 of other letters": _statement(BAD_DATE.replace("UTF-8", "ISO-8859-1"), "latin-1"),
+    "camt053 with comments": _statement(
+        BAD_DATE.replace("<Ntry>", "<!-- <Ntry> </Ntry> --><Ntry><!-- </Ntry> -->"), "utf-8"
     ),
     "camt054": Case(
         name="CAMT054_20240301.xml", content=camt054([STATEMENT]).replace("2.05", "2.x05").encode(),

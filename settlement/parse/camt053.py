@@ -23,7 +23,7 @@ from settlement.parse.iso20022 import Family, Handlers, Node, entry_sizes, node_
 from settlement.parse.source import Parsed, Source
 from settlement.parse.statements import Balance, Collected, NotBooked, UnreadableError, Unusable, fault
 
-_FAMILY: Final = Family(message="camt.053", body="BkToCstmrStmt", section="Stmt")
+FAMILY: Final = Family(message="camt.053", body="BkToCstmrStmt", section="Stmt")
 _OPENING: Final = ("OPBD", "PRCD")
 _CLOSING: Final = ("CLBD",)
 _INTERIM: Final = "ITBD"
@@ -166,7 +166,7 @@ def read(source: Source) -> Parsed:
     reader = _Reader(Collected(source.file))
     handlers = Handlers(header=reader.header, entry=reader.entry, section=reader.section)
     try:
-        numbers = read_message(source.content, _FAMILY, handlers)
+        numbers = read_message(source.content, FAMILY, handlers)
         _require_whole(reader.pages, balances=spec.balances != "optional")
     except UnreadableError as error:
         return fault(source, error.why, error.detail)

@@ -19,7 +19,7 @@ from settlement.parse.iso20022 import Family, Handlers, Node, entry_sizes, node_
 from settlement.parse.source import Parsed, Source
 from settlement.parse.statements import Collected, NotBooked, UnreadableError, Unusable, fault
 
-_FAMILY: Final = Family(message="camt.054", body="BkToCstmrDbtCdtNtfctn", section="Ntfctn")
+FAMILY: Final = Family(message="camt.054", body="BkToCstmrDbtCdtNtfctn", section="Ntfctn")
 
 
 @dataclass(slots=True)
@@ -73,7 +73,7 @@ def read(source: Source) -> Parsed:
     reader = _Reader(Collected(source.file))
     handlers = Handlers(header=reader.header, entry=reader.entry, section=reader.section)
     try:
-        numbers = read_message(source.content, _FAMILY, handlers)
+        numbers = read_message(source.content, FAMILY, handlers)
         _require_whole(reader)
     except UnreadableError as error:
         return fault(source, error.why, error.detail)

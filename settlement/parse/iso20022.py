@@ -7,8 +7,9 @@ bytes themselves: in a well-formed document ``<`` opens a tag except inside comm
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -230,30 +231,59 @@ class _Stream:
 
 def entry_sizes(content: memoryview, numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Number and bytes of each entry; ``numbers`` are as ``read_message`` returns them."""
-    sizes = list(_entry_sizes(content))
-    if len(sizes) != len(numbers):
-        raise RuntimeError(f"{len(numbers)} elements were read, {len(sizes)} are in the bytes")
-    return ((number, size) for number, size in zip(numbers, sizes, strict=True) if number)
+    wide, text = _opened(content)
+    spans = list(_entry_spans(content if text is None else text))
+    if len(spans) != len(numbers):
+        raise RuntimeError(f"{len(numbers)} elements were read, {len(spans)} are in the bytes")
+    for number, (start, end) in zip(numbers, spans, strict=True):
+        if number:
+            yield number, end - start if text is None or wide is None else len(text[start:end].encode(wide[0]))
 
 
-def _entry_sizes(content: memoryview) -> Iterator[int]:
-    """Bytes of each element named ``Ntry``, in the order in which they end."""
+def entry_places(content: memoryview, family: Family, wanted: Container[int]) -> dict[int, tuple[int, int]]:
+    """Offset of the first byte and number of bytes of some entries, by their numbers from 1.
+
+    Raises UnreadableError as ``read_message`` does.
+    """
+    count = itertools.count(1)
+    handlers = Handlers(header=lambda _: None, entry=lambda _entry, _section: next(count), section=lambda _: None)
+    numbers = read_message(content, family, handlers)
+    wide, text = _opened(content)
+    spans = zip(numbers, _entry_spans(content if text is None else text), strict=True)
+    found = {number: span for number, span in spans if number in wanted}
+    if text is None or wide is None:
+        return {number: (start, end - start) for number, (start, end) in found.items()}
+    code, mark = wide
+    return {
+        number: (mark + len(text[:start].encode(code)), len(text[start:end].encode(code)))
+        for number, (start, end) in found.items()
+    }
+
+
+def byte_order_of(content: memoryview | bytes) -> str | None:
+    """The codec of a document in UTF-16, with or without a mark; None for others."""
     wide = _UTF16.get(bytes(content[:2]))
-    text = str(content[wide[1] :], wide[0]) if wide else None
-    found = _MARKUP_TEXT.finditer(text) if text is not None else _MARKUP_BYTES.finditer(content)
+    return None if wide is None else wide[0]
+
+
+def _opened(content: memoryview) -> tuple[tuple[str, int] | None, str | None]:
+    """For a document in UTF-16 its codec, the bytes of its mark, and its text."""
+    wide = _UTF16.get(bytes(content[:2]))
+    return wide, str(content[wide[1] :], wide[0]) if wide else None
+
+
+def _entry_spans(document: memoryview | str) -> Iterator[tuple[int, int]]:
+    """Begin and end of each element named ``Ntry``, in the order in which they end."""
+    found = _MARKUP_TEXT.finditer(document) if isinstance(document, str) else _MARKUP_BYTES.finditer(document)
     starts: list[int] = []
     for markup in found:
         if markup["open"]:
             if markup["open"][-2:] in {"/>", b"/>"}:
-                yield _size(text, wide, markup.start(), markup.end())
+                yield markup.start(), markup.end()
             else:
                 starts.append(markup.start())
         elif markup["close"]:
-            yield _size(text, wide, starts.pop(), markup.end())
-
-
-def _size(text: str | None, wide: tuple[str, int] | None, start: int, end: int) -> int:
-    return end - start if text is None or wide is None else len(text[start:end].encode(wide[0]))
+            yield starts.pop(), markup.end()
 
 
 def _refuse_by_bytes(content: memoryview) -> None:

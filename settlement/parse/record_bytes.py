@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import codecs
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -20,9 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from settlement.model.layout import Layout, read_spec
+from settlement.parse import camt053, camt054
 from settlement.parse.bai2_records import read_records
 from settlement.parse.cards import mask_text
 from settlement.parse.declared_cut import Fault
+from settlement.parse.iso20022 import byte_order_of, entry_places
 from settlement.parse.mastercard_layout import IpmSpec
 from settlement.parse.mastercard_messages import Stream, read_stream
 from settlement.parse.mt940_lines import read_lines
@@ -35,7 +36,7 @@ from settlement.parse.workbook_cells import column_letters, sheet_rows
 
 _LINE_FEED: Final = 10
 _WIDE: Final = ("utf-16", "utf-32", "utf16", "utf32", "utf_16", "utf_32")
-_ENTRY: Final = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?Ntry[\s>].*?</(?:[A-Za-z_][\w.-]*:)?Ntry\s*>", re.DOTALL)
+_FAMILIES: Final = {"camt053": camt053.FAMILY, "camt054": camt054.FAMILY}
 _LENGTH_BYTES: Final = 4
 _TEXTS: Final = ("86", "NS")
 _MARKS: Final = {
@@ -45,6 +46,7 @@ _MARKS: Final = {
     codecs.BOM_UTF16_BE: ("utf-16-be", 2),
 }
 """Byte order marks, longer ones first, and what follows them: its encoding, and the bytes of a line feed in it."""
+_ORDERS: Final = {code: mark for mark, (code, _) in _MARKS.items()}
 _EBCDIC_ZERO: Final = b"\xf0"
 
 
@@ -109,21 +111,39 @@ def encoding_of(layout: Layout, record: bytes = b"") -> str:
     """The encoding in which a layout's records are written; the first of several, or of two that of ``record``."""
     if "ebcdic" in layout.spec and record[:1] >= _EBCDIC_ZERO:
         return str(layout.spec["ebcdic"])
+    if layout.format in _FAMILIES:
+        return _encoding_of_entry(record)
     if layout.format == "mt940":
         return str([*layout.spec.get("encodings", ()), "utf-8"][0])
     return str(layout.spec.get("encoding", "latin-1" if layout.format == "bai2" else "utf-8"))
 
 
+def _encoding_of_entry(record: bytes) -> str:
+    """The encoding of an entry in XML: it is kept with a mark where it is in UTF-16."""
+    if record.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    try:
+        record.decode()
+    except UnicodeDecodeError:
+        return "latin-1"
+    return "utf-8"
+
+
 def written_as(text: str, record: bytes, layout: Layout) -> bytes:
     """A text in the encoding of a record. Raises UnicodeEncodeError where it cannot be written so."""
+    if layout.format in _FAMILIES and encoding_of(layout, record) == "latin-1":
+        # What the file declares is not told with the record; these references mean the same in all of them.
+        return text.encode("ascii", "xmlcharrefreplace")
     for mark, (encoding, _) in _MARKS.items():
-        if record.startswith(mark) and encoding_of(layout).lower().startswith(_WIDE):
+        if record.startswith(mark) and encoding_of(layout, record).lower().startswith(_WIDE):
             return text.encode(encoding)
     return text.encode(encoding_of(layout, record))
 
 
 def _mark(content: memoryview, layout: Layout) -> bytes:
     """The byte order mark of a file in an encoding that needs one to be read; empty for all others."""
+    if layout.format in _FAMILIES:
+        return _ORDERS.get(byte_order_of(content) or "", b"")
     name = encoding_of(layout).lower().replace("_", "-")
     if not name.startswith(_WIDE) or name.endswith(("le", "be")):
         return b""
@@ -278,15 +298,12 @@ def _of_transactions(content: memoryview, layout: Layout, records: list[int]) ->
 
 
 def _of_entries(content: memoryview, layout: Layout, records: list[int]) -> dict[int, Place]:
-    """Bank statements in XML: an entry, where the file is in an encoding that leaves ASCII as it is."""
-    del layout
-    if bytes(content[:2]) in {b"\xff\xfe", b"\xfe\xff"} or b"\x00" in bytes(content[:4]):
+    """Bank statements in XML: an entry."""
+    try:
+        found = entry_places(content, _FAMILIES[layout.format], records)
+    except UnreadableError:
         return {}
-    text = bytes(content)
-    if b"<!--" in text or b"<![CDATA[" in text:
-        return {}
-    spans = [found.span() for found in _ENTRY.finditer(text)]
-    return {n: Place(offset=a, length=b - a) for n, (a, b) in enumerate(spans, start=1) if n in records}
+    return {n: Place(offset=offset, length=length) for n, (offset, length) in found.items()}
 
 
 def _stream(content: memoryview, layout: Layout) -> Stream:
