@@ -21,7 +21,7 @@ from typing import Final, TextIO
 
 from rich.console import Console
 
-from settlement import runner, store
+from settlement import originals, runner, store
 from settlement.errors import SettlementError, TerminalError
 from settlement.home import create_home
 from settlement.report.summary import render_summary
@@ -63,7 +63,7 @@ def _stop(terminal: Console, sentence: str, code: int) -> int:
 
 def _run(options: argparse.Namespace, terminal: Console) -> int:
     home = _ready_home(options, terminal)
-    nights = store.delivery_dates(home)
+    nights = originals.delivery_dates(home)
     if not nights:
         raise TerminalError(f"{home.root} has no delivered nights: put a night's files into {home.inbox}/YYYY-MM-DD.")
     waiting = [night for night in nights if not _settled(home, night)]
@@ -99,7 +99,7 @@ def _ready_home(options: argparse.Namespace, terminal: Console) -> Home:
     for sentence in created.told():
         terminal.print(sentence)
     home = store.open_home(root)
-    nights = store.delivery_dates(home)
+    nights = originals.delivery_dates(home)
     terminal.print(f"{options.home} is ready; its delivered nights are {nights[0]} to {nights[-1]}.")
     return home
 

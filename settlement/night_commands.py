@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from settlement import runner, store, worklist
+from settlement import originals, runner, store, worklist
 from settlement.errors import TerminalError
 from settlement.explain import explain_line, parse_line_address, render_text
 from settlement.home import create_home
@@ -36,7 +36,7 @@ def init(
     created = create_home(home, source)
     for sentence in created.told():
         typer.echo(sentence)
-    nights = store.delivery_dates(store.open_home(home))
+    nights = originals.delivery_dates(store.open_home(home))
     typer.echo(
         f"{home} is ready with {len(nights)} delivered nights" + (f", {nights[0]} to {nights[-1]}." if nights else ".")
     )

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from settlement import books, openpgp, store
+from settlement import books, openpgp, originals, store
 from settlement import quarantine_books as sql
 from settlement.cardkey import read_card_keys
 from settlement.errors import TerminalError
@@ -83,7 +83,7 @@ def night_rejects(home: Home, night: date) -> list[Reject]:
 
 
 def _rejects_of(home: Home, night: date, file: str, rows: pl.DataFrame) -> list[Reject]:
-    with store.reading_originals(home) as content_of:
+    with originals.reading_originals(home) as content_of:
         inputs = parse_inputs(home, night, file, content_of)
         delivery = inputs.tables["delivery"].row(by_predicate=pl.col("file") == file, named=True)
         layout = files.layout_of(inputs, str(delivery["layout"]))
@@ -137,7 +137,7 @@ def place_replays(home: Home, engine: books.Engine, night: date) -> frozenset[tu
     """Put the night's replays into its delivery folder; their names and digests."""
     found = sql.replay_files(engine, night)
     for file in found:
-        store.deliver(home, night, file.name, io.BytesIO(file.content))
+        originals.deliver(home, night, file.name, io.BytesIO(file.content))
     return frozenset((file.name, file.sha256) for file in found)
 
 
@@ -222,7 +222,7 @@ def _require_readable(home: Home, reject: Reject, content: bytes) -> None:
         records={reject.record: record},
     )
     tables = {"delivery": delivery.with_columns(pl.lit(name).alias("name"))}
-    with store.reading_originals(home) as content_of:
+    with originals.reading_originals(home) as content_of:
         inputs = parse_inputs(home, night, reject.original_file, content_of)
         read = files.run(replace(inputs, tables=tables, replayed=lambda _: trial)).tables
     (fault, detail) = read["parsed_file"].select("fault", "detail").row(0)

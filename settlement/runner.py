@@ -18,7 +18,7 @@ from pathlib import Path
 
 import polars as pl
 
-from settlement import books, laws, openpgp, quarantine, quarantine_books, store
+from settlement import books, laws, openpgp, originals, quarantine, quarantine_books, store
 from settlement.cardkey import read_card_keys
 from settlement.errors import RetryableError, TerminalError
 from settlement.model.clearing import StatementState
@@ -62,7 +62,7 @@ def run_unit(home: Home, business_date: date, stage_name: str, unit: str) -> Non
         return
     try:
         # Behind the block it is known that what was read is what was landed.
-        with store.reading_originals(home) as content:
+        with originals.reading_originals(home) as content:
             inputs = _inputs(home, business_date, stage, unit, content)
             output = stage.run(inputs)
     except pl.exceptions.PolarsError:
@@ -256,10 +256,10 @@ def _scratch_home(home: Home, business_date: date, root: Path) -> Home:
         if row["why"] == "NOT_A_FILE":
             (inbox / row["name"]).mkdir()
         else:
-            content = store.read_original(home, row["sha256"])
+            content = originals.read_original(home, row["sha256"])
             (inbox / row["name"]).write_bytes(content)
             if row["container"] == "replay" and row["fate"] == "registered":
-                store.keep_content(other, store.read_original(home, quarantine.original_of_replay(content)))
+                originals.keep_content(other, originals.read_original(home, quarantine.original_of_replay(content)))
     for partition in sorted((home.root / "tables").glob("*/business_date=*")):
         if date.fromisoformat(partition.name.removeprefix("business_date=")) < business_date:
             target = other.root / "tables" / partition.parent.name
@@ -282,7 +282,7 @@ def _inputs(
         documents=store.read_documents(home),
         tables={name: store.read_table(home, name, business_date) for name in stage.reads},
         history={name: store.scan_history(home, name, business_date) for name in stage.history},
-        deliveries=store.land_originals(home, business_date) if first else (),
+        deliveries=originals.land_originals(home, business_date) if first else (),
         content=content if parsing else None,
         decrypt=openpgp.opener(home) if parsing else None,
         replayed=quarantine.open_replay if parsing else None,
@@ -305,7 +305,7 @@ def _inputs_digest(home: Home, engine: books.Engine, business_date: date, stage:
 def _require_turn(home: Home, engine: books.Engine, business_date: date, stage: Stage) -> None:
     """Refuse a night whose earlier nights are open, and a stage whose earlier stages are."""
     if stage.name == "land":
-        store.require_delivery(home, business_date)
+        originals.require_delivery(home, business_date)
     names = [s.name for s in STAGES]
     runs = {(run.business_date, run.stage) for run in books.stage_runs(engine)}
     if stage.name == "land" and (business_date, "land") not in runs:
@@ -314,7 +314,7 @@ def _require_turn(home: Home, engine: books.Engine, business_date: date, stage: 
         if (business_date, earlier) not in runs:
             raise TerminalError(f"Stage {stage.name} of {business_date} waits for stage {earlier}: run that first.")
     last = "pay"
-    open_nights = [d for d in store.delivery_dates(home) if d < business_date and (d, last) not in runs]
+    open_nights = [d for d in originals.delivery_dates(home) if d < business_date and (d, last) not in runs]
     if open_nights:
         raise TerminalError(
             f"The night {business_date} waits for {open_nights[0]}, which is delivered but not settled: "
@@ -332,7 +332,7 @@ def _refuse_left_behind(home: Home, business_date: date) -> None:
     """A file that came into the folder of an earlier night after that was landed would never be read."""
     landed = store.scan_history(home, "delivery", business_date).select("business_date", "name").collect()
     for (night,), rows in landed.group_by("business_date", maintain_order=True):
-        if isinstance(night, date) and (left := sorted(store.arrived_names(home, night) - set(rows["name"]))):
+        if isinstance(night, date) and (left := sorted(originals.arrived_names(home, night) - set(rows["name"]))):
             raise TerminalError(
                 f"{night}/{left[0]} came after its night was landed: move it to the delivery folder {business_date}; "
                 "it keeps its own business date and is marked late."
@@ -347,7 +347,7 @@ def _refuse_late_arrivals(home: Home, business_date: date) -> None:
         return
     landed = store.read_table(home, "delivery", business_date)
     known = dict(zip(landed["name"], landed["sha256"], strict=True))
-    for delivery in store.land_originals(home, business_date):
+    for delivery in originals.land_originals(home, business_date):
         if known.get(delivery.name) != delivery.sha256:
             raise TerminalError(
                 f"{delivery.file} came or changed after its night was landed: move it to the next delivery folder; "

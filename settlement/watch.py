@@ -31,7 +31,7 @@ from zoneinfo import ZoneInfo
 import fsspec
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from settlement import books, store
+from settlement import books, originals, store
 from settlement.errors import RetryableError, TerminalError
 from settlement.model.arrival import Arrival, read_arrival, unfinished_names, unwrapped
 from settlement.model.document import PROGRAMME, of_programme
@@ -176,7 +176,7 @@ def fetch(home: Home, what: Watched, names: tuple[str, ...]) -> tuple[str, ...]:
             raise TerminalError(f"{_shown(what.source)} holds a file named {name!r}: ask who put it there.")
         try:
             with files.open(f"{folder.rstrip('/')}/{name}", "rb") as reader:
-                store.deliver(home, what.night, name, reader)
+                originals.deliver(home, what.night, name, reader)
         except OSError as error:
             raise RetryableError(f"{name} could not be fetched from {_shown(what.source)}: {error.strerror}.") from None
         fetched.append(name)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from settlement import runner, store
+from settlement import originals, runner, store
 from settlement.home import create_home
 from settlement.sample.generate import generate
 from settlement.store import Home
@@ -40,6 +40,6 @@ def settled_home(tmp_path_factory: pytest.TempPathFactory, sample_dir: Path) -> 
         root = tmp_path_factory.mktemp("home") / "home"
         create_home(root, sample_dir)
         home = store.open_home(root)
-        for night in store.delivery_dates(home):
+        for night in originals.delivery_dates(home):
             runner.run_night(home, night, until="pay")
     return home

@@ -14,7 +14,7 @@ import pysequoia
 import pytest
 from made_clearing import ipm_bytes, ipm_file, presentment
 
-from settlement import runner, store
+from settlement import originals, runner, store
 from settlement.errors import RetryableError, TerminalError
 from settlement.home import create_home
 from settlement.store import Home
@@ -80,7 +80,7 @@ def test_every_wrapping_gives_the_same_rows(home: Home, ours: pysequoia.Tsk) -> 
         _deliver(other, NIGHT, {name: content})
         assert _check(other, NIGHT) == {name: ("accepted", None)}
         row = store.read_table(other, "file", NIGHT).row(0, named=True)
-        assert store.read_original(other, row["sha256"]) == content, "the original is kept as it was delivered"
+        assert originals.read_original(other, row["sha256"]) == content, "the original is kept as it was delivered"
         assert not any(CONTENT in path.read_bytes() for path in root.rglob("*") if path.is_file() and name != NAME)
         seen.append(store.read_table(other, "clearing", NIGHT).drop("file"))
         assert row["content_bytes"] == len(CONTENT)
@@ -172,7 +172,7 @@ def test_a_file_counts_once_its_marker_stands_beside_it(home: Home) -> None:
 
 def test_a_file_that_grows_between_two_looks_is_not_taken(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     _deliver(home, NIGHT, {NAME: CONTENT[:1000]})
-    keep = store._keep_original
+    keep = originals._keep_original
 
     def while_it_grows(place: Home, source: Path) -> tuple[str, int]:
         kept = keep(place, source)
@@ -180,10 +180,10 @@ def test_a_file_that_grows_between_two_looks_is_not_taken(home: Home, monkeypatc
             writer.write(CONTENT[1000:])
         return kept
 
-    monkeypatch.setattr(store, "_keep_original", while_it_grows)
+    monkeypatch.setattr(originals, "_keep_original", while_it_grows)
     with pytest.raises(RetryableError, match="has not ended"):
         _check(home, NIGHT)
-    monkeypatch.setattr(store, "_keep_original", keep)
+    monkeypatch.setattr(originals, "_keep_original", keep)
     assert _check(home, NIGHT) == {NAME: ("accepted", None)}
 
 

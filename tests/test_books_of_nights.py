@@ -9,13 +9,13 @@ from datetime import date
 
 import polars as pl
 
-from settlement import books, store
+from settlement import books, originals, store
 from settlement.explain import explain_line, line_addresses, parse_line_address
 from settlement.store import Home
 
 
 def nights(home: Home) -> list[date]:
-    return store.delivery_dates(home)
+    return originals.delivery_dates(home)
 
 
 def balances(home: Home, night: date) -> dict[tuple[str, str], int]:

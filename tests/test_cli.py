@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from settlement import store
+from settlement import originals, store
 from settlement.store import Home
 
 SETTLE = [sys.executable, "-c", "from settlement.cli import main; main()"]
@@ -72,7 +72,7 @@ def test_a_business_date_without_files(changed_home: Home) -> None:
 
 
 def test_nights_are_settled_in_order(changed_home: Home) -> None:
-    first, second, *_ = store.delivery_dates(changed_home)
+    first, second, *_ = originals.delivery_dates(changed_home)
     sentence = refused("run", "--home", changed_home.root, "--business-date", second)
     assert f"waits for {first}" in sentence
 
@@ -87,18 +87,18 @@ def test_nights_are_settled_in_order(changed_home: Home) -> None:
 )
 def test_unreadable_configuration_is_named(changed_home: Home, document: str, text: str, words: str) -> None:
     (changed_home.config / document).write_text(text)
-    night = store.delivery_dates(changed_home)[0]
+    night = originals.delivery_dates(changed_home)[0]
     assert words in refused("run", "--home", changed_home.root, "--business-date", night, "--until", "pay")
 
 
 def test_configuration_in_another_encoding(changed_home: Home) -> None:
     (changed_home.config / "programme.toml").write_bytes("name = 'Schöne Karte'".encode("latin-1"))
-    night = store.delivery_dates(changed_home)[0]
+    night = originals.delivery_dates(changed_home)[0]
     assert "not UTF-8" in refused("run", "--home", changed_home.root, "--business-date", night)
 
 
 def test_another_card_key_is_refused(changed_home: Home) -> None:
-    night = store.delivery_dates(changed_home)[0]
+    night = originals.delivery_dates(changed_home)[0]
     sentence = refused(
         "run", "--home", changed_home.root, "--business-date", night, env={"SETTLEMENT_CARD_KEY": "11" * 32}
     )
@@ -107,7 +107,7 @@ def test_another_card_key_is_refused(changed_home: Home) -> None:
 
 
 def test_questions_to_a_settled_night(settled_home: Home, tmp_path: Path) -> None:
-    home, night = settled_home.root, store.delivery_dates(settled_home)[-1]
+    home, night = settled_home.root, originals.delivery_dates(settled_home)[-1]
     digest = settle("digest", "--home", home, "--business-date", night)
     assert digest.returncode == 0
     assert len(digest.stdout.strip()) == 64
@@ -134,7 +134,7 @@ def test_breaks_of_a_match_are_listed_by_its_folder(tmp_path: Path) -> None:
 
 
 def test_a_payout_line_is_explained_to_file_and_record(settled_home: Home) -> None:
-    home, night = settled_home.root, store.delivery_dates(settled_home)[-1]
+    home, night = settled_home.root, originals.delivery_dates(settled_home)[-1]
     payout = store.read_table(settled_home, "payout", night)
     row = payout.filter(contract="C2-RET-COBRAND", term="own_store_rate").to_dicts()[0]
     address = f"{row['contract']}/{row['period']}/{row['term']}"
@@ -179,7 +179,7 @@ def test_what_cannot_be_copied_into_a_home_is_named(tmp_path: Path) -> None:
 def test_a_card_key_that_is_no_text(changed_home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SETTLEMENT_CARD_KEY")
     (tmp_path / "key").write_bytes(b"\xff\xfe\x00")
-    night = store.delivery_dates(changed_home)[0]
+    night = originals.delivery_dates(changed_home)[0]
     words = ("run", "--home", changed_home.root, "--business-date", night)
     assert "64 hex digits" in refused(*words, env={"SETTLEMENT_CARD_KEY_FILE": str(tmp_path / "key")})
 
@@ -190,12 +190,12 @@ def test_a_home_that_lost_its_card_key_check(changed_home: Home, text: str | Non
     note.unlink()
     if text is not None:
         note.write_text(text)
-    night = store.delivery_dates(changed_home)[0]
+    night = originals.delivery_dates(changed_home)[0]
     assert "home.json" in refused("run", "--home", changed_home.root, "--business-date", night)
 
 
 def test_a_stopped_night_says_how_it_goes_on(changed_home: Home) -> None:
-    night = str(store.delivery_dates(changed_home)[0])
+    night = str(originals.delivery_dates(changed_home)[0])
     script = "from settlement.cli import main; main()"
     words = [sys.executable, "-c", script, "run", "--home", str(changed_home.root), "--business-date", night]
     with subprocess.Popen(
@@ -220,11 +220,11 @@ def tampered_home(settled_home: Home, tmp_path: Path) -> Home:
 
 
 def _verified(home: Home) -> str:
-    return refused("verify", "--home", home.root, "--business-date", store.delivery_dates(home)[0])
+    return refused("verify", "--home", home.root, "--business-date", originals.delivery_dates(home)[0])
 
 
 def test_a_changed_partner_file_is_named(tampered_home: Home) -> None:
-    out = tampered_home.published("out", store.delivery_dates(tampered_home)[0])
+    out = tampered_home.published("out", originals.delivery_dates(tampered_home)[0])
     changed, gone, *_ = sorted(path for path in out.rglob("*") if path.is_file())
     changed.write_bytes(changed.read_bytes() + b"x")
     gone.unlink()
@@ -236,7 +236,7 @@ def test_a_changed_partner_file_is_named(tampered_home: Home) -> None:
 
 def test_a_changed_posting_is_named(tampered_home: Home) -> None:
     books = sqlite3.connect(tampered_home.root / "books.sqlite")
-    night = store.delivery_dates(tampered_home)[0].isoformat()
+    night = originals.delivery_dates(tampered_home)[0].isoformat()
     (key,) = books.execute("SELECT min(entry_key) FROM entry WHERE business_date = ?", (night,)).fetchone()
     books.execute("UPDATE posting SET amount_minor = amount_minor + 1 WHERE entry_key = ?", (key,))
     books.commit()
@@ -246,7 +246,7 @@ def test_a_changed_posting_is_named(tampered_home: Home) -> None:
 
 def test_a_lost_commit_is_named(tampered_home: Home) -> None:
     books = sqlite3.connect(tampered_home.root / "books.sqlite")
-    night = store.delivery_dates(tampered_home)[0].isoformat()
+    night = originals.delivery_dates(tampered_home)[0].isoformat()
     books.execute("DELETE FROM stage_run WHERE business_date = ? AND stage = 'rate'", (night,))
     books.commit()
     books.close()
@@ -254,16 +254,16 @@ def test_a_lost_commit_is_named(tampered_home: Home) -> None:
 
 
 def test_a_table_that_cannot_be_read_is_named(tampered_home: Home) -> None:
-    night = store.delivery_dates(tampered_home)[0]
+    night = originals.delivery_dates(tampered_home)[0]
     part = tampered_home.partition("rated", night) / "part-00000.parquet"
     part.write_bytes(b"junk")
     assert str(part) in _verified(tampered_home)
-    second = store.delivery_dates(tampered_home)[1]
+    second = originals.delivery_dates(tampered_home)[1]
     assert str(part) in refused("verify", "--home", tampered_home.root, "--business-date", second)
 
 
 def test_a_file_left_in_the_folder_of_a_settled_night_is_not_forgotten(tampered_home: Home) -> None:
-    first, *_, last = store.delivery_dates(tampered_home)
+    first, *_, last = originals.delivery_dates(tampered_home)
     (tampered_home.inbox / str(first) / "late.csv").write_text("x")
     (tampered_home.inbox / "2031-05-05").mkdir()
     (tampered_home.inbox / "2031-05-05" / "new.csv").write_text("x")

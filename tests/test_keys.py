@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from settlement import cardkey, runner, store
+from settlement import cardkey, originals, runner, store
 from settlement.cardkey import add_card_key, outside_keys, read_card_keys, retire_card_key
 from settlement.errors import TerminalError
 from settlement.home import create_home
@@ -71,7 +71,7 @@ def _give(monkeypatch, *keys: str) -> None:
 
 
 def test_a_change_of_keys_leaves_the_books_alone(changed_home: Home, monkeypatch) -> None:
-    first, second, *_ = store.delivery_dates(changed_home)
+    first, second, *_ = originals.delivery_dates(changed_home)
     runner.run_night(changed_home, first, until="pay")
     _give(monkeypatch, "k2", "test")
     add_card_key(changed_home, "k2", second)
@@ -92,7 +92,7 @@ def _references(home: Home, night: date) -> set[str]:
 
 
 def test_a_night_names_the_key_that_is_missing(changed_home: Home, monkeypatch) -> None:
-    first, second, *_ = store.delivery_dates(changed_home)
+    first, second, *_ = originals.delivery_dates(changed_home)
     _give(monkeypatch, "k2", "test")
     add_card_key(changed_home, "k2", second)
     assert [key.key_id for key in read_card_keys(changed_home, first)] == ["test"]
@@ -105,7 +105,7 @@ def test_a_night_names_the_key_that_is_missing(changed_home: Home, monkeypatch) 
 
 
 def test_a_change_that_cannot_be_is_refused(changed_home: Home, monkeypatch) -> None:
-    first, second, *_ = store.delivery_dates(changed_home)
+    first, second, *_ = originals.delivery_dates(changed_home)
     with pytest.raises(TerminalError, match="'k2' is not at hand"):
         add_card_key(changed_home, "k2", second)
     _give(monkeypatch, "test", "k2")

@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from settlement import store
+from settlement import originals, store
 from settlement.errors import RetryableError, TerminalError
 from settlement.model.journal import Entry, Posting
 from settlement.model.stage import StageOutput
@@ -74,14 +74,14 @@ def test_deliveries_are_folders_named_by_their_date_in_one_way_only(home: Home) 
     for name in ("2011-01-02", "20101231", "2010-W52-5", "notes", "2010-13-01"):
         (home.inbox / name).mkdir()
     (home.inbox / "2010-12-28").write_text("a file")
-    assert store.delivery_dates(home) == [NIGHT, date(2011, 1, 2)]
+    assert originals.delivery_dates(home) == [NIGHT, date(2011, 1, 2)]
 
 
 def test_landing_keeps_each_content_once_under_its_digest(home: Home) -> None:
     deliver(home, "b.csv")
     deliver(home, "a.csv")
     deliver(home, "empty.csv", b"")
-    landed = store.land_originals(home, NIGHT)
+    landed = originals.land_originals(home, NIGHT)
     assert [(d.file, d.name, d.size_bytes, d.regular) for d in landed] == [
         (f"{NIGHT}/a.csv", "a.csv", 7, True),
         (f"{NIGHT}/b.csv", "b.csv", 7, True),
@@ -91,7 +91,7 @@ def test_landing_keeps_each_content_once_under_its_digest(home: Home) -> None:
     assert sorted(p.name for p in home.originals.rglob("*") if p.is_file()) == sorted(
         {delivery.sha256 for delivery in landed}
     )
-    assert store.land_originals(home, NIGHT) == landed
+    assert originals.land_originals(home, NIGHT) == landed
 
 
 def test_links_and_folders_are_seen_and_not_followed(home: Home, tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_links_and_folders_are_seen_and_not_followed(home: Home, tmp_path: Path)
     inbox = home.inbox / str(NIGHT)
     (inbox / "link.csv").symlink_to(tmp_path / "secret")
     (inbox / "folder").mkdir()
-    assert [(d.name, d.regular, d.size_bytes) for d in store.land_originals(home, NIGHT)] == [
+    assert [(d.name, d.regular, d.size_bytes) for d in originals.land_originals(home, NIGHT)] == [
         ("folder", False, 0),
         ("link.csv", False, 0),
     ]
@@ -109,47 +109,47 @@ def test_links_and_folders_are_seen_and_not_followed(home: Home, tmp_path: Path)
 def test_two_names_that_are_no_text_stay_two_files(home: Home) -> None:
     deliver(home, b"a\xff.csv")
     deliver(home, b"a\xfe.csv")
-    assert [d.name for d in store.land_originals(home, NIGHT)] == [r"a\xfe.csv", r"a\xff.csv"]
+    assert [d.name for d in originals.land_originals(home, NIGHT)] == [r"a\xfe.csv", r"a\xff.csv"]
 
 
 def test_a_night_without_files_says_where_to_deliver_them(home: Home) -> None:
     with pytest.raises(TerminalError, match="is empty"):
-        store.land_originals(home, NIGHT)
+        originals.land_originals(home, NIGHT)
     with pytest.raises(TerminalError, match="does not exist"):
-        store.land_originals(home, NEXT)
+        originals.land_originals(home, NEXT)
 
 
 def test_an_original_is_read_back_and_refused_when_it_is_gone_or_changed(home: Home) -> None:
     deliver(home, "a.csv")
     deliver(home, "b.csv", b"")
-    full, empty = store.land_originals(home, NIGHT)
-    assert bytes(store.read_original(home, full.sha256)) == b"content"
-    assert bytes(store.read_original(home, empty.sha256)) == b""
+    full, empty = originals.land_originals(home, NIGHT)
+    assert bytes(originals.read_original(home, full.sha256)) == b"content"
+    assert bytes(originals.read_original(home, empty.sha256)) == b""
     path = home.originals / full.sha256[:2] / full.sha256
     path.chmod(0o640)
     for changed in (b"cOntent", b"conten", b""):
         path.write_bytes(changed)
         with pytest.raises(TerminalError, match="was changed: restore it"):
-            store.read_original(home, full.sha256)
+            originals.read_original(home, full.sha256)
     path.unlink()
     with pytest.raises(TerminalError, match="is missing"):
-        store.read_original(home, full.sha256)
+        originals.read_original(home, full.sha256)
 
 
 def test_what_was_made_of_a_changed_original_does_not_hold(home: Home) -> None:
     deliver(home, "a.csv")
     deliver(home, "b.csv", b"other")
-    one, other = store.land_originals(home, NIGHT)
-    with store.reading_originals(home) as opened:
+    one, other = originals.land_originals(home, NIGHT)
+    with originals.reading_originals(home) as opened:
         assert [bytes(opened(delivery.sha256)) for delivery in (one, other)] == [b"content", b"other"]
     path = home.originals / other.sha256[:2] / other.sha256
     path.chmod(0o640)
     path.write_bytes(b"otheR")
     made = []
-    with pytest.raises(TerminalError, match="was changed: restore it"), store.reading_originals(home) as opened:
+    with pytest.raises(TerminalError, match="was changed: restore it"), originals.reading_originals(home) as opened:
         made = [bytes(opened(delivery.sha256)) for delivery in (one, other)]
     assert made == [b"content", b"otheR"]
-    with pytest.raises(TerminalError, match="was changed: restore it"), store.reading_originals(home) as opened:
+    with pytest.raises(TerminalError, match="was changed: restore it"), originals.reading_originals(home) as opened:
         int(bytes(opened(other.sha256)))  # a reader may fail on what was changed
 
 

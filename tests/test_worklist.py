@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from settlement import store, worklist
+from settlement import originals, store, worklist
 from settlement.errors import TerminalError
 from settlement.model.ageing import Ageing
 from settlement.reconcile.write import BREAKS
@@ -184,7 +184,7 @@ def test_a_folder_that_holds_no_breaks(tmp_path: Path) -> None:
 
 
 def test_the_items_of_a_night_tell_card_and_merchant(settled_home: Home) -> None:
-    night = store.delivery_dates(settled_home)[-1]
+    night = originals.delivery_dates(settled_home)[-1]
     rows = worklist.breaks_of_night(settled_home, night)
     opened = store.read_table(settled_home, "open_item", night)
     assert rows.select(opened.columns).sort("leg", "file", "record").equals(opened)

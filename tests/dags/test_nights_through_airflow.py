@@ -16,7 +16,7 @@ import pytest
 from airflow_home import REPOSITORY, call
 from card_scan import CardScan, files_of
 
-from settlement import runner, store
+from settlement import originals, runner, store
 from settlement.home import create_home
 from settlement.store import Home
 
@@ -51,7 +51,7 @@ def test_nights_give_the_books_of_the_command_line_and_a_second_run_does_nothing
     first = _nights(place, place / "home", "--from", two_nights)
     assert first.returncode == 0, first.stdout + first.stderr
     home = store.open_home(place / "home")
-    nights = store.delivery_dates(home)
+    nights = originals.delivery_dates(home)
     assert len(nights) == 2
     for night in nights:
         assert runner.books_digest(home, night) == runner.books_digest(settled_home, night)
@@ -87,7 +87,7 @@ def test_a_night_that_cannot_go_on_says_so_in_one_sentence(place: Path, two_nigh
     assert made.returncode == 0, made.stderr
     (root / "config" / "match.toml").write_text("this is no TOML", encoding="utf-8")
     done = _nights(place, root)
-    night = min(store.delivery_dates(store.open_home(root)))
+    night = min(originals.delivery_dates(store.open_home(root)))
     assert done.returncode == 2, done.stdout + done.stderr
     assert re.search(rf"^{night} stopped in stage \w+: .*match\.toml", done.stdout, re.MULTILINE)
     assert "Traceback" not in done.stdout + done.stderr

@@ -11,7 +11,7 @@ import pytest
 from layout_files import LAYOUTS
 from pipeline import stage_input, stage_output
 
-from settlement import laws, store
+from settlement import laws, originals, store
 from settlement.model.stage import StageInput, StageOutput
 from settlement.model.tables import TABLES
 from settlement.store import Home
@@ -20,7 +20,7 @@ LOCATOR = ["file", "record"]
 
 
 def test_every_delivered_file_has_one_fate(settled_home: Home) -> None:
-    for night in store.delivery_dates(settled_home):
+    for night in originals.delivery_dates(settled_home):
         delivered = {f"{night}/{path.name}" for path in (settled_home.inbox / str(night)).iterdir()}
         fates = store.read_table(settled_home, "file", night)
         assert sorted(fates["file"]) == sorted(delivered)
@@ -29,7 +29,7 @@ def test_every_delivered_file_has_one_fate(settled_home: Home) -> None:
 def test_every_line_of_a_text_file_is_a_record_a_reject_or_a_control_record(settled_home: Home) -> None:
     """Lines are counted here by splitting bytes, not by the readers."""
     looked_at = 0
-    for night in store.delivery_dates(settled_home):
+    for night in originals.delivery_dates(settled_home):
         accepted = store.read_table(settled_home, "file", night).filter(pl.col("fate") == "accepted")
         for file, feed in accepted.select("file", "feed").iter_rows():
             if feed != "retailer_capture":
@@ -47,7 +47,7 @@ def test_every_line_of_a_text_file_is_a_record_a_reject_or_a_control_record(sett
 
 def test_every_matching_record_is_matched_or_open(settled_home: Home) -> None:
     taken = matched = None
-    for night in store.delivery_dates(settled_home):
+    for night in originals.delivery_dates(settled_home):
         clearing = store.read_table(settled_home, "clearing", night)
         tonight = clearing.filter(~pl.col("kind").is_in(["cash_advance", "fee_collection"])).select(LOCATOR)
         members = store.read_table(settled_home, "match_member", night).select(LOCATOR)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from settlement import books, runner, store
+from settlement import books, originals, runner, store
 from settlement.errors import TerminalError
 from settlement.home import create_home
 from settlement.model.journal import Entry, Posting
@@ -27,7 +27,7 @@ def _everything_of(home: Home, night: date) -> dict[str, str]:
 def test_a_later_night_leaves_earlier_nights_alone(tmp_path: Path, sample_dir: Path) -> None:
     create_home(tmp_path / "home", sample_dir)
     home = store.open_home(tmp_path / "home")
-    first, second, *_ = store.delivery_dates(home)
+    first, second, *_ = originals.delivery_dates(home)
     runner.run_night(home, first, until="pay")
     before, entries = _everything_of(home, first), books.read_entries(books.connect(home), first)
     runner.run_night(home, second, until="pay")
@@ -61,7 +61,7 @@ def test_an_entry_key_is_booked_once(tmp_path: Path, sample_dir: Path) -> None:
 def test_a_file_that_changes_after_its_night_is_refused(tmp_path: Path, sample_dir: Path) -> None:
     create_home(tmp_path / "home", sample_dir)
     home = store.open_home(tmp_path / "home")
-    night = store.delivery_dates(home)[0]
+    night = originals.delivery_dates(home)[0]
     runner.run_night(home, night, until="land")
     shutil.copy(next((home.inbox / str(night)).iterdir()), home.inbox / str(night) / "late.csv")
     with pytest.raises(TerminalError, match="next delivery folder"):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pipeline import stage_input, stage_output
 
-from settlement import runner, store
+from settlement import originals, runner, store
 from settlement.home import create_home
 from settlement.stages import STAGES
 from settlement.store import Home
@@ -31,7 +31,7 @@ def _bytes_of(home: Home, night: date) -> dict[str, str]:
 def test_another_run_in_another_place_writes_the_same_bytes(
     tmp_path: Path, sample_dir: Path, settled_home: Home
 ) -> None:
-    nights = store.delivery_dates(settled_home)
+    nights = originals.delivery_dates(settled_home)
     for night in reversed(nights):
         for path in sorted((sample_dir / str(night)).iterdir(), reverse=True):
             (tmp_path / "in" / str(night)).mkdir(parents=True, exist_ok=True)

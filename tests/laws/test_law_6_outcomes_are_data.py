@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from settlement import runner, store
+from settlement import originals, runner, store
 from settlement.home import create_home
 from settlement.store import Home
 
@@ -37,7 +37,7 @@ def hostile_home(tmp_path: Path, sample_dir: Path) -> Home:
 
 
 def test_the_night_goes_on_without_bad_files_and_says_so(hostile_home: Home, settled_home: Home) -> None:
-    night = store.delivery_dates(hostile_home)[0]
+    night = originals.delivery_dates(hostile_home)[0]
     runner.run_night(hostile_home, night, until="pay")
     fates = {row["file"].split("/", 1)[1]: row for row in store.read_table(hostile_home, "file", night).to_dicts()}
     findings = " ".join(store.read_table(hostile_home, "finding", night)["subject"])
@@ -57,8 +57,8 @@ def test_an_unknown_code_is_a_reject_that_names_it(tmp_path: Path, sample_dir: P
     capture.write_text("".join(lines))
     create_home(tmp_path / "home", tmp_path / "in")
     home = store.open_home(tmp_path / "home")
-    runner.run_night(home, store.delivery_dates(home)[0], until="check")
-    rejects = store.read_table(home, "parsed_reject", store.delivery_dates(home)[0])
+    runner.run_night(home, originals.delivery_dates(home)[0], until="check")
+    rejects = store.read_table(home, "parsed_reject", originals.delivery_dates(home)[0])
     row = rejects.filter((pl.col("file") == f"{night}/{capture.name}") & (pl.col("record") == where + 1)).to_dicts()[0]
     assert row["reason"] == "MALFORMED"
     assert "GIFT" in row["preview"]

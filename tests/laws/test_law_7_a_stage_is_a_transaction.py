@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from settlement import books, runner, store
+from settlement import books, originals, runner, store
 from settlement.home import create_home
 from settlement.stages import STAGES
 from settlement.store import Home
@@ -34,7 +34,7 @@ def _killed(home: Home, night: date, stage: str, point: str) -> int:
 
 @pytest.mark.parametrize("point", ["after_unit", "before_publish", "before_commit", "after_commit"])
 def test_killed_at_each_stage_boundary(home: Home, settled_home: Home, point: str) -> None:
-    night = store.delivery_dates(home)[0]
+    night = originals.delivery_dates(home)[0]
     for stage in SETTLING:
         assert _killed(home, night, stage, point) == -signal.SIGKILL, stage
         done = books.committed(books.connect(home), night, stage) is not None
@@ -45,7 +45,7 @@ def test_killed_at_each_stage_boundary(home: Home, settled_home: Home, point: st
 
 
 def test_two_runners_at_once(home: Home, settled_home: Home) -> None:
-    night = store.delivery_dates(home)[0]
+    night = originals.delivery_dates(home)[0]
     command = [sys.executable, "-c", RUN, "run", "--home", str(home.root), "--business-date", str(night)]
     both = [
         subprocess.Popen([*command, "--until", "pay"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)
@@ -56,7 +56,7 @@ def test_two_runners_at_once(home: Home, settled_home: Home) -> None:
 
 
 def test_running_a_settled_night_again_changes_nothing(settled_home: Home) -> None:
-    for night in store.delivery_dates(settled_home):
+    for night in originals.delivery_dates(settled_home):
         before = runner.books_digest(settled_home, night)
         runner.run_night(settled_home, night, until="pay")
         assert runner.books_digest(settled_home, night) == before
@@ -64,7 +64,7 @@ def test_running_a_settled_night_again_changes_nothing(settled_home: Home) -> No
 
 
 def test_verify_finds_a_changed_table(home: Home) -> None:
-    night = store.delivery_dates(home)[0]
+    night = originals.delivery_dates(home)[0]
     runner.run_night(home, night, until="pay")
     part = next(home.partition("open_item", night).glob("*.parquet"))
     store.read_table(home, "open_item", night).slice(1).write_parquet(part)
