@@ -6,26 +6,7 @@ import numpy as np
 from cython.parallel cimport prange
 
 include "span_columns.pxi"
-
-cdef enum:
-    MOST_DIGITS = 18
-
-
-cdef uint8_t _number(const uint8_t* at, int32_t size, int zero, int64_t* value) noexcept nogil:
-    cdef int64_t number = 0
-    cdef int32_t k
-    cdef int digit
-    if size < 0:
-        return 0
-    if size == 0 or size > MOST_DIGITS:
-        return 2
-    for k in range(size):
-        digit = at[k] - zero
-        if digit < 0 or digit > 9:
-            return 2
-        number = 10 * number + digit
-    value[0] = number
-    return 1
+include "span_number.pxi"
 
 
 cdef int64_t _numbers(const Fields* where, int64_t first, int64_t count, int64_t whole, int zero, int64_t* values,

@@ -55,11 +55,6 @@ RANKED: Final = SCHEMA | {
 """A break with what it says more by than others of its row: the less the better, column by column."""
 
 
-def find_breaks(result: Result) -> pl.DataFrame:
-    """One row for each open or held row of both sides: ``SCHEMA``, by side and position."""
-    return ranked_breaks(result).select(list(SCHEMA))
-
-
 def ranked_breaks(result: Result, apart: frozenset[KeyPair] = frozenset()) -> pl.DataFrame:
     """One row for each open or held row of both sides: ``RANKED``, by side and position.
 

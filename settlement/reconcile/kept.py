@@ -108,12 +108,14 @@ class Kept:
         if passing is not None:
             ranked = pl.concat([ranked, passing.join(ranked, on="position", how="semi")])
         best = ranked.sort("position", "rank", "score", "number", "other", "miss", "nearest", "note")
-        best = best.unique("position", keep="first", maintain_order=True)
+        return best.unique("position", keep="first", maintain_order=True)
+
+    def tell_reasons(self, bucket: int, breaks: pl.DataFrame) -> None:
+        """Tell the next run why the open rows of a range are open."""
         if self.leaving is not None:
             right = bucket >= self.left_ranges
             which, first = ("right", self.left_ranges) if right else ("left", 0)
-            self.leaving.tell_reasons(which, bucket - first, best)
-        return best
+            self.leaving.tell_reasons(which, bucket - first, breaks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

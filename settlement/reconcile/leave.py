@@ -90,10 +90,10 @@ def idle(rules: Rules, run: Run, summary: Mapping[str, Any]) -> dict[str, Idle]:
 
 def open_rows(side: Rows) -> pl.DataFrame:
     """The open rows of a side as its positions tell them."""
-    return told(side, side.positions([OPEN, HELD]))
+    return _told(side, side.positions([OPEN, HELD]))
 
 
-def told(side: Rows, rows: Positions) -> pl.DataFrame:
+def _told(side: Rows, rows: Positions) -> pl.DataFrame:
     """Some rows of a side, with ages."""
     if side.carried is None:
         raise TypeError("a run that leaves rows has ages")
@@ -149,9 +149,9 @@ def originals(rules: Rules, run: Run, sides: tuple[Rows, Rows], lines: pl.DataFr
         .with_columns(pl.col("met").list.head(_MOST_OTHERS).list.join(", "), more=pl.col("met").list.len())
         .with_columns(others=_others(other.name))
     )
-    rows = told(side, side.positions([MATCHED]))
+    rows = _told(side, side.positions([MATCHED]))
     rows = rows.with_columns(pl.col("day").cast(pl.Date).alias("date"), pl.lit(run.as_of).alias("matched_on"))
-    rows = rows.filter(in_reach(nets, run))
+    rows = rows.filter(_in_reach(nets, run))
     rows = rows.join(met, left_on="id", right_on=f"{side.which}_id", how="left", maintain_order="left")
     known = (name for name in TAKEN_ROWS if name != "match_id")
     return _lasting(rules, run, rows).select("position", number, *known, *text_columns(_net_texts(nets)))
@@ -162,7 +162,7 @@ def still_taken(rules: Rules, run: Run, which: str, rows: pl.DataFrame) -> pl.Da
     nets = _nets(rules, which)
     if not nets or not rows.height:
         return pl.DataFrame(schema=TAKEN_ROWS)
-    return rows.filter(in_reach(nets, run)).select(*TAKEN_ROWS, *text_columns(_net_texts(nets)))
+    return rows.filter(_in_reach(nets, run)).select(*TAKEN_ROWS, *text_columns(_net_texts(nets)))
 
 
 def _nets(rules: Rules, which: str) -> tuple[Net, ...]:
@@ -178,7 +178,7 @@ def _others(name: str) -> pl.Expr:
     return pl.concat_str(pl.lit(f"{name} "), pl.col("met"), more)
 
 
-def in_reach(nets: tuple[Net, ...], run: Run) -> pl.Expr:
+def _in_reach(nets: tuple[Net, ...], run: Run) -> pl.Expr:
     """Rows that some netting may take for an original for some days yet."""
     found = []
     for net in nets:

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from settlement.errors import TerminalError
 from settlement.reconcile.ageing import age_totals, ages_of, breaks_with_ages
-from settlement.reconcile.breaks import find_breaks
+from settlement.reconcile.breaks import ranked_breaks
 from settlement.reconcile.carry import Run
 from settlement.reconcile.carryfolder import CARRY_FILES
 from settlement.reconcile.engine import Result
@@ -125,7 +125,11 @@ def write_parts(rules: Rules, summary: dict[str, Any], found: Kept, folder: Path
                     found.leaving.number_matches(bucket, pl.DataFrame([ordered["place"], told["match_id"]]))
     totals, ages = [], []
     with _growing(folder, "breaks", BREAKS) as write:
-        for best in (some for bucket in range(found.breaks.buckets) if (some := found.best(bucket)) is not None):
+        for bucket in range(found.breaks.buckets):
+            best = found.best(bucket)
+            if best is None:
+                continue
+            found.tell_reasons(bucket, best)
             totals.append(break_totals(best))
             if run is not None:
                 ages.append(age_totals(rules, best))
@@ -222,7 +226,7 @@ def _move(partial: Path, out: Path) -> None:
 
 def break_rows(result: Result) -> pl.DataFrame:
     """A row for each row that no match holds, left first, each side in its order: ``BREAKS``, amount and ages."""
-    found = find_breaks(result)
+    found = ranked_breaks(result)
     parts = []
     for side in (result.left, result.right):
         rows = found.filter(pl.col("side") == side.which)
