@@ -1,4 +1,4 @@
-"""The kernels of matching, compiled or twin: numbers for keys, pairs, and sums."""
+"""The kernels of matching, compiled or twin: numbers for keys, pairs, sums, and numbers as texts."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ if use_compiled():
         from settlement.kernels._match_exact import pair_exact
         from settlement.kernels._match_number import number_keys
         from settlement.kernels._match_sums import group_sums
+        from settlement.kernels._match_written import written_numbers
     except ImportError:
         raise TerminalError(NOT_BUILT) from None
 else:
-    from settlement.kernels.match_twin import group_sums, number_keys, pair_exact
+    from settlement.kernels.match_twin import group_sums, number_keys, pair_exact, written_numbers
 
-__all__ = ["compiled", "group_sums", "number_keys", "pair_exact"]
+__all__ = ["compiled", "group_sums", "number_keys", "pair_exact", "written_numbers"]
 
 
 def compiled() -> bool:

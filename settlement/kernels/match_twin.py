@@ -11,6 +11,7 @@ Ids = NDArray[np.int32]
 Amounts = NDArray[np.int64]
 
 _INT64_MAX = 2**63 - 1
+_INSIDE = 12
 
 
 def number_keys(keys: NDArray[np.int64]) -> tuple[Ids, Ids]:
@@ -40,6 +41,39 @@ def number_keys(keys: NDArray[np.int64]) -> tuple[Ids, Ids]:
     for row, number in enumerate(ids):
         first.setdefault(number, row)
     return np.array(ids, dtype=np.int32), np.array(list(first.values()), dtype=np.int32)
+
+
+def written_numbers(numbers: NDArray[np.int64], before: bytes, digits: int) -> NDArray[np.int32]:
+    """Whole numbers as Arrow's views of their texts.
+
+    Parameters
+    ----------
+    numbers : int64[n]
+        Numbers from 0.
+    before : bytes
+        ASCII that each text begins with.
+    digits : int
+        The fewest digits, from 1 to 12; zeros fill up from the left.
+
+    Returns
+    -------
+    views : int32[n, 4]
+
+    Notes
+    -----
+    Raises ValueError for a number below 0, for ``digits`` outside its bounds, and where a text has more than 12 bytes.
+    """
+    if not 1 <= digits <= _INSIDE:
+        raise ValueError("digits must be from 1 to 12")
+    if len(before) > _INSIDE or not before.isascii():
+        raise ValueError("before must be at most 12 bytes of ASCII")
+    views = bytearray()
+    for number in numbers.tolist():
+        text = before + f"{number:0{digits}d}".encode()
+        if number < 0 or len(text) > _INSIDE:
+            raise ValueError(f"{number} is no number of a text of at most {_INSIDE} bytes")
+        views += len(text).to_bytes(4, "little") + text.ljust(_INSIDE, b"\0")
+    return np.frombuffer(bytes(views), dtype=np.int32).reshape(-1, 4)
 
 
 def pair_exact(left_ids: Ids, right_ids: Ids, count: int) -> Ids:

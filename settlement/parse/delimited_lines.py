@@ -18,10 +18,10 @@ import polars as pl
 
 from settlement.kernels.choice import cores
 from settlement.kernels.parse import delimited_fields, line_fields
+from settlement.kernels.text_views import text_column
 from settlement.model.clearing import Why
 from settlement.parse.declared_cut import Fault
 from settlement.parse.delimited_spec import Dialect
-from settlement.parse.views import text_column
 
 _Index = npt.NDArray[np.int64]
 _Mask = npt.NDArray[np.bool_]

@@ -19,6 +19,7 @@ from pydantic import Field, model_validator
 
 from settlement.kernels.choice import cores
 from settlement.kernels.parse import fixed_fields, whole_lines
+from settlement.kernels.text_views import text_column
 from settlement.model.layout import Layout
 from settlement.parse.declared_cut import STRAYS, UTF8, Cut, Fault, Lines, decoded
 from settlement.parse.declared_rows import assemble, unreadable
@@ -26,7 +27,6 @@ from settlement.parse.declared_spec import ANY_LINE, DeclaredSpec, FixedKind, Li
 from settlement.parse.line_bytes import LineBytes
 from settlement.parse.source import Parsed, Source
 from settlement.parse.source_fields import source_name
-from settlement.parse.views import text_column
 
 _ENDS: Final = {"lf": "\n", "nel": "\x85"}
 _LAST_ASCII: Final = 127

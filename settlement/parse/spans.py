@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from settlement.kernels.choice import cores
 from settlement.kernels.parse import gather, luhn, numbers
-from settlement.parse.views import views_of
+from settlement.kernels.text_views import views_of
 
 _LAST_CODE: Final = 0x7FF
 _INSIDE: Final = 12

@@ -11,38 +11,16 @@ from typing import Final
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from settlement.kernels.parse import decimals, few, holding, times
+from settlement.kernels.text_views import INSIDE, taken, text_column, views_of
 
-_VIEW: Final = 16
 _MOST_DISTINCT: Final = 1024
 _EVERY_VALUE: Final = np.zeros(1, dtype=np.int8)
-_INSIDE: Final = 12
 _PART: Final = 1 << 30
 _MILLISECONDS: Final = 1000
 _SECONDS_OF_DAY: Final = 86_400
-
-Parts = list[NDArray[np.uint8]]
-
-
-def text_column(
-    name: str, views: NDArray[np.int32], parts: Parts, valid: NDArray[np.uint8 | np.bool_] | None = None
-) -> pl.Series:
-    """The column of text that views (n, 4) name, null where ``valid`` (n,) is 0; nothing is copied."""
-    bits = None if valid is None else pa.py_buffer(np.packbits(valid, bitorder="little"))
-    buffers = [bits, pa.py_buffer(views), *(pa.py_buffer(part) for part in parts)]
-    return pl.Series(name, pa.Array.from_buffers(pa.string_view(), len(views), buffers), dtype=pl.String)
-
-
-def views_of(column: pl.Series) -> tuple[NDArray[np.uint8], Parts]:
-    """The views of a text column, uint8 (16 n,), and what they point into; nothing is copied."""
-    array = column.rechunk().to_arrow(compat_level=pl.CompatLevel.newest())
-    _, views, *parts = array.buffers()
-    found = [np.frombuffer(part or b"", dtype=np.uint8) for part in parts]
-    first = _VIEW * array.offset
-    return np.frombuffer(views or b"", dtype=np.uint8)[first : first + _VIEW * len(array)], found
 
 
 def decimal_column(
@@ -88,10 +66,7 @@ def spread(values: pl.Series, codes: NDArray[np.uint16] | NDArray[np.int64]) -> 
         return values.gather(codes)
     if values.dtype != pl.String:
         return pl.Series(values.name, values.to_numpy().take(codes))
-    views, parts = views_of(values)
-    # As one number of 16 bytes each: numpy copies those fastest.
-    taken = views.view(np.complex128).take(codes)
-    return text_column(values.name, taken.view(np.int32).reshape(-1, 4), parts)
+    return taken(values, codes)
 
 
 def filled_texts(text: pl.Series) -> pl.Series:
@@ -134,9 +109,9 @@ def strided_column(
     number = np.arange(count)
     views = np.empty((count, 4), dtype=np.int32)
     views[:, 0], views[:, 2], views[:, 3] = sizes, number // rows, number % rows * width
-    short = np.flatnonzero(sizes <= _INSIDE)
+    short = np.flatnonzero(sizes <= INSIDE)
     views[:, 1:2] = np.ascontiguousarray(characters[:, :4]).view(np.int32)
-    views[short, 1:] = np.ascontiguousarray(characters[short, :_INSIDE]).view(np.int32)
+    views[short, 1:] = np.ascontiguousarray(characters[short, :INSIDE]).view(np.int32)
     parts = [characters[at : at + rows].reshape(-1) for at in range(0, count, rows)]
     return text_column(name, views, parts, valid)
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Final
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 from numpy.typing import NDArray
 
+from settlement.kernels.text_views import number_texts, spread_out, taken
 from settlement.match.wording import major_text
 from settlement.reconcile.ageing import matches_with_ages
 from settlement.reconcile.engine import Result, Taken
@@ -103,36 +102,18 @@ def _ordered(parts: Sequence[NDArray[Any]], order: NDArray[np.int64]) -> NDArray
 
 
 def _ids_of_matches(number: NDArray[np.int64]) -> pl.Series:
-    """``M000000001`` for 1; four digits of all are written at once."""
-    if len(number) and number[-1] >= 10**_DIGITS:
-        return pl.select("M" + pl.Series(number).cast(pl.String)).to_series()
-    width = _DIGITS + 1
-    text = np.empty(len(number), dtype=[("first", "<u2"), ("middle", "<u4"), ("last", "<u4")])
-    upper = number.astype(np.int32) // 10_000
-    highest = upper // 10_000
-    text["first"] = _digits("M", 1, "<u2")[highest]
-    text["middle"] = _digits("", 4, "<u4")[upper - 10_000 * highest]
-    text["last"] = _digits("", 4, "<u4")[number - 10_000 * upper]
-    offsets = np.arange(len(number) + 1, dtype=np.int64) * width
-    texts = pa.LargeStringArray.from_buffers(len(number), pa.py_buffer(offsets), pa.py_buffer(text))
-    return pl.Series(texts)
-
-
-@cache
-def _digits(before: str, digits: int, kind: str) -> NDArray[Any]:
-    """The bytes of all numbers of so many digits, each as one number."""
-    texts = "".join(f"{before}{number:0{digits}d}" for number in range(10**digits))
-    return np.frombuffer(texts.encode(), dtype=kind)
+    """``M000000001`` for 1."""
+    return number_texts(pl.Series(number), "M", _DIGITS)
 
 
 def _picked(words: Sequence[str], which: NDArray[Any]) -> pl.Series:
-    return pl.Series(words, dtype=pl.String).gather(which)
+    return taken(pl.Series(words, dtype=pl.String), which)
 
 
 def _told(side: Rows, rows: NDArray[np.int32]) -> pl.Series:
     """Ids of rows; null where a line has nobody of the side."""
     if not len(rows) or rows.min() >= 0:
-        return side.ids.gather(rows)
+        return taken(side.ids, rows)
     return pl.select(pl.lit(side.ids).gather(_or_null(rows))).to_series()
 
 
@@ -150,20 +131,7 @@ def _notes(steps: Sequence[_Lines], order: NDArray[np.int64]) -> pl.Series:
     line = np.empty(len(order), dtype=np.int64)
     line[order] = np.arange(len(order))
     rows = line[told]
-    ranked = np.argsort(rows)
-    return _scattered(pl.concat([step.notes for step in steps]).gather(ranked), rows[ranked], len(order))
-
-
-def _scattered(texts: pl.Series, rows: NDArray[np.int64], height: int) -> pl.Series:
-    """Texts at some rows, null at all others."""
-    lengths = np.zeros(height + 1, dtype=np.int64)
-    lengths[rows + 1] = texts.str.len_bytes().to_numpy()
-    flags = np.zeros(height, dtype=np.bool_)
-    flags[rows] = True
-    valid = np.packbits(flags, bitorder="little")
-    data = "".join(texts.to_list()).encode()
-    buffers = (pa.py_buffer(np.cumsum(lengths)), pa.py_buffer(data), pa.py_buffer(valid))
-    return pl.Series(pa.LargeStringArray.from_buffers(height, *buffers))
+    return spread_out(pl.concat([step.notes for step in steps]), rows, len(order))
 
 
 def _pairs(result: Result, step: Taken) -> _Lines:

@@ -15,6 +15,7 @@ import polars as pl
 import pyarrow as pa
 
 from settlement.errors import TerminalError
+from settlement.kernels.text_views import number_texts
 from settlement.reconcile.delimited import DELIMITERS, head_record, require_text, require_whole, spans_lines, wrong_row
 from settlement.reconcile.language import Source
 from settlement.reconcile.rules import nearest_word
@@ -238,6 +239,8 @@ def _more_than_kept(values: pl.Series) -> pl.Series:
 
 def as_text(values: pl.Series) -> pl.Series:
     """A column as texts; a whole number is written alike, whether it is kept as an integer or not."""
+    if values.dtype.is_integer():
+        return number_texts(values)
     text = values.cast(pl.String)
     return text.str.replace(r"\.0$", "").str.replace(r"^-0$", "0") if values.dtype.is_float() else text
 

@@ -18,6 +18,7 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from settlement.errors import TerminalError
+from settlement.kernels.text_views import spread_out
 from settlement.reconcile.ageing import age_totals, ages_of, breaks_with_ages
 from settlement.reconcile.breaks import ranked_breaks
 from settlement.reconcile.carry import Run
@@ -41,6 +42,7 @@ SUMMARY: Final = "summary.json"
 _OUTPUTS: Final = frozenset(
     {SUMMARY, *(f"{name}.{kind}" for name in ("matches", "breaks") for kind in ("csv", "parquet")), *CARRY_FILES}
 )
+_QUOTED: Final = re.compile(r'[",\r\n]|^$')
 _TAKEN: Final = frozenset({errno.ENOTEMPTY, errno.EEXIST})
 
 
@@ -59,13 +61,14 @@ def write_outputs(result: Result, out: Path, run: Run | None = None) -> dict[str
     with partial_outputs(out) as partial:
         with ThreadPoolExecutor(max_workers=1) as beside:
             # The matches are written while the breaks are found: neither needs the other.
-            matches = beside.submit(lambda: _write(match_rows(result), partial, "matches"))
+            plain = _is_plain(result)
+            matches = beside.submit(lambda: _write(match_rows(result), partial, "matches", plain=plain))
             breaks = break_rows(result)
             summary = summarise(result) | {"breaks": break_summary(break_totals(breaks))}
             if run is not None:
                 summary |= ages_of(result.rules, run, summary, [age_totals(result.rules, breaks)])
                 breaks = breaks_with_ages(breaks, result.rules)
-            _write(breaks.select(list(BREAKS)), partial, "breaks")
+            _write(breaks.select(list(BREAKS)), partial, "breaks", plain=plain)
             written = matches.result()
         if run is not None and result.rules.carry is not None:
             _leave(result, run, partial, summary, written, breaks)
@@ -160,10 +163,31 @@ def _growing(folder: Path, name: str, schema: dict[str, type[pl.DataType]]) -> I
         yield write
 
 
-def _write(rows: pl.DataFrame, folder: Path, name: str) -> pl.DataFrame:
-    rows.write_csv(folder / f"{name}.csv")
+def _write(rows: pl.DataFrame, folder: Path, name: str, *, plain: bool) -> pl.DataFrame:
+    if plain:
+        # The library need not look at each field for what has to stand in quotes: only notes have it.
+        rows.with_columns(_quoted(rows["note"])).write_csv(folder / f"{name}.csv", quote_style="never")
+    else:
+        rows.write_csv(folder / f"{name}.csv")
     rows.write_parquet(folder / f"{name}.parquet", compression="lz4")
     return rows
+
+
+def _is_plain(result: Result) -> bool:
+    """Whether no field of matches and breaks but the note can hold what CSV puts in quotes."""
+    names = [rule.name for rule in result.rules.passes]
+    names += [net.name for side in (result.rules.left, result.rules.right) for net in side.net]
+    counted = result.rules.left.id is None and result.rules.right.id is None
+    return counted and result.rules.carry is None and not any(_QUOTED.search(name) for name in names)
+
+
+def _quoted(texts: pl.Series) -> pl.Series:
+    """Texts as CSV writes them (RFC 4180), an empty one apart from none."""
+    some = texts.drop_nulls()
+    inside = pl.concat_str(pl.lit('"'), some.str.replace_all('"', '""', literal=True), pl.lit('"'))
+    quoted = pl.select(pl.when(some.str.contains(_QUOTED.pattern)).then(inside).otherwise(some)).to_series()
+    # Few of many rows have a note, and the rest need not be looked at.
+    return spread_out(quoted.alias(texts.name), texts.is_not_null().arg_true().to_numpy(), len(texts))
 
 
 def _require_replaceable(out: Path) -> None:
