@@ -81,8 +81,7 @@ def match_lines(result: Result) -> tuple[NDArray[np.int64], pl.DataFrame]:
     if not steps:
         return np.zeros(0, dtype=np.int64), pl.DataFrame(schema=MATCHES).drop("match_id")
     place = np.concatenate([step.place for step in steps])
-    # Stable, and nearly in order already: the lines of a match stay beside one another in their own order.
-    order = np.argsort(place, kind="stable")
+    order = _in_order(place, result.left.frame.height + result.right.frame.height)
     lengths = [len(step.left) for step in steps]
     lines = pl.DataFrame(
         [
@@ -95,6 +94,15 @@ def match_lines(result: Result) -> tuple[NDArray[np.int64], pl.DataFrame]:
         ]
     )
     return place[order], matches_with_ages(lines, result)
+
+
+def _in_order(place: NDArray[np.int64], places: int) -> NDArray[np.int64]:
+    """The order of lines by their places below ``places``; the lines of a match stay in their own order."""
+    at = np.full(places, _NOBODY, dtype=np.int32)
+    at[place] = np.arange(len(place), dtype=np.int32)
+    order = at[at >= 0]
+    # Places of their own need no sort.
+    return order.astype(np.int64) if len(order) == len(place) else np.argsort(place, kind="stable")
 
 
 def _ordered(parts: Sequence[NDArray[Any]], order: NDArray[np.int64]) -> NDArray[Any]:

@@ -76,7 +76,8 @@ class Rows:
 
     def positions(self, states: Iterable[int]) -> NDArray[np.int32]:
         """Positions of the rows in one of the states, ascending."""
-        return np.flatnonzero(self.among(*states)).astype(np.int32)
+        found = self.among(*states)
+        return np.arange(len(found), dtype=np.int32) if found.all() else np.flatnonzero(found).astype(np.int32)
 
 
 def read_sides(rules: Rules, left: Path, right: Path) -> tuple[Rows, Rows]:

@@ -22,8 +22,6 @@ from settlement.reconcile.takeback import TakenBack
 BOUNDS: Final = frozenset({"most_members", "most_candidates", "most_steps"})
 """Words of a summary that tell a rule and count nothing."""
 _SAFE: Final = 2**62
-_AT_ONCE: Final = 2**16
-"""Rows that are summed while they are in the cache."""
 _CAME: Final = ("read", "carried")
 _WENT: Final = ("matched", "netted", "open")
 _LEFT: Final = ("open", "expired")
@@ -102,9 +100,11 @@ def _sums(side: Rows, which: NDArray[np.bool_]) -> dict[str, int]:
     if not which.any():
         return {}
     known = codes.dtype.categories.to_list() if isinstance(codes.dtype, pl.Enum) else []
-    if len(known) == 1 and max(int(amounts.max()), -int(amounts.min())) < _SAFE // _AT_ONCE:
-        parts = range(0, len(amounts), _AT_ONCE)
-        return {known[0]: sum(int((amounts[at : at + _AT_ONCE] * which[at : at + _AT_ONCE]).sum()) for at in parts)}
+    if len(known) == 1 and max(int(amounts.max()), -int(amounts.min())) < _SAFE // len(amounts):
+        # Nearly all rows, or hardly any: the fewer of both are picked.
+        most = 2 * np.count_nonzero(which) > len(which)
+        some = int(amounts[~which if most else which].sum())
+        return {known[0]: int(amounts.sum()) - some if most else some}
     # Sums may leave 64 bits where single amounts do not.
     table = side.frame.lazy().select("currency", "amount").filter(pl.Series(which)).group_by("currency")
     sums = table.agg(pl.col("amount").cast(pl.Int128).sum()).collect()

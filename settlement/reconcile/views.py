@@ -82,7 +82,7 @@ class View:
         """Digests of what ``groups`` numbers, of the left and the right rows."""
         ours, theirs = (
             digest_rows(
-                [column.to_physical() if column.dtype == pl.Enum else column for column in columns],
+                [column.to_physical() if column.dtype == pl.Enum else column for column in columns if _tells(column)],
                 secret=_SECRET,
                 threads=cores(),
             )
@@ -197,7 +197,7 @@ def _usable(rule: Pass, side: Rows) -> Positions:
     some = side.frame.select(asked)
     whole = some if len(rows) == side.frame.height else some[rows]
     kept = whole.lazy().select(pl.all_horizontal(conditions).fill_null(value=False)).collect().to_series()
-    usable: Positions = rows[kept.to_numpy()]
+    usable: Positions = rows if kept.all() else rows[kept.to_numpy()]
     return usable
 
 
@@ -250,6 +250,11 @@ def _days(rule: Pass, side: Rows, rows: Positions) -> NDArray[np.int32]:
         return np.zeros(len(rows), dtype=np.int32)
     column = "day" if rule.days is not None else "business_day"
     return integers(_gathered(side, column, rows), np.int32)
+
+
+def _tells(column: pl.Series) -> bool:
+    """Whether rows can differ in a column: in the only currency of both sides they cannot."""
+    return not isinstance(column.dtype, pl.Enum) or len(column.dtype.categories) > 1
 
 
 def _gathered(side: Rows, column: str, rows: Positions) -> pl.Series:

@@ -61,7 +61,7 @@ def write_outputs(result: Result, out: Path, run: Run | None = None) -> dict[str
     with partial_outputs(out) as partial:
         with ThreadPoolExecutor(max_workers=1) as beside:
             # The matches are written while the breaks are found: neither needs the other.
-            plain = _is_plain(result)
+            plain = _is_plain(result.rules)
             matches = beside.submit(lambda: _write(match_rows(result), partial, "matches", plain=plain))
             breaks = break_rows(result)
             summary = summarise(result) | {"breaks": break_summary(break_totals(breaks))}
@@ -173,12 +173,9 @@ def _write(rows: pl.DataFrame, folder: Path, name: str, *, plain: bool) -> pl.Da
     return rows
 
 
-def _is_plain(result: Result) -> bool:
-    """Whether no field of matches and breaks but the note can hold what CSV puts in quotes."""
-    names = [rule.name for rule in result.rules.passes]
-    names += [net.name for side in (result.rules.left, result.rules.right) for net in side.net]
-    counted = result.rules.left.id is None and result.rules.right.id is None
-    return counted and result.rules.carry is None and not any(_QUOTED.search(name) for name in names)
+def _is_plain(rules: Rules) -> bool:
+    """Whether no field of matches and breaks but the note can hold what CSV puts in quotes: ids are row numbers."""
+    return rules.left.id is None and rules.right.id is None and rules.carry is None
 
 
 def _quoted(texts: pl.Series) -> pl.Series:

@@ -7,7 +7,10 @@ import os
 import subprocess
 from pathlib import Path
 
+import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from reconcile_runs import HEAD, row, run, write_csv
 
 from settlement import cli
@@ -108,3 +111,24 @@ def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
     assert capsys.readouterr().err.endswith("`dayz`: is an unknown word: did you mean `days`?\n")
     assert not (tmp_path / "out2").exists()
     assert _settle(monkeypatch, "match", left, right, "--rules", tmp_path / "none.toml", "--out", tmp_path / "o") == 2
+
+
+@pytest.mark.parametrize("head", [HEAD, HEAD.replace('id = "id"\n', "")], ids=["ids", "row numbers"])
+def test_what_stands_in_quotes_is_what_a_csv_writer_puts_there(tmp_path: Path, head: str) -> None:
+    near = '[[pass]]\nname = "near"\nkeys = ["key"]\namount = { rule = "within", minor = 5 }\n'
+    lefts = [row("B,1", 5), row('B"2', 9, key="J"), row("B3", 700, key="L"), row("B4", 2, key="")]
+    rights = [row("T1", 5), row("T2", 7, key="J"), row("T3", 300, key="L")]
+    run(tmp_path, lefts, rights, PASS + near, head=head)
+    for table in ("matches", "breaks"):
+        rows = pl.read_parquet(tmp_path / "out" / f"{table}.parquet")
+        assert rows["note"].str.contains(",").any()
+        assert (tmp_path / "out" / f"{table}.csv").read_bytes() == rows.write_csv().encode()
+
+
+@given(texts=st.lists(st.one_of(st.none(), st.text(alphabet="ab\",\r\n 'é", max_size=6)), max_size=30))
+@settings(derandomize=True, deadline=None)
+def test_notes_are_quoted_as_the_library_quotes_them(texts: list[str | None]) -> None:
+    rows = pl.DataFrame(
+        {"note": pl.Series(texts, dtype=pl.String), "row": pl.Series(range(len(texts)), dtype=pl.Int64)}
+    )
+    assert rows.with_columns(write._quoted(rows["note"])).write_csv(quote_style="never") == rows.write_csv()
