@@ -11,7 +11,7 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -82,12 +82,18 @@ def connect(home: Home) -> sa.Engine:
             "SETTLEMENT_BOOKS_URL is no database URL with an installed driver: write it as SQLAlchemy does or unset it."
         ) from None
     with reached():
-        try:
-            _metadata.create_all(engine)
-        except sa.exc.OperationalError:
-            # Two runners creating the tables at once: the loser finds them there.
-            _metadata.create_all(engine)
+        make_tables(engine, _metadata)
     return engine
+
+
+def make_tables(engine: sa.Engine, tables: sa.MetaData) -> None:
+    """Make the tables that the books lack."""
+    # Of two runners that make one at once the later finds it there, and goes on with the next.
+    for _ in tables.sorted_tables:
+        with suppress(sa.exc.OperationalError, sa.exc.ProgrammingError, sa.exc.IntegrityError):
+            tables.create_all(engine)
+            return
+    tables.create_all(engine)
 
 
 def _keep_references(connection: Any, _record: object) -> None:

@@ -250,9 +250,10 @@ class Case:
 @contextmanager
 def _open(engine: sa.Engine) -> Iterator[sa.Connection]:
     """A transaction on the books in which the tables of quarantine stand."""
-    with books.reached(), engine.begin() as connection:
-        _metadata.create_all(connection)
-        yield connection
+    with books.reached():
+        books.make_tables(engine, _metadata)
+        with engine.begin() as connection:
+            yield connection
 
 
 def add_night(connection: sa.Connection, rejects: Sequence[Reject], outcomes: Sequence[Outcome]) -> None:

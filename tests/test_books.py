@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from settlement import books
+from settlement import books, quarantine_books
 from settlement.books import StageRun
 from settlement.errors import RetryableError, TerminalError
 from settlement.model.journal import Entry, Posting
@@ -182,3 +184,20 @@ def test_a_locked_database_may_be_tried_again(tmp_path: Path, monkeypatch: pytes
     finally:
         holder.close()
     assert books.stage_runs(engine) == []
+
+
+def test_runners_that_make_the_same_tables_at_once_all_find_them(tmp_path: Path) -> None:
+    for turn in range(10):
+        home = Home(root=tmp_path / str(turn))
+        home.root.mkdir()
+        engines = [books.connect(home) for _ in range(4)]
+        begin = threading.Barrier(len(engines))
+
+        def look(engine: sa.Engine, begin: threading.Barrier = begin) -> list[object]:
+            begin.wait()
+            return list(quarantine_books.replay_files(engine, NIGHT))
+
+        with ThreadPoolExecutor(len(engines)) as beside:
+            assert list(beside.map(look, engines)) == [[]] * len(engines)
+        for engine in engines:
+            engine.dispose()
