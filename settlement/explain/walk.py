@@ -19,8 +19,9 @@ from settlement.errors import TerminalError
 from settlement.explain.address import ADJUSTMENT, LineAddress, address_of
 from settlement.explain.evidence import Contribution, Subtotal, known, net_contributions, subtotals, with_evidence
 from settlement.model.clearing import StatementState
-from settlement.model.contract import Contract, ContractVersion, WholeTierTerm
-from settlement.model.contract_measures import BalanceMeasure, VolumeMeasure
+from settlement.model.contract import Contract, ContractVersion
+from settlement.model.contract_measures import BalanceMeasure, UnitMeasure, VolumeMeasure
+from settlement.model.contract_terms import CapTerm, MinimumTerm, Term, WholeTierTerm
 from settlement.model.dates import PeriodKind, period_from, period_of
 from settlement.rate.contract_file import read_contracts
 from settlement.rate.evaluate import in_force
@@ -195,10 +196,12 @@ def _composition(scene: _Scene) -> tuple[str, tuple[Part, ...]]:
     """The rule by which a line is made and the amounts it is made of."""
     term = scene.address.term
     if scene.address.beneficiary is None:
-        return _adjustment(scene) if term == ADJUSTMENT else ("", _openings(scene))
+        return _adjustment(scene) if term == ADJUSTMENT else _of_other_terms(scene) or ("", _openings(scene))
     made: Mapping[str, Callable[[_Scene], tuple[str, tuple[Part, ...]]]] = {
         "share": _share,
+        "share_converted": _converted,
         "carry_in": _carry_in,
+        "recouped": _recouped,
         "payout": _balance,
         "carry_out": _balance,
     }
@@ -221,6 +224,43 @@ def _share(scene: _Scene) -> tuple[str, tuple[Part, ...]]:
     weight = weights.get(scene.address.beneficiary or "")
     split = f"{weight} of {sum(weights.values())} parts" if weight else "a share"
     return f"{split} of the sum of these lines, split by largest remainder", _terms(scene)
+
+
+def _of_other_terms(scene: _Scene) -> tuple[str, tuple[Part, ...]] | None:
+    """The lines of the period that a cap or a guarantee rests on; None for other terms."""
+    term = _term(scene)
+    if not isinstance(term, CapTerm | MinimumTerm):
+        return None
+    own = pl.col("beneficiary").is_null() & pl.col("adjusts").is_null()
+    rows = tuple(_part(row) for row in scene.lines(own & pl.col("term").is_in(term.of)))
+    if isinstance(term, CapTerm):
+        return f"of these lines what is above {term.most} is taken back", rows
+    rule = f"as much as these lines and those of the year's earlier periods lack of {term.guarantee}"
+    return rule, (*_positions(scene, [term.opening_earned or ""]), *rows)
+
+
+def _term(scene: _Scene) -> Term | None:
+    terms = scene.version.contract.terms if scene.version else ()
+    return next((term for term in terms if term.id == scene.address.term), None)
+
+
+def _converted(scene: _Scene) -> tuple[str, tuple[Part, ...]]:
+    """The share that is converted, or the total of one beneficiary."""
+    own = (pl.col("term") == "share") & (pl.col("beneficiary") == scene.address.beneficiary)
+    rows = scene.lines(own)
+    return "converted at the rate told among the quantities", tuple(_part(row) for row in rows) or _terms(scene)
+
+
+def _recouped(scene: _Scene) -> tuple[str, tuple[Part, ...]]:
+    """What was open of the advance: its opening position, less what closed statements have recouped."""
+    own = (pl.col("term") == "recouped") & (pl.col("beneficiary") == scene.address.beneficiary)
+    before = [_part(row) for row in scene.stated().filter(own).iter_rows(named=True)]
+    beneficiaries = scene.version.contract.beneficiaries if scene.version else ()
+    items = [one.opening_advance or "" for one in beneficiaries if one.id == scene.address.beneficiary]
+    return "of the advance that these lines leave open, as much as the balance is above zero", (
+        *_positions(scene, items),
+        *before,
+    )
 
 
 def _balance(scene: _Scene) -> tuple[str, tuple[Part, ...]]:
@@ -275,6 +315,8 @@ def _openings(scene: _Scene) -> tuple[Part, ...]:
     contract = scene.version.contract
     items: list[str] = []
     for term in (term for term in contract.terms if term.id == scene.address.term):
+        if isinstance(term, CapTerm | MinimumTerm):
+            continue
         measures = [*term.base, *term.driver] if isinstance(term, WholeTierTerm) else [term.measure]
         if first in period:
             items += [item for name in dict.fromkeys(measures) for item in _measure_openings(contract, name)]
@@ -285,7 +327,7 @@ def _openings(scene: _Scene) -> tuple[Part, ...]:
 
 def _measure_openings(contract: Contract, name: str) -> list[str]:
     measure = contract.measures[name]
-    openings = measure.opening if isinstance(measure, VolumeMeasure | BalanceMeasure) else ()
+    openings = measure.opening if isinstance(measure, VolumeMeasure | UnitMeasure | BalanceMeasure) else ()
     return [opening.item for opening in openings]
 
 

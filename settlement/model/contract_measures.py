@@ -164,5 +164,35 @@ class ProfitMeasure:
     version: Literal["highest_known"]
 
 
-Measure = VolumeMeasure | AccountMeasure | AccountsWithin | BalanceMeasure | ProfitMeasure
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountLimit:
+    """The fewest and the most units that the records of one account count for in one period."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
+    least: Whole
+    most: Whole
+    window: Literal["period"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitMeasure:
+    """Units, such as miles, that the records of a volume count for: one for each whole ``per`` of a record's amount.
+
+    What is left of an amount below ``per`` counts nothing; a negative event takes back units of its own amount. A
+    record counts for ``most_a_record`` at most, whichever its sign.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
+    type: Literal["units"]
+    clause: Text
+    of: Text
+    unit: Text
+    per: Exact
+    blocks: Literal["whole_per_record"]
+    most_a_record: Whole | None = None
+    account_limit: AccountLimit | None = None
+    opening: tuple[Opening, ...] = ()
+
+
+Measure = VolumeMeasure | UnitMeasure | AccountMeasure | AccountsWithin | BalanceMeasure | ProfitMeasure
 AnyMeasure = Annotated[Measure, Field(discriminator="type")]

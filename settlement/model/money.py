@@ -92,6 +92,11 @@ def round_fraction(value: Fraction, mode: Rounding = Rounding.HALF_AWAY) -> int:
     return sign * (whole + int(up))
 
 
+def minor(amount: Decimal, currency: str) -> int:
+    """Major units as written in a contract, in minor units; the loader has refused what is not a whole number."""
+    return int(amount.scaleb(exponent(currency)))
+
+
 def split_largest_remainder(total: int, weights: Mapping[str, int]) -> dict[str, int]:
     """Split a whole amount by integer weights so that the shares sum to it.
 

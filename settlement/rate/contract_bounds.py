@@ -7,20 +7,25 @@ from datetime import date
 from decimal import Decimal
 from itertools import pairwise
 
-from settlement.model.contract import (
+from settlement.model.contract import Contract
+from settlement.model.contract_measures import UnitMeasure, VolumeMeasure
+from settlement.model.contract_terms import (
     BalanceRateTerm,
     BountyTerm,
-    Contract,
+    CapTerm,
+    DatedPrice,
     DatedRate,
     MarginalTierTerm,
+    MinimumTerm,
     RateByTerm,
     RateTerm,
+    RecordRateTerm,
     ShareOverHurdleTerm,
     Term,
     Tier,
+    UnitPriceTerm,
     WholeTierTerm,
 )
-from settlement.model.contract_measures import VolumeMeasure
 from settlement.model.money import exponent, to_minor
 from settlement.rate.contract_words import nearest, refuse, term_place, written
 
@@ -64,8 +69,12 @@ def _toml(value: Decimal) -> str:
 
 
 def check_dated_rates(contract: Contract) -> None:
-    """Refuse rates of one class that leave a day without a rate, or give it two."""
+    """Refuse rates of one class, or prices, that leave a day without one, or give it two."""
     for term in contract.terms:
+        if isinstance(term, UnitPriceTerm):
+            if not term.prices:
+                raise refuse(term_place(term), "there are no prices; write at least `{ price = ... }`.")
+            _check_days(term_place(term), "price", sorted(term.prices, key=lambda price: price.first or date.min))
         if isinstance(term, RateByTerm):
             by_class: dict[str, list[DatedRate]] = {}
             for rate in term.rates:
@@ -73,29 +82,34 @@ def check_dated_rates(contract: Contract) -> None:
             if not by_class:
                 raise refuse(term_place(term), "there are no rates; write one for each account class.")
             for class_, rates in by_class.items():
-                _check_class(f"{term_place(term)}, {class_}", sorted(rates, key=lambda r: r.first or date.min))
+                _check_days(f"{term_place(term)}, {class_}", "rate", sorted(rates, key=lambda r: r.first or date.min))
             _check_opening_classes(contract, term, list(by_class))
 
 
-def _check_class(where: str, rates: Sequence[DatedRate]) -> None:
-    if rates[0].first is not None:
+def _check_days(where: str, word: str, dated: Sequence[DatedRate | DatedPrice]) -> None:
+    """Refuse what is dated, earliest first, where a day has none of it or two; ``word`` says what it is."""
+    if dated[0].first is not None:
         raise refuse(
-            where, f"nothing is said before {rates[0].first}; leave `from` out of the earliest rate, or add a rate."
+            where, f"nothing is said before {dated[0].first}; leave `from` out of the earliest {word}, or add a {word}."
         )
-    for rate, following in pairwise(rates):
+    for one, following in pairwise(dated):
         begins = following.first
-        if rate.end is None or begins is None or rate.end > begins:
+        if one.end is None or begins is None or one.end > begins:
             raise refuse(
                 where,
-                f"the rates {rate.rate} and {following.rate} both hold on {begins or 'the earliest days'}; "
+                f"the {word}s {_value(one)} and {_value(following)} both hold on {begins or 'the earliest days'}; "
                 f"write `to = {begins or 'the day on which the next begins'}` in the earlier one.",
             )
-        if rate.end < begins:
+        if one.end < begins:
             raise refuse(
-                where, f"no rate holds from {rate.end} and before {begins}; write `from = {rate.end}` in the later one."
+                where, f"no {word} holds from {one.end} and before {begins}; write `from = {one.end}` in the later one."
             )
-    if rates[-1].end is not None:
-        raise refuse(where, f"nothing is said from {rates[-1].end} on; leave `to` out of the latest rate.")
+    if dated[-1].end is not None:
+        raise refuse(where, f"nothing is said from {dated[-1].end} on; leave `to` out of the latest {word}.")
+
+
+def _value(dated: DatedRate | DatedPrice) -> Decimal:
+    return dated.rate if isinstance(dated, DatedRate) else dated.price
 
 
 def _check_opening_classes(contract: Contract, term: RateByTerm, classes: list[str]) -> None:
@@ -111,27 +125,50 @@ def _check_opening_classes(contract: Contract, term: RateByTerm, classes: list[s
 
 def check_amounts(contract: Contract) -> None:
     """Refuse amounts that are no whole minor units, and bounds that no term can mean."""
-    amounts = [("[settlement], threshold", contract.settlement.threshold)]
+    _check_threshold(contract)
+    amounts = [
+        (f"[measures.{name}], per", measure.per)
+        for name, measure in contract.measures.items()
+        if isinstance(measure, UnitMeasure)
+    ]
+    for where, per in amounts:
+        if per <= 0:
+            raise refuse(where, "a unit stands for an amount above zero; write one such as 1.00.")
     for term in contract.terms:
         amounts += [(term_place(term), amount) for amount in _amounts(term)]
+        if isinstance(term, CapTerm | MinimumTerm) and _amounts(term)[0] < 0:
+            raise refuse(term_place(term), "a cap or a guarantee below zero limits nothing; write 0.00 or more.")
         if isinstance(term, ShareOverHurdleTerm) and term.hurdle < 0:
             raise refuse(term_place(term), "a hurdle below zero would pay for a loss; write 0.00 or more.")
         if isinstance(term, BalanceRateTerm) and term.balances_a_year <= 0:
             raise refuse(term_place(term), "balances_a_year must be above 0; write 12 for month-end balances.")
     for where, amount in amounts:
-        if to_minor(str(amount), contract.currency) is None:
-            decimals = exponent(contract.currency)
-            told = f"{written(amount)} {contract.currency} is no amount of money; write at most {decimals} decimals."
-            raise refuse(where, told)
+        _check_amount(where, amount, contract.currency)
+
+
+def _check_threshold(contract: Contract) -> None:
+    _check_amount("[settlement], threshold", contract.settlement.threshold, contract.paid_in)
+
+
+def _check_amount(where: str, amount: Decimal, currency: str) -> None:
+    if to_minor(str(amount), currency) is None:
+        told = f"{written(amount)} {currency} is no amount of money; write at most {exponent(currency)} decimals."
+        raise refuse(where, told)
 
 
 def _amounts(term: Term) -> list[Decimal]:
+    """The amounts that a term says, in major units."""
     match term:
         case WholeTierTerm() | MarginalTierTerm():
-            return [bound for tier in term.tiers for bound in (tier.first, tier.end) if bound is not None]
+            found = [bound for tier in term.tiers for bound in (tier.first, tier.end)]
         case ShareOverHurdleTerm():
-            return [term.hurdle]
+            found = [term.hurdle]
         case BountyTerm():
-            return [term.amount]
-        case RateTerm() | RateByTerm() | BalanceRateTerm():
-            return []
+            found = [term.amount]
+        case RecordRateTerm() | CapTerm():
+            found = [term.most]
+        case MinimumTerm():
+            found = [term.guarantee]
+        case RateTerm() | RateByTerm() | BalanceRateTerm() | UnitPriceTerm():
+            found = []
+    return [amount for amount in found if amount is not None]

@@ -10,21 +10,7 @@ from itertools import pairwise
 from typing import Final
 
 from settlement.errors import TerminalError
-from settlement.model.contract import (
-    BalanceRateTerm,
-    BountyTerm,
-    Contract,
-    ContractVersion,
-    Example,
-    MarginalTierTerm,
-    RateByTerm,
-    RateTerm,
-    Scope,
-    ShareOverHurdleTerm,
-    Step,
-    Term,
-    WholeTierTerm,
-)
+from settlement.model.contract import Contract, ContractVersion, Example, Step
 from settlement.model.contract_measures import (
     AccountMeasure,
     AccountsWithin,
@@ -33,23 +19,55 @@ from settlement.model.contract_measures import (
     EventDate,
     Measure,
     ProfitMeasure,
+    UnitMeasure,
     VolumeMeasure,
+)
+from settlement.model.contract_terms import (
+    BalanceRateTerm,
+    BountyTerm,
+    CapTerm,
+    MarginalTierTerm,
+    MinimumTerm,
+    RateByTerm,
+    RateTerm,
+    RecordRateTerm,
+    Scope,
+    ShareOverHurdleTerm,
+    Term,
+    UnitPriceTerm,
+    WholeTierTerm,
 )
 from settlement.model.dates import PeriodKind, period_of
 from settlement.model.money import is_currency, to_major, to_minor
 from settlement.rate.contract_bounds import check_amounts, check_dated_rates, check_tiers
 from settlement.rate.contract_words import Refusal, listed, nearest, refuse, term_place, written
-from settlement.rate.forms import calculate, quantity_names
+from settlement.rate.forms import illustrate, quantity_names
 
 _OWN_DATES: Final = (EventDate.POSTING, EventDate.TRANSACTION)
-_ORDERS: Final = (
-    (Step.TERMS, Step.ADJUSTMENTS, Step.SPLIT, Step.CARRY, Step.THRESHOLD),
-    (Step.TERMS, Step.ADJUSTMENTS, Step.CARRY, Step.THRESHOLD),
-)
+_ORDER: Final = tuple(Step)
+_OPTIONAL: Final = frozenset({Step.SPLIT, Step.CONVERT, Step.RECOUP})
+_SCOPES: Final[Mapping[type[Term], Scope]] = {
+    RateByTerm: Scope.CLASS_AND_RATE,
+    ShareOverHurdleTerm: Scope.MONTH,
+    UnitPriceTerm: Scope.PRICE,
+    RecordRateTerm: Scope.RECORD,
+}
 _MCC_ENTRY: Final = re.compile(r"\d{4}(-\d{4})?")
 _VOLUMES: Final[tuple[type[Measure], ...]] = (VolumeMeasure,)
 _ACCOUNTS: Final[tuple[type[Measure], ...]] = (AccountMeasure, AccountsWithin)
-_RESERVED: Final = frozenset({"share", "adjustment", "carry_in", "payout", "carry_out"})
+_UNITS: Final[tuple[type[Measure], ...]] = (UnitMeasure,)
+_MEASURED: Final[Mapping[type[Term], tuple[type[Measure], ...]]] = {
+    RateTerm: _VOLUMES,
+    RateByTerm: _VOLUMES,
+    MarginalTierTerm: _VOLUMES,
+    RecordRateTerm: _VOLUMES,
+    BountyTerm: _ACCOUNTS,
+    BalanceRateTerm: (BalanceMeasure,),
+    ShareOverHurdleTerm: (ProfitMeasure,),
+    UnitPriceTerm: _UNITS,
+}
+"""What each form measures."""
+_RESERVED: Final = frozenset({"share", "share_converted", "adjustment", "carry_in", "recouped", "payout", "carry_out"})
 
 
 def check_contract(version: ContractVersion) -> None:
@@ -80,8 +98,9 @@ def check_versions(versions: Sequence[ContractVersion]) -> None:
 
 
 def _check_names(contract: Contract) -> None:
-    if not is_currency(contract.currency):
-        raise refuse("currency", f"`{contract.currency}` is no ISO 4217 code; write one such as `USD`.")
+    for where, code in (("currency", contract.currency), ("[settlement.convert], to", contract.paid_in)):
+        if not is_currency(code):
+            raise refuse(where, f"`{code}` is no ISO 4217 code; write one such as `USD`.")
     for where, ids in (
         ("terms", [term.id for term in contract.terms]),
         ("beneficiaries", [beneficiary.id for beneficiary in contract.beneficiaries]),
@@ -100,6 +119,10 @@ def _check_clauses(contract: Contract) -> None:
     quoted += [(f"term {term.id}", term.clause) for term in contract.terms]
     quoted += [("[period]", contract.period.clause), ("[settlement]", contract.settlement.clause)]
     quoted += [("[settlement.adjustments]", contract.settlement.adjustments.clause)]
+    if contract.settlement.convert is not None:
+        quoted.append(("[settlement.convert]", contract.settlement.convert.clause))
+    if contract.settlement.advance is not None:
+        quoted.append(("[settlement.advance]", contract.settlement.advance.clause))
     for name, measure in contract.measures.items():
         if isinstance(measure, AccountMeasure):
             quoted += [(f"[measures.{name}], exclude", exclusion.clause) for exclusion in measure.exclude]
@@ -114,7 +137,8 @@ def _check_clauses(contract: Contract) -> None:
 
 def _check_datings(contract: Contract) -> None:
     datings = [("[period], place", contract.period.place)]
-    datings += [(f"{term_place(t)}, rate_date", t.rate_date) for t in contract.terms if isinstance(t, RateByTerm)]
+    dated = (RateByTerm, UnitPriceTerm)
+    datings += [(f"{term_place(t)}, rate_date", t.rate_date) for t in contract.terms if isinstance(t, dated)]
     for where, dating in datings:
         for name in ("purchase", "refund_without_purchase"):
             if _dating(dating, name) not in _OWN_DATES:
@@ -134,19 +158,35 @@ def _check_measures(contract: Contract) -> None:
                 raise refuse(f"[mcc_lists], {name}", f'"{entry}" is no category; write "6010", or "3000-3299".')
     for name, measure in contract.measures.items():
         where = f"[measures.{name}]"
-        if isinstance(measure, VolumeMeasure):
-            for field, listed, word in (
-                ("mcc_in", measure.mcc_in, "any"),
-                ("mcc_not_in", measure.mcc_not_in, "none"),
-            ):
-                if listed != word and listed not in contract.mcc_lists:
-                    known = [word, *contract.mcc_lists]
-                    raise refuse(where, f"{field} = `{listed}` is no list of [mcc_lists]; {nearest(listed, known)}")
-        if isinstance(measure, AccountsWithin):
-            _known_measure(contract, where, measure.of, _ACCOUNTS)
-            _refuse_circle(contract, name, measure)
-        if isinstance(measure, ProfitMeasure) and contract.period.calendar is PeriodKind.DAY:
-            raise refuse(where, "a month's profit has no place in a period of one day; settle by month or longer.")
+        match measure:
+            case VolumeMeasure():
+                _check_mcc_lists(contract, where, measure)
+            case UnitMeasure():
+                _known_measure(contract, where, measure.of, _VOLUMES)
+                _check_limit(where, measure)
+            case AccountsWithin():
+                _known_measure(contract, where, measure.of, _ACCOUNTS)
+                _refuse_circle(contract, name, measure)
+            case ProfitMeasure():
+                if contract.period.calendar is PeriodKind.DAY:
+                    raise refuse(
+                        where, "a month's profit has no place in a period of one day; settle by month or longer."
+                    )
+
+
+def _check_mcc_lists(contract: Contract, where: str, measure: VolumeMeasure) -> None:
+    for field, name, word in (("mcc_in", measure.mcc_in, "any"), ("mcc_not_in", measure.mcc_not_in, "none")):
+        if name != word and name not in contract.mcc_lists:
+            known = [word, *contract.mcc_lists]
+            raise refuse(where, f"{field} = `{name}` is no list of [mcc_lists]; {nearest(name, known)}")
+
+
+def _check_limit(where: str, measure: UnitMeasure) -> None:
+    limit = measure.account_limit
+    if limit is not None and limit.least > limit.most:
+        raise refuse(f"{where}, account_limit", "least is above most; write the smaller number as least.")
+    if limit is not None and measure.opening:
+        raise refuse(where, "a limit by account cannot count an opening position, which has no account; drop one.")
 
 
 def _refuse_circle(contract: Contract, name: str, measure: AccountsWithin) -> None:
@@ -172,28 +212,36 @@ def _known_measure(contract: Contract, where: str, name: str, kinds: tuple[type[
 
 
 def _check_term_measures(contract: Contract) -> None:
-    bounties = [term.id for term in contract.terms if isinstance(term, BountyTerm)]
     for term in contract.terms:
         match term:
+            case CapTerm() | MinimumTerm():
+                _check_of(contract, term)
             case WholeTierTerm():
-                names, kinds = (*term.base, *term.driver), _VOLUMES
                 if not term.base or not term.driver:
                     raise refuse(term_place(term), "base and driver must each name at least one volume.")
-            case RateTerm() | RateByTerm() | MarginalTierTerm():
-                names, kinds = (term.measure,), _VOLUMES
-            case BountyTerm():
-                names, kinds = (term.measure,), _ACCOUNTS
-                if term.replaces is not None and (term.replaces not in bounties or term.replaces == term.id):
-                    others = [name for name in bounties if name != term.id]
-                    raise refuse(
-                        term_place(term), f"replaces = `{term.replaces}` is no other bounty; {_one_of(others)}"
-                    )
-            case BalanceRateTerm():
-                names, kinds = (term.measure,), (BalanceMeasure,)
-            case ShareOverHurdleTerm():
-                names, kinds = (term.measure,), (ProfitMeasure,)
-        for name in names:
-            _known_measure(contract, term_place(term), name, kinds)
+                for name in (*term.base, *term.driver):
+                    _known_measure(contract, term_place(term), name, _VOLUMES)
+            case _:
+                if isinstance(term, BountyTerm):
+                    _check_replaces(contract, term)
+                _known_measure(contract, term_place(term), term.measure, _MEASURED[type(term)])
+
+
+def _check_replaces(contract: Contract, term: BountyTerm) -> None:
+    others = [one.id for one in contract.terms if isinstance(one, BountyTerm) and one.id != term.id]
+    if term.replaces is not None and term.replaces not in others:
+        raise refuse(term_place(term), f"replaces = `{term.replaces}` is no other bounty; {_one_of(others)}")
+
+
+def _check_of(contract: Contract, term: CapTerm | MinimumTerm) -> None:
+    """A cap or a guarantee looks at terms that stand before it."""
+    ids = [one.id for one in contract.terms]
+    before = ids[: ids.index(term.id)]
+    for name in term.of:
+        if name not in before:
+            raise refuse(term_place(term), f"of = `{name}` is no term before this one; {_one_of(before)}")
+    if not term.of:
+        raise refuse(term_place(term), f"of must name at least one term; {_one_of(before)}")
 
 
 def _one_of(names: Sequence[str]) -> str:
@@ -201,10 +249,11 @@ def _one_of(names: Sequence[str]) -> str:
 
 
 def _check_rounding(contract: Contract) -> None:
-    scopes = {RateByTerm: Scope.CLASS_AND_RATE, ShareOverHurdleTerm: Scope.MONTH}
     for term in contract.terms:
-        if not isinstance(term, BountyTerm):
-            right = scopes.get(type(term), Scope.PERIOD)
+        if not isinstance(term, BountyTerm | CapTerm | MinimumTerm):
+            right = _SCOPES.get(type(term), Scope.PERIOD)
+            if isinstance(term, UnitPriceTerm) and len(term.prices) == 1:
+                right = Scope.PERIOD
             if term.rounding.scope is not right:
                 raise refuse(
                     term_place(term),
@@ -213,11 +262,23 @@ def _check_rounding(contract: Contract) -> None:
                 )
 
 
+def _check_prices(contract: Contract) -> None:
+    """Units that a limit counts by account have one price: nobody could say which of them the limit takes."""
+    for term in contract.terms:
+        if isinstance(term, UnitPriceTerm) and len(term.prices) > 1:
+            measure = contract.measures[term.measure]
+            if isinstance(measure, UnitMeasure) and measure.account_limit is not None:
+                raise refuse(term_place(term), "units with a limit by account have one price; leave one price only.")
+
+
 def _check_settlement(contract: Contract) -> None:
     rule = contract.settlement
-    if rule.order not in _ORDERS:
-        orders = " or ".join(", ".join(order) for order in _ORDERS)
-        raise refuse("[settlement], order", f"this order of steps cannot be settled; write {orders}.")
+    told = {Step.CONVERT: rule.convert is not None, Step.RECOUP: rule.advance is not None}
+    right = tuple(step for step in _ORDER if step not in _OPTIONAL or told.get(step, step in rule.order))
+    if rule.order != right:
+        raise refuse("[settlement], order", f"this order of steps cannot be settled; write {', '.join(right)}.")
+    if rule.advance is not None and not any(one.opening_advance for one in contract.beneficiaries):
+        raise refuse("[settlement.advance]", "no beneficiary says what is open; write its `opening_advance`.")
     if Step.SPLIT in rule.order:
         for beneficiary in contract.beneficiaries:
             if beneficiary.weight is None or beneficiary.weight <= 0:
@@ -240,7 +301,7 @@ def _check_examples(contract: Contract) -> None:
         if example.term not in terms:
             raise refuse(where, f"there is no term `{example.term}`; {nearest(example.term, list(terms))}")
         given = _given(contract, terms[example.term], example, where)
-        comes = calculate(terms[example.term], contract.currency, given).amount_minor
+        comes = illustrate(terms[example.term], contract.currency, given)
         if to_minor(str(example.gives), contract.currency) != comes:
             given_now, clause = written(Decimal(to_major(comes, contract.currency))), terms[example.term].clause
             sentence = f"clause {clause} gives {given_now}, not {written(example.gives)}"
@@ -255,7 +316,7 @@ def _given(contract: Contract, term: Term, example: Example, where: str) -> Mapp
     missing = [name for name in names if name not in example.given]
     if missing:
         raise refuse(where, f"`{missing[0]}` is not given; {term.id} needs {', '.join(names)}.")
-    counted = isinstance(term, BountyTerm)
+    counted = isinstance(term, BountyTerm | UnitPriceTerm)
     given = {}
     for name, value in example.given.items():
         units = int(value) if counted and value == int(value) else to_minor(str(value), contract.currency)
@@ -282,9 +343,10 @@ _RULES: Final[tuple[Callable[[Contract], None], ...]] = (
     _check_datings,
     _check_measures,
     _check_term_measures,
+    check_dated_rates,
+    _check_prices,
     _check_rounding,
     check_tiers,
-    check_dated_rates,
     check_amounts,
     _check_settlement,
     _check_examples,

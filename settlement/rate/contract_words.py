@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from settlement.model import contract as language
+from settlement.model.contract_terms import Term
 
 _TYPES: Final = (
     ("exact_decimal", "a plain decimal without quotes, such as 0.0030 or 20_000.00"),
@@ -42,7 +43,7 @@ def refuse(where: str, sentence: str) -> Refusal:
     return Refusal(f", {where}: {sentence}")
 
 
-def term_place(term: language.Term) -> str:
+def term_place(term: Term) -> str:
     """How a sentence names a term: ``clause 3 (annual_volume_tier)``."""
     return f"clause {term.clause} ({term.id})"
 
@@ -123,7 +124,7 @@ def _where(location: Sequence[str | int], content: Mapping[str, object]) -> str:
         place, rest = f", {head} {number + 1}", location[2:-1]
     else:
         place, rest = (f", [{'.'.join(str(part) for part in location[:-1])}]" if len(location) > 1 else ""), ()
-        place = re.sub(r"\.(?:volume|accounts|accounts_within|month_end_balances|monthly_profit)\]$", "]", place)
+        place = re.sub(r"\.(?:volume|units|accounts|accounts_within|month_end_balances|monthly_profit)\]$", "]", place)
     parts = [f", {part}" if isinstance(part, str) else f" {part + 1}" for part in rest]
     return place + "".join(parts)
 

@@ -8,21 +8,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
-from settlement.model.contract import (
+from settlement.model.contract import Contract, ContractVersion
+from settlement.model.contract_measures import BalanceMeasure, Opening, UnitMeasure, VolumeMeasure
+from settlement.model.contract_terms import (
     BountyTerm,
-    Contract,
-    ContractVersion,
+    CapTerm,
+    MinimumTerm,
     RateByTerm,
+    RecordRateTerm,
     ShareOverHurdleTerm,
     Term,
+    UnitPriceTerm,
     WholeTierTerm,
 )
-from settlement.model.contract_measures import BalanceMeasure, Opening, VolumeMeasure
 from settlement.model.dates import Period, PeriodKind, period_of
 from settlement.rate.facts import Facts
-from settlement.rate.forms import ACCOUNTS, DRIVER, PAID_TO_DATE, Line, calculate
+from settlement.rate.forms import (
+    ACCOUNTS,
+    DRIVER,
+    EARNED,
+    EARNED_YEAR,
+    GIVEN,
+    PAID_TO_DATE,
+    UNCAPPED,
+    Line,
+    calculate,
+)
 from settlement.rate.measures import Sums
+from settlement.rate.per_record import LIMIT, NEGATIVES, PURCHASES
 
 Lines = Mapping[str, Line]
 """Terms of one period: term id to what it gives, in the order of the contract."""
@@ -37,6 +52,7 @@ class _Scene:
     sums: Sums
     period: Period
     earlier: Mapping[Period, Lines]
+    lines: Mapping[str, Line]
 
     def opening(self, item: str | None) -> int:
         """An opening position; it belongs to the period, and the year, that contain the first night."""
@@ -74,35 +90,57 @@ def evaluate(versions: Sequence[ContractVersion], facts: Facts, sums: Sums) -> M
     done: dict[Period, Lines] = {}
     for period in periods_known(versions, facts):
         contract = in_force(versions, period).contract
-        scene = _Scene(contract=contract, facts=facts, sums=sums, period=period, earlier=done)
-        done[period] = {
-            term.id: calculate(term, contract.currency, _quantities(term, scene)) for term in contract.terms
-        }
+        lines: dict[str, Line] = {}
+        scene = _Scene(contract=contract, facts=facts, sums=sums, period=period, earlier=done, lines=lines)
+        for term in contract.terms:
+            lines[term.id] = _line(term, scene)
+        done[period] = lines
     return done
 
 
+def _line(term: Term, scene: _Scene) -> Line:
+    line = calculate(term, scene.contract.currency, _quantities(term, scene))
+    if isinstance(term, MinimumTerm):
+        year = period_of(scene.period.last, PeriodKind.YEAR)
+        if scene.period.last != year.last or scene.facts.day < year.last:
+            return Line(amount_minor=0, quantities=line.quantities)
+    return line
+
+
 def _quantities(term: Term, scene: _Scene) -> dict[str, int]:
-    """The quantities of a term, by the names that ``forms.quantity_names`` tells."""
+    """The quantities of a term, as ``forms.calculate`` takes them."""
+    period = scene.period.text
     match term:
         case WholeTierTerm():
-            return _year_to_date(term, scene)
+            found = _year_to_date(term, scene)
         case RateByTerm():
-            found = scene.sums.of(term.id, scene.period.text)
-            opening = _opening_by_rate(term, scene)
-            selectors = [rate.selector for rate in term.rates]
-            return {name: found.get(name, 0) + opening.get(name, 0) for name in selectors}
+            found = _by_rate(term, scene)
         case ShareOverHurdleTerm():
-            return dict(scene.sums.of(term.id, scene.period.text))
+            found = dict(scene.sums.of(term.id, period))
         case BountyTerm():
-            return {ACCOUNTS: scene.sums.total(term.id, scene.period.text)}
+            found = {ACCOUNTS: scene.sums.total(term.id, period)}
+        case UnitPriceTerm():
+            found = _units(term, scene)
+        case RecordRateTerm():
+            counts = {name: scene.sums.rows(term.id, period, name) for name in (PURCHASES, NEGATIVES)}
+            found = {GIVEN: scene.sums.total(term.id, period), **counts}
+        case CapTerm():
+            found = {EARNED: sum(scene.lines[name].amount_minor for name in term.of)}
+        case MinimumTerm():
+            found = {EARNED_YEAR: _earned_in_year(term, scene)}
         case _:
-            volume = scene.sums.total(term.id, scene.period.text)
-            return {term.measure: volume + _opening_total(term.measure, scene)}
+            found = {term.measure: scene.sums.total(term.id, period) + _opening_total(term.measure, scene)}
+    return found
+
+
+def _by_rate(term: RateByTerm, scene: _Scene) -> dict[str, int]:
+    found, opening = scene.sums.of(term.id, scene.period.text), _opening_by_rate(term, scene)
+    return {rate.selector: found.get(rate.selector, 0) + opening.get(rate.selector, 0) for rate in term.rates}
 
 
 def _openings(measure: str, contract: Contract) -> tuple[Opening, ...]:
     found = contract.measures[measure]
-    return found.opening if isinstance(found, VolumeMeasure | BalanceMeasure) else ()
+    return found.opening if isinstance(found, VolumeMeasure | UnitMeasure | BalanceMeasure) else ()
 
 
 def _opening_total(measure: str, scene: _Scene) -> int:
@@ -123,6 +161,32 @@ def _opening_by_rate(term: RateByTerm, scene: _Scene) -> dict[str, int]:
             if rate.account_class == opening.account_class and begun and (rate.end is None or night < rate.end):
                 found[rate.selector] = found.get(rate.selector, 0) + scene.opening(opening.item)
     return found
+
+
+def _units(term: UnitPriceTerm, scene: _Scene) -> dict[str, int]:
+    """Units by price, opening positions at the price of the first night; of a limited measure what the limit took."""
+    found = scene.sums.of(term.id, scene.period.text)
+    measure = scene.contract.measures[term.measure]
+    if isinstance(measure, UnitMeasure) and measure.account_limit is not None:
+        (name,) = term.selectors
+        uncapped = sum(count for selector, count in found.items() if selector != LIMIT)
+        accounts = scene.sums.accounts(term.id, scene.period.text)
+        return {name: uncapped + found.get(LIMIT, 0), ACCOUNTS: accounts, UNCAPPED: uncapped}
+    night = scene.facts.first_night
+    opening = _opening_total(term.measure, scene)
+    return {
+        name: found.get(name, 0)
+        + (opening if (price.first or date.min) <= night and (price.end is None or night < price.end) else 0)
+        for name, price in term.selectors.items()
+    }
+
+
+def _earned_in_year(term: MinimumTerm, scene: _Scene) -> int:
+    """What the terms of the guarantee have given in the periods of the year so far, as recomputed now."""
+    year = period_of(scene.period.last, PeriodKind.YEAR)
+    lines = [scene.lines, *(found for period, found in scene.earlier.items() if period.last in year)]
+    earned = sum(found[name].amount_minor for found in lines for name in term.of if name in found)
+    return earned + (scene.opening(term.opening_earned) if scene.facts.first_night in year else 0)
 
 
 def _year_to_date(term: WholeTierTerm, scene: _Scene) -> dict[str, int]:

@@ -46,6 +46,8 @@ class Facts:
         Profit-and-loss lines of the highest version known of each programme and month.
     opening:
         Opening positions by contract and item; an item that has not come is 0.
+    rates:
+        One row a pair of currencies and date, the exchange rate as the latest file told it.
     """
 
     day: date
@@ -55,6 +57,12 @@ class Facts:
     balances: pl.DataFrame
     profits: pl.DataFrame
     opening: Mapping[tuple[str, str], int]
+    rates: pl.DataFrame
+
+    def rate(self, one: str, other: str) -> str | None:
+        """Units of ``other`` for one of ``one`` as the feed writes it, of the latest date up to the day."""
+        told = (pl.col("from_currency") == one) & (pl.col("to_currency") == other) & (pl.col("rate_date") <= self.day)
+        return next(iter(self.rates.filter(told).sort("rate_date", descending=True)["rate"]), None)
 
 
 def gather(inputs: StageInput, day: date) -> Facts:
@@ -75,7 +83,18 @@ def gather(inputs: StageInput, day: date) -> Facts:
         balances=_balances(events),
         profits=_profits(_known(inputs, "pnl", day, None).collect()),
         opening={(row["contract"], row["item"]): row["value"] for row in latest.iter_rows(named=True)},
+        rates=_rates(_known(inputs, "fx_rate", day, None)),
     )
+
+
+def _rates(told: pl.LazyFrame) -> pl.DataFrame:
+    latest = told.sort(_ARRIVAL).unique(["from_currency", "to_currency", "rate_date"], keep="last", maintain_order=True)
+    return latest.select("from_currency", "to_currency", "rate_date", "rate").collect()
+
+
+def nights_before(inputs: StageInput) -> list[date]:
+    """The nights that were settled here before this one, in order."""
+    return inputs.history["file"].select(pl.col("business_date").unique().sort()).collect().to_series().to_list()
 
 
 def first_night(inputs: StageInput) -> date:

@@ -7,28 +7,37 @@ examples of a contract run through the same functions as its nights.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any, Final
 
-from settlement.model.contract import (
+from settlement.model.contract_terms import (
     BalanceRateTerm,
     BelowZero,
     BountyTerm,
+    CapTerm,
     MarginalTierTerm,
+    MinimumTerm,
     RateByTerm,
     RateTerm,
+    RecordRateTerm,
     ShareOverHurdleTerm,
     Term,
     Tier,
+    UnitPriceTerm,
     WholeTierTerm,
 )
-from settlement.model.money import exponent, round_fraction
+from settlement.model.money import exponent, minor, round_fraction
 
 PAID_TO_DATE = "paid_to_date"
 DRIVER = "driver"
 ACCOUNTS = "accounts"
+UNCAPPED = "uncapped"
+EARNED = "earned"
+EARNED_YEAR = "earned_year"
+GIVEN = "given"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +48,7 @@ class Line:
     quantities: str
 
 
-def calculate(term: Term, currency: str, given: Mapping[str, int]) -> Line:  # noqa: PLR0911  # a form a case
+def calculate(term: Term, currency: str, given: Mapping[str, int]) -> Line:
     """What ``term`` gives for its quantities.
 
     Parameters
@@ -51,44 +60,35 @@ def calculate(term: Term, currency: str, given: Mapping[str, int]) -> Line:  # n
     given:
         The term's quantities by name, money in minor units (``quantity_names`` tells the names).
     """
-    match term:
-        case RateTerm():
-            return _rate(term, given)
-        case RateByTerm():
-            return _rate_by(term, given)
-        case WholeTierTerm():
-            return _whole_tier(term, currency, given)
-        case MarginalTierTerm():
-            return _marginal_tier(term, currency, given)
-        case ShareOverHurdleTerm():
-            return _share_over_hurdle(term, currency, given)
-        case BountyTerm():
-            return _bounty(term, currency, given)
-        case BalanceRateTerm():
-            return _balance_rate(term, given)
+    return _FORMS[type(term)](term, currency, given)
+
+
+def illustrate(term: Term, currency: str, given: Mapping[str, int]) -> int:
+    """What ``term`` gives, in minor units, for the quantities of a worked example (``quantity_names``)."""
+    if isinstance(term, RecordRateTerm):
+        left, own = given["left_of_purchase"], given["amount"]
+        if left:
+            return of_record(term, currency, left + own) - of_record(term, currency, left)
+        return of_record(term, currency, own) if own > 0 else -of_record(term, currency, -own)
+    return calculate(term, currency, given).amount_minor
+
+
+def of_record(term: RecordRateTerm, currency: str, amount: int) -> int:
+    """What a ``record_rate`` gives for one amount in minor units."""
+    given = round_fraction(Fraction(term.rate) * amount, term.rounding.mode)
+    return given if term.most is None else min(given, minor(term.most, currency))
 
 
 def quantity_names(term: Term) -> tuple[str, ...]:
-    """The names of the quantities that ``calculate`` needs for a term; a profit share takes one profit a month."""
-    match term:
-        case RateTerm() | MarginalTierTerm() | BalanceRateTerm():
-            return (term.measure,)
-        case RateByTerm():
-            return tuple(rate.selector for rate in term.rates)
-        case WholeTierTerm():
-            return (term.quantity, *((DRIVER,) if term.driver != term.base else ()), PAID_TO_DATE)
-        case ShareOverHurdleTerm():
-            return ("profit",)
-        case BountyTerm():
-            return (ACCOUNTS,)
+    """The names of the quantities of a term's examples; a profit share takes one profit, a ``record_rate`` one record.
+
+    The record's ``amount`` is negative for a negative event, and ``left_of_purchase`` then what is left of its purchase
+    before it; 0 for a purchase, and for a refund without one.
+    """
+    return _NAMES[type(term)](term)
 
 
-def minor(amount: Decimal, currency: str) -> int:
-    """Major units as written in a contract, in minor units; the loader has refused what is not a whole number."""
-    return int(amount.scaleb(exponent(currency)))
-
-
-def _rate(term: RateTerm, given: Mapping[str, int]) -> Line:
+def _rate(term: RateTerm, _: str, given: Mapping[str, int]) -> Line:
     volume = given[term.measure]
     return Line(
         amount_minor=round_fraction(Fraction(term.rate) * volume, term.rounding.mode),
@@ -96,7 +96,7 @@ def _rate(term: RateTerm, given: Mapping[str, int]) -> Line:
     )
 
 
-def _rate_by(term: RateByTerm, given: Mapping[str, int]) -> Line:
+def _rate_by(term: RateByTerm, _: str, given: Mapping[str, int]) -> Line:
     total, told = 0, []
     # Two dates of one class may carry the same rate: they are one volume, rounded once.
     for selector, rate in {rate.selector: rate.rate for rate in term.rates}.items():
@@ -157,7 +157,62 @@ def _bounty(term: BountyTerm, currency: str, given: Mapping[str, int]) -> Line:
     return Line(amount_minor=minor(term.amount, currency) * accounts, quantities=f"{ACCOUNTS}={accounts}")
 
 
-def _balance_rate(term: BalanceRateTerm, given: Mapping[str, int]) -> Line:
+def _balance_rate(term: BalanceRateTerm, _: str, given: Mapping[str, int]) -> Line:
     balances = given[term.measure]
     exact = Fraction(term.rate_a_year) * balances / term.balances_a_year
     return Line(amount_minor=round_fraction(exact, term.rounding.mode), quantities=f"{term.measure}={balances}")
+
+
+def _unit_price(term: UnitPriceTerm, currency: str, given: Mapping[str, int]) -> Line:
+    total, told = 0, []
+    for name, price in term.selectors.items():
+        exact = Fraction(price.price) * 10 ** exponent(currency) * given[name]
+        amount = round_fraction(exact, term.rounding.mode)
+        total += amount
+        told.append(f"{name}={given[name]}" + (f";amount={amount}" if len(term.prices) > 1 else ""))
+    told += [f"{name}={given[name]}" for name in (ACCOUNTS, UNCAPPED) if name in given]
+    return Line(amount_minor=total, quantities=";".join(told))
+
+
+def _record_rate(_: RecordRateTerm, __: str, given: Mapping[str, int]) -> Line:
+    counts = [f"{name}={count}" for name, count in given.items() if name != GIVEN]
+    return Line(amount_minor=given[GIVEN], quantities=";".join(counts))
+
+
+def _cap(term: CapTerm, currency: str, given: Mapping[str, int]) -> Line:
+    most = minor(term.most, currency)
+    return Line(amount_minor=min(0, most - given[EARNED]), quantities=f"cap={most}")
+
+
+def _minimum(term: MinimumTerm, currency: str, given: Mapping[str, int]) -> Line:
+    guarantee, earned = minor(term.guarantee, currency), given[EARNED_YEAR]
+    return Line(amount_minor=max(0, guarantee - earned), quantities=f"{EARNED_YEAR}={earned};guarantee={guarantee}")
+
+
+_FORMS: Final[Mapping[type[Term], Callable[[Any, str, Mapping[str, int]], Line]]] = {
+    RateTerm: _rate,
+    RateByTerm: _rate_by,
+    WholeTierTerm: _whole_tier,
+    MarginalTierTerm: _marginal_tier,
+    ShareOverHurdleTerm: _share_over_hurdle,
+    BountyTerm: _bounty,
+    BalanceRateTerm: _balance_rate,
+    UnitPriceTerm: _unit_price,
+    RecordRateTerm: _record_rate,
+    CapTerm: _cap,
+    MinimumTerm: _minimum,
+}
+
+_NAMES: Final[Mapping[type[Term], Callable[[Any], tuple[str, ...]]]] = {
+    RateTerm: lambda term: (term.measure,),
+    RateByTerm: lambda term: tuple(rate.selector for rate in term.rates),
+    WholeTierTerm: lambda term: (term.quantity, *((DRIVER,) if term.driver != term.base else ()), PAID_TO_DATE),
+    MarginalTierTerm: lambda term: (term.measure,),
+    ShareOverHurdleTerm: lambda _: ("profit",),
+    BountyTerm: lambda _: (ACCOUNTS,),
+    BalanceRateTerm: lambda term: (term.measure,),
+    UnitPriceTerm: lambda term: tuple(term.selectors),
+    RecordRateTerm: lambda _: ("amount", "left_of_purchase"),
+    CapTerm: lambda _: (EARNED,),
+    MinimumTerm: lambda _: (EARNED_YEAR,),
+}

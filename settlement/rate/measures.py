@@ -15,7 +15,7 @@ from typing import Final, Literal
 import polars as pl
 
 from settlement.errors import TerminalError
-from settlement.model.contract import BountyTerm, Contract, ContractVersion, RateByTerm, Term, WholeTierTerm
+from settlement.model.contract import Contract, ContractVersion
 from settlement.model.contract_measures import (
     AccountMeasure,
     AccountsWithin,
@@ -26,10 +26,22 @@ from settlement.model.contract_measures import (
     Measure,
     ProfitMeasure,
     Store,
+    UnitMeasure,
     VolumeMeasure,
+)
+from settlement.model.contract_terms import (
+    BountyTerm,
+    CapTerm,
+    MinimumTerm,
+    RateByTerm,
+    RecordRateTerm,
+    Term,
+    UnitPriceTerm,
+    WholeTierTerm,
 )
 from settlement.model.dates import PeriodKind, period_of
 from settlement.rate.facts import Facts
+from settlement.rate.per_record import commissions, limited, units
 
 ACCOUNTS_UNIT: Final = "accounts"
 SCHEMA: Final = pl.Schema(
@@ -56,6 +68,7 @@ _DATE_COLUMN: Final[Mapping[EventDate, str]] = {
     EventDate.PURCHASE_POSTING: "origin_posting_date",
     EventDate.PURCHASE_TRANSACTION: "origin_transaction_date",
 }
+_COLUMNS: Final = ["period", "period_first", "selector", "file", "record", "account_id", "quantity"]
 _TO_CONDITION_DAY: Final = FirstPurchase.TO_CONDITION_DAY
 _ANY: Final = "any"
 _NONE: Final = "none"
@@ -63,9 +76,11 @@ _NONE: Final = "none"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sums:
-    """Contributions added up: by term, period and selector."""
+    """Contributions added up and counted: by term, period and selector; ``with_accounts`` counts accounts."""
 
     by_selector: Mapping[tuple[str, str], Mapping[str, int]]
+    counts: Mapping[tuple[str, str, str], int]
+    with_accounts: Mapping[tuple[str, str], int]
 
     def of(self, term: str, period: str) -> Mapping[str, int]:
         """Sums by selector, selectors in ascending order; empty where nothing contributed."""
@@ -74,6 +89,14 @@ class Sums:
     def total(self, term: str, period: str) -> int:
         """The sum over all selectors."""
         return sum(self.of(term, period).values())
+
+    def rows(self, term: str, period: str, selector: str) -> int:
+        """How many contributions a selector has."""
+        return self.counts.get((term, period, selector), 0)
+
+    def accounts(self, term: str, period: str) -> int:
+        """How many accounts have contributed."""
+        return self.with_accounts.get((term, period), 0)
 
 
 def contributions(versions: Sequence[ContractVersion], facts: Facts) -> pl.DataFrame:
@@ -103,19 +126,34 @@ def contributions(versions: Sequence[ContractVersion], facts: Facts) -> pl.DataF
                     pl.lit(version.effective, pl.Date).alias("version"),
                     pl.lit(term.clause).alias("clause"),
                     pl.lit(term.id).alias("term"),
-                    pl.lit(ACCOUNTS_UNIT if isinstance(term, BountyTerm) else version.contract.currency).alias("unit"),
+                    pl.lit(_unit(version.contract, term)).alias("unit"),
                 ).select(SCHEMA.names())
             )
     return pl.concat(frames)
 
 
+def _unit(contract: Contract, term: Term) -> str:
+    if isinstance(term, UnitPriceTerm):
+        measure = contract.measures[term.measure]
+        return measure.unit if isinstance(measure, UnitMeasure) else contract.currency
+    return ACCOUNTS_UNIT if isinstance(term, BountyTerm) else contract.currency
+
+
 def add_up(rows: pl.DataFrame) -> Sums:
     """The sums of contributions by term, period and selector."""
     sums: dict[tuple[str, str], dict[str, int]] = {}
+    counts: dict[tuple[str, str, str], int] = {}
     keys = ["term", "period", "selector"]
-    for term, period, selector, quantity in rows.group_by(keys).agg(pl.col("quantity").sum()).sort(keys).iter_rows():
+    added = rows.group_by(keys).agg(pl.col("quantity").sum(), pl.len().alias("rows")).sort(keys)
+    for term, period, selector, quantity, height in added.iter_rows():
         sums.setdefault((term, period), {})[selector] = quantity
-    return Sums(by_selector=sums)
+        counts[term, period, selector] = height
+    accounts = rows.group_by("term", "period").agg(pl.col("account_id").n_unique())
+    return Sums(
+        by_selector=sums,
+        counts=counts,
+        with_accounts={(term, period): count for term, period, count in accounts.iter_rows()},
+    )
 
 
 def _of_term(contract: Contract, term: Term, facts: Facts) -> pl.DataFrame:
@@ -127,6 +165,16 @@ def _of_term(contract: Contract, term: Term, facts: Facts) -> pl.DataFrame:
         )
     if isinstance(term, RateByTerm):
         return _by_rate(contract, term, facts)
+    if isinstance(term, UnitPriceTerm):
+        return _by_price(contract, term, facts)
+    if isinstance(term, RecordRateTerm):
+        rows = _volume(contract, contract.measures[term.measure], facts)
+        bought = facts.records.filter(pl.col("kind") == "purchase")
+        given = commissions(rows, bought, term, contract.currency)
+        return _in_period(given, contract.period.calendar).select(_COLUMNS)
+    if isinstance(term, CapTerm | MinimumTerm):
+        # These rest on other terms alone.
+        return SCHEMA.to_frame().select(_COLUMNS)
     rows = _of_measure(contract, contract.measures[term.measure], facts)
     replacing = [t for t in contract.terms if isinstance(t, BountyTerm) and t.replaces == term.id]
     for other in replacing:
@@ -139,6 +187,12 @@ def _of_measure(contract: Contract, measure: Measure, facts: Facts) -> pl.DataFr
     match measure:
         case VolumeMeasure():
             rows = _volume(contract, measure, facts).with_columns(pl.lit("").alias("selector"))
+        case UnitMeasure():
+            volume = _volume(contract, contract.measures[measure.of], facts).with_columns(pl.lit("").alias("selector"))
+            rows = units(volume, measure, contract.currency)
+            if measure.account_limit is not None:
+                counted = _in_period(rows, contract.period.calendar).select(_COLUMNS)
+                return limited(counted, measure.account_limit)
         case AccountMeasure() | AccountsWithin():
             rows = _accounts(contract, measure, facts)
         case BalanceMeasure():
@@ -150,12 +204,13 @@ def _of_measure(contract: Contract, measure: Measure, facts: Facts) -> pl.DataFr
             )
         case ProfitMeasure():
             rows = _profits(contract, measure, facts)
-    columns = ["period", "period_first", "selector", "file", "record", "account_id", "quantity"]
-    return _in_period(rows, contract.period.calendar).select(columns)
+    return _in_period(rows, contract.period.calendar).select(_COLUMNS)
 
 
-def _volume(contract: Contract, measure: VolumeMeasure, facts: Facts) -> pl.DataFrame:
+def _volume(contract: Contract, measure: Measure, facts: Facts) -> pl.DataFrame:
     """Records of a volume with ``day`` (which places them in a period) and signed ``quantity``."""
+    if not isinstance(measure, VolumeMeasure):
+        raise TypeError("records are counted in volumes")
     kinds = ["purchase", *(kind.value for kind in measure.takes_back)]
     wanted = (pl.col("programme") == contract.programme) & pl.col("kind").is_in(kinds)
     if measure.store is not Store.ANY:
@@ -201,10 +256,9 @@ def dated(dating: Dating) -> pl.Expr:
 
 def _by_rate(contract: Contract, term: RateByTerm, facts: Facts) -> pl.DataFrame:
     """Records of a volume, each with the class and rate that it falls under as its selector."""
-    measure = contract.measures[term.measure]
-    if not isinstance(measure, VolumeMeasure):
-        raise TypeError(f"{term.measure} is no volume")
-    rows = _volume(contract, measure, facts).with_columns(dated(term.rate_date).alias("rate_day"))
+    rows = _volume(contract, contract.measures[term.measure], facts).with_columns(
+        dated(term.rate_date).alias("rate_day")
+    )
     selector = pl.lit(None, pl.String())
     for rate in term.rates:
         fits = pl.col("account_class") == rate.account_class
@@ -221,8 +275,23 @@ def _by_rate(contract: Contract, term: RateByTerm, facts: Facts) -> pl.DataFrame
             f"Contract {contract.id}, clause {term.clause} ({term.id}) has no rate for account class {class_} on {day} "
             f"(record {record} of {file}): add a rate for that class and date, or correct the account's class."
         )
-    columns = ["period", "period_first", "selector", "file", "record", "account_id", "quantity"]
-    return _in_period(rows, contract.period.calendar).select(columns)
+    return _in_period(rows, contract.period.calendar).select(_COLUMNS)
+
+
+def _by_price(contract: Contract, term: UnitPriceTerm, facts: Facts) -> pl.DataFrame:
+    """Units of records, each with the price that it falls under as its selector; of an only price no date is asked."""
+    measure = contract.measures[term.measure]
+    if not isinstance(measure, UnitMeasure):
+        raise TypeError(f"{term.measure} counts no units")
+    if len(term.prices) == 1:
+        only = pl.when(pl.col("selector") == "").then(pl.lit(term.quantity)).otherwise("selector")
+        return _of_measure(contract, measure, facts).with_columns(only.alias("selector"))
+    rows = units(_volume(contract, contract.measures[measure.of], facts), measure, contract.currency)
+    day, selector = dated(term.rate_date), pl.lit(None, pl.String())
+    for name, price in term.selectors.items():
+        holds = (day >= (price.first or date.min)) & (day < (price.end or date.max))
+        selector = pl.when(holds).then(pl.lit(name)).otherwise(selector)
+    return _in_period(rows.with_columns(selector.alias("selector")), contract.period.calendar).select(_COLUMNS)
 
 
 def _accounts(contract: Contract, measure: AccountMeasure | AccountsWithin, facts: Facts) -> pl.DataFrame:

@@ -11,7 +11,7 @@ period as if an empty night had been settled on it: as known on that day, under 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date
 from functools import cache
 from typing import Final
@@ -25,7 +25,7 @@ from settlement.model.stage import StageInput, StageOutput
 from settlement.model.tables import TABLES
 from settlement.rate.contract_file import read_contracts
 from settlement.rate.evaluate import evaluate, periods_known
-from settlement.rate.facts import Facts, gather
+from settlement.rate.facts import Facts, gather, nights_before
 from settlement.rate.measures import SCHEMA, add_up, contributions
 from settlement.rate.statement import PayoutRow, read_stated, statement
 
@@ -46,7 +46,13 @@ def run(inputs: StageInput) -> StageOutput:
     """
     contracts = read_contracts(inputs.documents)
     _require_known(contracts, inputs)
-    facts_of = cache(lambda day: gather(inputs, day))
+    nights = [*nights_before(inputs), inputs.business_date]
+    gathered = cache(lambda night: gather(inputs, night))
+
+    def facts_of(day: date) -> Facts:
+        """What is known after a day: what the latest night up to it has brought, as that day sees it."""
+        return replace(gathered(max(night for night in nights if night <= day)), day=day)
+
     rows: list[PayoutRow] = []
     rated = [SCHEMA.to_frame()]
     for contract_id in sorted(contracts):

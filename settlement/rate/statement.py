@@ -11,21 +11,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
+from fractions import Fraction
 from typing import Final
 
+from settlement.errors import TerminalError
 from settlement.model.clearing import StatementState
-from settlement.model.contract import Contract, ContractVersion, Step
+from settlement.model.contract import Contract, ContractVersion, Conversion, Step
 from settlement.model.dates import Period
-from settlement.model.money import split_largest_remainder
+from settlement.model.money import exponent, minor, round_fraction, split_largest_remainder
 from settlement.rate.evaluate import Lines, in_force
 from settlement.rate.facts import Facts
-from settlement.rate.forms import minor
 
 ADJUSTMENT: Final = "adjustment"
 SHARE: Final = "share"
+SHARE_CONVERTED: Final = "share_converted"
 CARRY_IN: Final = "carry_in"
+RECOUPED: Final = "recouped"
 PAYOUT: Final = "payout"
 CARRY_OUT: Final = "carry_out"
+_RATE_DECIMALS: Final = 7
+_Own = tuple[str, int, str, str]
+"""A line of one beneficiary: term, amount, quantities and clause."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +62,13 @@ class Stated:
         By closed period: term to the amount stated for it, adjustments that are stated themselves included.
     carried:
         By beneficiary: the balance that the last closed statement carries out; empty before the first.
+    recouped:
+        By beneficiary: what closed statements have recouped of its advance, zero or negative.
     """
 
     terms: Mapping[str, Mapping[str, int]]
     carried: Mapping[str, int]
+    recouped: Mapping[str, int]
 
 
 def read_stated(rows: Iterable[PayoutRow]) -> Stated:
@@ -67,7 +77,10 @@ def read_stated(rows: Iterable[PayoutRow]) -> Stated:
     closings = {row.as_of for row in ordered if row.term == CARRY_OUT and row.state == StatementState.CLOSED}
     terms: dict[str, dict[str, int]] = {}
     carried: dict[str, int] = {}
+    recouped: dict[str, int] = {}
     for row in ordered:
+        if row.term == RECOUPED and row.beneficiary is not None and row.state == StatementState.CLOSED:
+            recouped[row.beneficiary] = recouped.get(row.beneficiary, 0) + row.amount_minor
         if row.term == CARRY_OUT and row.beneficiary is not None and row.state == StatementState.CLOSED:
             carried[row.beneficiary] = row.amount_minor
             terms.setdefault(row.period, {})
@@ -76,7 +89,7 @@ def read_stated(rows: Iterable[PayoutRow]) -> Stated:
             # A restated term is stated only if the statement of that day, which carries the difference, closed.
             if closed or (row.state == StatementState.RESTATED and row.as_of in closings):
                 terms.setdefault(row.period, {})[row.term] = row.amount_minor
-    return Stated(terms=terms, carried=carried)
+    return Stated(terms=terms, carried=carried, recouped=recouped)
 
 
 def statement(
@@ -116,7 +129,7 @@ def statement(
             clause = contract.settlement.adjustments.clause
             rows.append(writer.row(ADJUSTMENT, now - before, told, clause=clause, adjusts=closed.text))
     total = sum(row.amount_minor for row in rows if row.state is state)
-    return [*rows, *_settle(contract, writer, total, _carried_in(contract, facts, period, stated))]
+    return [*rows, *_settle(writer, facts, total, _brought_in(contract, facts, period, stated))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +149,7 @@ class _Writer:
         *,
         clause: str,
         beneficiary: str | None = None,
+        currency: str | None = None,
         adjusts: str | None = None,
     ) -> PayoutRow:
         return PayoutRow(
@@ -145,7 +159,7 @@ class _Writer:
             term=term,
             beneficiary=beneficiary,
             amount_minor=amount_minor,
-            currency=self.contract.currency,
+            currency=currency or self.contract.currency,
             state=self.state,
             quantities=quantities,
             clause=clause,
@@ -165,32 +179,75 @@ def _restated(
     ]
 
 
-def _carried_in(contract: Contract, facts: Facts, period: Period, stated: Stated) -> dict[str, int]:
-    """What each beneficiary brings in: from the last closed statement, else its opening position."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Brought:
+    """What a beneficiary brings into a statement: its balance, and what is open of its advance."""
+
+    carried: int
+    advance: int
+
+
+def _brought_in(contract: Contract, facts: Facts, period: Period, stated: Stated) -> dict[str, _Brought]:
+    """What each beneficiary brings in: from its closed statements, before the first of them its opening positions."""
     found = {}
     for beneficiary in contract.beneficiaries:
         opening = 0
         if facts.first_night in period and beneficiary.opening_carry is not None:
             opening = facts.opening.get((contract.id, beneficiary.opening_carry), 0)
-        found[beneficiary.id] = stated.carried.get(beneficiary.id, opening)
+        advance = facts.opening.get((contract.id, beneficiary.opening_advance or ""), 0)
+        found[beneficiary.id] = _Brought(
+            carried=stated.carried.get(beneficiary.id, opening),
+            advance=advance + stated.recouped.get(beneficiary.id, 0),
+        )
     return found
 
 
-def _settle(contract: Contract, writer: _Writer, total: int, carried_in: Mapping[str, int]) -> list[PayoutRow]:
-    """Split, carry and threshold, beneficiaries in ascending order of their ids."""
-    rule = contract.settlement
-    threshold = minor(rule.threshold, contract.currency)
+def _settle(writer: _Writer, facts: Facts, total: int, brought: Mapping[str, _Brought]) -> list[PayoutRow]:
+    """Split, conversion, carry, advance and threshold, beneficiaries in ascending order of their ids."""
+    contract = writer.contract
+    rule, shares = contract.settlement, {beneficiary.id: total for beneficiary in contract.beneficiaries}
     splits = Step.SPLIT in rule.order
-    shares = {beneficiary.id: total for beneficiary in contract.beneficiaries}
     if splits:
         shares = split_largest_remainder(total, {b.id: b.weight or 0 for b in contract.beneficiaries})
     rows = []
     for beneficiary, share in sorted(shares.items()):
-        balance = share + carried_in[beneficiary]
-        paid = balance if balance >= threshold else 0
-        lines = [(SHARE, share, f"of={total}")] if splits else []
-        lines += [(CARRY_IN, carried_in[beneficiary], ""), (PAYOUT, paid, ""), (CARRY_OUT, balance - paid, "")]
+        if splits:
+            rows.append(writer.row(SHARE, share, f"of={total}", clause=rule.clause, beneficiary=beneficiary))
+        lines: list[_Own] = []
+        earned = share
+        if rule.convert is not None:
+            earned, rate = _converted(contract, rule.convert, facts, share)
+            lines.append((SHARE_CONVERTED, earned, f"rate={rate}", rule.convert.clause))
+        lines += _balance(contract, earned, brought[beneficiary])
         rows += [
-            writer.row(term, amount, told, clause=rule.clause, beneficiary=beneficiary) for term, amount, told in lines
+            writer.row(term, amount, told, clause=why, beneficiary=beneficiary, currency=contract.paid_in)
+            for term, amount, told, why in lines
         ]
     return rows
+
+
+def _balance(contract: Contract, earned: int, brought: _Brought) -> list[_Own]:
+    """The lines from what is earned to what is paid and carried."""
+    rule = contract.settlement
+    lines = [(CARRY_IN, brought.carried, "", rule.clause)]
+    balance = earned + brought.carried
+    if rule.advance is not None:
+        recouped = max(0, min(balance, brought.advance))
+        told = f"unrecouped_before={brought.advance};unrecouped_after={brought.advance - recouped}"
+        lines.append((RECOUPED, -recouped, told, rule.advance.clause))
+        balance -= recouped
+    paid = balance if balance >= minor(rule.threshold, contract.paid_in) else 0
+    return [*lines, (PAYOUT, paid, "", rule.clause), (CARRY_OUT, balance - paid, "", rule.clause)]
+
+
+def _converted(contract: Contract, rule: Conversion, facts: Facts, amount: int) -> tuple[int, str]:
+    """An amount in the currency of payment, and the rate with seven decimals at least."""
+    told = facts.rate(contract.currency, rule.to)
+    if told is None:
+        raise TerminalError(
+            f"Contract {contract.id} is paid in {rule.to}, and no exchange rate from {contract.currency} to {rule.to} "
+            f"has come up to {facts.day}: deliver the feed of exchange rates."
+        )
+    scale = Fraction(10) ** (exponent(rule.to) - exponent(contract.currency))
+    decimals = max(_RATE_DECIMALS, len(told.partition(".")[2]))
+    return round_fraction(Fraction(told) * scale * amount, rule.rounding), f"{Decimal(told):.{decimals}f}"

@@ -171,8 +171,11 @@ def opening_positions(world: World) -> pl.DataFrame:
     rate = next(rate for bound, rate in _TIERS if bound is None or before < bound)
     uni_night = world.rows * 20_000 * 24 // 100
     standard = max(50_000_000 - 3_900_000 - uni_night * 3 // 2, 9_000_000)
-    retail, alumni = "C2-RET-COBRAND", "C3-UNI-ALUMNI"
-    rows = [
+    airline, retail, alumni, club = "C1-AIR-MILES", "C2-RET-COBRAND", "C3-UNI-ALUMNI", "C4-CLB-CLUB"
+    amounts = [
+        (airline, "year_earned_through_previous_month", 20_900_000),
+        (airline, "advance_unrecouped", 1_650_000),
+        (airline, "carry_forward", 0),
         (retail, "quarter_own_volume", own),
         (retail, "quarter_elsewhere_volume", elsewhere),
         (retail, "year_volume_previous_quarters", before),
@@ -184,8 +187,12 @@ def opening_positions(world: World) -> pl.DataFrame:
         (alumni, "quarter_student_volume", 3_900_000),
         (alumni, "quarter_earlier_month_end_balances", 28_765_432),
         (alumni, "carry_forward", 0),
+        (club, "carry_forward_ORIENT-ESTATE", 0),
+        (club, "carry_forward_ORIENT-CLUB", -260),
     ]
-    return pl.DataFrame(rows, schema=["contract", "item", "value"], orient="row").with_columns(unit=pl.lit("USD minor"))
+    rows = [(airline, "month_to_date_base_miles", 1_180_000, "miles")]
+    rows += [(contract, item, value, "USD minor") for contract, item, value in amounts]
+    return pl.DataFrame(rows, schema=["contract", "item", "value", "unit"], orient="row")
 
 
 def profit_and_loss(year: int, month: int, version: int, seed: int) -> pl.DataFrame:

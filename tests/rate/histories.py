@@ -133,7 +133,7 @@ class RandomHistory:
     def _reference(self) -> None:
         first = self.nights[0]
         for number in range(16):
-            programme = self.random.choice(["RET", "UNI", "UNI", "AIR"])
+            programme = self.random.choice(["RET", "UNI", "UNI", "AIR", "AIR", "CLB"])
             opened = first.day - timedelta(days=self.random.randrange(80, 100))
             used = opened + timedelta(days=self.random.choice([-1, 0, 1, 30, 88, 89, 90, 91]))
             closed = opened + timedelta(days=self.random.choice([60, 89, 90, 91]))
@@ -170,6 +170,12 @@ class RandomHistory:
             ("C3-UNI-ALUMNI", "quarter_student_volume", 50_000_000),
             ("C3-UNI-ALUMNI", "quarter_earlier_month_end_balances", 1_000_000),
             ("C3-UNI-ALUMNI", "carry_forward", 20_000),
+            ("C1-AIR-MILES", "month_to_date_base_miles", 100_000),
+            ("C1-AIR-MILES", "year_earned_through_previous_month", 26_500_000),
+            ("C1-AIR-MILES", "advance_unrecouped", 3_000_000),
+            ("C1-AIR-MILES", "carry_forward", 9_000),
+            ("C4-CLB-CLUB", "carry_forward_ORIENT-ESTATE", 5_000),
+            ("C4-CLB-CLUB", "carry_forward_ORIENT-CLUB", 5_000),
         ):
             if self.chance(80):
                 value = self.random.randrange(-scale // 10, scale)
@@ -184,9 +190,9 @@ class RandomHistory:
             "posting_date": posted,
             "transaction_date": posted - timedelta(days=self.random.randrange(3)),
             "card_ref": card["card_ref"],
-            "amount_minor": self.random.choice([1, 50, 99, 12_345, 700_001, 90_000_000]),
-            "currency": "USD",
-            "mcc": self.random.choice(["5411", "6011", "7995", "4829", "5999", None]),
+            "amount_minor": self.random.choice([1, 50, 99, 12_345, 700_001, 1_333_417, 90_000_000]),
+            "currency": "CNY" if card["programme"] == "CLB" else "USD",
+            "mcc": self.random.choice(["5411", "6011", "7995", "4829", "4511", "3005", "5999", None]),
             "merchant_number": self.random.choice(["M1", "M2", "M3", "M4", None]),
         }
         row |= {"cashback_minor": row["amount_minor"] // 3 if self.chance(15) else None}
@@ -272,6 +278,10 @@ class RandomHistory:
 
     def _later_facts(self, index: int) -> None:
         night = self.nights[index]
+        if index == 0 or self.chance(60):
+            rate = f"0.{self.random.randrange(10**6, 2 * 10**6)}"
+            told = {"from_currency": "CNY", "to_currency": "USD", "rate": rate}
+            night.add("fx_rate", rate_date=night.day - timedelta(days=self.random.randrange(2)), **told)
         for month in ("2010-10", "2010-11", "2010-12", "2011-01", "2011-03"):
             if month <= f"{night.day:%Y-%m}" and self.chance(40):
                 self._profit(night, month, version=index + 1)

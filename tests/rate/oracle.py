@@ -1,4 +1,4 @@
-"""A second, naive evaluator of the two contracts, written from their prose: Fractions and plain loops, nothing shared.
+"""A second, naive evaluator of the contracts, written from their prose: Fractions and plain loops, nothing shared.
 
 It walks over every calendar day from the first night to the last and keeps what was stated. It reads the plain rows of
 ``histories.Night`` and gives the payout rows of every day on which a statement is written.
@@ -6,13 +6,15 @@ It walks over every calendar day from the first night to the last and keeps what
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
 
 Row = dict[str, Any]
 Line = tuple[int, str]
+Own = tuple[str, str, int, str]
 EXCLUDED = {"6010", "6011", "6051", "4829", "7995"}
 WEIGHTS = (("HARBOR-FOUNDATION", 3), ("HARBOR-LOYALTY", 5), ("HARBOR-RETAIL", 7))
 CHANGE = date(2010, 12, 31)
@@ -26,12 +28,6 @@ def rounded(value: Fraction) -> int:
 
 def quarter(day: date) -> str:
     return f"{day.year}-Q{(day.month + 2) // 3}"
-
-
-def last_day(day: date) -> date:
-    while quarter(day + timedelta(days=1)) == quarter(day):
-        day += timedelta(days=1)
-    return day
 
 
 class Known:
@@ -274,24 +270,58 @@ def split(total: int) -> dict[str, int]:
     return {who: sign * share for who, share in shares.items()}
 
 
+def settle_retailer(known: Known, total: int, carried: dict[str, int]) -> tuple[list[Own], dict[str, int]]:
+    """7 : 5 : 3; 100.00 or more is paid."""
+    rows: list[Own] = []
+    out = {}
+    for who, share in split(total).items():
+        brought = carried.get(who, known.opening("C2-RET-COBRAND", f"carry_forward_{who}"))
+        rows.append(("share", who, share, f"of={total}"))
+        rows += _balance(who, brought, share, 100_00, out)
+    return rows, out
+
+
+def settle_alumni(known: Known, total: int, carried: dict[str, int]) -> tuple[list[Own], dict[str, int]]:
+    """One beneficiary; 250.00 or more is paid."""
+    out: dict[str, int] = {}
+    brought = carried.get("ALMA-MATER", known.opening("C3-UNI-ALUMNI", "carry_forward"))
+    return _balance("ALMA-MATER", brought, total, 250_00, out), out
+
+
+def _balance(who: str, brought: int, share: int, threshold: int, out: dict[str, int]) -> list[Own]:
+    paid = brought + share if brought + share >= threshold else 0
+    out[who] = brought + share - paid
+    return [("carry_in", who, brought, ""), ("payout", who, paid, ""), ("carry_out", who, out[who], "")]
+
+
 Payout = tuple[date, str, str, str, str | None, int, str, str]
 
 
-def payouts(nights: list[Any]) -> list[Payout]:
+@dataclass(frozen=True)
+class Agreement:
+    """A contract: its terms by period, the name of a day's period, and what becomes of a total."""
+
+    contract: str
+    terms: Callable[[Known, list[str]], dict[str, dict[str, Line]]]
+    period: Callable[[date], str]
+    settle: Callable[[Known, int, dict[str, int]], tuple[list[Own], dict[str, int]]]
+
+
+def payouts(nights: list[Any], agreements: Sequence[Agreement]) -> list[Payout]:
     """All rows: as_of, contract, period, term, beneficiary, amount, state, quantities."""
     found: list[Payout] = []
-    for contract, terms in (("C2-RET-COBRAND", retailer_terms), ("C3-UNI-ALUMNI", alumni_terms)):
+    for agreement in agreements:
         stated: dict[str, dict[str, int]] = {}
         carried: dict[str, int] = {}
-        day, quarters = nights[0].day, [quarter(nights[0].day)]
+        day, periods = nights[0].day, [agreement.period(nights[0].day)]
         delivered = {night.day for night in nights}
         while day <= nights[-1].day:
-            if quarter(day) != quarters[-1]:
-                quarters.append(quarter(day))
-            closes = day == last_day(day)
+            if agreement.period(day) != periods[-1]:
+                periods.append(agreement.period(day))
+            closes = agreement.period(day + timedelta(days=1)) != agreement.period(day)
             if day in delivered or closes:
                 known = Known(nights, day)
-                rows, now, out = _statement(contract, terms(known, quarters), known, stated, carried, closes=closes)
+                rows, now, out = _statement(agreement, known, periods, stated, carried, closes=closes)
                 found += rows
                 if closes:
                     stated, carried = now, out
@@ -300,14 +330,15 @@ def payouts(nights: list[Any]) -> list[Payout]:
 
 
 def _statement(
-    contract: str,
-    terms: dict[str, dict[str, Line]],
+    agreement: Agreement,
     known: Known,
+    periods: list[str],
     stated: dict[str, dict[str, int]],
     carried: dict[str, int],
     *,
     closes: bool,
 ) -> tuple[list[Payout], dict[str, dict[str, int]], dict[str, int]]:
+    terms, contract = agreement.terms(known, periods), agreement.contract
     current, state = list(terms)[-1], "CLOSED" if closes else "PREVIEW"
     rows: list[Payout] = []
     total = 0
@@ -322,18 +353,7 @@ def _statement(
             total += new - old
             told = f"period={period};restated={new};stated={old}"
             rows.append((known.day, contract, current, "adjustment", None, new - old, state, told))
-    retailer = contract.startswith("C2")
-    shares = split(total) if retailer else {"ALMA-MATER": total}
-    threshold = 100_00 if retailer else 250_00
-    out = {}
-    for who, share in shares.items():
-        item = f"carry_forward_{who}" if retailer else "carry_forward"
-        brought = carried[who] if who in carried else known.opening(contract, item)
-        paid = brought + share if brought + share >= threshold else 0
-        out[who] = brought + share - paid
-        if retailer:
-            rows.append((known.day, contract, current, "share", who, share, state, f"of={total}"))
-        for term, amount in (("carry_in", brought), ("payout", paid), ("carry_out", out[who])):
-            rows.append((known.day, contract, current, term, who, amount, state, ""))
+    own, out = agreement.settle(known, total, carried)
+    rows += [(known.day, contract, current, term, who, amount, state, told) for term, who, amount, told in own]
     now = {period: {term: line[0] for term, line in lines.items()} for period, lines in terms.items()}
     return rows, now, out

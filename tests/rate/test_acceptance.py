@@ -10,7 +10,7 @@ from pipeline import run_nights
 from settlement.rate.links import MERCHANT_LEG, counting_records
 
 NIGHTS = ("2010-12-29", "2010-12-30", "2010-12-31")
-CONTRACTS = ("C2-RET-COBRAND", "C3-UNI-ALUMNI")
+CONTRACTS = ("C1-AIR-MILES", "C2-RET-COBRAND", "C3-UNI-ALUMNI", "C4-CLB-CLUB")
 COLUMNS = ("as_of", "contract", "period", "term", "beneficiary", "amount_minor", "currency", "state", "quantities")
 NEGATIVES = ("refund", "reversal", "chargeback")
 Tables = dict[tuple[str, str], pl.DataFrame]

@@ -9,16 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rate.histories import contract_documents
 
-from settlement.model.contract import (
-    BelowZero,
-    Contract,
-    MarginalTierTerm,
-    Scope,
-    Term,
-    TermRounding,
-    Tier,
-    WholeTierTerm,
-)
+from settlement.model.contract import Contract
+from settlement.model.contract_terms import BelowZero, MarginalTierTerm, Scope, Term, TermRounding, Tier, WholeTierTerm
 from settlement.model.money import Rounding
 from settlement.rate.contract_file import read_contracts
 from settlement.rate.forms import Line, calculate

@@ -85,7 +85,21 @@ def test_every_balance_goes_out_as_it_came_in_less_what_is_paid(seed: int) -> No
                 .iter_rows()
             )
             assert sums.get("share", total) == total, key
-            assert total + sums["carry_in"] == sums["payout"] + sums["carry_out"], key
+            earned = sums.get("share_converted", total) + sums["carry_in"] + sums.get("recouped", 0)
+            assert earned == sums["payout"] + sums["carry_out"], key
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_an_advance_is_recouped_out_of_what_is_above_zero_and_never_twice(seed: int) -> None:
+    nights = RandomHistory(seed).nights
+    payouts = pl.concat([output["payout"] for output in rate_history(nights)])
+    opening = [row["value"] for row in nights[0].rows["opening_position"] if row["item"] == "advance_unrecouped"]
+    recouped = payouts.filter((pl.col("term") == "recouped") & (pl.col("state") == "CLOSED")).sort("as_of")
+    left = opening[-1] if opening else 0
+    for row in recouped.iter_rows(named=True):
+        assert row["quantities"] == f"unrecouped_before={left};unrecouped_after={left + row['amount_minor']}"
+        left += row["amount_minor"]
+        assert row["amount_minor"] <= 0 <= left
 
 
 def test_a_record_of_a_class_without_a_rate_is_named() -> None:

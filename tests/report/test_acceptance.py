@@ -44,7 +44,8 @@ def test_data_docs_tell_no_value_of_a_text_column(docs: str, tables: dict[str, p
         for name, table in tables.items()
         for column in (column for column, dtype in table.schema.items() if dtype == pl.String)
         for value in table[column].drop_nulls().unique()
-        if len(value) >= 6 and not own.fullmatch(value) and value in docs
+        # The night's own date is on every page; periods are written like it, or like the part of it.
+        if len(value) >= 6 and not own.fullmatch(value) and not NIGHTS[0].startswith(value) and value in docs
     ]
     assert told == []
 
@@ -58,9 +59,9 @@ def test_the_page_shows_the_payouts_of_the_truth(page: str) -> None:
     expected = [
         f"{int(row['amount_minor']) // 100:,}.{to_major(int(row['amount_minor']), 'USD')[-2:]}"
         for row in truth(NIGHTS[0], "payouts")
-        if row["term"] == "payout" and row["contract"] in {"C2-RET-COBRAND", "C3-UNI-ALUMNI"}
+        if row["term"] == "payout"
     ]
-    assert len(expected) == 4
+    assert len(expected) == 7
     assert [amount for amount in expected if amount not in page] == []
 
 

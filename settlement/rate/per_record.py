@@ -1,0 +1,94 @@
+"""What each record gives by itself: whole units of its amount, or a rate on it, rounded and capped record by record.
+
+Amounts are whole minor units. Products are taken in 128 bits, so that no amount of 64 bits and no rate leaves them.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Final
+
+import polars as pl
+
+from settlement.model.contract_measures import AccountLimit, UnitMeasure
+from settlement.model.contract_terms import RecordRateTerm
+from settlement.model.money import Rounding, minor
+
+LIMIT: Final = "limit"
+"""The selector of what a limit adds to, or takes from, the units of one account."""
+PURCHASES: Final = "purchases"
+NEGATIVES: Final = "negatives"
+_ORIGIN: Final = ["origin_file", "origin_record"]
+
+
+def units(rows: pl.DataFrame, measure: UnitMeasure, currency: str) -> pl.DataFrame:
+    """Records of a volume, their ``quantity`` turned from minor units into the units that each counts for."""
+    counted = pl.col("quantity").abs() // minor(measure.per, currency)
+    if measure.most_a_record is not None:
+        counted = counted.clip(upper_bound=measure.most_a_record)
+    return rows.with_columns(quantity=pl.col("quantity").sign() * counted)
+
+
+def limited(rows: pl.DataFrame, limit: AccountLimit) -> pl.DataFrame:
+    """Contributions, and one more for each account and period whose units it brings to the limit."""
+    by = ["account_id", "period", "period_first"]
+    in_all = pl.col("quantity").sum()
+    rest = rows.group_by(by).agg(quantity=in_all.clip(limit.least, limit.most) - in_all).filter(pl.col("quantity") != 0)
+    told = rest.with_columns(
+        selector=pl.lit(LIMIT), file=pl.lit(None, pl.String()), record=pl.lit(None, pl.Int64())
+    ).select(rows.columns)
+    return pl.concat([rows, told.sort(by)])
+
+
+def commissions(rows: pl.DataFrame, purchases: pl.DataFrame, term: RecordRateTerm, currency: str) -> pl.DataFrame:
+    """Records of a volume with what the term gives for each as ``quantity``, and ``selector``: purchases or negatives.
+
+    Parameters
+    ----------
+    rows:
+        The records of the term's measure.
+    purchases:
+        All purchases that count: ``file``, ``record`` and ``net_minor``. A negative event takes back what is left of
+        its purchase gives, less what is left after it gives; those before it are earlier by posting date, file, record.
+    """
+    amounts = purchases.select(
+        origin_file=pl.col("file").cast(rows.schema["origin_file"]), origin_record="record", bought="net_minor"
+    )
+    own = pl.col("net_minor")
+    left = pl.col("bought") + own.cum_sum().over(_ORIGIN) - own
+    negative = pl.col("kind") != "purchase"
+    return (
+        rows.sort("posting_date", "file", "record")
+        .join(amounts, on=_ORIGIN, how="left", maintain_order="left")
+        .with_columns(left=left)
+        .with_columns(
+            quantity=pl.when(negative & pl.col("left").is_not_null())
+            .then(_given(pl.col("left") + own, term, currency) - _given(pl.col("left"), term, currency))
+            .otherwise(own.sign() * _given(own.abs(), term, currency)),
+            selector=pl.when(negative).then(pl.lit(NEGATIVES)).otherwise(pl.lit(PURCHASES)),
+        )
+    )
+
+
+def _given(amount: pl.Expr, term: RecordRateTerm, currency: str) -> pl.Expr:
+    """What the term gives for an amount."""
+    given = times(amount, Fraction(term.rate), term.rounding.mode)
+    return given if term.most is None else given.clip(upper_bound=minor(term.most, currency))
+
+
+def times(amount: pl.Expr, rate: Fraction, mode: Rounding) -> pl.Expr:
+    """Whole amounts at an exact rate, each rounded to a whole number by the mode: Int64, exact at any size."""
+    divisor = pl.lit(rate.denominator, pl.Int128)
+    product = amount.cast(pl.Int128) * pl.lit(rate.numerator, pl.Int128)
+    whole = product // divisor
+    twice = 2 * (product - whole * divisor)
+    match mode:
+        case Rounding.HALF_AWAY:
+            up = (twice > divisor) | ((twice == divisor) & (product > 0))
+        case Rounding.HALF_EVEN:
+            up = (twice > divisor) | ((twice == divisor) & (whole % 2 != 0))
+        case Rounding.DOWN:
+            up = (product < 0) & (twice > 0)
+        case Rounding.FLOOR:
+            up = pl.lit(value=False)
+    return (whole + up.cast(pl.Int128)).cast(pl.Int64)
