@@ -6,7 +6,7 @@ They share no code with the stages. A broken law is a fault of the program: noth
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import polars as pl
@@ -14,7 +14,7 @@ import polars as pl
 from settlement.errors import TerminalError
 from settlement.model.layout import read_layouts
 from settlement.model.records import CANDIDATES
-from settlement.model.stage import StageInput, StageOutput
+from settlement.model.stage import Part, StageInput, StageOutput
 
 _COUNTED_FORMATS: Final = frozenset(
     {"delimited", "fixed_width", "json_lines", "mastercard_ipm", "parquet", "visa_ctf", "workbook"}
@@ -66,12 +66,21 @@ def _assert_check(inputs: StageInput, output: StageOutput) -> None:
     fates = output.tables["file"]
     if set(fates["file"]) != delivered or fates.height != len(delivered):
         raise LawBrokenError("Nothing disappears: delivered files and files with a fate differ.")
-    accepted = fates.filter(pl.col("fate") == "accepted").select("file")
+    accepted = set(fates.filter(pl.col("fate") == "accepted")["file"])
     for name in CANDIDATES:
-        read = inputs.tables[f"parsed_{name}"].join(accepted, on="file", how="semi").select("file", "record")
-        published = output.tables[name].select("file", "record")
-        if read.height != published.height or read.join(published, on=["file", "record"], how="anti").height:
+        read, published = _records(inputs.parts[f"parsed_{name}"]), _records(output.parts[name])
+        mine = {file: read[file] for file in read.keys() & accepted}
+        if mine.keys() != published.keys() or not all(mine[file].equals(published[file]) for file in mine):
             raise LawBrokenError(f"Nothing disappears: rows of {name} read and published differ.")
+
+
+def _records(parts: Sequence[Part]) -> dict[str, pl.Series]:
+    """The numbers of all records of each file, in order, from one part after the other."""
+    found: dict[str, list[pl.Series]] = {}
+    for part in parts:
+        for (file,), rows in part.rows.select("file", "record").collect().group_by("file"):
+            found.setdefault(str(file), []).append(rows["record"])
+    return {file: pl.concat(records).sort() for file, records in found.items()}
 
 
 def _assert_bank(inputs: StageInput, output: StageOutput) -> None:

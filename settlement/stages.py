@@ -1,7 +1,8 @@
 """The system on one screen: the stages of a night in order, what each reads and what it writes.
 
-``reads`` are tables of this night; ``history`` are the same or other tables of earlier nights. What a stage
-writes stands in the tables themselves (``Table.stage``). ``files`` names the folder of the files it makes.
+``reads`` are tables of this night, ``parts`` those of them that are read part by part; ``history`` are the same or
+other tables of earlier nights. What a stage writes stands in the tables themselves (``Table.stage``). ``files`` names
+the folder of the files it makes.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class Stage:
     name: str
     run: Callable[[StageInput], StageOutput]
     reads: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
     history: tuple[str, ...] = ()
     files: str | None = None
     plan: Callable[[StageInput], tuple[str, ...]] = whole
@@ -58,10 +60,8 @@ STAGES: Final[tuple[Stage, ...]] = (
     Stage(
         name="check",
         run=check.run,
-        reads=(
-            *("delivery", "parsed_file", "parsed_control_total", "parsed_card_token"),
-            *("parsed_reject_place", "parsed_replay", *_PARSED),
-        ),
+        reads=("delivery", "parsed_file", "parsed_control_total", "parsed_card_token"),
+        parts=("parsed_reject_place", "parsed_replay", *_PARSED),
         history=("file", "bank_statement"),
     ),
     Stage(

@@ -33,7 +33,7 @@ import polars as pl
 
 from settlement.errors import RetryableError, TerminalError
 from settlement.model.journal import Entry, entry_from_json, entry_to_json
-from settlement.model.stage import StageOutput
+from settlement.model.stage import Part, StageOutput
 from settlement.model.table import Table
 from settlement.model.tables import TABLES
 
@@ -103,11 +103,25 @@ def read_table(home: Home, table: str, business_date: date) -> pl.DataFrame:
 
     A column that came to the table after that night is empty, also where it may not be in a night of today.
     """
-    folder = home.partition(table, business_date)
-    parts = sorted(folder.glob("part-*.parquet")) if folder.is_dir() else []
+    parts = _parts(home, table, business_date)
     if not parts:
         return TABLES[table].empty()
     return pl.concat([_read_part(part) for part in parts]).select(_columns(TABLES[table], parts))
+
+
+def table_parts(home: Home, table: str, business_date: date) -> tuple[Part, ...]:
+    """One night's rows of a table in the parts in which they lie, read as they are asked for."""
+    found = []
+    for part in _parts(home, table, business_date):
+        rows = pl.scan_parquet(part, hive_partitioning=False).select(_columns(TABLES[table], [part]))
+        # A part that another version wrote may lack columns.
+        found.append(Part(rows=rows, stored=part if pl.read_parquet_schema(part) == TABLES[table].schema else None))
+    return tuple(found)
+
+
+def _parts(home: Home, table: str, business_date: date) -> list[Path]:
+    folder = home.partition(table, business_date)
+    return sorted(folder.glob("part-*.parquet")) if folder.is_dir() else []
 
 
 def _columns(table: Table, parts: Sequence[Path]) -> list[pl.Expr]:
@@ -187,6 +201,8 @@ def save_unit(home: Home, business_date: date, stage: str, unit: str, output: St
     (arriving / "tables").mkdir(parents=True)
     for name, frame in output.tables.items():
         _write_part(checked(TABLES[name], frame), arriving / "tables" / f"{name}.parquet")
+    for name, parts in output.parts.items():
+        _save_parts(TABLES[name], parts, arriving / "tables")
     for path, content in output.files.items():
         target = arriving / "files" / path
         if not target.resolve().is_relative_to((arriving / "files").resolve()):
@@ -204,6 +220,26 @@ def save_unit(home: Home, business_date: date, stage: str, unit: str, output: St
         shutil.rmtree(arriving, ignore_errors=True)
         if not final.exists():
             raise RetryableError(f"Could not keep the output of {stage} for {unit}: try again.") from None
+
+
+def _save_parts(table: Table, parts: Sequence[Part], folder: Path) -> None:
+    """Write the parts of a table, or link those that are stored; TerminalError where a key comes twice or too late."""
+    last: tuple[object, ...] = ()
+    for index, part in enumerate(parts):
+        target = folder / f"{table.name}.{index:05d}.parquet"
+        if part.stored is None:
+            keys = checked(table, part.rows.collect())
+            _write_part(keys, target)
+        else:
+            # Its rows were looked at when they were written; here they have another name.
+            os.link(part.stored, target)
+            if pl.read_parquet_schema(target) != table.schema:
+                raise TerminalError(f"Table {table.name}: {part.stored} has other columns.")
+            keys = pl.scan_parquet(target).select(table.key).collect()
+        keys = keys.select(table.key)
+        if not table.ascends(keys) or (last and keys.height and keys.row(0) <= last):
+            raise TerminalError(f"Table {table.name}: its parts do not ascend by {table.key}, or a key is there twice.")
+        last = keys.row(-1) if keys.height else last
 
 
 def _write_part(frame: pl.DataFrame, path: Path) -> None:
@@ -238,8 +274,8 @@ def publish(
         staged = work / f".publish-{name}"
         shutil.rmtree(staged, ignore_errors=True)
         staged.mkdir(parents=True)
-        parts = [folder / "tables" / f"{name}.parquet" for folder in folders]
-        for index, part in enumerate(part for part in parts if part.exists()):
+        parts = [part for folder in folders for part in sorted((folder / "tables").glob(f"{name}.*parquet"))]
+        for index, part in enumerate(parts):
             content = staged / f"part-{index:05d}.parquet"
             os.link(part, content)
             digest.update(f"{name}/{content.name} {_file_digest(content)}\n".encode())

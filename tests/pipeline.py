@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import mmap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -21,7 +21,7 @@ from pathlib import Path
 import polars as pl
 
 from settlement import laws, store
-from settlement.model.stage import CardKey, Delivery, StageInput, StageOutput
+from settlement.model.stage import CardKey, Delivery, Part, StageInput, StageOutput
 from settlement.model.tables import TABLES
 from settlement.stages import STAGES, Stage
 
@@ -37,6 +37,7 @@ def run_nights(nights_dir: Path, nights: tuple[str, ...], until: str) -> dict[tu
         for stage in STAGES[: names.index(until) + 1]:
             output = stage_output(nights_dir, nights[: index + 1], stage.name)
             found |= {(night, name): frame for name, frame in output.tables.items()}
+            found |= {(night, name): rows_of(name, parts) for name, parts in output.parts.items()}
     return found
 
 
@@ -52,14 +53,27 @@ def stage_output(nights_dir: Path, nights: tuple[str, ...], stage_name: str) -> 
         laws.assert_unit(stage_name, inputs, output)
         outputs.append(output)
     tables = {}
-    for name in stage.writes:
+    for name in (name for name in stage.writes if not any(name in output.parts for output in outputs)):
         parts = [store.checked(TABLES[name], output.tables[name]) for output in outputs if name in output.tables]
         tables[name] = store.checked(TABLES[name], pl.concat([TABLES[name].empty(), *parts]))
     return StageOutput(
         tables=tables,
+        parts={name: parts for output in outputs for name, parts in output.parts.items()},
         files={path: content for output in outputs for path, content in output.files.items()},
         entries=tuple(entry for output in outputs for entry in output.entries),
     )
+
+
+def rows_of(table: str, parts: Sequence[Part]) -> pl.DataFrame:
+    """All rows of a table's parts, looked at as the store does: they ascend by the key."""
+    rows = pl.concat([TABLES[table].empty(), *(part.rows.collect() for part in parts)])
+    assert TABLES[table].ascends(rows)
+    return store.checked(TABLES[table], rows)
+
+
+def in_parts(rows: pl.DataFrame) -> tuple[Part, ...]:
+    """Rows in parts of a file each, as ``parse`` leaves them."""
+    return tuple(Part(rows=part.lazy()) for part in rows.partition_by("file", maintain_order=True))
 
 
 def stage_input(nights_dir: Path, nights: tuple[str, ...], stage_name: str, unit: str = "all") -> StageInput:
@@ -72,6 +86,7 @@ def stage_input(nights_dir: Path, nights: tuple[str, ...], stage_name: str, unit
         unit=unit,
         documents=documents(),
         tables={name: _table(nights_dir, nights, name) for name in stage.reads},
+        parts={name: in_parts(_table(nights_dir, nights, name)) for name in stage.parts},
         history={name: _history(nights_dir, nights, name) for name in stage.history},
         deliveries=_deliveries(nights_dir / night) if landing else (),
         content=_content(nights_dir, nights) if parsing else None,
@@ -94,7 +109,8 @@ def _stage(name: str) -> Stage:
 
 
 def _table(nights_dir: Path, nights: tuple[str, ...], table: str) -> pl.DataFrame:
-    return stage_output(nights_dir, nights, TABLES[table].stage).tables[table]
+    output = stage_output(nights_dir, nights, TABLES[table].stage)
+    return rows_of(table, output.parts[table]) if table in output.parts else output.tables[table]
 
 
 def _history(nights_dir: Path, nights: tuple[str, ...], table: str) -> pl.LazyFrame:

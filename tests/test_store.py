@@ -15,7 +15,7 @@ import pytest
 from settlement import originals, store
 from settlement.errors import RetryableError, TerminalError
 from settlement.model.journal import Entry, Posting
-from settlement.model.stage import StageOutput
+from settlement.model.stage import Part, StageOutput
 from settlement.model.tables import TABLES
 from settlement.store import Home
 
@@ -226,6 +226,75 @@ def test_a_unit_is_kept_once_whatever_its_name(home: Home) -> None:
     assert {p.name for p in home.root.iterdir()} <= {"config", "inbox", "work", "tables", "out"}
     store.drop_work(home, NIGHT, "check")
     assert not store.unit_saved(home, NIGHT, "check", unit)
+
+
+def in_parts(*parts: Part) -> StageOutput:
+    return StageOutput(tables={}, parts={"store": parts})
+
+
+def test_a_part_that_a_stage_gives_back_is_published_without_being_written_once_more(home: Home) -> None:
+    publish(home, {"u1": output(stores(1, 2)), "u2": output(stores(1, file="g"))})
+    first, second = store.table_parts(home, "store", NIGHT)
+    made = Part(rows=stores(7, file="fa").lazy())
+    publish(home, {"all": in_parts(first, made, second)}, NEXT)
+    expected = pl.concat([stores(1, 2), stores(7, file="fa"), stores(1, file="g")])
+    assert store.read_table(home, "store", NEXT).equals(expected)
+    before, after = (sorted(home.partition("store", night).iterdir()) for night in (NIGHT, NEXT))
+    assert [part.stat().st_ino for part in before] == [after[0].stat().st_ino, after[2].stat().st_ino]
+
+
+def test_a_part_without_a_column_of_today_is_written_anew(home: Home) -> None:
+    publish(home, {"u": output(stores(1))})
+    (lies,) = home.partition("store", NIGHT).glob("part-*.parquet")
+    stores(1).drop("name").write_parquet(lies)
+    (part,) = store.table_parts(home, "store", NIGHT)
+    assert part.stored is None
+    with pytest.raises(TerminalError, match="has other columns"):
+        store.save_unit(home, NEXT, "check", "u", in_parts(Part(rows=part.rows, stored=lies)))
+    publish(home, {"u": in_parts(Part(rows=part.rows.with_columns(name=pl.lit("n"))))}, NEXT)
+    assert store.read_table(home, "store", NEXT).equals(stores(1))
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        (stores(2), stores(1)),
+        (stores(1), stores(1)),
+        (stores(2, 1),),
+        (stores(1, file="g"), stores(2, file="f")),
+    ],
+)
+def test_parts_out_of_the_order_of_their_key_are_refused(
+    home: Home, tmp_path: Path, frames: tuple[pl.DataFrame, ...]
+) -> None:
+    for index, frame in enumerate(frames):
+        frame.write_parquet(tmp_path / f"{index}.parquet")
+    lie = [tmp_path / f"{index}.parquet" for index in range(len(frames))]
+    for stored in ([None] * len(frames), lie):
+        parts = [Part(rows=frame.lazy(), stored=place) for frame, place in zip(frames, stored, strict=True)]
+        with pytest.raises(TerminalError, match="do not ascend"):
+            store.save_unit(home, NIGHT, "check", "u", in_parts(*parts))
+    assert not store.unit_saved(home, NIGHT, "check", "u")
+
+
+@pytest.mark.parametrize(
+    ("keys", "ascends"),
+    [
+        ([], True),
+        ([("f", 1)], True),
+        ([("f", 1), ("f", 2), ("f", 9)], True),
+        ([("f", 9), ("g", 1)], True),
+        ([("f", 1), ("g", 1)], True),
+        ([("f", 1), ("f", 1)], False),
+        ([("f", 2), ("f", 1)], False),
+        ([("g", 1), ("f", 2)], False),
+        ([("f", 1), ("g", 2), ("g", 2)], False),
+        ([(None, 1), ("f", 2)], False),
+    ],
+)
+def test_a_key_ascends(keys: list[tuple[str | None, int]], ascends: bool) -> None:
+    rows = pl.DataFrame(keys, schema={"file": pl.String, "record": pl.Int64}, orient="row")
+    assert STORES.ascends(rows) is ascends
 
 
 def test_units_kept_for_other_inputs_are_dropped(home: Home) -> None:

@@ -17,11 +17,13 @@ from settlement.check.findings import (
     reject_findings,
     said_findings,
 )
-from settlement.check.record_rules import record_findings
-from settlement.check.statements import statement_findings
+from settlement.check.passed import blocks, passed_on, whole
+from settlement.check.record_rules import READS, record_findings
+from settlement.check.statements import DETAIL_READS, statement_findings
 from settlement.model.clearing import Fate
 from settlement.model.records import CANDIDATES
 from settlement.model.stage import StageInput, StageOutput
+from settlement.model.tables import TABLES
 
 
 def run(inputs: StageInput) -> StageOutput:
@@ -30,27 +32,25 @@ def run(inputs: StageInput) -> StageOutput:
     Returns
     -------
     StageOutput
-        ``file`` with a fate for each delivered file, ``control_total`` of every file that was read, each table of
-        records with the rows of accepted files, and ``finding``. All are sorted by their keys.
+        ``file`` with a fate for each delivered file, ``control_total`` of every file that was read, and ``finding``;
+        in parts, each table of records with the rows of accepted files. All are sorted by their keys.
     """
     files = judge(inputs)
-    accepted = files.filter(pl.col("fate") == Fate.ACCEPTED.value).select("file")
-    records = {
-        name: inputs.tables[f"parsed_{name}"].join(accepted, on="file", how="semi").sort("file", "record")
-        for name in CANDIDATES
+    accepted = files.filter(pl.col("fate") == Fate.ACCEPTED.value)["file"]
+    passed = {
+        name: passed_on(TABLES[name], inputs.parts[f"parsed_{name}"], accepted)
+        for name in (*CANDIDATES, "reject_place", "replay")
     }
-    about = {
-        name: inputs.tables[f"parsed_{name}"].join(accepted, on="file", how="semi").sort("file", "record")
-        for name in ("reject_place", "replay")
-    }
+    statements = whole(TABLES["bank_statement"], passed["bank_statement"], *TABLES["bank_statement"].schema)
+    details = whole(TABLES["bank_detail"], passed["bank_detail"], *DETAIL_READS)
     history = inputs.history["file"]
     findings = [
         *file_findings(files),
         *said_findings(files, inputs.tables["delivery"], inputs.tables["parsed_file"]),
         *early_findings(files),
-        *reject_findings(records["reject"]),
-        *record_findings(records["clearing"]),
-        *statement_findings(records, inputs.history),
+        *reject_findings(whole(TABLES["reject"], passed["reject"], "file", "record", "reason")),
+        *record_findings(blocks(passed["clearing"], *READS)),
+        *statement_findings(statements, details, inputs.history),
         *missing_feeds(expected_feeds(inputs.documents, inputs.business_date), files, history, inputs.business_date),
         *missing_reference(files, history),
     ]
@@ -60,7 +60,6 @@ def run(inputs: StageInput) -> StageOutput:
             "control_total": inputs.tables["parsed_control_total"].sort("file", "control"),
             "finding": finding_table(findings),
             "card_token": inputs.tables["parsed_card_token"].select("token", "card_ref").unique().sort("token"),
-            **records,
-            **about,
-        }
+        },
+        parts=passed,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
@@ -17,19 +17,27 @@ from settlement.model.money import to_major
 
 Row = Mapping[str, Any]
 _SERIES = ("account", "currency")
+DETAIL_READS: Final = (
+    *("file", "entry", "entry_direction", "entry_minor", "entry_currency", "charges_minor"),
+    *("direction", "amount_minor", "currency"),
+)
+"""The columns of ``bank_detail`` that are looked at."""
 
 
-def statement_findings(records: Mapping[str, pl.DataFrame], history: Mapping[str, pl.LazyFrame]) -> list[Finding]:
+def statement_findings(
+    tonight: pl.DataFrame, details: pl.DataFrame, history: Mapping[str, pl.LazyFrame]
+) -> list[Finding]:
     """Gaps, repeated numbers, pages that are missing, balances that do not meet, and details that do not add up.
 
     Parameters
     ----------
-    records
-        ``bank_statement`` and ``bank_detail`` of tonight's accepted files.
+    tonight
+        ``bank_statement`` of tonight's accepted files.
+    details
+        Of their ``bank_detail``, the columns ``DETAIL_READS``.
     history
         ``bank_statement`` of earlier nights.
     """
-    tonight, details = records["bank_statement"], records["bank_detail"]
     if tonight.is_empty():
         return [*_detail_findings(details)]
     accounts = tonight.select(_SERIES).unique().lazy()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 
 import polars as pl
 
@@ -30,6 +31,18 @@ class Delivery:
     size_bytes: int
     regular: bool
     steady: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Some rows of a table, read only as they are asked for.
+
+    ``stored`` is for the store alone: the file that holds these rows and no others. A part that a stage gives back as
+    it was given is published without being written once more.
+    """
+
+    rows: pl.LazyFrame
+    stored: Path | None = field(default=None, repr=False)
 
 
 Decrypt = Callable[[memoryview, FeedArrival, int], "memoryview | Refused"]
@@ -61,6 +74,8 @@ class StageInput:
         The home's configuration, path under ``HOME/config`` to text.
     tables:
         This night's tables that the stage declares to read.
+    parts:
+        This night's tables that the stage declares to read part by part, each in the parts in which it lies.
     history:
         The same tables of all earlier nights, lazily, with a ``business_date`` column.
     deliveries:
@@ -82,6 +97,7 @@ class StageInput:
     documents: Mapping[str, str]
     tables: Mapping[str, pl.DataFrame]
     history: Mapping[str, pl.LazyFrame]
+    parts: Mapping[str, tuple[Part, ...]] = field(default_factory=dict)
     deliveries: tuple[Delivery, ...] = ()
     content: Callable[[str], memoryview] | None = None
     decrypt: Decrypt | None = None
@@ -92,8 +108,13 @@ class StageInput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageOutput:
-    """What a stage publishes: rows by table, files by relative path, journal entries."""
+    """What a stage publishes: rows by table, files by relative path, journal entries.
+
+    A table is in ``tables``, or in ``parts`` where it may be too large to be held whole: there its rows, part after
+    part, ascend by its key.
+    """
 
     tables: Mapping[str, pl.DataFrame]
+    parts: Mapping[str, tuple[Part, ...]] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
     entries: tuple[Entry, ...] = ()

@@ -65,6 +65,18 @@ class Table:
             [pa.field(c.name, _ARROW[c.type], nullable=c.nullable, metadata={"doc": c.doc}) for c in self.columns]
         )
 
+    def ascends(self, rows: pl.DataFrame) -> bool:
+        """Whether the rows stand in the order of the key and no key is there twice. Only key columns are looked at."""
+        if rows.height <= 1:
+            return True
+        # The file of a part is one, as a rule, and numbers are compared faster than texts.
+        several = [name for name in self.key if not rows[name].eq_missing(rows[name][0]).all()]
+        after: pl.Expr = pl.lit(value=False)
+        for name in reversed(several):
+            now, before = pl.col(name), pl.col(name).shift()
+            after = (now > before) | ((now == before) & after)
+        return bool(several) and bool(rows.select(after.slice(1).fill_null(value=False).all()).item())
+
     def empty(self) -> pl.DataFrame:
         """A frame of this table without rows."""
         return pl.DataFrame(schema=self.schema)

@@ -6,13 +6,14 @@ from datetime import date
 
 import polars as pl
 import pytest
+from pipeline import in_parts, rows_of
 
 from settlement import laws, store
 from settlement.check import night
 from settlement.check.record_rules import arn_valid
 from settlement.errors import TerminalError
 from settlement.model.records import CANDIDATES
-from settlement.model.stage import StageInput, StageOutput
+from settlement.model.stage import Part, StageInput, StageOutput
 from settlement.model.tables import TABLES
 
 NIGHT = date(2024, 3, 2)
@@ -75,7 +76,10 @@ def given(
     **records: list[Row],
 ) -> StageInput:
     before = frame("file", history or []).with_columns(pl.lit(date(2024, 3, 1)).alias("business_date"))
-    tables = {f"parsed_{name}": frame(f"parsed_{name}", records.get(name, [])) for name in CANDIDATES}
+    parts = {
+        f"parsed_{name}": in_parts(frame(f"parsed_{name}", records.get(name, [])))
+        for name in (*CANDIDATES, "reject_place", "replay")
+    }
     return StageInput(
         business_date=NIGHT,
         unit="all",
@@ -84,11 +88,9 @@ def given(
             "delivery": frame("delivery", deliveries),
             "parsed_file": frame("parsed_file", parsed),
             "parsed_card_token": frame("parsed_card_token", []),
-            "parsed_reject_place": frame("parsed_reject_place", []),
-            "parsed_replay": frame("parsed_replay", []),
             "parsed_control_total": frame("parsed_control_total", records.get("control_total", [])),
-            **tables,
         },
+        parts=parts,
         history={"file": before.lazy()},
     )
 
@@ -96,9 +98,8 @@ def given(
 def checked(inputs: StageInput) -> StageOutput:
     output = night.run(inputs)
     laws.assert_unit("check", inputs, output)
-    for name, table in output.tables.items():
-        store.checked(TABLES[name], table)
-    return output
+    tables = {name: store.checked(TABLES[name], table) for name, table in output.tables.items()}
+    return StageOutput(tables=tables | {name: rows_of(name, parts) for name, parts in output.parts.items()})
 
 
 def fates(inputs: StageInput) -> list[tuple[object, ...]]:
@@ -374,6 +375,10 @@ def test_output_does_not_depend_on_the_order_of_rows() -> None:
         unit="all",
         documents=inputs.documents,
         tables={name: table.reverse() for name, table in inputs.tables.items()},
+        parts={
+            name: tuple(Part(rows=part.rows.reverse()) for part in reversed(parts))
+            for name, parts in inputs.parts.items()
+        },
         history={name: table.reverse() for name, table in inputs.history.items()},
     )
     one, other = checked(inputs).tables, checked(turned).tables

@@ -40,7 +40,7 @@ def found(tonight: Rows, earlier: Rows, details: Rows = ()) -> list[tuple[str, s
         "bank_detail": pl.DataFrame([*details], schema=TABLES["bank_detail"].schema),
     }
     history = pl.DataFrame(earlier, schema=schema).with_columns(business_date=pl.lit(date(2024, 1, 1)))
-    findings = statement_findings(records, {"bank_statement": history.lazy()})
+    findings = statement_findings(records["bank_statement"], records["bank_detail"], {"bank_statement": history.lazy()})
     assert len({(finding.check, finding.subject) for finding in findings}) == len(findings)
     assert all(finding.text.endswith((".", "complete.")) for finding in findings)
     return [(finding.check, finding.text) for finding in findings]

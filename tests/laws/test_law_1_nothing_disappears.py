@@ -12,7 +12,7 @@ from layout_files import LAYOUTS
 from pipeline import stage_input, stage_output
 
 from settlement import laws, originals, store
-from settlement.model.stage import StageInput, StageOutput
+from settlement.model.stage import Part, StageInput, StageOutput
 from settlement.model.tables import TABLES
 from settlement.store import Home
 
@@ -68,10 +68,13 @@ def test_a_lost_row_is_refused(sample_dir, table: str) -> None:
 
 def test_a_lost_record_of_an_accepted_file_is_refused(sample_dir) -> None:
     nights = tuple(sorted(path.name for path in sample_dir.iterdir() if path.name[:2] == "20"))[:1]
-    output = stage_output(sample_dir, nights, "check")
-    short = StageOutput(tables={**output.tables, "clearing": output.tables["clearing"].slice(1)})
-    with pytest.raises(laws.LawBrokenError, match="rows of clearing"):
-        laws.assert_unit("check", stage_input(sample_dir, nights, "check"), short)
+    output, delivered = stage_output(sample_dir, nights, "check"), stage_input(sample_dir, nights, "check")
+    first, *others = output.parts["clearing"]
+    laws.assert_unit("check", delivered, output)
+    for wrong in (others, [Part(rows=first.rows.slice(1)), *others], [first, *others, Part(rows=first.rows.head(1))]):
+        broken = replace(output, parts={**output.parts, "clearing": tuple(wrong)})
+        with pytest.raises(laws.LawBrokenError, match="rows of clearing"):
+            laws.assert_unit("check", delivered, broken)
 
 
 def test_a_bare_file_is_read_as_it_was_delivered(sample_dir) -> None:

@@ -9,10 +9,11 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from pipeline import stage_input, stage_output
+from pipeline import rows_of, stage_input, stage_output
 
 from settlement import originals, runner, store
 from settlement.home import create_home
+from settlement.model.stage import Part
 from settlement.stages import STAGES
 from settlement.store import Home
 
@@ -58,6 +59,13 @@ def test_shuffled_rows_give_the_same_output(sample_dir: Path, stage_name: str, s
                 name: frame.sample(fraction=1, shuffle=True, seed=seed) if frame.height else frame
                 for name, frame in inputs.tables.items()
             },
+            parts={
+                name: tuple(
+                    Part(rows=part.rows.collect().sample(fraction=1, shuffle=True, seed=seed).lazy())
+                    for part in reversed(parts)
+                )
+                for name, parts in inputs.parts.items()
+            },
             history={
                 name: frame.collect().sample(fraction=1, shuffle=True, seed=seed).lazy()
                 for name, frame in inputs.history.items()
@@ -67,6 +75,8 @@ def test_shuffled_rows_give_the_same_output(sample_dir: Path, stage_name: str, s
         plain = stage.run(inputs)
         for name, frame in plain.tables.items():
             assert found.tables[name].equals(frame), f"{stage_name} {name}"
+        for name, parts in plain.parts.items():
+            assert rows_of(name, found.parts[name]).equals(rows_of(name, parts)), f"{stage_name} {name}"
         assert found.files == plain.files
         assert found.entries == plain.entries
         if len(units) == 1:
