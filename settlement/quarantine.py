@@ -29,7 +29,7 @@ from settlement.model.layout import Layout
 from settlement.model.replay import Replay, ReplayRecord, replay_name
 from settlement.model.stage import StageInput
 from settlement.parse import files
-from settlement.parse.record_bytes import PACKED_ROWS, masked_record, record_bytes
+from settlement.parse.record_bytes import PACKED_ROWS, encoding_of, masked_record, record_bytes
 from settlement.quarantine_books import Case, Outcome, Reject, RejectState, Release, Repair, ReplayFile
 from settlement.sealing import Sealed, outside_sealing_key, seal, unseal
 from settlement.store import Home
@@ -38,6 +38,8 @@ Change = Callable[[bytes, Layout], bytes]
 """Makes a record's new bytes of its old ones; the layout tells its encoding."""
 
 _FORMAT: Final = "settlement replay 1"
+_CUT_WHERE_THEY_LIE: Final = frozenset({"bai2", "delimited", "fixed_width", "json_lines", "mt940", "visa_ctf"})
+"""Formats whose records are the bytes at their place, if no mark of an encoding in wider units belongs to them."""
 _ID_DIGITS: Final = 16
 _TOKEN_DIGITS: Final = 8
 _ANY_TOKEN: Final = "0" * _TOKEN_DIGITS
@@ -92,7 +94,7 @@ def _rejects_of(home: Home, night: date, file: str, rows: pl.DataFrame) -> list[
         kept = (
             {number: record.content for number, record in replay.records.items()}
             if replay
-            else record_bytes(opened.content, layout, rows["record"].to_list())
+            else _contents(opened.content, layout, rows)
         )
     key = outside_sealing_key()
     found = []
@@ -117,6 +119,14 @@ def _rejects_of(home: Home, night: date, file: str, rows: pl.DataFrame) -> list[
             )
         )
     return found
+
+
+def _contents(content: memoryview, layout: Layout, rows: pl.DataFrame) -> dict[int, bytes]:
+    """The bytes of rejected records by number. Where they lie was told when the file was read."""
+    if layout.format not in _CUT_WHERE_THEY_LIE or len("\n".encode(encoding_of(layout))) > 1:
+        return record_bytes(content, layout, rows["record"].to_list())
+    placed = rows.select("record", "byte_offset", "byte_length").drop_nulls().rows()
+    return {record: bytes(content[offset : offset + length]) for record, offset, length in placed}
 
 
 def night_outcomes(home: Home, engine: books.Engine, night: date) -> list[Outcome]:
