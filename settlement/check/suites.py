@@ -29,6 +29,9 @@ from settlement.model.clearing import (
 )
 from settlement.model.money import EXPONENTS
 
+Rows = Callable[[date, measures.Tables], pl.DataFrame]
+"""Gives the rows of a suite on a night of its tables."""
+
 
 class Form(StrEnum):
     """The forms a rule can take."""
@@ -62,7 +65,7 @@ class Suite:
     table: str
     title: str
     rules: tuple[Rule, ...]
-    rows: Callable[[date, measures.Tables], pl.DataFrame]
+    rows: Rows
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -135,12 +138,9 @@ _SIDE: Final = pl.when(pl.col("side").is_in(list(Side))).then(pl.col("side")).ot
 _LOCATED: Final = (present("file"), at_least("record", 1), unique("file", "record"))
 
 
-def _of_table(name: str) -> Callable[[date, measures.Tables], pl.DataFrame]:
-    return lambda _, tables: tables[name]
-
-
-def _suite(table: str, title: str, *rules: Rule, rows: Callable[[date, measures.Tables], pl.DataFrame]) -> Suite:
-    return Suite(name=table, table=table, title=title, rules=rules, rows=rows)
+def _suite(table: str, title: str, *rules: Rule, rows: Rows | None = None) -> Suite:
+    """The suite of a table: of its rows as they are, or as ``rows`` measures them."""
+    return Suite(name=table, table=table, title=title, rules=rules, rows=rows or (lambda _, tables: tables[table]))
 
 
 # Every feed of clearing records is judged by the first list and by the list of its side.
@@ -218,7 +218,6 @@ SUITES: Final[tuple[Suite, ...]] = (
         present("card_ref"),
         unique("card_ref", "valid_from"),
         _MASKED,
-        rows=_of_table("enrolment"),
     ),
     _suite(
         "store",
@@ -227,7 +226,6 @@ SUITES: Final[tuple[Suite, ...]] = (
         present("merchant_number"),
         unique("merchant_number"),
         present("store_id"),
-        rows=_of_table("store"),
     ),
     _suite(
         "fx_rate",
@@ -237,7 +235,6 @@ SUITES: Final[tuple[Suite, ...]] = (
         currency("from_currency"),
         currency("to_currency"),
         matches("rate", r"^0*(?:[1-9][0-9]*(?:\.[0-9]+)?|0?\.[0-9]*[1-9][0-9]*)$", "rate is a decimal above zero."),
-        rows=_of_table("fx_rate"),
     ),
     _suite(
         "opening_position",
@@ -245,7 +242,6 @@ SUITES: Final[tuple[Suite, ...]] = (
         *_LOCATED,
         unique("contract", "item"),
         present("unit"),
-        rows=_of_table("opening_position"),
     ),
     _suite(
         "pnl",
@@ -257,7 +253,6 @@ SUITES: Final[tuple[Suite, ...]] = (
         at_least("version", 1),
         at_least("amount_minor", 0),
         currency(),
-        rows=_of_table("pnl"),
     ),
     _suite(
         "file",
@@ -269,7 +264,6 @@ SUITES: Final[tuple[Suite, ...]] = (
         matches("sha256", r"^[0-9a-f]{64}$", "sha256 is a digest of 64 hexadecimal digits."),
         at_least("size_bytes", 0),
         at_least("records", 0),
-        rows=_of_table("file"),
     ),
     _suite(
         "reject",
@@ -278,7 +272,6 @@ SUITES: Final[tuple[Suite, ...]] = (
         one_of("reason", tuple(RejectReason)),
         no_card_number("preview"),
         currency(),
-        rows=_of_table("reject"),
     ),
     _suite(
         "match",
@@ -378,7 +371,6 @@ SUITES: Final[tuple[Suite, ...]] = (
         one_of("state", (StatementState.CLOSED, StatementState.PREVIEW)),
         at_least("amount_minor", 0),
         currency(),
-        rows=_of_table("payable"),
     ),
 )
 
