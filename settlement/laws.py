@@ -78,8 +78,11 @@ def _records(parts: Sequence[Part]) -> dict[str, pl.Series]:
     """The numbers of all records of each file, in order, from one part after the other."""
     found: dict[str, list[pl.Series]] = {}
     for part in parts:
-        for (file,), rows in part.rows.select("file", "record").collect().group_by("file"):
-            found.setdefault(str(file), []).append(rows["record"])
+        keys = part.rows.select("file", "record").collect()
+        several = keys.height and (keys["file"] != keys["file"][0]).any()
+        for rows in keys.partition_by("file") if several else (keys,):
+            if rows.height:
+                found.setdefault(rows["file"][0], []).append(rows["record"])
     return {file: pl.concat(records).sort() for file, records in found.items()}
 
 

@@ -31,8 +31,8 @@ def record_findings(clearing: Iterable[pl.DataFrame]) -> list[Finding]:
     """One finding for each rule and file with records that break it; ``clearing`` comes block by block."""
     broken: dict[str, list[pl.DataFrame]] = {check: [] for check, _, _ in _RULES}
     for block in clearing:
-        told = block.filter(pl.col("arn").is_not_null())
-        broken["arn_check_digit"].append(told.filter(~arn_valid(told["arn"])).select("file", "record"))
+        wrong = block["arn"].is_not_null() & ~arn_valid(block["arn"])
+        broken["arn_check_digit"].append(block.select("file", "record").filter(wrong))
         # A shop can be a calendar day ahead of the file's business date.
         ahead = block.filter(pl.col("transaction_date") > pl.col("posting_date").dt.offset_by("1d"))
         broken["transaction_date_ahead"].append(ahead.select("file", "record"))
