@@ -106,17 +106,17 @@ def read_table(home: Home, table: str, business_date: date) -> pl.DataFrame:
     parts = _parts(home, table, business_date)
     if not parts:
         return TABLES[table].empty()
-    return pl.concat([_read_part(part) for part in parts]).select(_columns(TABLES[table], _written(parts[0])))
+    return pl.concat([_read_part(part) for part in parts]).select(_columns(TABLES[table], parts))
 
 
 def table_parts(home: Home, table: str, business_date: date) -> tuple[Part, ...]:
     """One night's rows of a table in the parts in which they lie, read as they are asked for."""
-    found, schema = [], TABLES[table].schema
+    found, today = [], TABLES[table].schema
     for part in _parts(home, table, business_date):
-        written, rows = _written(part), pl.scan_parquet(part, hive_partitioning=False)
+        rows = pl.scan_parquet(part, hive_partitioning=False)
         # A part that another version wrote may lack columns.
-        same = written == schema
-        found.append(Part(rows=rows, stored=part) if same else Part(rows=rows.select(_columns(TABLES[table], written))))
+        same = [*_written(part).items()] == [*today.items()]
+        found.append(Part(rows=rows, stored=part) if same else Part(rows=rows.select(_columns(TABLES[table], [part]))))
     return tuple(found)
 
 
@@ -125,19 +125,18 @@ def _parts(home: Home, table: str, business_date: date) -> list[Path]:
     return sorted(folder.glob("part-*.parquet")) if folder.is_dir() else []
 
 
-def _written(part: Path) -> pl.Schema:
-    """The columns of a part, and of all others of its night, which one run wrote."""
-    try:
-        return pl.Schema(pl.read_parquet_schema(part))
-    except pl.exceptions.PolarsError:
-        raise _unreadable(part) from None
-
-
-def _columns(table: Table, written: pl.Schema) -> list[pl.Expr]:
-    """What reads the table's columns where these were written; empty where there were none."""
-    schema = table.schema
+def _columns(table: Table, parts: Sequence[Path]) -> list[pl.Expr]:
+    """What reads the table's columns from a night's parts, which one run wrote; empty where that run had none."""
+    schema, written = table.schema, _written(parts[0])
     kept = [pl.col(name) if name in written else pl.lit(None, kind).alias(name) for name, kind in schema.items()]
     return [*kept, *(pl.col(name) for name in written if name not in schema)]
+
+
+def _written(part: Path) -> dict[str, pl.DataType]:
+    try:
+        return dict(pl.read_parquet_schema(part))
+    except pl.exceptions.PolarsError:
+        raise _unreadable(part) from None
 
 
 def _unreadable(part: Path) -> TerminalError:
@@ -180,7 +179,7 @@ def scan_history(home: Home, table: str, before: date) -> pl.LazyFrame:
         if night < before and parts:
             frame = pl.scan_parquet(parts, hive_partitioning=False)
             night_column = pl.lit(night, pl.Date).alias("business_date")
-            frames.append(frame.select(*_columns(TABLES[table], _written(parts[0])), night_column))
+            frames.append(frame.select(*_columns(TABLES[table], parts), night_column))
     if frames:
         return pl.concat(frames)
     return TABLES[table].empty().with_columns(pl.lit(None, pl.Date).alias("business_date")).lazy()
