@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -74,6 +75,8 @@ def read_layouts(documents: Mapping[str, str]) -> tuple[Layout, ...]:
     return tuple(sorted(layouts, key=lambda layout: layout.layout))
 
 
+# Every file of a night asks for all of them.
+@lru_cache(maxsize=256)
 def _read_layout(name: str, text: str) -> Layout:
     raw = checked(LayoutFile, read_toml(name, text), f"config/{name}")
     return Layout(

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from settlement.errors import TerminalError
@@ -270,8 +271,8 @@ def _replayed(parsed: Parsed, replay: Replay) -> Parsed:
 
 def _require_one_place(file: str, parsed: Parsed) -> None:
     """Each row of a file is in exactly one of records, rejects and control records; anything else is our fault."""
-    records = [parsed.tables[name]["record"] for name in _LOCATED if name in parsed.tables]
-    if records and pl.concat(records).is_duplicated().any():
+    records = [parsed.tables[name]["record"].to_numpy() for name in _LOCATED if name in parsed.tables]
+    if records and np.bincount(np.concatenate(records)).max(initial=0) > 1:
         raise RuntimeError(f"The reader of {file} put a record into two places.")
 
 

@@ -18,6 +18,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from settlement.kernels.choice import cores
+from settlement.kernels.parse import byte_places
 from settlement.model.layout import Layout, read_spec
 from settlement.parse import camt053, camt054
 from settlement.parse.bai2_records import read_records
@@ -161,7 +163,7 @@ def _marked_as(mark: bytes, record: bytes) -> bytes:
 def _line_places(content: memoryview) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Start and end of each line, without its end."""
     data = np.frombuffer(content, dtype=np.uint8)
-    ends = np.flatnonzero(data == _LINE_FEED).astype(np.int64)
+    ends = byte_places(data, _LINE_FEED, cores())
     starts = np.concatenate([np.zeros(1, dtype=np.int64), ends + 1])
     ends = np.concatenate([ends, np.array([len(data)], dtype=np.int64)])
     return starts, ends
