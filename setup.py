@@ -12,7 +12,10 @@ SOURCES = sorted((HERE / "ext").glob("*.pyx"))
 # These use several threads.
 THREADED = (
     "radix_",
-    *(f"parse_{name}" for name in ("cards", "delimited", "digits", "elements", "fixed", "places", "position", "span")),
+    *(
+        f"parse_{name}"
+        for name in ("cards", "delimited", "digits", "elements", "fixed", "places", "position", "runs", "span")
+    ),
 )
 THREADS = {source: ["-fopenmp"] if source.stem.startswith(THREADED) else [] for source in SOURCES}
 

@@ -17,6 +17,7 @@ if use_compiled():
             from settlement.kernels._parse_places import byte_places
             from settlement.kernels._parse_position_texts import position_texts
             from settlement.kernels._parse_positions import position_numbers
+            from settlement.kernels._parse_runs import digit_runs
             from settlement.kernels._parse_span_numbers import span_numbers
             from settlement.kernels._parse_span_texts import span_texts
         from settlement.kernels._parse_frames import frames
@@ -32,6 +33,7 @@ else:
     from settlement.kernels.ipm_twin import element_spans, frames
     from settlement.kernels.lines_twin import line_fields
     from settlement.kernels.positions_twin import byte_places, grouped_records, position_numbers, position_texts
+    from settlement.kernels.runs_twin import digit_runs
     from settlement.kernels.span_columns_twin import span_numbers, span_texts
     from settlement.kernels.spans_twin import gather, luhn, numbers
     from settlement.kernels.views_twin import decimals, few, holding, times
@@ -41,6 +43,7 @@ __all__ = [
     "compiled",
     "decimals",
     "delimited_fields",
+    "digit_runs",
     "element_spans",
     "few",
     "fixed_fields",

@@ -50,7 +50,7 @@ def decimals(
     ValueError
         If a view points outside its parts, or rows and exponents are not equally many.
     """
-    texts = _texts(views, parts)
+    texts = texts_of(views, parts)
     if len(exponents) not in {1, len(texts)}:
         raise ValueError("rows and exponents are not equally many.")
     values, good = np.zeros(len(texts), dtype=np.int64), np.zeros(len(texts), dtype=np.uint8)
@@ -99,7 +99,7 @@ def times(
     ValueError
         If a view points outside its parts, or form or years are of another length.
     """
-    texts, pattern, at = _texts(views, parts), b"", 0
+    texts, pattern, at = texts_of(views, parts), b"", 0
     while at < len(form):
         part, width = int(form[at]), 1
         if part < len(_NAMES):
@@ -153,7 +153,7 @@ def holding(
     """
     if len(wanted) != 256:  # noqa: PLR2004 (one a byte)
         raise ValueError("each byte has an entry.")
-    texts = _texts(views, parts)
+    texts = texts_of(views, parts)
     there = [len(text) >= least and sum(int(wanted[byte]) for byte in text) >= least for text in texts]
     return np.flatnonzero(np.array(there, dtype=np.bool_)).astype(np.int64)
 
@@ -202,7 +202,8 @@ def view_of(text: bytes, part: int, offset: int) -> NDArray[np.int32]:
     return np.frombuffer(size + text[:4] + part.to_bytes(4, "little") + offset.to_bytes(4, "little"), dtype=np.int32)
 
 
-def _texts(views: NDArray[np.uint8], parts: Sequence[NDArray[np.uint8]]) -> list[bytes]:
+def texts_of(views: NDArray[np.uint8], parts: Sequence[NDArray[np.uint8]]) -> list[bytes]:
+    """The texts of views; ValueError where one points outside its parts."""
     if len(views) % _VIEW:
         raise ValueError("a view has 16 bytes.")
     return [_text(bytes(view), parts) for view in views.reshape(-1, _VIEW)]

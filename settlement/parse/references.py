@@ -16,12 +16,14 @@ import polars as pl
 
 from settlement.parse.cards import luhn_valid, mask_reference, masked
 from settlement.parse.source import Parsed
-from settlement.parse.views import rows_holding
+from settlement.parse.views import rows_of_digits
 
 _SHORTEST, _LONGEST = 14, 19
 _NEVER: Final = frozenset({"file", "side", "feed", "card_ref", "card_masked"})
 """Columns that are made here and by the configuration, not by the file."""
 _BETWEEN: Final = " .-"
+_FIRST: Final = 0b111_1100
+"""With which digits a card number begins: 2 to 6."""
 _BRANDS: Final = (
     r"(?:4[0-9]{15}(?:[0-9]{3})?"  # Visa; the 13 digits of its old cards are those of merchants' numbers
     r"|5[1-5][0-9]{14}|2(?:22[1-9]|2[3-9][0-9]|[3-6][0-9]{2}|7[01][0-9]|720)[0-9]{12}"  # Mastercard
@@ -61,7 +63,9 @@ def _told(text: str | None) -> str | None:
 
 def mask_references(texts: pl.Series) -> pl.Series:
     """References with every card number in them masked; all others, and empty ones, as they are."""
-    some = pl.Series(rows_holding(texts, b"0123456789", _SHORTEST))
+    some = pl.Series(rows_of_digits(texts, _BETWEEN.encode(), _FIRST, _SHORTEST, _LONGEST))
+    if some.is_empty():
+        return texts
     held = texts.gather(some)
     alone = held.str.contains(f"^{_BRANDS}$").fill_null(value=False)
     beside = some.filter((~alone & held.str.contains(_BESIDE)).fill_null(value=False))

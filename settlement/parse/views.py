@@ -13,7 +13,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from settlement.kernels.parse import decimals, few, holding, times
+from settlement.kernels.choice import cores
+from settlement.kernels.parse import decimals, digit_runs, few, holding, times
 from settlement.kernels.text_views import INSIDE, taken, text_column, views_of
 
 _MOST_DISTINCT: Final = 1024
@@ -49,6 +50,15 @@ def rows_holding(text: pl.Series, marks: bytes, least: int = 1) -> NDArray[np.in
     wanted[np.frombuffer(marks, dtype=np.uint8)] = 1
     views, parts = views_of(text)
     found: NDArray[np.int64] = holding(views, parts, wanted, least)
+    return found
+
+
+def rows_of_digits(text: pl.Series, between: bytes, first: int, least: int, most: int) -> NDArray[np.int64]:
+    """The rows, ascending, in which so many digits stand together; see the kernel ``digit_runs``."""
+    apart = np.zeros(256, dtype=np.uint8)
+    apart[np.frombuffer(between, dtype=np.uint8)] = 1
+    views, parts = views_of(text)
+    found: NDArray[np.int64] = digit_runs(views, parts, apart, first, least, most, cores())
     return found
 
 

@@ -16,6 +16,7 @@ from settlement.kernels import (
     lines_twin,
     parse,
     positions_twin,
+    runs_twin,
     spans_twin,
     views_twin,
 )
@@ -56,6 +57,7 @@ def test_a_choice_that_does_not_exist_is_refused() -> None:
         ("times", views_twin.times),
         ("holding", views_twin.holding),
         ("few", views_twin.few),
+        ("digit_runs", runs_twin.digit_runs),
         ("frames", ipm_twin.frames),
         ("line_fields", lines_twin.line_fields),
         ("element_spans", ipm_twin.element_spans),
