@@ -19,6 +19,7 @@ from settlement.parse.source import ByteCount
 
 UTF8: Final = frozenset({"ascii", "us-ascii", "utf-8", "utf8"})
 """Encodings whose bytes are UTF-8 already."""
+_BLOCK: Final = 1 << 20
 
 STRAYS: Final = pl.Schema({"record": pl.Int64, "tag": pl.String, "field": pl.String, "text": pl.String})
 """Lines that fit no kind: number, tag, the field that is wrong (or ``line``) and its text."""
@@ -95,11 +96,14 @@ class Cut:
                 return None
 
 
-def decoded(content: memoryview, encoding: str) -> bytes | Fault:
-    """The content as UTF-8 without byte order mark; a fault that names the byte where it is not in its encoding."""
+def decoded(content: memoryview, encoding: str) -> memoryview | Fault:
+    """The content as UTF-8 without byte order mark; a fault that names the byte where it is not in its encoding.
+
+    What is UTF-8 already is not copied.
+    """
     plain = encoding.lower() in UTF8
-    if plain and (ascii_only := bytes(content)).isascii():
-        return ascii_only
+    if plain and all(bytes(content[at : at + _BLOCK]).isascii() for at in range(0, len(content), _BLOCK)):
+        return content
     try:
         text = str(content, encoding)
     except UnicodeDecodeError as error:
@@ -107,8 +111,9 @@ def decoded(content: memoryview, encoding: str) -> bytes | Fault:
             return Fault(why=Why.TRUNCATED, detail=f"it ends inside a character (byte {error.start + 1})")
         return Fault(why=Why.UNREADABLE, detail=f"byte {error.start + 1} is not {encoding} text")
     if plain:
-        return bytes(content).removeprefix(codecs.BOM_UTF8)
-    return text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}").encode()
+        marked = bytes(content[: len(codecs.BOM_UTF8)]) == codecs.BOM_UTF8
+        return content[len(codecs.BOM_UTF8) :] if marked else content
+    return memoryview(text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}").encode())
 
 
 def shape_fault(spec: DeclaredSpec, cut: Cut) -> Fault | None:

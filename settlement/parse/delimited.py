@@ -13,6 +13,8 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from settlement.kernels.choice import cores
+from settlement.kernels.parse import byte_places
 from settlement.model.clearing import Why
 from settlement.model.layout import Layout
 from settlement.parse.declared_cut import STRAYS, UTF8, Cut, Fault, Lines, decoded
@@ -45,11 +47,10 @@ def cut_file(content: memoryview, spec: DelimitedSpec) -> Cut | Fault:
     text = decoded(content, spec.encoding)
     if isinstance(text, Fault):
         return text
-    if b"\r" in text:
-        text = text.replace(b"\r\n", b"\n")
-    size = text.rfind(b"\n") + 1
-    ended = size == len(text)
-    records = find_records(text if ended else text[:size], spec, spec.head_lines)
+    if len(text) and byte_places(np.frombuffer(text, np.uint8), ord("\r"), cores()).size:
+        text = memoryview(bytes(text).replace(b"\r\n", b"\n"))
+    ended = bytes(text[-1:]) in {b"\n", b""}
+    records = find_records(text if ended else text[: bytes(text).rfind(b"\n") + 1], spec, spec.head_lines)
     if isinstance(records, Fault):
         return records if ended else _NO_END
     sizes = _sizes(content, spec, records) if ended else None

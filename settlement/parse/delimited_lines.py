@@ -50,7 +50,7 @@ class Records:
         Lines without a character, and lines that are comments.
     """
 
-    text: bytes
+    text: memoryview
     starts: _Index
     ends: _Index
     fields: npt.NDArray[np.int32]
@@ -73,10 +73,10 @@ class Records:
 
     def text_of(self, record: int) -> str:
         """The text of a record without its end."""
-        return self.text[self.starts[record] : self.ends[self.last_line(record)]].decode()
+        return str(self.text[self.starts[record] : self.ends[self.last_line(record)]], "utf-8")
 
 
-def find_records(text: bytes, dialect: Dialect, head: int) -> Records | Fault:
+def find_records(text: memoryview, dialect: Dialect, head: int) -> Records | Fault:
     """Find the records; a fault where a quote that opens is never closed. ``head`` lines are titles without quoting."""
     data = np.frombuffer(text, np.uint8) if text else np.zeros(0, np.uint8)
     marks = [ord(mark) if mark else -1 for mark in (dialect.separator, dialect.quote, dialect.escape)]
@@ -118,10 +118,10 @@ def find_records(text: bytes, dialect: Dialect, head: int) -> Records | Fault:
     )
 
 
-def _comments(text: bytes, starts: _Index, ends: _Index, dialect: Dialect) -> _Mask:
+def _comments(text: memoryview, starts: _Index, ends: _Index, dialect: Dialect) -> _Mask:
     found = np.zeros(starts.size, np.bool_)
     mark = (dialect.comment or "").encode()
-    if not mark or mark not in text:
+    if not mark or not text:
         return found
     data = np.frombuffer(text, np.uint8)
     found = ends - starts >= len(mark)

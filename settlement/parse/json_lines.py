@@ -85,7 +85,7 @@ def read(source: Source) -> Parsed:
     text = decoded(source.content, spec.encoding)
     if isinstance(text, Fault):
         return unreadable(source, text)
-    cut = _cut(source.content, text, spec)
+    cut = _cut(source.content, bytes(text), spec)
     return unreadable(source, cut) if isinstance(cut, Fault) else assemble(source, spec, cut)
 
 
