@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from settlement.errors import TerminalError
 from settlement.model.layout import read_layouts
@@ -20,6 +24,10 @@ _COUNTED_FORMATS: Final = frozenset(
     {"delimited", "fixed_width", "json_lines", "mastercard_ipm", "parquet", "visa_ctf", "workbook"}
 )
 """Formats whose reader tells of each file where its bytes went."""
+
+
+_RECORD: Final = ["file", "record"]
+_Counts = NDArray[np.int64]
 
 
 class LawBrokenError(TerminalError):
@@ -104,32 +112,102 @@ def _assert_bank(inputs: StageInput, output: StageOutput) -> None:
 
 
 def _assert_match(inputs: StageInput, output: StageOutput) -> None:
-    """On each leg a record is matched or open, once, and no record that takes part is missing there."""
+    """On each leg a record is matched or open, once, and no record that takes part is missing there.
+
+    Records of tonight's files are counted at their places; the few of earlier nights are held against what was open.
+    """
     _assert_bank(inputs, output)
-    key = ["leg", "file", "record"]
-    legs = output.tables["match"].select("match_id", "leg")
-    members = output.tables["match_member"].join(legs, on="match_id", how="left").select(key)
-    opened = output.tables["open_item"].select(key)
-    if members["leg"].has_nulls():
-        raise LawBrokenError("Nothing disappears: a record is in a match that is not told.")
-    if members.is_duplicated().any():
-        raise LawBrokenError("Nothing disappears: a record is in two matches of one leg.")
-    both = opened.join(members, on=key, how="semi")
-    if both.height:
-        raise LawBrokenError(f"Nothing disappears: a record of leg {both['leg'][0]} is matched and open.")
+    legs = {leg["name"]: leg for leg in _legs(inputs)}
+    members = output.tables["match_member"].select(*_RECORD, leg=_leg_of_members(output))
+    opened = output.tables["open_item"].select(*_RECORD, "leg")
     # A night that closes without an open item leaves no row there; every night registers a file.
     night_before = inputs.history["file"].select(pl.col("business_date").max()).collect().item()
     before = inputs.history["open_item"].filter(pl.col("business_date") == pl.lit(night_before, pl.Date))
-    tonight = pl.concat([*_on_legs(inputs)])
-    owed = pl.concat([before.select(key).collect(), tonight.filter(pl.col("part") == "owed").select(key)])
-    found = pl.concat([members, opened])
-    if owed.join(found, on=key, how="anti").height:
-        raise LawBrokenError("Nothing disappears: a record that takes part in matching is neither matched nor open.")
-    if found.join(tonight.filter(pl.col("part") == "none"), on=key, how="semi").height:
-        raise LawBrokenError("Nothing disappears: a record is on a leg that it has no part in.")
-    whole = [leg["name"] for leg in _legs(inputs) if not _narrowed(leg)]
-    if found.filter(pl.col("leg").is_in(whole)).join(owed, on=key, how="anti").height:
-        raise LawBrokenError("Nothing disappears: a record is matched or open that nobody told.")
+    carried = before.select(*_RECORD, "leg").collect()
+    if not set(carried["leg"].unique()) <= legs.keys():
+        raise LawBrokenError("Nothing disappears: a record is open on a leg that the rules have no more.")
+    clearing = inputs.tonight("clearing").select(_RECORD).collect()
+    places = _places(clearing)
+    of_tonight = places.split(clearing)[0]
+    for name, leg in legs.items():
+        (met, met_before), (left, left_before), (owed_again, owed_before) = (
+            places.split(rows.filter(pl.col("leg") == name)) for rows in (members, opened, carried)
+        )
+        _assert_once(name, (places.count(met), places.count(left)), (met_before, left_before))
+        found = (places.count(met) + places.count(left)) > 0
+        owed, may = (places.mark(rows) for rows in _on_leg(inputs, leg, places))
+        told = places.mark(of_tonight)
+        owed |= places.mark(owed_again)
+        found_before = pl.concat([met_before, left_before])
+        if (owed & ~found).any() or owed_before.join(found_before, on=_RECORD, how="anti").height:
+            raise LawBrokenError(
+                "Nothing disappears: a record that takes part in matching is neither matched nor open."
+            )
+        if (found & told & ~may & ~owed).any():
+            raise LawBrokenError("Nothing disappears: a record is on a leg that it has no part in.")
+        strange = (found & ~owed).any() or found_before.join(owed_before, on=_RECORD, how="anti").height
+        if strange and not _narrowed(leg):
+            raise LawBrokenError("Nothing disappears: a record is matched or open that nobody told.")
+
+
+def _leg_of_members(output: StageOutput) -> pl.Series:
+    """The leg of each row of ``match_member``."""
+    ids, match = output.tables["match_member"]["match_id"], output.tables["match"]
+    legs = match["leg"].cast(pl.Enum(match["leg"].unique().sort()))
+    first = (ids != ids.shift(1)).fill_null(value=True)
+    if ids.filter(first).equals(match["match_id"]):
+        # Both tables stand in the order of their ids, as they are written.
+        return legs.gather(first.cum_sum() - 1)
+    numbered = match.select("match_id", leg=legs)
+    found = ids.to_frame().join(numbered, on="match_id", how="left", maintain_order="left")["leg"]
+    if found.has_nulls():
+        raise LawBrokenError("Nothing disappears: a record is in a match that is not told.")
+    return found
+
+
+def _assert_once(leg: str, tonight: tuple[_Counts, _Counts], before: tuple[pl.DataFrame, pl.DataFrame]) -> None:
+    """No record of the leg is in two matches, or in a match and open."""
+    if (tonight[0] > 1).any() or before[0].is_duplicated().any():
+        raise LawBrokenError("Nothing disappears: a record is in two matches of one leg.")
+    if ((tonight[0] > 0) & (tonight[1] > 0)).any() or before[0].join(before[1], on=_RECORD, how="semi").height:
+        raise LawBrokenError(f"Nothing disappears: a record of leg {leg} is matched and open.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Places:
+    """A place for each record number of tonight's files: file by file, up to the greatest number in it."""
+
+    files: pl.Enum
+    starts: _Counts
+    ends: _Counts
+
+    def split(self, rows: pl.DataFrame) -> tuple[_Counts, pl.DataFrame]:
+        """The places of the rows of tonight's files, and ``file`` and ``record`` of the others."""
+        codes = rows["file"].cast(self.files, strict=False).to_physical()
+        file = codes.fill_null(len(self.starts) - 1).to_numpy()
+        at = self.starts[file] + rows["record"].to_numpy()
+        inside = (at >= self.starts[file]) & (at < self.ends[file])
+        if inside.all():
+            return at, rows.select(_RECORD).clear()
+        return at[inside], rows.select(_RECORD).filter(pl.Series(~inside))
+
+    def count(self, places: _Counts) -> _Counts:
+        """How often each place occurs."""
+        return np.bincount(places, minlength=int(self.ends[-1]))
+
+    def mark(self, places: _Counts) -> NDArray[np.bool_]:
+        """Whether each place occurs."""
+        found = np.zeros(int(self.ends[-1]), dtype=np.bool_)
+        found[places] = True
+        return found
+
+
+def _places(clearing: pl.DataFrame) -> _Places:
+    """The places of a night; after its files stands one that has no place, for files of other nights."""
+    last = clearing.group_by("file").agg(pl.col("record").max()).sort("file")
+    ends = np.cumsum(last["record"].to_numpy() + 1)
+    starts = np.concatenate([[0], ends]).astype(np.int64)
+    return _Places(files=pl.Enum(last["file"]), starts=starts, ends=np.append(ends, starts[-1]).astype(np.int64))
 
 
 def _legs(inputs: StageInput) -> list[dict[str, Any]]:
@@ -143,41 +221,42 @@ def _narrowed(leg: Mapping[str, Any]) -> bool:
     return bool(leg.get("merchant_feeds") or leg.get("programmes"))
 
 
-def _on_legs(inputs: StageInput) -> Iterator[pl.DataFrame]:
-    """Each of tonight's records on each leg: owed there, of no part there, or (a card of two programmes) either."""
-    clearing, legs = inputs.tables["clearing"], _legs(inputs)
-    named = [feed for leg in legs for feed in leg.get("merchant_feeds", ())]
-    cards = pl.concat(
-        [
-            inputs.history["enrolment"].select("card_ref", "programme").collect(),
-            inputs.tables["enrolment"].select("card_ref", "programme"),
-        ]
-    )
+def _on_leg(inputs: StageInput, leg: Mapping[str, Any], places: _Places) -> tuple[_Counts, _Counts]:
+    """The places of tonight's records that are owed to a leg, and of those that may stand there as well.
+
+    A card of two programmes may be of the leg or not.
+    """
+    feeds, programmes = leg.get("merchant_feeds"), leg.get("programmes")
+    named = [feed for one in _legs(inputs) for feed in one.get("merchant_feeds", ())]
+    bank = pl.col("side") == "bank"
+    posted = (pl.col("posting_date") >= pl.lit(_begin(inputs, feeds), pl.Date)).fill_null(value=False)
+    begun = posted if feeds else pl.lit(value=True)
+    merchant = pl.col("feed").is_in(feeds) if feeds else ~pl.col("feed").is_in(named)
+    of_kind = pl.col("kind").is_in([kind for kinds in leg["kinds"] for kind in kinds])
+    rows = inputs.tonight("clearing").filter(of_kind & pl.when(bank).then(begun).otherwise(merchant))
+    if not programmes:
+        owed = places.split(rows.select(_RECORD).collect())[0]
+        return owed, owed
+    of_card = _cards(inputs, programmes).lazy()
+    every, some = (~bank | pl.col(name).fill_null(value=False) for name in ("every", "some"))
+    may = rows.join(of_card, on="card_ref", how="left").filter(some).select(*_RECORD, every.alias("owed")).collect()
+    at = places.split(may)[0]
+    return at[may["owed"].to_numpy()], at
+
+
+def _begin(inputs: StageInput, feeds: Sequence[str] | None) -> date | None:
+    """The business date of the first accepted file of some feeds; none where no file came."""
     columns = ["feed", "fate", "file_date"]
     files = pl.concat([inputs.history["file"].select(columns).collect(), inputs.tables["file"].select(columns)])
-    for leg in legs:
-        feeds, programmes = leg.get("merchant_feeds"), leg.get("programmes")
-        begin = files.filter((pl.col("fate") == "accepted") & pl.col("feed").is_in(feeds or []))["file_date"].min()
-        begun = (
-            pl.lit(value=True)
-            if not feeds
-            else (pl.col("posting_date") >= pl.lit(begin, pl.Date)).fill_null(value=False)
-        )
-        mine = cards.group_by("card_ref").agg(
-            every=pl.col("programme").is_in(programmes or []).all(),
-            some=pl.col("programme").is_in(programmes or []).any(),
-        )
-        bank, of_kind = (
-            pl.col("side") == "bank",
-            pl.col("kind").is_in([kind for kinds in leg["kinds"] for kind in kinds]),
-        )
-        every, some = (
-            pl.col(name).fill_null(value=False) if programmes else pl.lit(value=True) for name in ("every", "some")
-        )
-        merchant = pl.col("feed").is_in(feeds) if feeds else ~pl.col("feed").is_in(named)
-        owed = of_kind & pl.when(bank).then(begun & every).otherwise(merchant)
-        may = of_kind & pl.when(bank).then(begun & some).otherwise(merchant)
-        part = pl.when(owed).then(pl.lit("owed")).when(may).then(pl.lit("either")).otherwise(pl.lit("none"))
-        yield clearing.join(mine, on="card_ref", how="left").select(
-            pl.lit(leg["name"]).alias("leg"), "file", "record", part.alias("part")
-        )
+    of_leg = files.filter((pl.col("fate") == "accepted") & pl.col("feed").is_in(feeds or []))
+    return of_leg.select(pl.col("file_date").min()).item()  # type: ignore[no-any-return]
+
+
+def _cards(inputs: StageInput, programmes: Sequence[str]) -> pl.DataFrame:
+    """By card whether every line about it, and whether some line, names one of the programmes."""
+    columns = ["card_ref", "programme"]
+    lines = pl.concat(
+        [inputs.history["enrolment"].select(columns).collect(), inputs.tables["enrolment"].select(columns)]
+    )
+    ours = pl.col("programme").is_in(programmes)
+    return lines.group_by("card_ref").agg(every=ours.all(), some=ours.any())

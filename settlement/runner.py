@@ -67,7 +67,7 @@ def run_unit(home: Home, business_date: date, stage_name: str, unit: str) -> Non
             output = stage.run(inputs)
     except pl.exceptions.PolarsError:
         # Earlier nights are read as a stage asks for them: one that was damaged shows only then.
-        store.require_readable(home, (*stage.reads, *stage.parts, *stage.history), business_date)
+        store.require_readable(home, (*stage.reads, *stage.parts, *stage.scans, *stage.history), business_date)
         raise
     laws.assert_unit(stage.name, inputs, output)
     try:
@@ -282,6 +282,7 @@ def _inputs(
         documents=store.read_documents(home),
         tables={name: store.read_table(home, name, business_date) for name in stage.reads},
         parts={name: store.table_parts(home, name, business_date) for name in stage.parts},
+        scans={name: store.scan_table(home, name, business_date) for name in stage.scans},
         history={name: store.scan_history(home, name, business_date) for name in stage.history},
         deliveries=originals.land_originals(home, business_date) if first else (),
         content=content if parsing else None,

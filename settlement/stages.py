@@ -1,8 +1,8 @@
 """The system on one screen: the stages of a night in order, what each reads and what it writes.
 
-``reads`` are tables of this night, ``parts`` those of them that are read part by part; ``history`` are the same or
-other tables of earlier nights. What a stage writes stands in the tables themselves (``Table.stage``). ``files`` names
-the folder of the files it makes.
+``reads`` are tables of this night, ``parts`` those of them that are read part by part, ``scans`` those of many rows, of
+which a stage collects the columns it asks for; ``history`` are the same or other tables of earlier nights. What a stage
+writes stands in the tables themselves (``Table.stage``). ``files`` names the folder of the files it makes.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ class Stage:
     run: Callable[[StageInput], StageOutput]
     reads: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
+    scans: tuple[str, ...] = ()
     history: tuple[str, ...] = ()
     files: str | None = None
     plan: Callable[[StageInput], tuple[str, ...]] = whole
@@ -68,9 +69,10 @@ STAGES: Final[tuple[Stage, ...]] = (
         name="match",
         run=match.run,
         reads=(
-            *("file", "clearing", "enrolment", "statement_entry", "bank_detail"),
+            *("file", "enrolment", "statement_entry", "bank_detail"),
             *("reject", "control_record", "control_total"),
         ),
+        scans=("clearing",),
         history=(
             *("file", "clearing", "enrolment", "statement_entry", "bank_detail"),
             *("open_item", "pass_use", "cash_tie", "detail_tie"),
@@ -79,7 +81,8 @@ STAGES: Final[tuple[Stage, ...]] = (
     Stage(
         name="rate",
         run=rate.run,
-        reads=("file", "clearing", "match", "match_member", *_REFERENCE),
+        reads=("file", *_REFERENCE),
+        scans=("clearing", "match", "match_member"),
         history=("file", "clearing", "match", "match_member", *_REFERENCE, "rated", "payout"),
     ),
     Stage(

@@ -87,6 +87,7 @@ def stage_input(nights_dir: Path, nights: tuple[str, ...], stage_name: str, unit
         documents=documents(),
         tables={name: _table(nights_dir, nights, name) for name in stage.reads},
         parts={name: in_parts(_table(nights_dir, nights, name)) for name in stage.parts},
+        scans={name: _table(nights_dir, nights, name).lazy() for name in stage.scans},
         history={name: _history(nights_dir, nights, name) for name in stage.history},
         deliveries=_deliveries(nights_dir / night) if landing else (),
         content=_content(nights_dir, nights) if parsing else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from secrets import token_bytes
 from typing import Final
 
 import numpy as np
@@ -39,6 +40,7 @@ else:
 __all__ = [
     "ANY",
     "MOST_PAIRS",
+    "PROCESS_SECRET",
     "Way",
     "compiled",
     "cores",
@@ -51,6 +53,9 @@ __all__ = [
     "pair_equal_told",
     "pair_optimal",
 ]
+
+PROCESS_SECRET: Final = token_bytes(32)
+"""Drawn once a process: who writes records cannot make two keys share a digest. No result depends on it."""
 
 MOST_PAIRS: Final = 32_000_000
 """Pairs in reach of one block that are still looked at: some tenths of a second."""

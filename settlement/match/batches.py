@@ -24,17 +24,18 @@ _LINE: Final = {
     "record": pl.Int64,
     "part": pl.String,
     "net": pl.Int64,
+    "count": pl.Int64,
 }
 
 
-def batch_ties(rules: Rules, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+def batch_ties(rules: Rules, tables: Mapping[str, pl.DataFrame], clearing: pl.LazyFrame) -> pl.DataFrame:
     """Re-add the batches of tonight's accepted files from what stands in the tables.
 
     Each record, rejected row, fee and balance of a batch counts at its net amount, + to the merchant. What closes the
     batch is its payout, or else a balance on its last line, which the next batch takes over; a batch without either
     is not closed. All amounts are in the batch's currency.
     """
-    lines = _lines(tables)
+    lines = _lines(tables, clearing)
     closed_by = pl.when(pl.col("part") == "payout").then(pl.lit("payout"))
     last = (pl.col("part") == "balance") & (pl.col("record") == pl.col("record").max().over("file", "batch"))
     unpaid = ~(pl.col("part") == "payout").any().over("file", "batch")
@@ -45,7 +46,7 @@ def batch_ties(rules: Rules, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame
             column
             for part, name in (("transaction", "transactions"), ("rejected", "rejected"))
             for column in (
-                (pl.col("part") == part).sum().cast(pl.Int64).alias(name),
+                pl.col("count").filter(pl.col("part") == part).sum().alias(name),
                 _sum(pl.col("part") == part).alias(f"{name}_minor"),
             )
         ),
@@ -64,13 +65,21 @@ def _sum(which: pl.Expr) -> pl.Expr:
     return pl.col("net").filter(which).sum()
 
 
-def _lines(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """Every line of a batch with its part and its net amount; an amount that could not be read is nothing."""
+def _lines(tables: Mapping[str, pl.DataFrame], clearing: pl.LazyFrame) -> pl.DataFrame:
+    """Every line of a batch with its part and its net amount; an amount that could not be read is nothing.
+
+    Transactions are many, and stand as one line with their ``count`` and the last of their records.
+    """
     control = tables["control_record"].with_columns(pl.col("class").replace(_PARTS).alias("part"))
     sources = (
-        (tables["clearing"], pl.lit("transaction"), "net_minor", "net_currency"),
-        (tables["reject"], pl.lit("rejected"), "net_minor", "net_currency"),
-        (control.filter(pl.col("part").is_in(list(_PARTS.values()))), pl.col("part"), "amount_minor", "currency"),
+        (clearing, pl.lit("transaction"), "net_minor", "net_currency"),
+        (tables["reject"].lazy(), pl.lit("rejected"), "net_minor", "net_currency"),
+        (
+            control.filter(pl.col("part").is_in(list(_PARTS.values()))).lazy(),
+            pl.col("part"),
+            "amount_minor",
+            "currency",
+        ),
     )
     lines = [
         rows.filter(pl.col("batch").is_not_null()).select(
@@ -80,10 +89,14 @@ def _lines(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
             "record",
             part.alias("part"),
             pl.col(net).fill_null(0).alias("net"),
+            pl.lit(1).alias("count"),
         )
         for rows, part, net, currency in sources
     ]
-    whole = pl.concat([part.cast(pl.Schema(_LINE)) for part in lines])
+    lines[0] = lines[0].group_by(*_BATCH, "part").agg(pl.col("record").max(), pl.col("net", "count").sum())
+    whole = pl.concat(
+        [part.select(pl.col(name).cast(kind) for name, kind in _LINE.items()) for part in lines]
+    ).collect()
     # A rejected row may not tell its currency: it is counted with the batch it stands in.
     told = pl.col("currency").min().over("file", "batch")
     return whole.with_columns(pl.col("currency").fill_null(told)).drop_nulls("currency")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from settlement.match.rules import Leg
@@ -34,6 +35,8 @@ _TELLING: Final = [
     "order_ref",
     "part_ref",
 ]
+NEEDED: Final = (*LOCATOR, *_TELLING)
+"""What is asked of every record to find those that take no part."""
 _NAMING: Final = ("arn", "authorisation_code", "order_ref")
 _ORDER: Final = ["delivered_on", "posting_date", "file", "record"]
 
@@ -62,39 +65,76 @@ def takes_no_part(leg: Leg, night: date) -> pl.Expr:
     return held if leg.expires_after_days is None else held | (age_on(night) > leg.expires_after_days)
 
 
-def carried_records(history: Mapping[str, pl.LazyFrame], items: pl.DataFrame, night: date) -> pl.DataFrame:
-    """The clearing records behind open items of earlier nights, with their age in ``age_days``."""
+def carried_records(
+    history: Mapping[str, pl.LazyFrame], items: pl.DataFrame, night: date, columns: Sequence[str]
+) -> pl.DataFrame:
+    """The columns of the clearing records behind open items of earlier nights, with their age in ``age_days``."""
     if items.is_empty():
-        return TABLES["clearing"].empty().with_columns(pl.lit(0, pl.Int64).alias("age_days"))
+        return TABLES["clearing"].empty().select(*columns, pl.lit(0, pl.Int64).alias("age_days"))
     return (
         history["clearing"]
         # A record may come to its leg, and be open there, after the night it was delivered.
         .filter(pl.col("business_date") >= items.select(delivered_on(pl.col("file")).min()).item())
         .join(items.lazy().select(*LOCATOR, age_on(night).alias("age_days")), on=LOCATOR, how="inner")
-        .select(*TABLES["clearing"].schema.names(), "age_days")
+        .select(*columns, "age_days")
         .collect()
     )
 
 
-def repeats(tonight: pl.DataFrame, earlier: pl.LazyFrame) -> pl.DataFrame:
+def repeats(tonight: pl.DataFrame, told: pl.LazyFrame, earlier: pl.LazyFrame) -> pl.DataFrame:
     """Locators of tonight's records that repeat another one in every content column, each with its original's.
 
     Only a record that names its sale, by ARN, approval code or order, can be known to be told twice: two purchases of
     one amount on one day are no repeats where neither is named. The first of its kind is the original, ``nearest_file``
     and ``nearest_record``: what was known on an earlier night, then by business date of the file and locator.
-    ``earlier`` is the clearing of the nights that are looked back on.
+
+    Parameters
+    ----------
+    tonight : DataFrame
+        The records, at least with the columns ``NEEDED``.
+    told, earlier : LazyFrame
+        Clearing that tonight's records are of, and that of the nights that are looked back on, with every column. Only
+        what may be a repeat is read of it.
     """
-    mark = pl.struct(_TELLING).hash(seed=1).alias("mark")
-    marks = tonight.select(mark)
-    known = earlier.with_columns(mark).join(marks.lazy(), on="mark", how="semi").collect()
-    seen = known.select(pl.col("mark").unique())["mark"]
+    marks = tonight.select(_mark())["mark"]
+    of_tonight = marks.to_frame().lazy()
+    known = earlier.select(*LOCATOR, _mark()).join(of_tonight, on="mark", how="semi").collect(engine="streaming")
+    ascending = np.sort(marks.to_numpy())
+    twice = pl.Series(ascending[1:][ascending[1:] == ascending[:-1]], dtype=pl.UInt64)
     named = pl.any_horizontal(pl.col(name).is_not_null() for name in _NAMING)
-    suspects = tonight.filter((marks["mark"].is_duplicated() | marks["mark"].is_in(seen.implode())) & named)
-    rows = pl.concat([frame.select(*_CONTENT, *_ORDER) for frame in (known, suspects)]).sort(_ORDER)
+    suspects = tonight.lazy().filter(marks.is_in(pl.concat([twice, known["mark"]]).implode()) & named)
+    parts = ((earlier, known, False), (told, suspects.select(LOCATOR).collect(), True))
+    contents = [_content(rows, which).with_columns(new=pl.lit(value=new)) for rows, which, new in parts]
+    rows = pl.concat(contents).sort(_ORDER)
     nth = pl.int_range(pl.len()).over(_CONTENT)
     originals = [pl.col(name).first().over(_CONTENT).alias(f"nearest_{name}") for name in LOCATOR]
-    found = rows.with_columns(*originals).filter(nth > 0).select(*LOCATOR, *NEAREST[:2])
-    return found.join(tonight.select(LOCATOR), on=LOCATOR, how="semi")
+    return rows.with_columns(*originals).filter((nth > 0) & pl.col("new")).select(*LOCATOR, *NEAREST[:2])
+
+
+def _mark() -> pl.Expr:
+    """A number that is equal for records that are equal in what tells the most."""
+    mark = pl.col(_TELLING[0]).hash(seed=0)
+    for seed, name in enumerate(_TELLING[1:], start=1):
+        # Sums wrap around.
+        mark += pl.col(name).hash(seed=seed)
+    return mark.alias("mark")
+
+
+def _content(clearing: pl.LazyFrame, which: pl.DataFrame) -> pl.DataFrame:
+    """All that is told of a few records."""
+    if which.is_empty():
+        return TABLES["clearing"].empty().select(*_CONTENT, *_ORDER)
+    # The numbers of the records can be looked for while the table is read, and leave few of it.
+    near = clearing.filter(pl.col("record").is_in(which["record"].unique().implode()))
+    return near.join(which.lazy(), on=LOCATOR, how="semi").select(*_CONTENT, *_ORDER).collect()
+
+
+def stand_in(records: pl.DataFrame, few: pl.DataFrame) -> pl.Series:
+    """Whether the locator of each record is among a few."""
+    found = np.zeros(records.height, dtype=np.bool_)
+    near = records.select(LOCATOR).with_row_index().filter(pl.col("record").is_in(few["record"].unique().implode()))
+    found[near.join(few, on=LOCATOR, how="semi")["index"].to_numpy()] = True
+    return pl.Series(found)
 
 
 def foreign(records: pl.DataFrame, bins: Collection[str]) -> pl.DataFrame:

@@ -1,8 +1,8 @@
-"""Text becomes integers: equal key tuples of two sides get equal ids, exactly.
+"""Text becomes integers: equal key tuples of two sides get equal ids, or equal keyed digests.
 
-A kernel compares integers only. Tuples of any columns are hashed to 64 bits, the hashes are numbered, and each row
-is then compared with the first row of its number: no result rests on a hash. Where two different tuples do share a
-hash, the slow exact way is taken instead.
+A kernel compares integers only. To be numbered, tuples of any columns are hashed to 64 bits, the hashes are numbered,
+and each row is then compared with the first row of its number: no number rests on a hash. Where two different tuples do
+share a hash, the slow exact way is taken instead. Whole sides are not numbered but digested to 96 bits.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from settlement.kernels import match as kernels
+from settlement.kernels.choice import cores
+from settlement.kernels.radix import PROCESS_SECRET, digest_rows
+from settlement.kernels.radix_twin import Checks, Hashes
 
 
 def number(left: pl.DataFrame, right: pl.DataFrame) -> tuple[NDArray[np.int32], NDArray[np.int32], int]:
@@ -34,6 +37,15 @@ def number(left: pl.DataFrame, right: pl.DataFrame) -> tuple[NDArray[np.int32], 
     both = pl.concat([left, right], rechunk=True)
     ids, count = _by_hash(both, _hashes(both))
     return ids[: left.height], ids[left.height :], count
+
+
+def digests(rows: pl.DataFrame) -> tuple[Hashes, Checks]:
+    """The digest of each row: of rows of whichever frame, equal where all columns of the same types are equal.
+
+    A row with an empty value in one of the columns has the hash 0: it meets nobody.
+    """
+    columns = [column.to_physical() if column.dtype == pl.Enum else column for column in rows.get_columns()]
+    return digest_rows(columns, secret=PROCESS_SECRET, threads=cores())
 
 
 def present(columns: tuple[str, ...]) -> pl.Expr:

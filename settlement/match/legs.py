@@ -17,19 +17,26 @@ import polars as pl
 from settlement.match.rules import Leg
 from settlement.model.clearing import Fate, Side
 from settlement.model.stage import StageInput
+from settlement.model.tables import TABLES
 
 LOCATOR: Final = ["file", "record"]
 _BANK: Final = pl.col("side") == Side.BANK
 
 
 class Taking(NamedTuple):
-    """The records of a leg that are new to it tonight, and the clearing of nights before, which are not."""
+    """The records of a leg that are new to it tonight, and the clearing of nights before, which are not.
+
+    ``new`` has the columns asked for; ``told`` is all clearing that they are of, with every column.
+    """
 
     new: pl.DataFrame
+    told: pl.LazyFrame
     earlier: pl.LazyFrame
 
 
-def taking_part(inputs: StageInput, leg: Leg, legs: Sequence[Leg], cards: pl.DataFrame) -> Taking:
+def taking_part(
+    inputs: StageInput, leg: Leg, legs: Sequence[Leg], cards: pl.DataFrame, columns: Sequence[str]
+) -> Taking:
     """What comes to a leg tonight.
 
     Parameters
@@ -40,10 +47,12 @@ def taking_part(inputs: StageInput, leg: Leg, legs: Sequence[Leg], cards: pl.Dat
         The leg, and all legs: a merchant-side feed that a leg names takes part on no leg that does not name it.
     cards : DataFrame
         See ``enrolled``.
+    columns : sequence of str
+        Columns of the records that are asked for.
     """
-    clearing, history = inputs.tables["clearing"].lazy(), inputs.history["clearing"]
+    clearing, history = inputs.tonight("clearing"), inputs.history["clearing"]
     if not leg.merchant_feeds and not leg.programmes:
-        return Taking(_of_leg(clearing, leg, legs, cards).collect(), history)
+        return Taking(_of_leg(clearing, leg, legs, cards).select(columns).collect(), clearing, history)
     began, begins = _begins(inputs, leg)
     known = inputs.history["enrolment"].select("card_ref").unique()
     first = inputs.tables["enrolment"].lazy().select("card_ref").unique().join(known, on="card_ref", how="anti")
@@ -51,9 +60,15 @@ def taking_part(inputs: StageInput, leg: Leg, legs: Sequence[Leg], cards: pl.Dat
     late = [history.join(first, on="card_ref", how="semi").filter(posted >= began)]
     if begins < began:
         late.append(history.filter(posted < began))
-    before = pl.concat(late).filter(_BANK).select(inputs.tables["clearing"].columns)
-    new = _of_leg(pl.concat([clearing, before]).filter(~_BANK | (posted >= begins)), leg, legs, cards).collect()
-    return Taking(new, history.join(new.lazy().select(LOCATOR), on=LOCATOR, how="anti"))
+    before = pl.concat(late).filter(_BANK).select(TABLES["clearing"].schema.names())
+    told = pl.concat([clearing.select(before.collect_schema().names()), before])
+    new = _of_leg(told.filter(~_BANK | (posted >= begins)), leg, legs, cards).select(columns).collect()
+    return Taking(new, told, history.join(new.lazy().select(LOCATOR), on=LOCATOR, how="anti"))
+
+
+def needed(leg: Leg) -> tuple[str, ...]:
+    """The columns by which the members behind the cards of a leg are told."""
+    return ("card_ref", "transaction_date", "posting_date", "member_id") if leg.programmes else ()
 
 
 def with_members(records: pl.DataFrame, leg: Leg, cards: pl.DataFrame) -> pl.DataFrame:

@@ -16,6 +16,8 @@ from settlement.match.sides import GOODS, MONEY, SETTLEMENT, Side
 from settlement.model.tables import TABLES
 
 _DIGITS: Final = 9
+_PLACE_BITS: Final = 32
+_RECORD_BITS: Final = 40
 _MEASURES: Final = (
     *("rows", "amount", "cashback_minor", "first_row"),
     *("first_day", "last_day", "first_posting", "last_posting"),
@@ -46,19 +48,22 @@ def tables(
     ids = _ids(len(order), night, before)
     of_leg = (pl.lit(leg.name).alias("leg"), pl.lit(None, pl.Int64).alias("residual_miles"))
     matches = _judged(summed).with_columns(of_leg)[order].with_columns(ids)
-    members = [
-        rows.with_columns(pl.Series("number", number[match]), pl.lit(name).alias("side"))
-        for name, frames in (("bank", ours), ("merchant", theirs))
-        for step, rows, number in zip(taken, frames, numbered, strict=True)
-        for match in (step.bank_match if name == "bank" else step.merchant_match,)
+    members = pl.concat([*ours, *theirs], rechunk=True)
+    of_matches = [
+        *(number[step.bank_match] for step, number in zip(taken, numbered, strict=True)),
+        *(number[step.merchant_match] for step, number in zip(taken, numbered, strict=True)),
     ]
-    return matches.select(TABLES["match"].schema.names()), _members(members, ids)
+    bank_members = sum(rows.height for rows in ours)
+    return matches.select(TABLES["match"].schema.names()), _members(
+        members, bank_members, np.concatenate(of_matches), ids
+    )
 
 
 def _ids(count: int, night: date, before: int) -> pl.Series:
-    numbers = pl.int_range(before + 1, before + count + 1, eager=True)
-    text = pl.format("M{}{}", pl.lit(f"{night:%Y%m%d}"), pl.col("number").cast(pl.String).str.zfill(_DIGITS))
-    return numbers.alias("number").to_frame().select(text.alias("match_id")).to_series()
+    """``M20101229000000001`` for the first match of that night; a night has fewer than 10**9."""
+    first = int(f"{night:%Y%m%d}") * 10**_DIGITS + before + 1
+    numbers = pl.int_range(first, first + count, eager=True).cast(pl.String)
+    return pl.select(match_id=pl.lit("M") + numbers)["match_id"]
 
 
 def _bank_members(step: Taken, bank: Side) -> pl.DataFrame:
@@ -78,19 +83,31 @@ def _told(side: Side, rows: NDArray[np.int32], amount: str, currency: str) -> pl
     return side.rows.select(*columns, *money)[rows]
 
 
-def _members(members: Sequence[pl.DataFrame], ids: pl.Series) -> pl.DataFrame:
-    return (
-        pl.concat([rows.select("number", "side", "file", "record", "amount", "currency") for rows in members])
-        .sort("number", "file", "record")
-        .select(
-            pl.lit(ids).gather(pl.col("number")).alias("match_id"),
-            "side",
-            pl.col("file").cast(pl.String),
-            "record",
-            pl.col("amount").alias("amount_minor"),
-            pl.col("currency").cast(pl.String),
-        )
+def _members(members: pl.DataFrame, bank_members: int, numbers: NDArray[np.int64], ids: pl.Series) -> pl.DataFrame:
+    """The members by match, file and record; those of the bank come first in ``members``."""
+    # A place in the order of all members is one number with the match: sorting sorts whole numbers.
+    places = np.empty(members.height, dtype=np.int64)
+    order = np.argsort(_locators(members))
+    places[order] = np.arange(members.height)
+    ranked = np.sort(numbers << _PLACE_BITS | places)
+    rows: NDArray[np.int64] = order[ranked & (1 << _PLACE_BITS) - 1]
+    sides = pl.Series(["bank", "merchant"])
+    told = members.select("file", "record", "amount", "currency")[rows]
+    return told.select(
+        ids.gather(ranked >> _PLACE_BITS).alias("match_id"),
+        sides.gather((rows >= bank_members).astype(np.uint32)).alias("side"),
+        pl.col("file").cast(pl.String),
+        "record",
+        pl.col("amount").alias("amount_minor"),
+        pl.col("currency").cast(pl.String),
     )
+
+
+def _locators(members: pl.DataFrame) -> NDArray[np.int64]:
+    """File and record as one number each, in their order; a file has fewer than 2**40 records."""
+    file: NDArray[np.int64] = members["file"].to_physical().to_numpy().astype(np.int64)
+    found: NDArray[np.int64] = file << _RECORD_BITS | members["record"].to_numpy()
+    return found
 
 
 def _summed(step: Taken, ours: pl.DataFrame, theirs: pl.DataFrame) -> pl.DataFrame:

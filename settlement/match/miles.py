@@ -16,6 +16,14 @@ _LOCATOR: Final = ["file", "record"]
 _AMOUNTS_AGREE: Final = ("EXACT", "MASKED_ONLY", "DATE_SHIFT", "LATE")
 
 
+_TOLD: Final = ("amount_minor", "cashback_minor", "authorisation_code", "mcc", "base_miles", "bonus_miles")
+
+
+def needed(miles: Miles | None) -> tuple[str, ...]:
+    """The columns of clearing that miles are judged by."""
+    return _TOLD if miles is not None else ()
+
+
 def judged(match: pl.DataFrame, members: pl.DataFrame, records: pl.DataFrame, miles: Miles) -> pl.DataFrame:
     """The matches with ``residual_miles``; one that differs in miles alone becomes MILES_DIFF.
 
@@ -28,8 +36,7 @@ def judged(match: pl.DataFrame, members: pl.DataFrame, records: pl.DataFrame, mi
     miles : Miles
         What a purchase earns.
     """
-    told = ["amount_minor", "cashback_minor", "authorisation_code", "mcc", "base_miles", "bonus_miles"]
-    rows = members.select("match_id", "side", *_LOCATOR).join(records.select(*_LOCATOR, *told), on=_LOCATOR)
+    rows = members.select("match_id", "side", *_LOCATOR).join(records.select(*_LOCATOR, *_TOLD), on=_LOCATOR)
     earned = _earned(rows.filter(pl.col("side") == "bank"), miles)
     accrued = (
         rows.filter(pl.col("side") == "merchant")

@@ -11,7 +11,7 @@ from settlement.match.batches import batch_ties
 from settlement.match.nearest import nearest_misses
 from settlement.match.pass_use import pass_use
 from settlement.match.rules import Leg, Rules, read_bins, read_rules
-from settlement.match.sides import two_sides
+from settlement.match.sides import needed, two_sides
 from settlement.model.ageing import Ageing
 from settlement.model.stage import StageInput, StageOutput
 from settlement.model.tables import TABLES
@@ -38,7 +38,7 @@ def run(inputs: StageInput) -> StageOutput:
     }
     found["cash_tie"] = cash.cash_ties(rules.cash, inputs.tables, inputs.history)
     found["detail_tie"] = details.detail_ties(inputs.tables, inputs.history)
-    found["batch_tie"] = batch_ties(rules, inputs.tables)
+    found["batch_tie"] = batch_ties(rules, inputs.tables, inputs.tonight("clearing"))
     found["pass_use"] = pass_use(rules, found["match"], inputs.history, inputs.business_date)
     return StageOutput(tables=found)
 
@@ -49,31 +49,29 @@ def _leg(
     """Matches, members and open items of one leg; ``before`` matches of other legs have their ids already."""
     night, history = inputs.business_date, inputs.history
     cards = legs.enrolled(inputs, leg)
-    tonight, before_tonight = legs.taking_part(inputs, leg, rules.leg, cards)
+    leg_passes = rules.passes_of(leg)
+    columns = sorted({*needed(leg_passes), *breaks.NEEDED, *legs.needed(leg), *miles.needed(leg.miles)})
+    tonight, told, before_tonight = legs.taking_part(inputs, leg, rules.leg, cards, columns)
     carried = breaks.carried_items(history, leg)
     since = night - timedelta(days=rules.repeats.lookback_nights)
     earlier = before_tonight.filter(pl.col("business_date") >= since)
     held = pl.concat(
         [
-            breaks.held_items(tonight, breaks.repeats(tonight, earlier), bins),
+            breaks.held_items(tonight, breaks.repeats(tonight, told, earlier), bins),
             carried.filter(breaks.takes_no_part(leg, night)).select(*breaks.LOCATOR, "reason", *breaks.NEAREST),
         ]
     )
     fresh = tonight.with_columns(pl.lit(0, pl.Int64).alias("age_days"))
-    records = legs.with_members(pl.concat([fresh, breaks.carried_records(history, carried, night)]), leg, cards)
-    if held.height:
-        aside = records.join(held, on=breaks.LOCATOR, how="semi")
-        records = records.join(held, on=breaks.LOCATOR, how="anti")
-    else:
-        aside = records.clear()
-    leg_passes = rules.passes_of(leg)
-    bank, merchant = two_sides(records, leg, leg_passes)
+    again = breaks.carried_records(history, carried, night, columns)
+    records = legs.with_members(pl.concat([fresh, again]), leg, cards)
+    aside = breaks.stand_in(records, held)
+    bank, merchant = two_sides(records, aside, leg, leg_passes)
     taken = passes.run(leg_passes, bank, merchant)
     match, members = matches.tables(leg, taken, bank, merchant, night=night, before=before)
     if leg.miles is not None:
         match = miles.judged(match, members, records, leg.miles)
-    unmatched = pl.concat([aside.select(breaks.UNMATCHED), bank.unmatched(), merchant.unmatched()])
+    unmatched = pl.concat([records.filter(aside).select(breaks.UNMATCHED), bank.unmatched(), merchant.unmatched()])
     near = nearest_misses(leg_passes, taken, bank, merchant).with_columns(pl.lit(None, pl.String).alias("reason"))
-    told = pl.concat([held, near.select(held.columns)])
+    noted = pl.concat([held, near.select(held.columns)])
     ageing = Ageing(last_days=rules.ageing.buckets)
-    return match, members, breaks.open_items(leg, unmatched, told, carried, night=night, ageing=ageing)
+    return match, members, breaks.open_items(leg, unmatched, noted, carried, night=night, ageing=ageing)

@@ -12,10 +12,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from settlement.kernels import match as kernels
 from settlement.kernels import radix
 from settlement.kernels.assign import MOST_EDGES, Assigned
-from settlement.match.keys import integers, number
+from settlement.kernels.choice import cores
+from settlement.match.keys import digests, integers, number
 
 Rows = NDArray[np.int32]
 
@@ -39,38 +39,43 @@ class Pairs(NamedTuple):
 def equal_pairs(ours: pl.DataFrame, theirs: pl.DataFrame, columns: list[str], window: int) -> Pairs:
     """Pairs of rows that are equal in ``columns`` and at most ``window`` days apart.
 
-    Both frames hold ``row`` (ascending), ``amount``, ``day`` and the columns. Rows of one day meet first. Where that
-    leaves rows of a group on one side at most, nothing pairs more rows or costs less; the other groups are solved
-    as a whole.
+    Both frames hold ``row`` (ascending), ``day`` and the columns, among them ``amount``; a row with an empty value
+    meets nobody. Rows of one day meet first. Where that leaves rows of a group on one side at most, nothing pairs more
+    rows or costs less; the other groups are solved as a whole.
     """
     same_day = [*columns, "day"]
-    left, right, count = number(ours.select(same_day), theirs.select(same_day))
-    partner = kernels.pair_exact(left, right, count)
-    many = (np.bincount(left, minlength=count) > 1) | (np.bincount(right, minlength=count) > 1)
+    both = (digests(ours.select(same_day)), digests(theirs.select(same_day)))
+    partner, many, _ = radix.pair_equal_told(*both[0], *both[1], threads=cores())
     met = np.flatnonzero(partner >= 0)
-    first = _rows(ours, theirs, met, partner[met], many[left[met]])
+    first = _rows(ours, theirs, met, partner[met], many[met].astype(np.bool_))
     if not window:
         return first
-    free = np.ones(theirs.height, dtype=np.bool_)
-    free[partner[met]] = False
-    split = (
-        ours.filter(pl.Series(partner < 0))
-        .select(columns)
-        .join(theirs.filter(pl.Series(free)).select(columns), on=columns, how="semi", nulls_equal=True)
-    )
+    split = _still_alike(ours, theirs, columns, partner)
     if split.is_empty():
         return first
-    sides = [
-        side.join(split, on=columns, how="semi", nulls_equal=True, maintain_order="left") for side in (ours, theirs)
-    ]
+    # Amounts are compared before texts, so that texts are compared of few rows.
+    amounts = pl.col("amount").is_in(split["amount"].unique().implode())
+    sides = [side.filter(amounts).join(split, on=columns, how="semi", maintain_order="left") for side in (ours, theirs)]
     solved = near_pairs(sides[0], sides[1], columns, tolerance=0, window=window)
     # What was given up keeps its pairs of one day, which are as good as any.
-    again = np.isin(first.ours, integers(sides[0]["row"], np.int32)) & ~np.isin(first.ours, solved.given_up[0])
+    kept = ~_within(first.ours, integers(sides[0]["row"], np.int32)) | _within(first.ours, solved.given_up[0])
     given_up = (
-        np.setdiff1d(solved.given_up[0], first.ours[~again]),
-        np.setdiff1d(solved.given_up[1], first.theirs[~again]),
+        solved.given_up[0][~_within(solved.given_up[0], first.ours[kept])],
+        solved.given_up[1][~_within(solved.given_up[1], first.theirs[kept])],
     )
-    return _joined(_kept(first, ~again), solved._replace(given_up=given_up))
+    return _joined(_kept(first, kept), solved._replace(given_up=given_up))
+
+
+def _still_alike(ours: pl.DataFrame, theirs: pl.DataFrame, columns: list[str], partner: Rows) -> pl.DataFrame:
+    """The values of ``columns`` of which both sides have rows without a partner."""
+    waiting = [side[rows].select(columns) for side, rows in zip((ours, theirs), _open(partner, theirs), strict=True)]
+    left, right = (digests(side) for side in waiting)
+    return waiting[0].filter(pl.Series(radix.pair_equal(*left, *right, threads=cores()) >= 0))
+
+
+def _open(partner: Rows, theirs: pl.DataFrame) -> tuple[Rows, Rows]:
+    left, right = radix.open_rows(partner, theirs.height)
+    return left, right
 
 
 def near_pairs(ours: pl.DataFrame, theirs: pl.DataFrame, columns: list[str], *, tolerance: int, window: int) -> Pairs:
@@ -120,11 +125,19 @@ def _kept(pairs: Pairs, keep: NDArray[np.bool_]) -> Pairs:
     return pairs._replace(ours=pairs.ours[keep], theirs=pairs.theirs[keep], unsure=pairs.unsure[keep])
 
 
+def _within(rows: Rows, some: Rows) -> NDArray[np.bool_]:
+    """Whether each row is among some."""
+    among = np.zeros(1 + max(rows.max(initial=0), some.max(initial=0)), dtype=np.bool_)
+    among[some] = True
+    found: NDArray[np.bool_] = among[rows]
+    return found
+
+
 def _joined(one: Pairs, other: Pairs) -> Pairs:
     """Both as one, ascending by our rows."""
     ours = np.concatenate([one.ours, other.ours])
     order = np.argsort(ours)
-    given_up = [np.union1d(some, more) for some, more in zip(one.given_up, other.given_up, strict=True)]
+    given_up = [np.sort(np.concatenate(both)) for both in zip(one.given_up, other.given_up, strict=True)]
     return Pairs(
         ours[order],
         np.concatenate([one.theirs, other.theirs])[order],

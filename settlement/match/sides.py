@@ -58,31 +58,38 @@ def twice_told() -> pl.Expr:
     )
 
 
-def two_sides(records: pl.DataFrame, leg: Leg, rules: Sequence[Pass]) -> tuple[Side, Side]:
-    """The bank and the merchant side of clearing records, ready for the passes."""
-    wanted = {*_ALWAYS, *(column for rule in rules for column in rule.columns)}
+def needed(rules: Sequence[Pass]) -> frozenset[str]:
+    """The columns of clearing that the passes look at."""
+    return frozenset({*_ALWAYS, *(column for rule in rules for column in rule.columns)} - {"age_days"})
+
+
+def two_sides(records: pl.DataFrame, aside: pl.Series, leg: Leg, rules: Sequence[Pass]) -> tuple[Side, Side]:
+    """The bank and the merchant side of clearing records, ready for the passes, but for those that stand aside."""
     kinds = {kind: index for index, group in enumerate(leg.kinds) for kind in group}
     files = pl.Enum(records["file"].unique().sort())
     currencies = pl.Enum(pl.concat([records["currency"], records["transaction_currency"]]).unique().sort())
-    ready = (
-        records.lazy()
-        .select(sorted(wanted))
-        .with_columns(
-            pl.col("file").cast(files),
-            pl.col("currency", "transaction_currency").cast(currencies),
-            pl.col("kind").replace_strict(kinds, return_dtype=pl.Int8).alias("kinds"),
-            pl.col("kind").cast(pl.Enum(sorted(kinds))),
-            pl.coalesce("transaction_date", "posting_date").to_physical().alias("day"),
-            (pl.col("total_minor") - pl.col("cashback_minor").fill_null(0)).alias("goods_minor"),
-        )
+    words = pl.col("kind").cast(pl.Enum(sorted(kinds)))
+    of_kind = pl.Series([kinds[kind] for kind in sorted(kinds)], dtype=pl.Int8)
+    columns: tuple[str | pl.Expr, ...] = (
+        *sorted(needed(rules) - {"file", "kind", "currency", "transaction_currency"}),
+        "age_days",
+        pl.col("file").cast(files),
+        pl.col("currency", "transaction_currency").cast(currencies),
+        words,
+        pl.lit(of_kind).gather(words.to_physical()).alias("kinds"),
+        pl.coalesce("transaction_date", "posting_date").to_physical().alias("day"),
+        (pl.col("total_minor") - pl.col("cashback_minor").fill_null(0)).alias("goods_minor"),
     )
-    return _side(ready, clearing.Side.BANK), _side(ready, clearing.Side.MERCHANT)
+    found = []
+    for name in (clearing.Side.BANK, clearing.Side.MERCHANT):
+        of_side = ~aside & (records["side"] == name)
+        found.append(_side(records.lazy().filter(of_side).select(columns).collect()))
+    return found[0], found[1]
 
 
-def _side(records: pl.LazyFrame, name: str) -> Side:
-    rows = records.filter(pl.col("side") == name).collect()
-    order = rows.select(pl.struct(pl.col("file").to_physical(), "record").alias("at"))["at"]
-    if not order.is_sorted():
+def _side(rows: pl.DataFrame) -> Side:
+    file, record = rows["file"].to_physical().to_numpy(), rows["record"].to_numpy()
+    if not ((file[1:] > file[:-1]) | ((file[1:] == file[:-1]) & (record[1:] > record[:-1]))).all():
         rows = rows.sort("file", "record")
     rows = rows.with_row_index("row").with_columns(pl.col("row").cast(pl.Int32))
     return Side(rows=rows, free=np.ones(rows.height, dtype=np.bool_))

@@ -76,6 +76,8 @@ class StageInput:
         This night's tables that the stage declares to read.
     parts:
         This night's tables that the stage declares to read part by part, each in the parts in which it lies.
+    scans:
+        This night's tables of many rows that the stage declares to scan, lazily: it collects the columns it asks for.
     history:
         The same tables of all earlier nights, lazily, with a ``business_date`` column.
     deliveries:
@@ -98,12 +100,17 @@ class StageInput:
     tables: Mapping[str, pl.DataFrame]
     history: Mapping[str, pl.LazyFrame]
     parts: Mapping[str, tuple[Part, ...]] = field(default_factory=dict)
+    scans: Mapping[str, pl.LazyFrame] = field(default_factory=dict)
     deliveries: tuple[Delivery, ...] = ()
     content: Callable[[str], memoryview] | None = None
     decrypt: Decrypt | None = None
     replayed: Callable[[memoryview], Replay | Refused] | None = None
     released: frozenset[tuple[str, str]] = frozenset()
     card_keys: tuple[CardKey, ...] = ()
+
+    def tonight(self, table: str) -> pl.LazyFrame:
+        """Rows of a table of this night, lazily, whether it is scanned or read."""
+        return self.scans[table] if table in self.scans else self.tables[table].lazy()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

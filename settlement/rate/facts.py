@@ -105,7 +105,7 @@ def first_night(inputs: StageInput) -> date:
 
 def _known(inputs: StageInput, table: str, day: date, columns: Sequence[str] | None) -> pl.LazyFrame:
     """Rows of a table known after ``day``, with the ``business_date`` on which they became known."""
-    tonight = inputs.tables[table].lazy().with_columns(pl.lit(inputs.business_date, pl.Date).alias("business_date"))
+    tonight = inputs.tonight(table).with_columns(pl.lit(inputs.business_date, pl.Date).alias("business_date"))
     both = pl.concat([inputs.history[table], tonight], how="diagonal").filter(pl.col("business_date") <= day)
     return both if columns is None else both.select(*columns, "business_date")
 
