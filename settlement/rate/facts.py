@@ -17,12 +17,12 @@ import polars as pl
 from settlement.model.stage import StageInput
 from settlement.rate.links import LOCATOR, MERCHANT_LEG, NEGATIVES, counting_records
 
-_CLEARING: Final = [
+_BANK: Final = [
     *LOCATOR,
-    *("side", "feed", "kind", "direction", "posting_date", "transaction_date", "amount_minor"),
-    *("cashback_minor", "currency"),
-    *("card_ref", "arn", "rrn", "mcc", "merchant_number", "order_ref", "original_ref"),
+    *("direction", "posting_date", "transaction_date", "amount_minor", "cashback_minor", "currency"),
+    *("card_ref", "arn", "rrn", "mcc", "merchant_number"),
 ]
+_MERCHANT: Final = [*LOCATOR, "feed", "order_ref", "original_ref"]
 _ACCOUNT_STATE: Final = ["programme", "account_class", "channel", "opened_on", "closed_on", "first_purchase_on"]
 _EVENT_ORDER: Final = ["effective_on", "business_date", *LOCATOR]
 _ARRIVAL: Final = ["business_date", *LOCATOR]
@@ -69,8 +69,16 @@ def gather(inputs: StageInput, day: date) -> Facts:
     """The facts known after ``day``, which is this night or an earlier day."""
     events = _known(inputs, "account_event", day, _account_columns()).collect()
     accounts = _fold_accounts(events)
-    clearing = _known(inputs, "clearing", day, _CLEARING).filter(pl.col("kind").is_in(["purchase", *NEGATIVES]))
-    records = counting_records(*_numbered(clearing.drop("business_date").collect(), _members(inputs, day)))
+    counts = pl.col("kind").is_in(["purchase", *NEGATIVES])
+    bank, merchant = (
+        _known(inputs, "clearing", day, (*columns, "side", "kind")).filter(counts & (pl.col("side") == side))
+        for side, columns in (("bank", _BANK), ("merchant", _MERCHANT))
+    )
+    records = counting_records(
+        bank.drop("side", "business_date").collect(),
+        merchant.drop("side", "business_date").collect(),
+        _members(inputs, day),
+    )
     enrolment = _known(inputs, "enrolment", day, [*LOCATOR, "card_ref", "account_id", "programme", "valid_from"])
     stores = _known(inputs, "store", day, ["merchant_number"]).select("merchant_number").unique().collect()
     opening = _known(inputs, "opening_position", day, [*LOCATOR, "contract", "item", "value"])
@@ -111,16 +119,13 @@ def _known(inputs: StageInput, table: str, day: date, columns: Sequence[str] | N
 
 
 def _members(inputs: StageInput, day: date) -> pl.DataFrame:
-    legs = _known(inputs, "match", day, ["match_id", "leg"]).filter(pl.col("leg") == MERCHANT_LEG)
-    members = _known(inputs, "match_member", day, ["match_id", "side", *LOCATOR])
-    return members.join(legs.select("match_id"), on="match_id", how="semi").drop("business_date").collect()
-
-
-def _numbered(clearing: pl.DataFrame, members: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Both with the names of files as words of one list, so that records are joined by numbers."""
-    files = pl.concat([clearing["file"], members["file"]]).unique().sort()
-    word = pl.col("file").cast(pl.Enum(files))
-    return clearing.with_columns(word), members.with_columns(word)
+    """The members of matches with the merchant side: those of few matches, of other legs, are left out."""
+    others = _known(inputs, "match", day, ["match_id", "leg"]).filter(pl.col("leg") != MERCHANT_LEG)
+    members = _known(inputs, "match_member", day, ["match_id", "side", *LOCATOR]).drop("business_date")
+    elsewhere = others.select("match_id").collect()
+    if elsewhere.is_empty():
+        return members.collect()
+    return members.join(elsewhere.lazy(), on="match_id", how="anti", maintain_order="left").collect()
 
 
 def _account_columns() -> list[str]:
@@ -168,26 +173,17 @@ def _describe(
         )
     )
     day = pl.coalesce("transaction_date", "posting_date")
-    described = records.join(spans, on="card_ref").filter((pl.col("starts") <= day) & (day < pl.col("ends")))
+    of_card = spans.join(accounts.select("account_id", "account_class"), on="account_id", how="left")
     amount = pl.col("amount_minor") - pl.col("cashback_minor").fill_null(0)
+    gone = ("direction", "starts", "ends", "card_ref", "amount_minor", "cashback_minor")
     return (
-        described.join(accounts.select("account_id", "account_class"), on="account_id", how="left")
-        .join(stores.with_columns(pl.lit(value=True).alias("own_store")), on="merchant_number", how="left")
+        records.lazy()
+        .join(of_card.lazy(), on="card_ref")
+        .filter((pl.col("starts") <= day) & (day < pl.col("ends")))
         .with_columns(
-            pl.col("file").cast(pl.String),
-            pl.col("own_store").fill_null(value=False),
-            (pl.col("direction") * amount).alias("net_minor"),
+            own_store=pl.col("merchant_number").is_in(stores["merchant_number"].implode()).fill_null(value=False),
+            net_minor=pl.col("direction") * amount,
         )
-        .drop(
-            "direction",
-            "starts",
-            "ends",
-            "card_ref",
-            "arn",
-            "rrn",
-            "order_ref",
-            "original_ref",
-            "amount_minor",
-            "cashback_minor",
-        )
+        .drop(gone)
+        .collect()
     )

@@ -33,47 +33,62 @@ _NAMED: Final = [*LOCATOR, "card_ref", _REFERENCE, "amount_minor"]
 _PURCHASE_ORDER: Final = ["posting_date", "file_of_purchase", "record_of_purchase"]
 
 
-def counting_records(clearing: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
+def counting_records(bank: pl.DataFrame, merchant: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
     """The bank-side records that count, each negative event with the dates of the purchase it refers to.
 
     Parameters
     ----------
-    clearing:
-        Clearing records of both sides, of the kinds purchase, refund, reversal and chargeback.
+    bank, merchant:
+        Clearing records of each side, of the kinds purchase, refund, reversal and chargeback. The bank's have their
+        locator, kind, direction, amount, dates and references; the merchant's their locator, kind, feed and orders.
     members:
         ``match_id``, ``side``, ``file`` and ``record`` of the members of matches with the merchant side.
 
     Returns
     -------
-    The counting rows of ``clearing`` with ``origin_file``, ``origin_record``, ``origin_posting_date`` and
-    ``origin_transaction_date``, empty for a purchase and for a refund without a purchase.
+    The counting rows of ``bank`` without ARN and RRN, but with ``origin_file``, ``origin_record``,
+    ``origin_posting_date`` and ``origin_transaction_date``, empty for a purchase and for a refund without a purchase.
     """
-    at_bank = members.filter(pl.col("side") == "bank").select("match_id", *LOCATOR)
-    bank = clearing.filter(pl.col("side") == "bank").join(
-        at_bank.select(*LOCATOR, pl.lit(value=True).alias("reconciled")).unique(), on=LOCATOR, how="left"
+    bank, merchant, members = _numbered(bank, merchant, members)
+    at_bank, at_merchant = (
+        members.lazy().filter(pl.col("side") == side).select("match_id", *LOCATOR).collect()
+        for side in ("bank", "merchant")
     )
-    bank = bank.with_columns(pl.col("reconciled").fill_null(value=False))
-    purchases = bank.filter(pl.col("kind") == "purchase")
-    negatives = bank.filter(pl.col("kind").is_in(NEGATIVES) & pl.col("reconciled"))
-    refunds = _by_order(negatives, purchases, clearing, members)
-    linked = pl.concat([_by_arn(negatives, purchases), refunds, _by_refund(negatives, refunds)])
+    bank = bank.with_columns(reconciled=_place(bank).is_in(_place(at_bank).implode()))
+    purchase = pl.col("kind") == "purchase"
+    negatives = bank.filter(~purchase & pl.col("reconciled"))
+    refunds = _by_order(negatives, bank.lazy().filter(purchase), merchant, (at_bank, at_merchant))
+    by_arn = _by_arn(negatives, bank.lazy().filter(purchase))
+    linked = pl.concat([by_arn, refunds, _by_refund(negatives, refunds)])
     counting = [
-        purchases.filter("reconciled").with_columns(_no_origin(clearing)),
-        negatives.join(linked, on=LOCATOR, how="inner"),
+        bank.lazy().filter(purchase & pl.col("reconciled")).with_columns(_no_origin(bank)),
+        negatives.lazy().join(linked.lazy(), on=LOCATOR, how="inner"),
     ]
-    return pl.concat(counting, how="diagonal").drop("reconciled")
+    text = pl.col("file", "origin_file").cast(pl.String)
+    return pl.concat(counting, how="diagonal").drop("reconciled", "arn", "rrn").with_columns(text).collect()
 
 
-def _no_origin(clearing: pl.DataFrame) -> list[pl.Expr]:
-    types = [clearing.schema["file"], clearing.schema["record"], pl.Date(), pl.Date()]
+def _numbered(*frames: pl.DataFrame) -> list[pl.DataFrame]:
+    """The frames with the names of files as words of one list, so that records are joined by numbers."""
+    files = pl.concat([frame["file"].unique() for frame in frames]).unique().sort()
+    return [frame.with_columns(pl.col("file").cast(pl.Enum(files))) for frame in frames]
+
+
+def _place(rows: pl.DataFrame) -> pl.Series:
+    """File and record as one number; a file has fewer than 2**40 records."""
+    return rows.select(pl.col("file").to_physical().cast(pl.Int64) * 2**40 + pl.col("record")).to_series()
+
+
+def _no_origin(bank: pl.DataFrame) -> list[pl.Expr]:
+    types = [bank.schema["file"], bank.schema["record"], pl.Date(), pl.Date()]
     return [pl.lit(None, dtype).alias(name) for name, dtype in zip(_ORIGIN, types, strict=True)]
 
 
-def _by_arn(negatives: pl.DataFrame, purchases: pl.DataFrame) -> pl.DataFrame:
+def _by_arn(negatives: pl.DataFrame, purchases: pl.LazyFrame) -> pl.DataFrame:
     """Reversals and chargebacks whose purchase counts, by ARN or RRN: locator and origin."""
-    known = purchases.select(_PURCHASE)
     named = negatives.filter((pl.col("kind") != "refund") & (pl.col("direction") < 0)).select(_NAMED)
-    return _first_origin(named.join(known, on="reference", how="inner", suffix="_of_purchase"))
+    known = purchases.select(_PURCHASE)
+    return _first_origin(named.lazy().join(known, on="reference", how="inner", suffix="_of_purchase").collect())
 
 
 def _by_refund(negatives: pl.DataFrame, refunds: pl.DataFrame) -> pl.DataFrame:
@@ -87,13 +102,17 @@ def _by_refund(negatives: pl.DataFrame, refunds: pl.DataFrame) -> pl.DataFrame:
 
 
 def _by_order(
-    negatives: pl.DataFrame, purchases: pl.DataFrame, clearing: pl.DataFrame, members: pl.DataFrame
+    negatives: pl.DataFrame,
+    purchases: pl.LazyFrame,
+    merchant: pl.DataFrame,
+    members: tuple[pl.DataFrame, pl.DataFrame],
 ) -> pl.DataFrame:
-    """Refunds that count, by the sale that their merchant-side record names: locator and origin."""
-    at_merchant = members.filter(pl.col("side") == "merchant").select("match_id", *LOCATOR)
-    at_bank = members.filter(pl.col("side") == "bank").select("match_id", *LOCATOR)
+    """Refunds that count, by the sale that their merchant-side record names: locator and origin.
+
+    ``members`` are those of the bank's side and of the merchant's.
+    """
+    at_bank, at_merchant = members
     refunds = negatives.filter(pl.col("kind") == "refund").select(*LOCATOR, "card_ref", "amount_minor")
-    merchant = clearing.filter(pl.col("side") == "merchant")
     told = (
         refunds.join(at_bank, on=LOCATOR)
         .join(at_merchant, on="match_id", suffix="_told")
@@ -104,25 +123,29 @@ def _by_order(
         )
     )
     sales = (
-        merchant.filter(pl.col("kind") == "purchase")
+        merchant.lazy()
+        .filter((pl.col("kind") == "purchase") & pl.col("order_ref").is_in(told["original_ref"].unique().implode()))
         .select(pl.col(LOCATOR).name.suffix("_sale"), "feed", original_ref="order_ref")
-        .join(told, on=["feed", "original_ref"])
+        .join(told.lazy(), on=["feed", "original_ref"])
+        .collect()
     )
     found = (
         sales.join(at_merchant, left_on=["file_sale", "record_sale"], right_on=LOCATOR, suffix="_sale")
         .join(at_bank, left_on="match_id_sale", right_on="match_id", suffix="_of_purchase")
+        .lazy()
         .join(
             purchases.select(_PURCHASE),
             left_on=["file_of_purchase", "record_of_purchase"],
             right_on=LOCATOR,
             suffix="_of_purchase",
         )
+        .collect()
     )
     names_another = told.filter(pl.col("original_ref") != pl.col("order_ref"))
     alone = (
         refunds.select(LOCATOR)
         .join(pl.concat([names_another.select(LOCATOR), sales.select(LOCATOR)]).unique(), on=LOCATOR, how="anti")
-        .with_columns(_no_origin(clearing))
+        .with_columns(_no_origin(negatives))
     )
     return pl.concat([_first_origin(found), alone])
 

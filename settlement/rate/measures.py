@@ -41,7 +41,7 @@ from settlement.model.contract_terms import (
 )
 from settlement.model.dates import PeriodKind, period_of
 from settlement.rate.facts import Facts
-from settlement.rate.per_record import commissions, limited, units
+from settlement.rate.per_record import OF_RECORDS, commissions, limited, units
 
 ACCOUNTS_UNIT: Final = "accounts"
 SCHEMA: Final = pl.Schema(
@@ -68,7 +68,6 @@ _DATE_COLUMN: Final[Mapping[EventDate, str]] = {
     EventDate.PURCHASE_POSTING: "origin_posting_date",
     EventDate.PURCHASE_TRANSACTION: "origin_transaction_date",
 }
-_COLUMNS: Final = ["period", "period_first", "selector", "file", "record", "account_id", "quantity"]
 _TO_CONDITION_DAY: Final = FirstPurchase.TO_CONDITION_DAY
 _ANY: Final = "any"
 _NONE: Final = "none"
@@ -114,12 +113,12 @@ def contributions(versions: Sequence[ContractVersion], facts: Facts) -> pl.DataF
     TerminalError
         Where a record has no rate, or another currency than its contract.
     """
-    frames = [SCHEMA.to_frame()]
+    frames = [SCHEMA.to_frame().lazy()]
     for index, version in enumerate(versions):
         until = versions[index + 1].effective if index + 1 < len(versions) else date.max
         in_force = (pl.col("period_first") >= version.effective) & (pl.col("period_first") < until)
         for term in version.contract.terms:
-            rows = _of_term(version.contract, term, facts).filter(in_force)
+            rows = _of_term(version.contract, term, facts).lazy().filter(in_force)
             frames.append(
                 rows.with_columns(
                     pl.lit(version.contract.id).alias("contract"),
@@ -129,7 +128,7 @@ def contributions(versions: Sequence[ContractVersion], facts: Facts) -> pl.DataF
                     pl.lit(_unit(version.contract, term)).alias("unit"),
                 ).select(SCHEMA.names())
             )
-    return pl.concat(frames)
+    return pl.concat(frames).collect()
 
 
 def _unit(contract: Contract, term: Term) -> str:
@@ -168,13 +167,12 @@ def _of_term(contract: Contract, term: Term, facts: Facts) -> pl.DataFrame:
     if isinstance(term, UnitPriceTerm):
         return _by_price(contract, term, facts)
     if isinstance(term, RecordRateTerm):
-        rows = _volume(contract, contract.measures[term.measure], facts)
-        bought = facts.records.filter(pl.col("kind") == "purchase")
-        given = commissions(rows, bought, term, contract.currency)
-        return _in_period(given, contract.period.calendar).select(_COLUMNS)
+        rows = _volume(contract, contract.measures[term.measure], facts, *map(pl.col, OF_RECORDS))
+        bought = facts.records.lazy().filter(pl.col("kind") == "purchase").select("file", "record", "net_minor")
+        return _in_period(commissions(rows, bought.collect(), term, contract.currency), contract.period.calendar)
     if isinstance(term, CapTerm | MinimumTerm):
         # These rest on other terms alone.
-        return SCHEMA.to_frame().select(_COLUMNS)
+        return SCHEMA.to_frame()
     rows = _of_measure(contract, contract.measures[term.measure], facts)
     replacing = [t for t in contract.terms if isinstance(t, BountyTerm) and t.replaces == term.id]
     for other in replacing:
@@ -191,8 +189,7 @@ def _of_measure(contract: Contract, measure: Measure, facts: Facts) -> pl.DataFr
             volume = _volume(contract, contract.measures[measure.of], facts).with_columns(pl.lit("").alias("selector"))
             rows = units(volume, measure, contract.currency)
             if measure.account_limit is not None:
-                counted = _in_period(rows, contract.period.calendar).select(_COLUMNS)
-                return limited(counted, measure.account_limit)
+                return limited(_in_period(rows, contract.period.calendar), measure.account_limit)
         case AccountMeasure() | AccountsWithin():
             rows = _accounts(contract, measure, facts)
         case BalanceMeasure():
@@ -204,11 +201,14 @@ def _of_measure(contract: Contract, measure: Measure, facts: Facts) -> pl.DataFr
             )
         case ProfitMeasure():
             rows = _profits(contract, measure, facts)
-    return _in_period(rows, contract.period.calendar).select(_COLUMNS)
+    return _in_period(rows, contract.period.calendar)
 
 
-def _volume(contract: Contract, measure: Measure, facts: Facts) -> pl.DataFrame:
-    """Records of a volume with ``day`` (which places them in a period) and signed ``quantity``."""
+def _volume(contract: Contract, measure: Measure, facts: Facts, *more: pl.Expr) -> pl.DataFrame:
+    """Records of a volume with ``day`` (which places them in a period), signed ``quantity``, and what is asked more.
+
+    Only these columns are made: records are many, and have others.
+    """
     if not isinstance(measure, VolumeMeasure):
         raise TypeError("records are counted in volumes")
     kinds = ["purchase", *(kind.value for kind in measure.takes_back)]
@@ -221,7 +221,8 @@ def _volume(contract: Contract, measure: Measure, facts: Facts) -> pl.DataFrame:
         wanted &= ~_in_list(contract.mcc_lists[measure.mcc_not_in])
     if measure.account_classes != (_ANY,):
         wanted &= pl.col("account_class").is_in(measure.account_classes)
-    rows = facts.records.filter(wanted)
+    told = ("file", "record", "account_id", "account_class", "currency", pl.col("net_minor").alias("quantity"))
+    rows = facts.records.lazy().filter(wanted).select(*told, dated(contract.period.place).alias("day"), *more).collect()
     foreign = rows.filter(pl.col("currency") != contract.currency).sort("file", "record")
     if foreign.height:
         file, record, currency = foreign.select("file", "record", "currency").row(0)
@@ -229,7 +230,7 @@ def _volume(contract: Contract, measure: Measure, facts: Facts) -> pl.DataFrame:
             f"Record {record} of {file} is in {currency}, but contract {contract.id} is settled in "
             f"{contract.currency}: give the programme one currency, or the contract the record's."
         )
-    return rows.with_columns(dated(contract.period.place).alias("day"), pl.col("net_minor").alias("quantity"))
+    return rows
 
 
 def _in_list(entries: Sequence[str]) -> pl.Expr:
@@ -256,9 +257,8 @@ def dated(dating: Dating) -> pl.Expr:
 
 def _by_rate(contract: Contract, term: RateByTerm, facts: Facts) -> pl.DataFrame:
     """Records of a volume, each with the class and rate that it falls under as its selector."""
-    rows = _volume(contract, contract.measures[term.measure], facts).with_columns(
-        dated(term.rate_date).alias("rate_day")
-    )
+    rate_day = dated(term.rate_date).alias("rate_day")
+    rows = _volume(contract, contract.measures[term.measure], facts, rate_day)
     selector = pl.lit(None, pl.String())
     for rate in term.rates:
         fits = pl.col("account_class") == rate.account_class
@@ -275,7 +275,7 @@ def _by_rate(contract: Contract, term: RateByTerm, facts: Facts) -> pl.DataFrame
             f"Contract {contract.id}, clause {term.clause} ({term.id}) has no rate for account class {class_} on {day} "
             f"(record {record} of {file}): add a rate for that class and date, or correct the account's class."
         )
-    return _in_period(rows, contract.period.calendar).select(_COLUMNS)
+    return _in_period(rows, contract.period.calendar)
 
 
 def _by_price(contract: Contract, term: UnitPriceTerm, facts: Facts) -> pl.DataFrame:
@@ -286,12 +286,12 @@ def _by_price(contract: Contract, term: UnitPriceTerm, facts: Facts) -> pl.DataF
     if len(term.prices) == 1:
         only = pl.when(pl.col("selector") == "").then(pl.lit(term.quantity)).otherwise("selector")
         return _of_measure(contract, measure, facts).with_columns(only.alias("selector"))
-    rows = units(_volume(contract, contract.measures[measure.of], facts), measure, contract.currency)
     day, selector = dated(term.rate_date), pl.lit(None, pl.String())
     for name, price in term.selectors.items():
         holds = (day >= (price.first or date.min)) & (day < (price.end or date.max))
         selector = pl.when(holds).then(pl.lit(name)).otherwise(selector)
-    return _in_period(rows.with_columns(selector.alias("selector")), contract.period.calendar).select(_COLUMNS)
+    rows = _volume(contract, contract.measures[measure.of], facts, selector.alias("selector"))
+    return _in_period(units(rows, measure, contract.currency), contract.period.calendar)
 
 
 def _accounts(contract: Contract, measure: AccountMeasure | AccountsWithin, facts: Facts) -> pl.DataFrame:
@@ -351,7 +351,7 @@ def _profits(contract: Contract, measure: ProfitMeasure, facts: Facts) -> pl.Dat
 
 
 def _in_period(rows: pl.DataFrame, calendar: PeriodKind) -> pl.DataFrame:
-    """Add ``period`` and ``period_first`` for the day that places each row."""
+    """What a contribution tells of each row, with ``period`` and ``period_first`` for the day that places it."""
     days = rows["day"].unique().sort().to_list()
     if None in days:
         file, record = rows.filter(pl.col("day").is_null()).sort("file", "record").select("file", "record").row(0)
@@ -361,4 +361,5 @@ def _in_period(rows: pl.DataFrame, calendar: PeriodKind) -> pl.DataFrame:
         {"day": days, "period": [p.text for p in periods], "period_first": [p.first for p in periods]},
         schema={"day": pl.Date(), "period": pl.String(), "period_first": pl.Date()},
     )
-    return rows.join(lookup, on="day")
+    told = ("day", "selector", "file", "record", "account_id", "quantity")
+    return rows.select(told).join(lookup, on="day", maintain_order="left").drop("day")

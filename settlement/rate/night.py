@@ -16,9 +16,12 @@ from datetime import date
 from functools import cache
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from settlement.errors import TerminalError
+from settlement.kernels import radix
+from settlement.kernels.choice import cores
 from settlement.model.clearing import StatementState
 from settlement.model.contract import ContractVersion
 from settlement.model.stage import StageInput, StageOutput
@@ -27,12 +30,10 @@ from settlement.rate.contract_file import read_contracts
 from settlement.rate.evaluate import evaluate, periods_known
 from settlement.rate.facts import Facts, gather, nights_before
 from settlement.rate.measures import SCHEMA, add_up, contributions
+from settlement.rate.order import in_order
 from settlement.rate.statement import PayoutRow, read_stated, statement
 
 _KEY: Final = [name for name in TABLES["rated"].schema if name != "quantity"]
-_REPEATING: Final = ["contract", "clause", "term", "period", "selector", "file", "account_id", "unit"]
-# Clause and unit follow from contract, version and term.
-_ORDER: Final = ["contract", "term", "period", "selector", "file", "record", "account_id", "version"]
 
 
 def run(inputs: StageInput) -> StageOutput:
@@ -115,16 +116,29 @@ def _difference(now: pl.DataFrame, inputs: StageInput) -> pl.DataFrame:
     A new contribution is added, one that is withdrawn is added with the opposite sign, one that changes is added with
     the change; one that moves to another period or selector does both.
     """
-    before = inputs.history["rated"].select(*_KEY, -pl.col("quantity")).collect()
-    both = pl.concat([now.select(*_KEY, "quantity"), before])
-    # The words that repeat are numbered in their alphabetical order: grouping and sorting then compare numbers.
-    words = [pl.col(name).cast(pl.Enum(both[name].drop_nulls().unique().sort())) for name in _REPEATING]
-    return (
-        both.with_columns(words)
-        .group_by(_KEY)
-        .agg(pl.col("quantity").sum())
-        .filter(pl.col("quantity") != 0)
-        .sort(_ORDER, nulls_last=True)
-        .with_columns(pl.col(_REPEATING).cast(pl.String))
-        .select(TABLES["rated"].schema.names())
+    columns = TABLES["rated"].schema.names()
+    fresh, gone = _without_equals(now.select(columns), inputs.history["rated"].select(columns).collect())
+    both = pl.concat([fresh, gone.with_columns(-pl.col("quantity"))])
+    # Rows of different hashes have different keys: few are left to be added up.
+    hashes = both.select(_KEY).hash_rows()
+    ascending = np.sort(hashes.to_numpy())
+    repeated = pl.Series(ascending[1:][ascending[1:] == ascending[:-1]], dtype=pl.UInt64)
+    again = hashes.is_in(repeated.implode())
+    added = both.filter(again).group_by(_KEY).agg(pl.col("quantity").sum())
+    changes = pl.concat([both.lazy().filter(~again), added.lazy().select(columns)]).filter(pl.col("quantity") != 0)
+    return in_order(changes.collect())
+
+
+def _without_equals(now: pl.DataFrame, before: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What of both is left when each row of one side that stands on the other too is taken away with its equal."""
+    if now.is_empty() or before.is_empty():
+        return now, before
+    # An empty value is one that no other is equal to, and a row with one would have no digest.
+    filled = (pl.col("file", "account_id").fill_null("\0"), pl.col("record").fill_null(-1))
+    secret = radix.PROCESS_SECRET
+    ours, theirs = (
+        radix.digest_rows(rows.with_columns(filled).get_columns(), secret=secret, threads=cores())
+        for rows in (now, before)
     )
+    left, right = radix.open_rows(radix.pair_equal(*ours, *theirs, threads=cores()), before.height)
+    return now[left], before[right]

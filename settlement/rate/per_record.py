@@ -18,6 +18,8 @@ LIMIT: Final = "limit"
 """The selector of what a limit adds to, or takes from, the units of one account."""
 PURCHASES: Final = "purchases"
 NEGATIVES: Final = "negatives"
+OF_RECORDS: Final = ("kind", "posting_date", "origin_file", "origin_record")
+"""What ``commissions`` asks of a record beside what a contribution tells."""
 _ORIGIN: Final = ["origin_file", "origin_record"]
 
 
@@ -46,7 +48,7 @@ def commissions(rows: pl.DataFrame, purchases: pl.DataFrame, term: RecordRateTer
     Parameters
     ----------
     rows:
-        The records of the term's measure.
+        The records of the term's measure with ``OF_RECORDS``; their ``quantity`` is the net amount.
     purchases:
         All purchases that count: ``file``, ``record`` and ``net_minor``. A negative event takes back what is left of
         its purchase gives, less what is left after it gives; those before it are earlier by posting date, file, record.
@@ -54,7 +56,7 @@ def commissions(rows: pl.DataFrame, purchases: pl.DataFrame, term: RecordRateTer
     amounts = purchases.select(
         origin_file=pl.col("file").cast(rows.schema["origin_file"]), origin_record="record", bought="net_minor"
     )
-    own = pl.col("net_minor")
+    own = pl.col("quantity")
     left = pl.col("bought") + own.cum_sum().over(_ORIGIN) - own
     negative = pl.col("kind") != "purchase"
     return (

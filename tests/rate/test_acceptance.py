@@ -34,7 +34,8 @@ def test_every_negative_event_refers_to_its_purchase(tables: Tables) -> None:
     legs = pl.concat([tables[night, "match"].filter(pl.col("leg") == MERCHANT_LEG) for night in NIGHTS])
     members = pl.concat([tables[night, "match_member"] for night in NIGHTS]).join(legs, on="match_id", how="semi")
     taking_part = clearing.filter(pl.col("kind").is_in(["purchase", *NEGATIVES]))
-    found = counting_records(taking_part, members).filter(pl.col("kind").is_in(NEGATIVES))
+    bank, merchant = (taking_part.filter(pl.col("side") == side) for side in ("bank", "merchant"))
+    found = counting_records(bank, merchant, members).filter(pl.col("kind").is_in(NEGATIVES))
     linked = {
         (file, record): (origin, number)
         for file, record, origin, number in found.select("file", "record", "origin_file", "origin_record").iter_rows()

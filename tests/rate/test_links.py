@@ -45,7 +45,8 @@ def origins(rows: list[dict[str, Any]], groups: list[list[tuple[str, int]]]) -> 
         ],
         schema={"match_id": pl.String, "side": pl.String, "file": pl.String, "record": pl.Int64},
     )
-    found = counting_records(clearing, members)
+    bank_rows, merchant_rows = (clearing.filter(pl.col("side") == side) for side in ("bank", "merchant"))
+    found = counting_records(bank_rows, merchant_rows, members)
     return dict(found.sort("record").select("record", "origin_record").iter_rows())
 
 

@@ -109,7 +109,7 @@ def records(rows: list[tuple[str, int, int | None]]) -> tuple[pl.DataFrame, dict
         "record": pl.Int64,
         "kind": pl.String,
         "posting_date": pl.Date,
-        "net_minor": pl.Int64,
+        "quantity": pl.Int64,
         "origin_file": pl.String,
         "origin_record": pl.Int64,
     }
@@ -130,7 +130,7 @@ def test_what_is_taken_back_is_what_is_left_gives_less(data: st.DataObject, boug
         [("purchase", amount, None) for amount in bought] + [("refund", -amount, origin) for origin, amount in back]
     )
     order = data.draw(st.permutations(range(rows.height)))
-    purchases = rows.filter(pl.col("kind") == "purchase")
+    purchases = rows.filter(pl.col("kind") == "purchase").rename({"quantity": "net_minor"})
     found = commissions(rows[order], purchases, TERM, "CNY").sort("record")["quantity"].to_list()
     left = dict(enumerate(bought))
     expected = [of_record(TERM, "CNY", amount) for amount in bought]
@@ -148,5 +148,5 @@ def test_what_is_taken_back_is_what_is_left_gives_less(data: st.DataObject, boug
 
 def test_all_refunds_of_a_purchase_together_take_back_what_it_gave() -> None:
     rows, _ = records([("purchase", 2_000_000, None), *[("refund", -500_000, 0)] * 4])
-    found = commissions(rows, rows.head(1), TERM, "CNY")["quantity"].to_list()
+    found = commissions(rows, rows.head(1).rename({"quantity": "net_minor"}), TERM, "CNY")["quantity"].to_list()
     assert found == [8_000, 0, -2_000, -3_000, -3_000]
