@@ -23,6 +23,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -213,8 +214,10 @@ def save_unit(home: Home, business_date: date, stage: str, unit: str, output: St
     arriving = final.with_name(f".{final.name}-{os.getpid()}")
     shutil.rmtree(arriving, ignore_errors=True)
     (arriving / "tables").mkdir(parents=True)
-    for name, frame in output.tables.items():
-        _write_part(checked(TABLES[name], frame), arriving / "tables" / f"{name}.parquet")
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as writers:
+        # Tables are written beside one another; the first that cannot be written is told.
+        for done in [writers.submit(_write_table, arriving, name, frame) for name, frame in output.tables.items()]:
+            done.result()
     for name, parts in output.parts.items():
         _save_parts(TABLES[name], parts, arriving / "tables")
     for path, content in output.files.items():
@@ -254,6 +257,10 @@ def _save_parts(table: Table, parts: Sequence[Part], folder: Path) -> None:
         if not table.ascends(keys) or (last and keys.height and keys.row(0) <= last):
             raise TerminalError(f"Table {table.name}: its parts do not ascend by {table.key}, or a key is there twice.")
         last = keys.row(-1) if keys.height else last
+
+
+def _write_table(folder: Path, name: str, frame: pl.DataFrame) -> None:
+    _write_part(checked(TABLES[name], frame), folder / "tables" / f"{name}.parquet")
 
 
 def _write_part(frame: pl.DataFrame, path: Path) -> None:

@@ -157,6 +157,7 @@ def test_a_published_table_is_read_back_and_becomes_history(home: Home) -> None:
     publish(home, {"u2": output(stores(2)), "u1": output(stores(1))})
     publish(home, {"u1": output(stores(3))}, night=NEXT)
     assert sorted(store.read_table(home, "store", NIGHT)["record"]) == [1, 2]
+    assert store.scan_table(home, "store", NIGHT).collect().equals(store.read_table(home, "store", NIGHT))
     after = store.scan_history(home, "store", date(2010, 12, 31)).sort("record").collect()
     assert after.select("record", "business_date").rows() == [(1, NIGHT), (2, NIGHT), (3, NEXT)]
     assert store.scan_history(home, "store", NEXT).collect()["business_date"].unique().to_list() == [NIGHT]
@@ -164,6 +165,7 @@ def test_a_published_table_is_read_back_and_becomes_history(home: Home) -> None:
 
 def test_a_table_that_no_night_wrote_is_empty_and_has_its_columns(home: Home) -> None:
     assert store.read_table(home, "store", NIGHT).equals(STORES.empty())
+    assert store.scan_table(home, "store", NIGHT).collect().equals(STORES.empty())
     history = store.scan_history(home, "store", NIGHT).collect()
     assert history.schema == {**STORES.schema, "business_date": pl.Date()}
     publish(home, {"all": output()})
@@ -183,6 +185,7 @@ def test_a_column_that_came_later_is_empty_in_the_nights_before_it(home: Home) -
     past = store.read_table(home, "store", NIGHT)
     assert past.schema == STORES.schema
     assert past.select("record", "name").rows() == [(1, None)]
+    assert store.scan_table(home, "store", NIGHT).collect().equals(past)
 
 
 def test_the_digest_does_not_depend_on_the_order_of_units_and_sees_content(home: Home) -> None:

@@ -7,6 +7,7 @@ share a hash, the slow exact way is taken instead. Whole sides are not numbered 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,15 @@ def digests(rows: pl.DataFrame) -> tuple[Hashes, Checks]:
     """
     columns = [column.to_physical() if column.dtype == pl.Enum else column for column in rows.get_columns()]
     return digest_rows(columns, secret=PROCESS_SECRET, threads=cores())
+
+
+def among(rows: pl.LazyFrame, few: pl.DataFrame, on: Sequence[str]) -> pl.DataFrame:
+    """The rows, in their order, that are equal to one of a few in some columns; an empty value equals nothing.
+
+    The first column tells most of them away, so that all columns are compared of few.
+    """
+    near = rows.filter(pl.col(on[0]).is_in(few[on[0]].unique().implode()))
+    return near.join(few.lazy().select(on), on=list(on), how="semi", maintain_order="left").collect()
 
 
 def present(columns: tuple[str, ...]) -> pl.Expr:

@@ -18,6 +18,7 @@ from settlement.model.tables import TABLES
 _DIGITS: Final = 9
 _PLACE_BITS: Final = 32
 _RECORD_BITS: Final = 40
+_MEMBER: Final = ("file", "record", "amount", "currency")
 _MEASURES: Final = (
     *("rows", "amount", "cashback_minor", "first_row"),
     *("first_day", "last_day", "first_posting", "last_posting"),
@@ -39,7 +40,9 @@ def tables(
     ours = [_bank_members(step, bank) for step in taken]
     theirs = [_merchant_members(step, merchant) for step in taken]
     steps = [_summed(*both) for both in zip(taken, ours, theirs, strict=True)]
-    summed = pl.concat(steps, rechunk=True)
+    summed = pl.concat(steps)
+    told = [rows.select(_MEMBER) for rows in (*ours, *theirs)]
+    bank_members = sum(rows.height for rows in ours)
     order = np.argsort(summed["first_row"].to_numpy())
     ranks = np.empty(len(order), dtype=np.int64)
     ranks[order] = np.arange(len(order))
@@ -47,16 +50,15 @@ def tables(
     numbered = [ranks[start : start + step.height] for start, step in zip(starts, steps, strict=False)]
     ids = _ids(len(order), night, before)
     of_leg = (pl.lit(leg.name).alias("leg"), pl.lit(None, pl.Int64).alias("residual_miles"))
+    del steps, ours, theirs
     matches = _judged(summed).with_columns(of_leg)[order].with_columns(ids)
-    members = pl.concat([*ours, *theirs], rechunk=True)
+    del summed
     of_matches = [
         *(number[step.bank_match] for step, number in zip(taken, numbered, strict=True)),
         *(number[step.merchant_match] for step, number in zip(taken, numbered, strict=True)),
     ]
-    bank_members = sum(rows.height for rows in ours)
-    return matches.select(TABLES["match"].schema.names()), _members(
-        members, bank_members, np.concatenate(of_matches), ids
-    )
+    members = _members(pl.concat(told, rechunk=True), bank_members, np.concatenate(of_matches), ids)
+    return matches.select(TABLES["match"].schema.names()), members
 
 
 def _ids(count: int, night: date, before: int) -> pl.Series:
@@ -92,8 +94,7 @@ def _members(members: pl.DataFrame, bank_members: int, numbers: NDArray[np.int64
     ranked = np.sort(numbers << _PLACE_BITS | places)
     rows: NDArray[np.int64] = order[ranked & (1 << _PLACE_BITS) - 1]
     sides = pl.Series(["bank", "merchant"])
-    told = members.select("file", "record", "amount", "currency")[rows]
-    return told.select(
+    return members[rows].select(
         ids.gather(ranked >> _PLACE_BITS).alias("match_id"),
         sides.gather((rows >= bank_members).astype(np.uint32)).alias("side"),
         pl.col("file").cast(pl.String),

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from settlement.match.closest import closest
-from settlement.match.keys import absent, number
+from settlement.match.keys import absent, among, number
 from settlement.match.looks import REFERENCES, Look, looks
 from settlement.match.notes import written
 from settlement.match.passes import Taken
@@ -255,7 +255,7 @@ def _of_matched(
     score = _MATCHED + _relative((pl.col("amount") - pl.col("amount_other")).abs())
     ours, theirs = (rows.drop_nulls(keys) for rows in still)
     for side, mine, others in ((clearing.Side.BANK, ours, matched[1]), (clearing.Side.MERCHANT, theirs, matched[0])):
-        taken = others.join(mine.lazy().select(same), on=same, how="semi").collect()
+        taken = among(others, mine, same)
         pair = (mine, taken) if side == clearing.Side.BANK else (taken, mine)
         for which, met in _met(pair, "amount" if look.referenced else "day", same):
             if which == side:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import NamedTuple
 
 import polars as pl
 
@@ -11,7 +13,7 @@ from settlement.match.batches import batch_ties
 from settlement.match.nearest import nearest_misses
 from settlement.match.pass_use import pass_use
 from settlement.match.rules import Leg, Rules, read_bins, read_rules
-from settlement.match.sides import needed, two_sides
+from settlement.match.sides import Side, needed, two_sides
 from settlement.model.ageing import Ageing
 from settlement.model.stage import StageInput, StageOutput
 from settlement.model.tables import TABLES
@@ -43,14 +45,27 @@ def run(inputs: StageInput) -> StageOutput:
     return StageOutput(tables=found)
 
 
-def _leg(
-    inputs: StageInput, rules: Rules, leg: Leg, bins: frozenset[str], before: int
-) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Matches, members and open items of one leg; ``before`` matches of other legs have their ids already."""
+class _Scene(NamedTuple):
+    """What meets on a leg tonight, and what stands aside there.
+
+    ``held`` tells of what takes no part, ``aside`` its money; ``carried`` are the open items of the night before, and
+    ``earning`` what miles are judged by.
+    """
+
+    bank: Side
+    merchant: Side
+    held: pl.DataFrame
+    aside: pl.DataFrame
+    carried: pl.DataFrame
+    earning: pl.DataFrame
+
+
+def _scene(inputs: StageInput, rules: Rules, leg: Leg, bins: frozenset[str]) -> _Scene:
+    """Tonight's records and those of open items, by side; all else that was read of them is let go."""
     night, history = inputs.business_date, inputs.history
     cards = legs.enrolled(inputs, leg)
-    leg_passes = rules.passes_of(leg)
-    columns = sorted({*needed(leg_passes), *breaks.NEEDED, *legs.needed(leg), *miles.needed(leg.miles)})
+    leg_passes, of_miles = rules.passes_of(leg), miles.needed(leg.miles)
+    columns = sorted({*needed(leg_passes), *breaks.NEEDED, *legs.needed(leg), *of_miles})
     tonight, told, before_tonight = legs.taking_part(inputs, leg, rules.leg, cards, columns)
     carried = breaks.carried_items(history, leg)
     since = night - timedelta(days=rules.repeats.lookback_nights)
@@ -66,12 +81,31 @@ def _leg(
     records = legs.with_members(pl.concat([fresh, again]), leg, cards)
     aside = breaks.stand_in(records, held)
     bank, merchant = two_sides(records, aside, leg, leg_passes)
+    return _Scene(
+        bank=bank,
+        merchant=merchant,
+        held=held,
+        aside=records.filter(aside).select(breaks.UNMATCHED),
+        carried=carried,
+        earning=records.select(*breaks.LOCATOR, *of_miles),
+    )
+
+
+def _leg(
+    inputs: StageInput, rules: Rules, leg: Leg, bins: frozenset[str], before: int
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Matches, members and open items of one leg; ``before`` matches of other legs have their ids already."""
+    night, leg_passes = inputs.business_date, rules.passes_of(leg)
+    bank, merchant, held, aside, carried, earning = _scene(inputs, rules, leg, bins)
     taken = passes.run(leg_passes, bank, merchant)
-    match, members = matches.tables(leg, taken, bank, merchant, night=night, before=before)
-    if leg.miles is not None:
-        match = miles.judged(match, members, records, leg.miles)
-    unmatched = pl.concat([records.filter(aside).select(breaks.UNMATCHED), bank.unmatched(), merchant.unmatched()])
-    near = nearest_misses(leg_passes, taken, bank, merchant).with_columns(pl.lit(None, pl.String).alias("reason"))
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        # What met and what did not are told apart, each on a core of its own.
+        misses = beside.submit(nearest_misses, leg_passes, taken, bank, merchant)
+        match, members = matches.tables(leg, taken, bank, merchant, night=night, before=before)
+        if leg.miles is not None:
+            match = miles.judged(match, members, earning, leg.miles)
+        near = misses.result().with_columns(pl.lit(None, pl.String).alias("reason"))
+    unmatched = pl.concat([aside, bank.unmatched(), merchant.unmatched()])
     noted = pl.concat([held, near.select(held.columns)])
     ageing = Ageing(last_days=rules.ageing.buckets)
     return match, members, breaks.open_items(leg, unmatched, noted, carried, night=night, ageing=ageing)

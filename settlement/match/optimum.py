@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from settlement.kernels import radix
 from settlement.kernels.assign import MOST_EDGES, Assigned
 from settlement.kernels.choice import cores
-from settlement.match.keys import digests, integers, number
+from settlement.match.keys import among, digests, integers, number
 
 Rows = NDArray[np.int32]
 
@@ -53,9 +53,7 @@ def equal_pairs(ours: pl.DataFrame, theirs: pl.DataFrame, columns: list[str], wi
     split = _still_alike(ours, theirs, columns, partner)
     if split.is_empty():
         return first
-    # Amounts are compared before texts, so that texts are compared of few rows.
-    amounts = pl.col("amount").is_in(split["amount"].unique().implode())
-    sides = [side.filter(amounts).join(split, on=columns, how="semi", maintain_order="left") for side in (ours, theirs)]
+    sides = [among(side.lazy(), split, columns) for side in (ours, theirs)]
     solved = near_pairs(sides[0], sides[1], columns, tolerance=0, window=window)
     # What was given up keeps its pairs of one day, which are as good as any.
     kept = ~_within(first.ours, integers(sides[0]["row"], np.int32)) | _within(first.ours, solved.given_up[0])

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from settlement.kernels import match as kernels
 from settlement.match.added import added_lines
-from settlement.match.keys import absent, integers, number, present
+from settlement.match.keys import absent, among, integers, number, present
 from settlement.match.optimum import Pairs, equal_pairs, near_pairs
 from settlement.match.rules import Pass
 from settlement.match.sides import MONEY, SETTLEMENT, TRANSACTION, Side, twice_told
@@ -89,10 +89,10 @@ def _excess(rule: Pass, bank: Side, merchant: Side) -> Taken:
     """
     key = [*_keys(rule), "kinds"]
     theirs = _merchant_rows(rule, merchant)
-    ours = _bank_rows(rule, bank, SETTLEMENT).join(theirs.select(key), on=key, how="semi", maintain_order="left")
-    theirs = _single(rule, merchant, theirs.join(ours.select(key), on=key, how="semi", maintain_order="left"))
-    ours = _alone(ours, bank.rows.select(*_named(rule.keys, rule), "kinds"), key)
-    theirs = _alone(theirs, merchant.rows.select(*_named(rule.merchant_keys or rule.keys, rule), "kinds"), key)
+    ours = among(_bank_rows(rule, bank, SETTLEMENT).lazy(), theirs, key)
+    theirs = _single(rule, merchant, among(theirs.lazy(), ours, key))
+    ours = _alone(ours, bank.rows.lazy().select(*_named(rule.keys, rule), "kinds"), key)
+    theirs = _alone(theirs, merchant.rows.lazy().select(*_named(rule.merchant_keys or rule.keys, rule), "kinds"), key)
     pairs = ours.join(theirs, on=[*key, "currency"], suffix="_told", maintain_order="left").with_columns(
         excess=pl.col("amount") - pl.col("amount_told")
     )
@@ -221,20 +221,17 @@ def _young(rule: Pass) -> list[pl.Expr]:
 def _single(rule: Pass, merchant: Side, rows: pl.DataFrame) -> pl.DataFrame:
     """The rows whose ``merchant_single`` columns no other merchant row of their kinds shares."""
     for column in rule.merchant_single or ():
-        told = merchant.rows.select("row", "kinds", column).filter(present((column,)))
-        mine = told.join(rows.select("row"), on="row", how="semi")
-        shared = (
-            told.join(mine, on=["kinds", column], how="semi").group_by("kinds", column).len().filter(pl.col("len") > 1)
-        )
-        rows = rows.join(
-            mine.join(shared, on=["kinds", column], how="semi"), on="row", how="anti", maintain_order="left"
-        )
+        same = [column, "kinds"]
+        told = merchant.rows.lazy().select("row", *same).filter(present((column,)))
+        mine = among(told, rows, ["row"])
+        shared = among(told, mine, same).group_by(same).len().filter(pl.col("len") > 1)
+        rows = rows.join(mine.join(shared, on=same, how="semi"), on="row", how="anti", maintain_order="left")
     return rows
 
 
-def _alone(rows: pl.DataFrame, everything: pl.DataFrame, key: list[str]) -> pl.DataFrame:
+def _alone(rows: pl.DataFrame, everything: pl.LazyFrame, key: list[str]) -> pl.DataFrame:
     """The rows whose key occurs once among all rows of their side."""
-    counts = everything.join(rows.select(key), on=key, how="semi").group_by(key).len().filter(pl.col("len") == 1)
+    counts = among(everything, rows, key).group_by(key).len().filter(pl.col("len") == 1)
     return rows.join(counts, on=key, how="semi", maintain_order="left")
 
 

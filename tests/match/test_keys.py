@@ -37,6 +37,22 @@ def test_ids_are_equal_exactly_where_rows_are(left, right) -> None:
             assert (ids[i] == ids[j]) == (row == other)
 
 
+@SEEDED
+@given(left=ROWS, right=ROWS)
+def test_digests_are_equal_exactly_where_rows_are_and_whole(left, right) -> None:
+    rows = [*left, *right]
+    hashes, checks = (
+        np.concatenate(both).tolist()
+        for both in zip(keys.digests(frame(left)), keys.digests(frame(right)), strict=True)
+    )
+    for row, mark, check in zip(rows, hashes, checks, strict=True):
+        assert (mark == 0) == (None in row)
+        if mark:
+            assert [(mark, check) == other for other in zip(hashes, checks, strict=True)] == [
+                row == one for one in rows
+            ]
+
+
 def test_presence_needs_every_column() -> None:
     rows = pl.DataFrame({"a": ["x", "", None, "x"], "b": ["y", "y", "y", None]})
     assert rows.select(keys.present(("a", "b"))).to_series().to_list() == [True, False, False, False]
