@@ -300,3 +300,12 @@ def test_an_open_line_tells_the_purchase_that_came_closest_without_its_cash_back
     assert rows[0] == (1, 7, "amount_differs", note)
     assert rows[1] == (7, 1, "amount_differs", note)
     assert rows[2][:3] == (8, None, None)
+
+
+def test_an_item_open_on_a_leg_that_the_rules_have_no_more_is_refused() -> None:
+    first = {"clearing": frame("clearing", [air(1, 2450)]), "file": frame("file", [file_row("a.txt")])}
+    opened_items = run_checked(night_input([first])).tables["open_item"].with_columns(pl.lit("GONE").alias("leg"))
+    nights = [first | {"open_item": opened_items}, {"file": frame("file", [file_row("b.txt", 1)])}]
+    inputs = night_input(nights)
+    with pytest.raises(laws.LawBrokenError, match="on a leg that the rules have no more"):
+        run_checked(inputs)
