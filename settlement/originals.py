@@ -19,10 +19,12 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from settlement.errors import TerminalError
+from settlement.model.arrival import signed_name
 from settlement.model.stage import Delivery
 from settlement.store import Home
 
 _BLOCK: Final = 1 << 20
+_HEAD: Final = 4096
 
 
 def delivery_dates(home: Home) -> list[date]:
@@ -75,9 +77,20 @@ def land_originals(home: Home, business_date: date) -> tuple[Delivery, ...]:
                 size_bytes=size,
                 regular=regular,
                 steady=steady,
+                signature=regular and _is_signature(home, name, sha256),
             )
         )
     return tuple(deliveries)
+
+
+def _is_signature(home: Home, name: str, sha256: str) -> bool:
+    """Whether a landed file is a detached signature: by its name, or by its head where messages are named so too."""
+    if signed_name(name) is None:
+        return False
+    if name.lower().endswith(".sig"):
+        return True
+    with (home.originals / sha256[:2] / sha256).open("rb") as reader:
+        return reader.read(_HEAD).lstrip().startswith(b"-----BEGIN PGP SIGNATURE-----")
 
 
 def arrived_names(home: Home, business_date: date) -> frozenset[str]:

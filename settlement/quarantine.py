@@ -68,6 +68,7 @@ def parse_inputs(home: Home, night: date, unit: str, content: Callable[[str], me
         history={"card_token": store.scan_history(home, "card_token", night)},
         content=content,
         decrypt=openpgp.opener(home),
+        verify=openpgp.verifier(),
         replayed=open_replay,
         card_keys=read_card_keys(home, night),
     )

@@ -260,6 +260,8 @@ def _scratch_home(home: Home, business_date: date, root: Path) -> Home:
             (inbox / row["name"]).write_bytes(content)
             if row["container"] == "replay" and row["fate"] == "registered":
                 originals.keep_content(other, originals.read_original(home, quarantine.original_of_replay(content)))
+            for signature in (row["signatures"] or "").split("+") if row["signatures"] else ():
+                originals.keep_content(other, originals.read_original(home, signature))
     for partition in sorted((home.root / "tables").glob("*/business_date=*")):
         if date.fromisoformat(partition.name.removeprefix("business_date=")) < business_date:
             target = other.root / "tables" / partition.parent.name
@@ -287,6 +289,7 @@ def _inputs(
         deliveries=originals.land_originals(home, business_date) if first else (),
         content=content if parsing else None,
         decrypt=openpgp.opener(home) if parsing else None,
+        verify=openpgp.verifier() if parsing else None,
         replayed=quarantine.open_replay if parsing else None,
         released=released,
         card_keys=read_card_keys(home, business_date) if parsing else (),

@@ -56,7 +56,7 @@ _REFERENCE: Final = ("account_event", "enrolment", "store", "fx_rate", "opening_
 _SETTLED: Final = ("match", "match_member", "open_item", "cash_tie", "rated", "payout")
 
 STAGES: Final[tuple[Stage, ...]] = (
-    Stage(name="land", run=land.run, history=("file",)),
+    Stage(name="land", run=land.run, history=("file", "delivery")),
     Stage(name="parse", run=parse.run, plan=parse.plan, reads=("delivery",), history=("card_token",)),
     Stage(
         name="check",

@@ -33,7 +33,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from settlement import books, originals, store
 from settlement.errors import RetryableError, TerminalError
-from settlement.model.arrival import Arrival, read_arrival, unfinished_names, unwrapped
+from settlement.model.arrival import Arrival, read_arrival, signed_name, unfinished_names, unwrapped
 from settlement.model.document import PROGRAMME, of_programme
 from settlement.model.expected import expected_feeds, expected_on
 from settlement.model.layout import Layout, fit_name, read_layouts
@@ -158,8 +158,8 @@ def whole_files(what: Watched, before: Look | None, now: Look) -> tuple[str, ...
     marker = what.arrival.of(what.source.feed).marker
     if marker is None:
         return tuple(mine)
-    markers = {name: marker.replace("{name}", name) for name in mine}
-    return tuple(sorted({*markers, *markers.values()})) if set(markers.values()) <= set(now) else ()
+    markers = {name: marker.replace("{name}", name) for name in mine if signed_name(name) not in mine}
+    return tuple(sorted({*mine, *markers.values()})) if set(markers.values()) <= set(now) else ()
 
 
 def fetch(home: Home, what: Watched, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -185,7 +185,7 @@ def fetch(home: Home, what: Watched, names: tuple[str, ...]) -> tuple[str, ...]:
 
 def _fits(what: Watched, name: str) -> bool:
     """Whether a name is one of the feed's for the night; a name without a date is of any night."""
-    own = unwrapped(name)[0]
+    own = unwrapped(signed_name(name) or name)[0]
     parts = [fit_name(layout, own) for layout in what.layouts]
     return any(found is not None and found.file_date in {None, what.night} for found in parts)
 

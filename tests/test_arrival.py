@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 import pysequoia
 import pytest
-from made_clearing import ipm_bytes, ipm_file, presentment
+from made_clearing import FILE_ID, ipm_bytes, ipm_file, presentment
 
 from settlement import originals, runner, store
 from settlement.errors import RetryableError, TerminalError
@@ -222,3 +222,99 @@ def test_a_mistake_in_the_programme_is_one_sentence(home: Home, text: str, compl
     _deliver(home, NIGHT, {NAME: CONTENT})
     with pytest.raises(TerminalError, match=complaint):
         _check(home, NIGHT)
+
+
+def _sign(key: pysequoia.Tsk, content: bytes, *, armor: bool = False) -> bytes:
+    return pysequoia.sign(key.signer(), content, mode=pysequoia.SignatureMode.DETACHED, armor=armor)
+
+
+@pytest.fixture
+def sender(home: Home) -> pysequoia.Tsk:
+    """Who signs the feed's files, as the programme declares it."""
+    key = pysequoia.Tsk.generate("sender")
+    certificate = str(key.extract_certificate())
+    _declare(
+        home, f"[[arrival.feed]]\nfeed = 'mastercard_clearing'\nsigned = true\ncertificates = ['''{certificate}''']\n"
+    )
+    return key
+
+
+def _file(number: int) -> tuple[str, bytes]:
+    """A clearing file of its own."""
+    own = f"{FILE_ID[:-5]}{number:05d}"
+    messages = ipm_file([presentment(1, 100 + number)])
+    content = ipm_bytes([message.replace(FILE_ID.encode("cp500"), own.encode("cp500")) for message in messages])
+    return f"MC_T112_20101229_{number:02d}.ipm", content
+
+
+def test_a_file_and_its_signature_come_as_a_pair(home: Home, sender: pysequoia.Tsk) -> None:
+    (a, first), (b, second), (c, third) = _file(1), _file(2), _file(3)
+    packed = gzip.compress(second)
+    _deliver(
+        home,
+        NIGHT,
+        {
+            a: first,
+            f"{a}.sig": _sign(sender, first),
+            f"{b}.gz": packed,
+            f"{b}.gz.asc": _sign(sender, packed, armor=True),
+            c: third,
+            f"{c}.sig": _sign(sender, first),
+        },
+    )
+    assert _check(home, NIGHT) == {
+        a: ("accepted", None),
+        f"{a}.sig": ("signature", None),
+        f"{b}.gz": ("accepted", None),
+        f"{b}.gz.asc": ("signature", None),
+        c: ("rejected", "NOT_SIGNED"),
+        f"{c}.sig": ("signature", None),
+    }
+    (detail,) = store.read_table(home, "file", NIGHT).filter(pl.col("why") == "NOT_SIGNED")["detail"]
+    assert detail.startswith("The file is not what its signature was made for")
+    assert set(store.read_table(home, "clearing", NIGHT)["file"]) == {f"{NIGHT}/{a}", f"{NIGHT}/{b}.gz"}
+
+
+@pytest.mark.parametrize("file_first", [True, False])
+def test_the_half_of_a_pair_waits_for_the_other(home: Home, sender: pysequoia.Tsk, file_first: bool) -> None:
+    halves = {NAME: CONTENT}, {f"{NAME}.sig": _sign(sender, CONTENT)}
+    other_name, other = _file(2)
+    _deliver(home, NIGHT, {**halves[not file_first], other_name: other, f"{other_name}.sig": _sign(sender, other)})
+    waits = (
+        (NAME, ("rejected", "WAITS_FOR_SIGNATURE")) if file_first else (f"{NAME}.sig", ("signature", "WAITS_FOR_FILE"))
+    )
+    fates = {other_name: ("accepted", None), f"{other_name}.sig": ("signature", None)}
+    assert _check(home, NIGHT) == {**fates, waits[0]: waits[1]}
+    named = store.read_table(home, "finding", NIGHT).filter(pl.col("subject") == f"{NIGHT}/{waits[0]}")
+    assert named["check"].to_list() == ["file_rejected" if file_first else "signature_without_file"]
+    runner.run_night(home, NIGHT, until="pay")
+    _deliver(home, NEXT, halves[file_first])
+    runner.run_night(home, NEXT, until="pay")
+    came = {f"{NAME}.sig": ("signature", None)} if file_first else {}
+    assert _check(home, NEXT) == {NAME: ("accepted", "late"), **came}
+    assert store.read_table(home, "clearing", NEXT).height == 2
+    for night in (NIGHT, NEXT):
+        shutil.rmtree(home.inbox / str(night))
+        result = runner.verify_night(home, night)
+        assert (result.differing, result.performed) == ((), result.standing)
+
+
+def test_a_pair_that_came_again_is_a_repeat(home: Home, sender: pysequoia.Tsk) -> None:
+    pair = {NAME: CONTENT, f"{NAME}.sig": _sign(sender, CONTENT)}
+    for night, files in ((NIGHT, pair), (NEXT, pair), (date(2010, 12, 31), {f"{NAME}.sig": pair[f"{NAME}.sig"]})):
+        _deliver(home, night, files)
+        runner.run_night(home, night, until="pay")
+    assert _check(home, NEXT) == {NAME: ("duplicate", "IDENTICAL_RESEND"), f"{NAME}.sig": ("signature", None)}
+    assert _check(home, date(2010, 12, 31)) == {f"{NAME}.sig": ("duplicate", "IDENTICAL_RESEND")}
+
+
+def test_a_signature_counts_for_one_file_and_not_for_the_next_of_its_name(home: Home, sender: pysequoia.Tsk) -> None:
+    """A signature that waited is used up by the file that it waited for."""
+    nights = [NIGHT, NEXT, date(2010, 12, 31)]
+    for night, files in zip(
+        nights, ({f"{NAME}.sig": _sign(sender, CONTENT)}, {NAME: CONTENT[:-1]}, {NAME: CONTENT}), strict=True
+    ):
+        _deliver(home, night, files)
+        runner.run_night(home, night, until="pay")
+    assert _check(home, NEXT) == {NAME: ("rejected", "NOT_SIGNED")}
+    assert _check(home, nights[2]) == {NAME: ("rejected", "WAITS_FOR_SIGNATURE")}

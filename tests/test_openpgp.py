@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pysequoia
 import pytest
+from openpgp_in_process import in_this_process
 
 from settlement import openpgp
 from settlement.errors import TerminalError
@@ -135,6 +136,36 @@ def test_a_certificate_that_is_none_is_the_programmes_fault(home: Home, keys: Ke
         _open(home, _encrypted(keys.ours, None), feed)
 
 
+def _detached(key: pysequoia.Tsk, content: bytes) -> bytes:
+    return pysequoia.sign(key.signer(), content, mode=pysequoia.SignatureMode.DETACHED, armor=False)
+
+
+def _verify(content: bytes, feed: FeedArrival, *signatures: bytes) -> str | None:
+    found = openpgp.verifier()(memoryview(content), feed, tuple(map(memoryview, signatures)))
+    return None if found is None else f"{found.why}: {found.detail}"
+
+
+def test_a_detached_signature(keys: Keys) -> None:
+    feed, good = _feed(keys, signed=True), _detached(keys.sender, CONTENT)
+    assert _verify(CONTENT, feed, good) is None
+    assert _verify(b"", feed, _detached(keys.sender, b"")) is None
+    assert _verify(CONTENT, feed, _detached(keys.stranger, CONTENT), good) is None, "one of several is enough"
+    assert _verify(CONTENT, feed, _detached(keys.stranger, CONTENT) + good) is None
+    for wrong in (_detached(keys.stranger, CONTENT), _detached(keys.sender, CONTENT + b"x")):
+        assert str(_verify(CONTENT, feed, wrong)).startswith("NOT_SIGNED: is not what its signature was made for")
+    for none in (b"", b"10.00", pysequoia.sign(keys.sender.signer(), CONTENT), _certificate(keys.sender).encode()):
+        assert str(_verify(CONTENT, feed, none)).startswith("NOT_SIGNED: came with a signature file that holds no")
+
+
+def test_detached_signatures_of_gpg(gpg: list[str]) -> None:
+    theirs = _gpg(gpg, "--armor", "--export", "desk@example.org").decode()
+    feed = FeedArrival(feed="x", signed=True, certificates=(theirs,))
+    for armour in ((), ("--armor",)):
+        assert _verify(CONTENT, feed, _gpg(gpg, *armour, "--detach-sign", content=CONTENT)) is None
+    text = _gpg(gpg, "--textmode", "--detach-sign", content=CONTENT)
+    assert "no --textmode" in str(_verify(CONTENT, feed, text))
+
+
 @pytest.fixture(scope="module")
 def gpg(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
     """A gpg of its own with the key pair ``desk@example.org``."""
@@ -165,16 +196,69 @@ def test_messages_of_gpg_open(home: Home, keys: Keys, gpg: list[str]) -> None:
     assert _open(home, signed, FeedArrival(feed="x", signed=True, certificates=(theirs,))) == CONTENT
 
 
-def test_a_signature_around_compressed_data_is_refused_and_told(home: Home, keys: Keys, gpg: list[str]) -> None:
+def test_what_gpg_compresses_by_itself_opens(
+    home: Home, keys: Keys, gpg: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     _gpg(gpg, "--import", content=_certificate(keys.ours).encode())
     theirs = _gpg(gpg, "--armor", "--export", "desk@example.org").decode()
-    message = _gpg(gpg, "--sign", "--encrypt", "-r", "us@example.org", content=CONTENT)
     feed = FeedArrival(feed="x", signed=True, certificates=(theirs,))
+    assert _open(home, _gpg(gpg, "--sign", content=CONTENT), feed) == CONTENT
+    message = _gpg(gpg, "--sign", "--encrypt", "-r", "us@example.org", content=CONTENT)
+    assert len(message) < len(CONTENT) // 2
+    assert _open(home, message, feed) == CONTENT
+    assert _open(home, message, FeedArrival(feed="x")) == CONTENT
+    assert _open(home, message, _feed(keys, signed=True)) is Why.NOT_SIGNED, "it is not by the feed's own sender"
+    unsigned = _gpg(gpg, "--encrypt", "-r", "us@example.org", content=CONTENT)
+    assert _open(home, unsigned, feed) is Why.NOT_SIGNED
+    for cut in (len(message) // 2, len(message) - 1):
+        assert isinstance(_open(home, message[:cut], feed), Why)
+    bomb = _gpg(gpg, "--sign", "--encrypt", "-z", "9", "-r", "us@example.org", content=bytes(64 * 2**20))
+    assert _open(home, bomb, feed, most=2**20) is Why.TOO_LARGE
+    assert not list(Path("/dev/shm").glob("settle-openpgp-*")), "no key stays behind"
+    monkeypatch.setattr(openpgp.shutil, "which", lambda _: None)
     found = openpgp.opener(home)(memoryview(message), feed, MOST)
     assert isinstance(found, Refused)
     assert found.why is Why.NOT_SIGNED
-    assert "gpg -z 0" in found.detail
-    assert _open(home, message, FeedArrival(feed="x")) == CONTENT
+    assert "install gpg" in found.detail
+
+
+TEXTS = (b"10.00\n", b"a;b\n- dash\n-----\nFrom x\n\n \xe4 last\n", b"", b"\n", b"no end", b"a\r\nb\r\n")
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_signed_text_gives_what_was_signed(home: Home, keys: Keys, gpg: list[str], text: bytes) -> None:
+    theirs = _gpg(gpg, "--armor", "--export", "desk@example.org").decode()
+    feed = FeedArrival(feed="x", signed=True, certificates=(_certificate(keys.sender), theirs))
+    lines = text.replace(b"\r\n", b"\n")
+    wanted = lines if not lines.strip(b"\n") or lines.endswith(b"\n") else lines + b"\n"
+    for message in (
+        _gpg(gpg, "--clearsign", content=text),
+        pysequoia.sign(keys.sender.signer(), text, mode=pysequoia.SignatureMode.CLEAR),
+    ):
+        found = _open(home, message, feed)
+        assert found in {wanted, wanted.removesuffix(b"\n") if wanted == b"\n" else wanted}
+        assert _open(home, message, FeedArrival(feed="x")) == found, "nobody asks who signed it"
+        assert _open(home, message.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"), feed) == found, (
+            "line ends are nobody's"
+        )
+        assert _open(home, message, _feed(keys, signed=True, encrypted=True)) is Why.NOT_ENCRYPTED
+
+
+def test_blanks_at_line_ends_are_not_signed_and_not_read(home: Home, keys: Keys) -> None:
+    message = pysequoia.sign(keys.sender.signer(), b"a\nb\n", mode=pysequoia.SignatureMode.CLEAR)
+    assert _open(home, message.replace(b"\na\n", b"\na \t\n"), _feed(keys, signed=True)) == b"a\nb\n"
+
+
+def test_signed_text_that_is_not_what_was_signed(home: Home, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    feed, mode = _feed(keys, signed=True), pysequoia.SignatureMode.CLEAR
+    message = pysequoia.sign(keys.sender.signer(), b"10.00\n", mode=mode)
+    assert _open(home, message.replace(b"10.00", b"90.00"), feed) is Why.NOT_SIGNED
+    assert _open(home, pysequoia.sign(keys.stranger.signer(), b"10.00\n", mode=mode), feed) is Why.NOT_SIGNED
+    for around in (message + b"20.00\n", message + message, b"20.00\n" + message):
+        assert _open(home, around, feed) is Why.UNREADABLE
+    monkeypatch.setattr(openpgp, "_in_a_child", in_this_process)
+    for cut in range(len(message) - 1):
+        assert isinstance(_open(home, message[:cut], feed), Why), cut
 
 
 def test_gpg_and_we_open_the_same(home: Home, keys: Keys, gpg: list[str]) -> None:

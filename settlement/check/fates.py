@@ -25,7 +25,15 @@ _SHUT: Final = frozenset({Why.TOO_LARGE, Why.NOT_SIGNED, Why.NOT_ENCRYPTED, Why.
 """Faults of files that were not opened."""
 _UNCOUNTED: Final = frozenset({Why.TRUNCATED, Why.EMPTY, Why.UNREADABLE, *_SHUT})
 """Faults after which a file's record count means nothing."""
+_NO_FILE_YET: Final = (
+    "This is the signature of a file that has not come: ask for the file; the signature is kept and counts once it "
+    "comes."
+)
 _UNREAD: Final = {
+    Why.WAITS_FOR_SIGNATURE: (
+        "The file waits for its signature: ask for it (the file's name and .sig or .asc); the file is kept and is "
+        "taken up on the night on which it comes."
+    ),
     Why.NOT_A_FILE: "This is a folder or a link: deliver the file itself.",
     Why.INCOMPLETE: "Its transfer had not ended when the night began: deliver the whole file with the next night.",
     Why.NOT_RELEASED: "This replay was not released for the night by two persons: use `settle quarantine replay`.",
@@ -119,6 +127,11 @@ def _fate(delivery: Row, parsed: Row | None, accepted: _Accepted, business_date:
         return _Judgement(fate=Fate.NO_LAYOUT, why=Why(delivery["why"] or Why.NO_LAYOUT_YET), detail=text)
     if delivery["fate"] == Fate.MARKER:
         return _Judgement(fate=Fate.MARKER)
+    if delivery["fate"] == Fate.SIGNATURE:
+        waits = delivery["why"] == Why.WAITS_FOR_FILE
+        return _Judgement(
+            fate=Fate.SIGNATURE, why=Why.WAITS_FOR_FILE if waits else None, detail=_NO_FILE_YET if waits else None
+        )
     if delivery["fate"] == Fate.REJECTED:
         why = Why(delivery["why"] or Why.NOT_A_FILE)
         return _Judgement(fate=Fate.REJECTED, why=why, detail=_UNREAD[why])

@@ -54,16 +54,17 @@ def counted(number: int, noun: str) -> str:
 
 
 def file_findings(files: pl.DataFrame) -> list[Finding]:
-    """One finding for each file that is not accepted or came late."""
+    """One finding for each file that is not accepted or came late, and for each signature that waits for its file."""
     findings = []
     for row in files.iter_rows(named=True):
-        if row["fate"] == Fate.MARKER:
+        if row["fate"] == Fate.MARKER or (row["fate"] == Fate.SIGNATURE and row["why"] is None):
             continue
         check, severity = {
             Fate.REJECTED: ("file_rejected", Severity.ERROR),
             Fate.NO_LAYOUT: ("file_without_layout", Severity.ERROR),
             Fate.DUPLICATE: ("file_sent_again", Severity.NOTE),
             Fate.ACCEPTED: ("file_late", Severity.NOTE),
+            Fate.SIGNATURE: ("signature_without_file", Severity.WARNING),
         }[Fate(row["fate"])]
         if row["fate"] == Fate.ACCEPTED and row["why"] != Why.LATE:
             continue

@@ -2,7 +2,7 @@
 
 The shell has already copied the content under its digest. Here a file gets its layout by its name, and the fates
 that need no reading: an identical re-send of an accepted file, a name that no layout knows, a transfer that has not
-ended, a marker, no file at all.
+ended, a marker, a detached signature, a file that waits for one, no file at all.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Final
 import polars as pl
 
 from settlement.errors import RetryableError, TerminalError
-from settlement.model.arrival import Arrival, read_arrival, unfinished_names, unwrapped
+from settlement.land.signatures import Signatures, read_signatures
+from settlement.model.arrival import Arrival, Layer, read_arrival, signed_name, unfinished_names, unwrapped
 from settlement.model.clearing import Fate, Why
 from settlement.model.expected import expected_on
 from settlement.model.layout import Layout, NameParts, fit_name, read_layouts
@@ -32,7 +33,7 @@ def run(inputs: StageInput) -> StageOutput:
     come and the programme waits for such.
     """
     known = _known(inputs)
-    rows = [_registered(delivery, known) for delivery in inputs.deliveries]
+    rows = [_registered(delivery, known) for delivery in (*inputs.deliveries, *known.signatures.taken_up)]
     _wait_for_transfers(rows, known.arrival)
     _wait_for_feeds(rows, inputs)
     frame = pl.DataFrame(rows, schema=TABLES["delivery"].schema).sort("file")
@@ -49,10 +50,12 @@ class _Known:
     released: frozenset[tuple[str, str]]
     names: frozenset[str]
     markers: frozenset[str]
+    signatures: Signatures
 
 
 def _known(inputs: StageInput) -> _Known:
-    layouts, names = read_layouts(inputs.documents), frozenset(delivery.name for delivery in inputs.deliveries)
+    layouts, signatures = read_layouts(inputs.documents), read_signatures(inputs)
+    names = frozenset(delivery.name for delivery in (*inputs.deliveries, *signatures.taken_up))
     arrival, _ = read_arrival(inputs.documents)
     markers = {
         entry.marker.replace("{name}", name)
@@ -67,6 +70,7 @@ def _known(inputs: StageInput) -> _Known:
         released=inputs.released,
         names=names,
         markers=frozenset(markers & names),
+        signatures=signatures,
     )
 
 
@@ -74,7 +78,9 @@ def _whole(delivery: Delivery, layout: Layout | None, known: _Known) -> bool:
     """Whether the file's transfer has ended, by all that can be seen: its steadiness, its name, its marker."""
     if not delivery.steady or any(_fitting(name, known.layouts) for name in unfinished_names(delivery.name)):
         return False
-    if layout is None or replayed_name(delivery.name):
+    if layout is None or replayed_name(delivery.name) or delivery.signature:
+        return True
+    if (delivery.name, delivery.sha256) in known.signatures.waited:
         return True
     marker = known.arrival.of(layout.feed).marker
     return marker is None or marker.replace("{name}", delivery.name) in known.names
@@ -113,9 +119,9 @@ def _accepted(inputs: StageInput) -> frozenset[tuple[str, str]]:
 
 
 def _registered(delivery: Delivery, known: _Known) -> dict[str, object]:
-    layout, parts = _one_fitting(delivery, known.layouts)
+    layout, parts = (None, None) if delivery.signature else _one_fitting(delivery, known.layouts)
     fate, why = _fate(delivery, layout, known)
-    layers = () if replayed_name(delivery.name) else unwrapped(delivery.name)[1]
+    layers = () if replayed_name(delivery.name) or delivery.signature else unwrapped(delivery.name)[1]
     return {
         "file": delivery.file,
         "name": delivery.name,
@@ -129,12 +135,15 @@ def _registered(delivery: Delivery, known: _Known) -> dict[str, object]:
         "sequence": parts.sequence if parts else None,
         "fate": fate,
         "why": why,
+        "signatures": None if delivery.signature else known.signatures.text(delivery.name),
     }
 
 
 def _fitting(name: str, layouts: tuple[Layout, ...]) -> list[tuple[Layout, NameParts]]:
     """The layouts that a file's own name fits, without what tells its containers, and what it tells."""
-    own, _ = unwrapped(replayed_name(name) or name)
+    name = replayed_name(name) or name
+    # A signature whose transfer has not ended is known by the file that it is for.
+    own, _ = unwrapped(signed_name(name) or name)
     return [(layout, parts) for layout in layouts if (parts := fit_name(layout, own)) is not None]
 
 
@@ -157,7 +166,7 @@ def _refused(delivery: Delivery, layout: Layout | None, known: _Known) -> Why | 
         return Why.INCOMPLETE
     if replayed_name(delivery.name) and (delivery.name, delivery.sha256) not in known.released:
         return Why.NOT_RELEASED
-    return None
+    return Why.WAITS_FOR_SIGNATURE if layout is not None and _waits_for_signature(delivery, layout, known) else None
 
 
 def _fate(delivery: Delivery, layout: Layout | None, known: _Known) -> tuple[str, str | None]:
@@ -166,8 +175,18 @@ def _fate(delivery: Delivery, layout: Layout | None, known: _Known) -> tuple[str
     refused = _refused(delivery, layout, known)
     if refused is not None:
         return Fate.REJECTED.value, refused.value
+    if delivery.signature:
+        return known.signatures.fate(delivery, known.names)
     if (delivery.name, delivery.sha256) in known.accepted:
         return Fate.DUPLICATE.value, Why.IDENTICAL_RESEND.value
     if layout is None:
         return Fate.NO_LAYOUT.value, Why.NO_LAYOUT_YET.value
     return REGISTERED, None
+
+
+def _waits_for_signature(delivery: Delivery, layout: Layout, known: _Known) -> bool:
+    """Whether only a signature beside it can make the file good. A replay was judged when its original came."""
+    feed, own = known.arrival.of(layout.feed), Layer.OPENPGP in unwrapped(delivery.name)[1]
+    waits = feed.signed and not feed.encrypted and not own and replayed_name(delivery.name) is None
+    came = (delivery.name, delivery.sha256) in known.accepted or delivery.name in known.signatures.of
+    return waits and not came

@@ -19,6 +19,7 @@
 
 A file's name tells what it is packed in: ``.gz``, ``.zip`` and ``.pgp``, ``.gpg`` or ``.asc``, in the order in which
 they were put around it, and the rest of the name is the file's own. Names inside an archive are never looked at.
+A detached signature lies beside its file under the file's whole name and ``.sig`` or ``.asc``.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ _SUFFIXES: Final = {
     ".gpg": Layer.OPENPGP,
     ".asc": Layer.OPENPGP,
 }
+_SIGNATURE_SUFFIXES: Final = (".sig", ".asc")
 _PARTIAL: Final = (".part", ".partial", ".filepart", ".crdownload", ".tmp", ".temp", ".swp", "~")
 
 
@@ -137,6 +139,12 @@ def unwrapped(name: str) -> tuple[str, tuple[Layer, ...]]:
             return name, tuple(layers)
         name = name[: -len(suffix)]
         layers.append(_SUFFIXES[suffix])
+
+
+def signed_name(name: str) -> str | None:
+    """The file that a detached signature of this name is for; None where none has a name like this."""
+    suffix = next((suffix for suffix in _SIGNATURE_SUFFIXES if name.lower().endswith(suffix)), None)
+    return name[: -len(suffix)] or None if suffix else None
 
 
 def unfinished_names(name: str) -> tuple[str, ...]:

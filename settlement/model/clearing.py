@@ -33,6 +33,7 @@ class Fate(StrEnum):
     DUPLICATE = "duplicate"
     NO_LAYOUT = "no_layout"
     MARKER = "marker"
+    SIGNATURE = "signature"
 
 
 class Why(StrEnum):
@@ -49,6 +50,8 @@ class Why(StrEnum):
     INCOMPLETE = "INCOMPLETE"
     TOO_LARGE = "TOO_LARGE"
     NOT_SIGNED = "NOT_SIGNED"
+    WAITS_FOR_SIGNATURE = "WAITS_FOR_SIGNATURE"
+    WAITS_FOR_FILE = "WAITS_FOR_FILE"
     NOT_ENCRYPTED = "NOT_ENCRYPTED"
     NOT_DECRYPTED = "NOT_DECRYPTED"
     TOO_MANY_REJECTS = "TOO_MANY_REJECTS"

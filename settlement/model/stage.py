@@ -22,7 +22,8 @@ from settlement.model.replay import Replay
 class Delivery:
     """One file of the delivery folder, already copied to the originals under its digest.
 
-    ``steady`` is false for a file that changed while it was copied.
+    ``steady`` is false for a file that changed while it was copied; ``signature`` is true for a detached OpenPGP
+    signature, which is told by its first line where its name alone does not tell it.
     """
 
     file: str
@@ -31,6 +32,7 @@ class Delivery:
     size_bytes: int
     regular: bool
     steady: bool = True
+    signature: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,9 @@ class Part:
 
 Decrypt = Callable[[memoryview, FeedArrival, int], "memoryview | Refused"]
 """Opens an OpenPGP message: its bytes, what is demanded of its feed, and the most bytes it may become."""
+
+Verify = Callable[[memoryview, FeedArrival, tuple[memoryview, ...]], "Refused | None"]
+"""Says why no detached signature that came for a file is of it and by those of its feed; None where one is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +91,8 @@ class StageInput:
         Bytes of an original by its digest (``parse`` only).
     decrypt:
         Opens OpenPGP messages with keys from outside (``parse`` only).
+    verify:
+        Verifies files that come beside their signatures (``parse`` only).
     replayed:
         Opens a replay with the quarantine key (``parse`` only).
     released:
@@ -104,6 +111,7 @@ class StageInput:
     deliveries: tuple[Delivery, ...] = ()
     content: Callable[[str], memoryview] | None = None
     decrypt: Decrypt | None = None
+    verify: Verify | None = None
     replayed: Callable[[memoryview], Replay | Refused] | None = None
     released: frozenset[tuple[str, str]] = frozenset()
     card_keys: tuple[CardKey, ...] = ()

@@ -48,8 +48,9 @@ feed text? feed of that layout
 sender text? sender of that layout
 file_date date? business date in the name
 sequence text? sequence in the name
-fate text registered, duplicate, no_layout, marker (it says that another file is complete) or rejected
+fate text registered, duplicate, no_layout, marker (it says that another file is complete), signature or rejected
 why text? reason where it is not registered
+signatures text? digests of the detached signatures that came for it, apart by `+`
 """,
     ),
     _table(
@@ -104,7 +105,7 @@ detail text? one sentence on the fault
         "file",
         """
 file text delivery folder + `/` + file name
-fate text accepted, rejected, duplicate, no_layout or marker
+fate text accepted, rejected, duplicate, no_layout, marker or signature
 why text? late, or the reason why it is not accepted
 sha256 text digest of the content
 records int? records, lines or entries in the file; empty where it could not be read whole

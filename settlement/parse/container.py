@@ -33,6 +33,7 @@ def opened(
     limits: Limits,
     decrypt: Decrypt | None,
     *,
+    signed: bool = False,
     archive: bool = False,
 ) -> memoryview | Refused:
     """The file inside a delivered one.
@@ -45,9 +46,13 @@ def opened(
         What the name says is put around the file, outermost first.
     decrypt
         Opens OpenPGP; its keys come from outside.
+    signed
+        Whether the delivered bytes are known to be signed from outside: by a detached signature.
     archive
         Whether the file itself is an archive (a workbook), which its reader opens with limits of its own.
     """
+    if signed:
+        feed = feed.model_copy(update={"signed": False})
     refused = _demanded(layers, feed)
     if refused is not None:
         return refused

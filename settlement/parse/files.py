@@ -142,9 +142,17 @@ def open_delivered(inputs: StageInput, delivery: Mapping[str, object], layout: L
         if isinstance(unsealed, Refused):
             return Opened(content=delivered, sha256=None, refused=unsealed)
         name, replay, outside = original, unsealed, inputs.content(unsealed.original_sha256)
-    layers = unwrapped(name)[1]
-    content = opened(
-        outside, layers, arrival.of(layout.feed), limits, inputs.decrypt, archive=layout.format in _PACKED_FORMATS
+    feed, signed = arrival.of(layout.feed), _signed_outside(inputs, delivery)
+    wrong = inputs.verify(outside, feed, signed) if inputs.verify and feed.signed and signed else None
+    content = wrong or opened(
+        outside,
+        unwrapped(name)[1],
+        feed,
+        limits,
+        inputs.decrypt,
+        # The original of a replay was accepted with its signature, and the replay names it by its digest.
+        signed=bool(signed) or replay is not None,
+        archive=layout.format in _PACKED_FORMATS,
     )
     if isinstance(content, Refused):
         return Opened(content=delivered, sha256=None, refused=content, replay=replay)
@@ -154,6 +162,12 @@ def open_delivered(inputs: StageInput, delivery: Mapping[str, object], layout: L
     same = content is delivered
     sha256 = str(delivery["sha256"]) if same else hashlib.sha256(content).hexdigest()
     return Opened(content=content, sha256=sha256, replay=replay)
+
+
+def _signed_outside(inputs: StageInput, delivery: Mapping[str, object]) -> tuple[memoryview, ...]:
+    """The detached signatures that came for a file."""
+    told = delivery["signatures"]
+    return tuple(inputs.content(one) for one in str(told).split("+")) if told and inputs.content else ()
 
 
 def _source(inputs: StageInput, delivery: Mapping[str, object], layout: Layout, content: memoryview) -> Source:
