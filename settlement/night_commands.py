@@ -11,6 +11,7 @@ from settlement import originals, runner, store, worklist
 from settlement.errors import TerminalError
 from settlement.explain import explain_line, parse_line_address, render_text
 from settlement.home import create_home
+from settlement.reference import known_after
 from settlement.report.summary import render_summary
 from settlement.sample.generate import generate
 from settlement.stages import STAGES
@@ -87,6 +88,18 @@ def verify(home: HomeOption, business_date: DateOption) -> None:
             f"{result.performed} re-performed).{changed} Find out who changed the home or its configuration."
         )
     typer.echo(f"{night} re-performs to the same books digest {result.performed}.")
+
+
+@app.command()
+def known(
+    table: Annotated[
+        str, typer.Argument(metavar="TABLE", help="Such as store, enrolment or fx_rate.", show_default=False)
+    ],
+    home: HomeOption,
+    business_date: DateOption,
+) -> None:
+    """Print reference data as it was known after a night, as CSV: what came later does not change it."""
+    typer.echo(known_after(store.open_home(home), table, night_of(business_date)).write_csv(), nl=False)
 
 
 @app.command()

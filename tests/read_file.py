@@ -60,7 +60,10 @@ def read_file(name: str, content: bytes, night: str = "2010-12-29") -> Read:
     """Land and parse one file of a night."""
     on = date.fromisoformat(night)
     delivery = Delivery(file=f"{night}/{name}", name=name, sha256="0" * 64, size_bytes=len(content), regular=True)
-    no_history = {"file": TABLES["file"].empty().with_columns(pl.lit(None, pl.Date).alias("business_date")).lazy()}
+    no_history = {
+        name: TABLES[name].empty().with_columns(pl.lit(None, pl.Date).alias("business_date")).lazy()
+        for name in ("file", "delivery")
+    }
     landed = register.run(
         StageInput(
             business_date=on, unit="all", documents=documents(), tables={}, history=no_history, deliveries=(delivery,)

@@ -18,6 +18,7 @@ from settlement.match.rules import Leg
 from settlement.model.clearing import Fate, Side
 from settlement.model.stage import StageInput
 from settlement.model.tables import TABLES
+from settlement.model.versions import latest
 
 LOCATOR: Final = ["file", "record"]
 _BANK: Final = pl.col("side") == Side.BANK
@@ -83,16 +84,18 @@ def enrolled(inputs: StageInput, leg: Leg) -> pl.DataFrame:
     """Whose each card is, from which day: ``card_ref``, ``valid_from``, ``programme`` and ``member_of_card``.
 
     No card where the leg is not one of programmes, for which nobody asks. Of several lines for one card and day the
-    last that came counts. A card belongs to its first account from the beginning, so that no record falls out for a
+    latest version counts. A card belongs to its first account from the beginning, so that no record falls out for a
     late enrolment.
     """
-    columns = ["card_ref", "valid_from", "programme", "member_id", "business_date", *LOCATOR]
+    columns = ["card_ref", "valid_from", "programme", "member_id", "retracted", "business_date", *LOCATOR]
     tonight = inputs.tables["enrolment"].lazy().with_columns(pl.lit(inputs.business_date).alias("business_date"))
     lines = pl.concat([inputs.history["enrolment"].select(columns), tonight.select(columns)])
+    files = pl.concat(
+        [frame.select("file", "file_date") for frame in (inputs.history["file"], inputs.tables["file"].lazy())]
+    )
     return (
-        (lines if leg.programmes else lines.clear())
-        .sort("card_ref", "valid_from", "business_date", *LOCATOR)
-        .unique(subset=["card_ref", "valid_from"], keep="last", maintain_order=True)
+        latest("enrolment", lines if leg.programmes else lines.clear(), files)
+        .sort("card_ref", "valid_from")
         .select(
             "card_ref",
             pl.when(pl.col("card_ref").is_first_distinct())

@@ -102,6 +102,7 @@ closed_on date? closing date
 first_purchase_on date? date of the first purchase
 statement_balance_minor int? balance of a STATEMENT event
 currency text? its currency
+retracted text? `R` where the row takes back what was told of its key
 """
 )
 
@@ -114,6 +115,7 @@ account_id text account of the card
 programme text programme of the card
 member_id text? partner's member number
 valid_from date from when the card belongs to the account
+retracted text? `R` where the row takes back what was told of its key
 """
 )
 
@@ -123,6 +125,7 @@ _STORE = (
 merchant_number text card acceptor id of an own store
 store_id text the partner's store id
 name text name of the store
+retracted text? `R` where the row takes back what was told of its key
 """
 )
 
@@ -133,6 +136,7 @@ rate_date date the day the rate is for
 from_currency text currency of the one unit
 to_currency text currency of the rate
 rate text units of to_currency for one from_currency, exact decimal
+retracted text? `R` where the row takes back what was told of its key
 """
 )
 
@@ -143,6 +147,7 @@ contract text contract id
 item text what the balance is
 value int value in `unit`
 unit text unit, such as `USD minor` or `miles`
+retracted text? `R` where the row takes back what was told of its key
 """
 )
 
@@ -155,6 +160,27 @@ version int a higher version replaces a lower one
 line text INTEREST, FEES, LOSSES, COST_OF_FUNDS or OPEX
 amount_minor int always positive; the line says whether it is income or cost
 currency text ISO 4217 code
+retracted text? `R` where the row takes back what was told of its key
+"""
+)
+
+_MCC = (
+    _LOCATOR
+    + """
+mcc text merchant category code, four digits
+name text what it is
+category text? group that the bank puts it in
+retracted text? `R` where the row takes back what was told of its key
+"""
+)
+
+_CALENDAR_DAY = (
+    _LOCATOR
+    + """
+calendar text whose calendar, such as a market or a settlement system
+day date the day
+kind text OPEN or CLOSED
+retracted text? `R` where the row takes back what was told of its key
 """
 )
 
@@ -244,6 +270,8 @@ CANDIDATES: Final[tuple[str, ...]] = (
     "fx_rate",
     "opening_position",
     "pnl",
+    "mcc",
+    "calendar_day",
     "statement_entry",
     "bank_statement",
     "bank_detail",
@@ -262,6 +290,8 @@ _ROWS: Final[dict[str, tuple[str, str]]] = {
     "fx_rate": ("one exchange rate", _FX_RATE),
     "opening_position": ("one balance from before the first night", _OPENING_POSITION),
     "pnl": ("one line of a programme's monthly profit and loss", _PNL),
+    "mcc": ("one merchant category code", _MCC),
+    "calendar_day": ("one day of a bank calendar", _CALENDAR_DAY),
     "statement_entry": ("one booked entry of a bank statement", _STATEMENT_ENTRY),
     "bank_statement": ("one statement of a bank account, or one page of it", _BANK_STATEMENT),
     "bank_detail": ("one transaction inside a bank entry; it explains the entry and is never cash", _BANK_DETAIL),

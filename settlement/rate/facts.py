@@ -15,6 +15,7 @@ from typing import Final
 import polars as pl
 
 from settlement.model.stage import StageInput
+from settlement.model.versions import latest, standing
 from settlement.rate.links import LOCATOR, MERCHANT_LEG, NEGATIVES, counting_records
 
 _BANK: Final = [
@@ -24,8 +25,7 @@ _BANK: Final = [
 ]
 _MERCHANT: Final = [*LOCATOR, "feed", "order_ref", "original_ref"]
 _ACCOUNT_STATE: Final = ["programme", "account_class", "channel", "opened_on", "closed_on", "first_purchase_on"]
-_EVENT_ORDER: Final = ["effective_on", "business_date", *LOCATOR]
-_ARRIVAL: Final = ["business_date", *LOCATOR]
+_VERSIONED: Final = [*LOCATOR, "retracted"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,8 @@ class Facts:
 
 def gather(inputs: StageInput, day: date) -> Facts:
     """The facts known after ``day``, which is this night or an earlier day."""
-    events = _known(inputs, "account_event", day, _account_columns()).collect()
+    files = _known(inputs, "file", day, ["file", "file_date"])
+    events = standing("account_event", _known(inputs, "account_event", day, _account_columns()), files).collect()
     accounts = _fold_accounts(events)
     counts = pl.col("kind").is_in(["purchase", *NEGATIVES])
     bank, merchant = (
@@ -79,25 +80,22 @@ def gather(inputs: StageInput, day: date) -> Facts:
         merchant.drop("side", "business_date").collect(),
         _members(inputs, day),
     )
-    enrolment = _known(inputs, "enrolment", day, [*LOCATOR, "card_ref", "account_id", "programme", "valid_from"])
-    stores = _known(inputs, "store", day, ["merchant_number"]).select("merchant_number").unique().collect()
-    opening = _known(inputs, "opening_position", day, [*LOCATOR, "contract", "item", "value"])
-    latest = opening.sort(_ARRIVAL).unique(subset=["contract", "item"], keep="last", maintain_order=True).collect()
+    cards = [*_VERSIONED, "card_ref", "account_id", "programme", "valid_from"]
+    enrolment = latest("enrolment", _known(inputs, "enrolment", day, cards), files)
+    stores = latest("store", _known(inputs, "store", day, [*_VERSIONED, "merchant_number"]), files)
+    positions = _known(inputs, "opening_position", day, [*_VERSIONED, "contract", "item", "value"])
+    opening = latest("opening_position", positions, files).collect()
+    rates = [*_VERSIONED, "from_currency", "to_currency", "rate_date", "rate"]
     return Facts(
         day=day,
         first_night=first_night(inputs),
-        records=_describe(records, enrolment.collect(), stores, accounts),
+        records=_describe(records, enrolment.collect(), stores.select("merchant_number").collect(), accounts),
         accounts=accounts,
         balances=_balances(events),
-        profits=_profits(_known(inputs, "pnl", day, None).collect()),
-        opening={(row["contract"], row["item"]): row["value"] for row in latest.iter_rows(named=True)},
-        rates=_rates(_known(inputs, "fx_rate", day, None)),
+        profits=_profits(standing("pnl", _known(inputs, "pnl", day, None), files).collect()),
+        opening={(row["contract"], row["item"]): row["value"] for row in opening.iter_rows(named=True)},
+        rates=latest("fx_rate", _known(inputs, "fx_rate", day, rates), files).collect(),
     )
-
-
-def _rates(told: pl.LazyFrame) -> pl.DataFrame:
-    latest = told.sort(_ARRIVAL).unique(["from_currency", "to_currency", "rate_date"], keep="last", maintain_order=True)
-    return latest.select("from_currency", "to_currency", "rate_date", "rate").collect()
 
 
 def nights_before(inputs: StageInput) -> list[date]:
@@ -129,13 +127,13 @@ def _members(inputs: StageInput, day: date) -> pl.DataFrame:
 
 
 def _account_columns() -> list[str]:
-    return [*LOCATOR, "event", "effective_on", "account_id", *_ACCOUNT_STATE, "statement_balance_minor"]
+    return [*_VERSIONED, "event", "effective_on", "account_id", *_ACCOUNT_STATE, "statement_balance_minor"]
 
 
 def _fold_accounts(events: pl.DataFrame) -> pl.DataFrame:
     """The state of each account: of every field the value that the latest event tells."""
     return (
-        events.sort(_EVENT_ORDER)
+        events.sort("effective_on", maintain_order=True)
         .group_by("account_id", maintain_order=True)
         .agg(pl.col(name).drop_nulls().last() for name in _ACCOUNT_STATE)
         .sort("account_id")
@@ -144,33 +142,27 @@ def _fold_accounts(events: pl.DataFrame) -> pl.DataFrame:
 
 def _balances(events: pl.DataFrame) -> pl.DataFrame:
     told = events.filter((pl.col("event") == "STATEMENT") & pl.col("statement_balance_minor").is_not_null())
-    return (
-        told.sort(_ARRIVAL)
-        .unique(subset=["account_id", "effective_on"], keep="last", maintain_order=True)
-        .select(*LOCATOR, "account_id", "programme", "effective_on", "statement_balance_minor")
+    return told.unique(subset=["account_id", "effective_on"], keep="last", maintain_order=True).select(
+        *LOCATOR, "account_id", "programme", "effective_on", "statement_balance_minor"
     )
 
 
 def _profits(lines: pl.DataFrame) -> pl.DataFrame:
     highest = lines.filter(pl.col("version") == pl.col("version").max().over("programme", "month"))
-    return highest.sort(_ARRIVAL).unique(subset=["programme", "month", "line"], keep="last", maintain_order=True)
+    return highest.unique(subset=["programme", "month", "line"], keep="last", maintain_order=True)
 
 
 def _describe(
     records: pl.DataFrame, enrolment: pl.DataFrame, stores: pl.DataFrame, accounts: pl.DataFrame
 ) -> pl.DataFrame:
     """Add to each record its account, programme and class, whether the store is the partner's, and its net amount."""
-    spans = (
-        enrolment.sort("card_ref", "valid_from", *_ARRIVAL)
-        .unique(subset=["card_ref", "valid_from"], keep="last", maintain_order=True)
-        .select(
-            *("card_ref", "account_id", "programme"),
-            # A card belongs to its first account from the beginning, so that no record falls out for a late enrolment.
-            starts=pl.when(pl.col("card_ref").is_first_distinct())
-            .then(pl.lit(date.min, pl.Date))
-            .otherwise(pl.col("valid_from")),
-            ends=pl.col("valid_from").shift(-1, fill_value=date.max).over("card_ref"),
-        )
+    spans = enrolment.sort("card_ref", "valid_from").select(
+        *("card_ref", "account_id", "programme"),
+        # A card belongs to its first account from the beginning, so that no record falls out for a late enrolment.
+        starts=pl.when(pl.col("card_ref").is_first_distinct())
+        .then(pl.lit(date.min, pl.Date))
+        .otherwise(pl.col("valid_from")),
+        ends=pl.col("valid_from").shift(-1, fill_value=date.max).over("card_ref"),
     )
     day = pl.coalesce("transaction_date", "posting_date")
     of_card = spans.join(accounts.select("account_id", "account_class"), on="account_id", how="left")

@@ -22,6 +22,10 @@ def _delivery(name: str, sha256: str = "a" * 64, *, regular: bool = True) -> Del
     return Delivery(file=f"{NIGHT}/{name}", name=name, sha256=sha256, size_bytes=7, regular=regular)
 
 
+def _nothing(table: str) -> pl.LazyFrame:
+    return TABLES[table].empty().with_columns(business_date=pl.lit(None, pl.Date)).lazy()
+
+
 def _land(
     *deliveries: Delivery, history: list[dict[str, object]] | None = None, layouts: dict[str, str] | None = None
 ) -> list[dict[str, object]]:
@@ -30,7 +34,7 @@ def _land(
     earlier = pl.DataFrame(rows, schema=schema).with_columns(pl.lit(date(2010, 12, 29)).alias("business_date")).lazy()
     inputs = StageInput(
         business_date=NIGHT, unit="all", documents=documents() if layouts is None else layouts, tables={},
-        history={"file": earlier}, deliveries=deliveries,
+        history={"file": earlier, "delivery": _nothing("delivery")}, deliveries=deliveries,
     )  # fmt: skip
     return store.checked(TABLES["delivery"], register.run(inputs).tables["delivery"]).to_dicts()
 
@@ -41,7 +45,7 @@ def test_a_known_name_is_registered_with_what_it_tells() -> None:
         "file": f"{NIGHT}/{NAME}", "name": NAME, "sha256": "a" * 64, "size_bytes": 7, "container": None,
         "layout": "mastercard_ipm",
         "feed": "mastercard_clearing", "sender": "MASTERCARD", "file_date": date(2010, 12, 29), "sequence": "01",
-        "fate": "registered", "why": None,
+        "fate": "registered", "why": None, "signatures": None,
     }  # fmt: skip
 
 
