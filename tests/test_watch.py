@@ -79,6 +79,17 @@ def test_an_object_store_and_its_markers(home: Home) -> None:
     assert sorted(path.name for path in (home.inbox / str(NIGHT)).iterdir()) == [NAME, f"{NAME}.done"]
 
 
+def test_a_detached_signature_comes_with_its_file(home: Home) -> None:
+    """It is fetched like the file and needs no marker of its own."""
+    _declare(home, f"[[arrival.feed]]\nfeed = '{FEED}'\nmarker = '{{name}}.done'\n")
+    what = _watched(home, "memory://signed/out")
+    files = fsspec.filesystem("memory")
+    for name in (NAME, f"{NAME}.done", f"{NAME}.sig", "other.sig"):
+        files.pipe_file("/signed/out/" + name, b"content")
+    look = watch.look(what)
+    assert watch.whole_files(what, look, look) == (NAME, f"{NAME}.done", f"{NAME}.sig")
+
+
 class _Server:
     """An SFTP server on loopback, in a thread of its own, that serves one folder to one key."""
 
