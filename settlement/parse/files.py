@@ -327,8 +327,11 @@ def _reject_places(source: Source, parsed: Parsed) -> pl.DataFrame:
     schema = TABLES["parsed_reject_place"].schema
     if "reject" not in parsed.tables or parsed.tables["reject"].is_empty():
         return pl.DataFrame(schema=schema)
-    found = places(source.content, source.layout, parsed.tables["reject"]["record"].to_list())
-    rows = [(source.file, record, place.offset, place.length) for record, place in sorted(found.items())]
+    told = parsed.rejected_at
+    if told is None:
+        found = places(source.content, source.layout, parsed.tables["reject"]["record"].to_list())
+        told = {record: (place.offset, place.length) for record, place in found.items()}
+    rows = [(source.file, record, *place) for record, place in sorted(told.items())]
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 

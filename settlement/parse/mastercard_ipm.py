@@ -10,6 +10,7 @@ network returns (691, 699) and its settlement and currency summaries (688, 680) 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -18,7 +19,7 @@ import polars as pl
 from settlement.model.clearing import Why
 from settlement.parse.editions import edition_on
 from settlement.parse.mastercard_layout import Edition, IpmSpec, read_layout
-from settlement.parse.mastercard_messages import Messages, Stream, code_page, cut_messages, read_stream
+from settlement.parse.mastercard_messages import Messages, Stream, code_page, cut_messages, message_places, read_stream
 from settlement.parse.mastercard_rows import WANTED, clearing_and_rejects, read_messages
 from settlement.parse.mastercard_totals import (
     Administration,
@@ -53,7 +54,9 @@ def read(source: Source) -> Parsed:
     found = read_administration(stream, edition, signs, frame)
     for why, sentence in _complaints(source, spec, len(stream.base), found):
         return _fault(why, sentence)
-    return _read(source, messages, frame, found)
+    parsed = _read(source, messages, frame, found)
+    rejected = parsed.tables["reject"]["record"].to_list()
+    return replace(parsed, rejected_at=message_places(stream, len(source.content), spec, rejected))
 
 
 def _torn(source: Source, spec: IpmSpec, stream: Stream) -> Iterator[tuple[Why, str]]:

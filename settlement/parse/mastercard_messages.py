@@ -6,7 +6,7 @@ which the last two are padding; blocks cut messages anywhere. A stream is taken 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -96,6 +96,20 @@ def read_stream(content: NDArray[np.uint8], spec: IpmSpec) -> Stream:
             return stream
     plain = _framed(content, 1, whole_blocks=True)
     return stream if blocked is not None and not plain.whole else plain
+
+
+def message_places(stream: Stream, size: int, spec: IpmSpec, records: Iterable[int]) -> dict[int, tuple[int, int]]:
+    """First byte, from 0, and bytes of some messages in their file of ``size`` bytes, with its blocks."""
+    blocked = len(stream.data) != size
+    found = {}
+    for record in (number for number in records if number <= len(stream.base)):
+        first = int(stream.base[record - 1])
+        last = first + int(stream.size[record - 1]) - 1
+        if blocked:
+            padding = spec.block_bytes - spec.data_bytes
+            first, last = (at + at // spec.data_bytes * padding for at in (first, last))
+        found[record] = (first, last - first + 1)
+    return found
 
 
 def _unblocked(content: NDArray[np.uint8], spec: IpmSpec) -> NDArray[np.uint8] | None:

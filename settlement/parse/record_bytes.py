@@ -27,7 +27,7 @@ from settlement.parse.cards import mask_text
 from settlement.parse.declared_cut import Fault
 from settlement.parse.iso20022 import byte_order_of, entry_places
 from settlement.parse.mastercard_layout import IpmSpec
-from settlement.parse.mastercard_messages import Stream, read_stream
+from settlement.parse.mastercard_messages import Stream, message_places, read_stream
 from settlement.parse.mt940_lines import read_lines
 from settlement.parse.parquet_rows import some_rows
 from settlement.parse.statements import UnreadableError
@@ -320,18 +320,8 @@ def _message(stream: Stream, row: int) -> bytes:
 def _of_messages(content: memoryview, layout: Layout, records: list[int]) -> dict[int, Place]:
     """Mastercard: a message, counted in the file with its blocks."""
     spec, stream = read_spec(layout, IpmSpec), _stream(content, layout)
-    blocked = len(stream.data) != len(content)
-    found = {}
-    for record in records:
-        if record > len(stream.base):
-            continue
-        first = int(stream.base[record - 1])
-        last = first + int(stream.size[record - 1]) - 1
-        if blocked:
-            padding = spec.block_bytes - spec.data_bytes
-            first, last = (at + at // spec.data_bytes * padding for at in (first, last))
-        found[record] = Place(offset=first, length=last - first + 1)
-    return found
+    told = message_places(stream, len(content), spec, records)
+    return {record: Place(offset=offset, length=length) for record, (offset, length) in told.items()}
 
 
 def _patched_messages(content: memoryview, layout: Layout, repaired: Mapping[int, bytes]) -> bytes:

@@ -80,7 +80,8 @@ class Parsed:
     ``records`` is the file's record count as the truth of a format counts it (messages, TCRs, lines, entries).
     ``net_settlement_minor`` is what the bank statement should show for the file, + to our account;
     ``payout_text`` is the remittance text under which the bank shows an acquirer's payout. ``bytes`` says where each
-    byte of a whole file went; a file with a fault is rejected with all of its bytes.
+    byte of a whole file went; a file with a fault is rejected with all of its bytes. ``rejected_at`` tells first byte,
+    from 0, and size of each rejected record, of a format that keeps them; else they are looked for in the file again.
     """
 
     sender: str | None = None
@@ -95,4 +96,5 @@ class Parsed:
     detail: str | None = None
     controls: tuple[ControlTotal, ...] = ()
     bytes: ByteCount | None = None
+    rejected_at: Mapping[int, tuple[int, int]] | None = None
     tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)

@@ -69,6 +69,16 @@ def test_a_message_is_replaced_and_the_others_stay(number: int, message: bytes) 
         assert record_bytes(again, IPM, [other])[other] == (message if other == number else kept)
 
 
+def test_the_reader_tells_where_rejected_messages_lie_as_they_are_found() -> None:
+    details = [presentment(n, 100 + n) for n in range(1, 30)]
+    details[20:22] = [(mti, fields | {2: "5555550000000000"}) for mti, fields in details[20:22]]
+    content = ipm_bytes(ipm_file(details))
+    told = read_file("MC_T112_20101229_01.ipm", content).tables["parsed_reject_place"]
+    found = places(memoryview(content), IPM, [22, 23])
+    assert told.drop("file").rows() == [(n, place.offset, place.length) for n, place in found.items()]
+    assert len(found) == 2
+
+
 def test_a_message_is_placed_in_the_file_with_its_blocks() -> None:
     for number, place in places(memoryview(CONTENT), IPM, range(1, 31)).items():
         raw, record = (
