@@ -243,6 +243,9 @@ def _balance(contract: Contract, earned: int, brought: _Brought) -> list[_Own]:
 def _converted(contract: Contract, rule: Conversion, facts: Facts, amount: int) -> tuple[int, str]:
     """An amount in the currency of payment, and the rate with seven decimals at least."""
     told = facts.rate(contract.currency, rule.to)
+    if told is None and not amount:
+        # Nothing is nothing at any rate: a night without the feed goes on.
+        return 0, "none"
     if told is None:
         raise TerminalError(
             f"Contract {contract.id} is paid in {rule.to}, and no exchange rate from {contract.currency} to {rule.to} "

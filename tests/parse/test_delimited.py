@@ -336,14 +336,14 @@ def test_the_enrolment_feed_keeps_no_card_number() -> None:
 
 def test_reference_feeds_are_read() -> None:
     fx = read(layout("fx"), "FX_20240301.csv", "date;from;to;rate\n2024-03-01;KWD;USD;3.55456\n2024-03-01;KWD;USD;x\n")
-    assert fx.tables["fx_rate"].drop("file").rows() == [(2, date(2024, 3, 1), "KWD", "USD", "3.55456")]
+    assert fx.tables["fx_rate"].drop("file", "retracted").rows() == [(2, date(2024, 3, 1), "KWD", "USD", "3.55456")]
     assert rejected(fx) == [(3, "NON_NUMERIC_AMOUNT", "rate", "x")]
     loose = read(layout("fx"), "FX_20240301.csv", "date;from;to;rate\n2024-3-1;KWD;USD;1\n 2024-03-01;KWD;USD;1\n")
     assert [row[1] for row in rejected(loose)] == ["BAD_DATE", "BAD_DATE"]
     pnl = "programme;month;version;line;amount_minor;currency\nAIR;2024-02;2;FEES;100;USD\nAIR;2024-13;2;GIFTS;1;USD\n"
     parsed = read(layout("profit_and_loss"), "PNL_202402_v2.csv", pnl)
     assert (parsed.internal_id, parsed.file_date) == ("2024-02-2", None)
-    assert parsed.tables["pnl"].drop("file").rows() == [(2, "AIR", "2024-02", 2, "FEES", 100, "USD")]
+    assert parsed.tables["pnl"].drop("file", "retracted").rows() == [(2, "AIR", "2024-02", 2, "FEES", 100, "USD")]
     assert rejected(parsed) == [(3, "MALFORMED", "month", "2024-13")]
     positions = "contract;item;value;unit\nC1;carry_forward;-2500;USD minor\n"
     parsed = read(layout("opening_positions"), "OPENING_POSITIONS_20240301.csv", positions)
@@ -386,7 +386,7 @@ def test_what_is_written_is_read(rows: list[tuple[str, str, int, str]]) -> None:
     content = "\n".join(["a,b,c,d", *quoted, ""])
     parsed = read(PROPERTY_LAYOUT, "MADE_20240301.csv", content)
     assert parsed.fault is None, parsed.detail
-    assert parsed.tables["opening_position"].drop("file", "record").rows() == rows
+    assert parsed.tables["opening_position"].drop("file", "record", "retracted").rows() == rows
     assert parsed.controls[1].computed == sum(row[2] for row in rows)
     numbers, line = [], 2
     for text in quoted:

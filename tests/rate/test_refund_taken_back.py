@@ -14,7 +14,10 @@ from settlement.model.tables import TABLES
 from settlement.rate.facts import gather
 
 NIGHT = date(2010, 12, 29)
-READS = ("account_event", "clearing", "match", "match_member", "enrolment", "store", "opening_position", "pnl", "file")
+READS = (
+    *("account_event", "clearing", "match", "match_member", "enrolment", "store", "opening_position", "pnl", "file"),
+    "fx_rate",
+)
 VISA = visa_bytes(
     visa_lines([visa_transaction(1, 9000), visa_transaction(2, 2500, "06"), visa_transaction(2, 2500, "26")])
 )

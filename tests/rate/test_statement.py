@@ -9,6 +9,8 @@ import polars as pl
 import pytest
 from rate.histories import Night, rate_history
 
+from settlement.errors import TerminalError
+
 
 def night(day: str) -> Night:
     return Night(day=date.fromisoformat(day))
@@ -20,10 +22,12 @@ def card(night_: Night, programme: str) -> None:
     night_.add("enrolment", card_ref="c1", account_id="A1", programme=programme, valid_from=date(2009, 1, 1))
 
 
-def reconciled(night_: Night, kind: str, arn: str, amount_minor: int, posted: date | None = None) -> None:
+def reconciled(
+    night_: Night, kind: str, arn: str, amount_minor: int, *, posted: date | None = None, currency: str = "USD"
+) -> None:
     """A record that comes and is matched on this night."""
     day = posted or night_.day
-    told = {"posting_date": day, "transaction_date": day, "currency": "USD", "kind": kind, "mcc": "5411"}
+    told = {"posting_date": day, "transaction_date": day, "currency": currency, "kind": kind, "mcc": "5411"}
     told |= {"direction": 1 if kind == "purchase" else -1}
     row = night_.add("clearing", side="bank", card_ref="c1", arn=arn, amount_minor=amount_minor, **told)
     match_id = f"m{night_.day}-{row['record']}"
@@ -102,7 +106,7 @@ def test_a_quarter_whose_last_day_brings_no_files_is_closed_by_the_next_night_as
     reconciled(nights[0], "purchase", "a", 30_000_000)
     reconciled(nights[1], "purchase", "late", 10_000_000, posted=date(2010, 12, 31))
     first, second = rate_history(nights)
-    assert set(first["payout"]["state"]) == {"PREVIEW"}
+    assert set(first["payout"].filter(contract="C2-RET-COBRAND")["state"]) == {"PREVIEW"}
     closed = second["payout"].filter(state="CLOSED", contract="C2-RET-COBRAND")
     assert set(closed["as_of"]) == {date(2010, 12, 31)}
     assert set(closed["period"]) == {"2010-Q4"}
@@ -164,3 +168,21 @@ def test_an_exclusion_by_class_leaves_accounts_of_other_classes_and_of_none() ->
         first.add("account_event", event="SNAPSHOT", effective_on=first.day, account_id=f"A{number}", **told)
     (output,) = rate_history([first])
     assert lines(output, term="opening_bounty") == [("2010-Q4", "opening_bounty", None, 200, "CLOSED")]
+
+
+def test_a_share_waits_for_its_exchange_rate_and_nothing_waits_for_none() -> None:
+    nights = [night("2010-12-29"), night("2010-12-30"), night("2010-12-31")]
+    card(nights[0], "CLB")
+    reconciled(nights[1], "purchase", "a", 1_000_000, currency="CNY")
+    with pytest.raises(TerminalError, match="no exchange rate from CNY to USD has come up to 2010-12-30: deliver"):
+        rate_history(nights[:2])
+    told = {"from_currency": "CNY", "to_currency": "USD"}
+    nights[1].add("fx_rate", rate_date=date(2010, 12, 30), rate="0.15", **told)
+    nights[1].add("fx_rate", rate_date=date(2010, 12, 31), rate="0.2", **told)
+    reconciled(nights[2], "purchase", "b", 500_000, currency="CNY")
+    outputs = [output["payout"].filter(term="share_converted", state="CLOSED") for output in rate_history(nights)]
+    assert [output.select("amount_minor", "quantities").rows() for output in outputs] == [
+        [(0, "rate=none")] * 2,
+        [(270, "rate=0.1500000"), (630, "rate=0.1500000")],
+        [(180, "rate=0.2000000"), (420, "rate=0.2000000")],
+    ]
