@@ -1,4 +1,4 @@
-"""The outsider's nights: every line of both contracts equals the truth, and what was rated leads to its records."""
+"""The outsider's nights: every line of all contracts equals the truth, and what was rated leads to its records."""
 
 from __future__ import annotations
 
