@@ -128,15 +128,15 @@ def _assert_match(inputs: StageInput, output: StageOutput) -> None:
         raise LawBrokenError("Nothing disappears: a record is open on a leg that the rules have no more.")
     clearing = inputs.tonight("clearing").select(_RECORD).collect()
     places = _places(clearing)
-    of_tonight = places.split(clearing)[0]
+    told = places.mark(places.split(clearing)[0])
     for name, leg in legs.items():
         (met, met_before), (left, left_before), (owed_again, owed_before) = (
             places.split(rows.filter(pl.col("leg") == name)) for rows in (members, opened, carried)
         )
-        _assert_once(name, (places.count(met), places.count(left)), (met_before, left_before))
-        found = (places.count(met) + places.count(left)) > 0
+        counts = places.count(met), places.count(left)
+        _assert_once(name, counts, (met_before, left_before))
+        found = (counts[0] + counts[1]) > 0
         owed, may = (places.mark(rows) for rows in _on_leg(inputs, leg, places))
-        told = places.mark(of_tonight)
         owed |= places.mark(owed_again)
         found_before = pl.concat([met_before, left_before])
         if (owed & ~found).any() or owed_before.join(found_before, on=_RECORD, how="anti").height:

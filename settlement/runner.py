@@ -21,6 +21,7 @@ import polars as pl
 from settlement import books, laws, openpgp, originals, quarantine, quarantine_books, store
 from settlement.cardkey import read_card_keys
 from settlement.errors import RetryableError, TerminalError
+from settlement.model.arrival import signature_digests
 from settlement.model.clearing import StatementState
 from settlement.model.stage import StageInput
 from settlement.report import summary
@@ -260,7 +261,7 @@ def _scratch_home(home: Home, business_date: date, root: Path) -> Home:
             (inbox / row["name"]).write_bytes(content)
             if row["container"] == "replay" and row["fate"] == "registered":
                 originals.keep_content(other, originals.read_original(home, quarantine.original_of_replay(content)))
-            for signature in (row["signatures"] or "").split("+") if row["signatures"] else ():
+            for signature in signature_digests(row["signatures"]):
                 originals.keep_content(other, originals.read_original(home, signature))
     for partition in sorted((home.root / "tables").glob("*/business_date=*")):
         if date.fromisoformat(partition.name.removeprefix("business_date=")) < business_date:

@@ -155,7 +155,7 @@ def _read_part(part: Path) -> pl.DataFrame:
 
 def scan_table(home: Home, table: str, business_date: date) -> pl.LazyFrame:
     """One night's rows of a table as ``read_table`` reads them, lazily: columns that nobody asks for are not read."""
-    parts = sorted(home.partition(table, business_date).glob("part-*.parquet"))
+    parts = _parts(home, table, business_date)
     if not parts:
         return TABLES[table].empty().lazy()
     return pl.scan_parquet(parts, hive_partitioning=False).select(_columns(TABLES[table], parts))

@@ -19,8 +19,8 @@ from settlement.errors import TerminalError
 from settlement.explain.address import ADJUSTMENT, LineAddress, address_of
 from settlement.explain.evidence import Contribution, Subtotal, known, net_contributions, subtotals, with_evidence
 from settlement.model.clearing import StatementState
-from settlement.model.contract import Contract, ContractVersion
-from settlement.model.contract_measures import BalanceMeasure, UnitMeasure, VolumeMeasure
+from settlement.model.contract import ContractVersion
+from settlement.model.contract_measures import openings
 from settlement.model.contract_terms import CapTerm, MinimumTerm, Term, WholeTierTerm
 from settlement.model.dates import PeriodKind, period_from, period_of
 from settlement.rate.contract_file import read_contracts
@@ -308,27 +308,19 @@ def _adjustment(scene: _Scene) -> tuple[str, tuple[Part, ...]]:
 
 def _openings(scene: _Scene) -> tuple[Part, ...]:
     """The opening positions that are added to a term in the period, or the year, of the first night."""
-    if scene.version is None:
+    term = _term(scene)
+    if scene.version is None or term is None or isinstance(term, CapTerm | MinimumTerm):
         return ()
     first = known(scene.home, "file", scene.night).select(pl.col("business_date").min()).collect().item()
     period = period_from(scene.address.period)
-    contract = scene.version.contract
     items: list[str] = []
-    for term in (term for term in contract.terms if term.id == scene.address.term):
-        if isinstance(term, CapTerm | MinimumTerm):
-            continue
-        measures = [*term.base, *term.driver] if isinstance(term, WholeTierTerm) else [term.measure]
-        if first in period:
-            items += [item for name in dict.fromkeys(measures) for item in _measure_openings(contract, name)]
-        if isinstance(term, WholeTierTerm) and first in period_of(period.last, PeriodKind.YEAR):
-            items += [item for item in (term.opening_volume, term.opening_paid) if item]
+    if first in period:
+        names = [*term.base, *term.driver] if isinstance(term, WholeTierTerm) else [term.measure]
+        measures = [scene.version.contract.measures[name] for name in dict.fromkeys(names)]
+        items += [opening.item for measure in measures for opening in openings(measure)]
+    if isinstance(term, WholeTierTerm) and first in period_of(period.last, PeriodKind.YEAR):
+        items += [item for item in (term.opening_volume, term.opening_paid) if item]
     return _positions(scene, items)
-
-
-def _measure_openings(contract: Contract, name: str) -> list[str]:
-    measure = contract.measures[name]
-    openings = measure.opening if isinstance(measure, VolumeMeasure | UnitMeasure | BalanceMeasure) else ()
-    return [opening.item for opening in openings]
 
 
 def _positions(scene: _Scene, items: Sequence[str]) -> tuple[Part, ...]:

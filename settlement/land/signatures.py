@@ -9,15 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import polars as pl
 
-from settlement.model.arrival import signed_name
+from settlement.model.arrival import signature_digests, signed_name, told_signatures
 from settlement.model.clearing import Fate, Why
 from settlement.model.stage import Delivery, StageInput
-
-_APART: Final = "+"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +41,7 @@ class Signatures:
 
     def text(self, name: str) -> str | None:
         """The digests as table ``delivery`` writes them."""
-        return _APART.join(self.of.get(name, ())) or None
+        return told_signatures(self.of.get(name, ()))
 
     def fate(self, delivery: Delivery, names: frozenset[str]) -> tuple[str, str | None]:
         """The fate of a signature, ``names`` being those of tonight's files."""
@@ -87,7 +85,7 @@ def read_signatures(inputs: StageInput) -> Signatures:
         of=tonight | waited,
         taken_up=tuple(taken_up),
         waited=frozenset((str(name), str(sha256)) for name, sha256 in waiting.rows()),
-        used=frozenset((str(name), one) for name, told in used.rows() for one in str(told).split(_APART)),
+        used=frozenset((str(name), one) for name, told in used.rows() for one in signature_digests(told)),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from settlement.match.keys import among
 from settlement.match.rules import Leg
 from settlement.model.ageing import Ageing
 from settlement.model.clearing import BreakReason, ItemState, Nearest, Side
@@ -37,6 +38,7 @@ _TELLING: Final = [
 ]
 NEEDED: Final = (*LOCATOR, *_TELLING)
 """What is asked of every record to find those that take no part."""
+_NUMBER_FIRST: Final = ("record", "file")
 _NAMING: Final = ("arn", "authorisation_code", "order_ref")
 _ORDER: Final = ["delivered_on", "posting_date", "file", "record"]
 
@@ -125,15 +127,13 @@ def _content(clearing: pl.LazyFrame, which: pl.DataFrame) -> pl.DataFrame:
     if which.is_empty():
         return TABLES["clearing"].empty().select(*_CONTENT, *_ORDER)
     # The numbers of the records can be looked for while the table is read, and leave few of it.
-    near = clearing.filter(pl.col("record").is_in(which["record"].unique().implode()))
-    return near.join(which.lazy(), on=LOCATOR, how="semi").select(*_CONTENT, *_ORDER).collect()
+    return among(clearing.select(*_CONTENT, *_ORDER), which, _NUMBER_FIRST)
 
 
 def stand_in(records: pl.DataFrame, few: pl.DataFrame) -> pl.Series:
     """Whether the locator of each record is among a few."""
     found = np.zeros(records.height, dtype=np.bool_)
-    near = records.select(LOCATOR).with_row_index().filter(pl.col("record").is_in(few["record"].unique().implode()))
-    found[near.join(few, on=LOCATOR, how="semi")["index"].to_numpy()] = True
+    found[among(records.lazy().select(LOCATOR).with_row_index(), few, _NUMBER_FIRST)["index"].to_numpy()] = True
     return pl.Series(found)
 
 

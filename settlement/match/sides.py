@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from settlement.match.rules import Leg, Pass
 from settlement.model import clearing
+from settlement.model.tables import TABLES
 
 SETTLEMENT: Final = "settlement"
 TRANSACTION: Final = "transaction"
@@ -88,8 +89,7 @@ def two_sides(records: pl.DataFrame, aside: pl.Series, leg: Leg, rules: Sequence
 
 
 def _side(rows: pl.DataFrame) -> Side:
-    file, record = rows["file"].to_physical().to_numpy(), rows["record"].to_numpy()
-    if not ((file[1:] > file[:-1]) | ((file[1:] == file[:-1]) & (record[1:] > record[:-1]))).all():
+    if not TABLES["clearing"].ascends(rows):
         rows = rows.sort("file", "record")
     rows = rows.with_row_index("row").with_columns(pl.col("row").cast(pl.Int32))
     return Side(rows=rows, free=np.ones(rows.height, dtype=np.bool_))

@@ -24,7 +24,7 @@ A detached signature lies beside its file under the file's whole name and ``.sig
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Final, Literal
@@ -54,6 +54,7 @@ _SUFFIXES: Final = {
     ".gpg": Layer.OPENPGP,
     ".asc": Layer.OPENPGP,
 }
+_APART: Final = "+"
 _SIGNATURE_SUFFIXES: Final = (".sig", ".asc")
 _PARTIAL: Final = (".part", ".partial", ".filepart", ".crdownload", ".tmp", ".temp", ".swp", "~")
 
@@ -145,6 +146,16 @@ def signed_name(name: str) -> str | None:
     """The file that a detached signature of this name is for; None where none has a name like this."""
     suffix = next((suffix for suffix in _SIGNATURE_SUFFIXES if name.lower().endswith(suffix)), None)
     return name[: -len(suffix)] or None if suffix else None
+
+
+def signature_digests(told: str | None) -> tuple[str, ...]:
+    """The digests of detached signatures out of column ``signatures`` of table ``delivery``."""
+    return tuple(told.split(_APART)) if told else ()
+
+
+def told_signatures(digests: Sequence[str]) -> str | None:
+    """What ``signature_digests`` reads."""
+    return _APART.join(digests) or None
 
 
 def unfinished_names(name: str) -> tuple[str, ...]:

@@ -195,4 +195,11 @@ class UnitMeasure:
 
 
 Measure = VolumeMeasure | UnitMeasure | AccountMeasure | AccountsWithin | BalanceMeasure | ProfitMeasure
+
+
+def openings(measure: Measure) -> tuple[Opening, ...]:
+    """The opening positions that are added to a measure; most measures have none."""
+    return measure.opening if isinstance(measure, VolumeMeasure | UnitMeasure | BalanceMeasure) else ()
+
+
 AnyMeasure = Annotated[Measure, Field(discriminator="type")]

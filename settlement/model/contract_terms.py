@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
 
@@ -186,6 +187,11 @@ class DatedPrice:
     price: Exact
     first: Annotated[Day | None, Field(alias="from")] = None
     end: Annotated[Day | None, Field(alias="to")] = None
+
+
+def holds_on(dated: DatedRate | DatedPrice, day: date) -> bool:
+    """Whether a rate or a price holds on a day."""
+    return (dated.first is None or dated.first <= day) and (dated.end is None or day < dated.end)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ _LOCATOR = """
 file text delivery folder + `/` + file name
 record int locator inside the file, from 1 (see FORMATS in docs)
 """
+_RETRACTED = "retracted text? `R` where the row takes back what was told of its key\n"
 
 _CLEARING = (
     _LOCATOR
@@ -102,8 +103,8 @@ closed_on date? closing date
 first_purchase_on date? date of the first purchase
 statement_balance_minor int? balance of a STATEMENT event
 currency text? its currency
-retracted text? `R` where the row takes back what was told of its key
 """
+    + _RETRACTED
 )
 
 _ENROLMENT = (
@@ -115,8 +116,8 @@ account_id text account of the card
 programme text programme of the card
 member_id text? partner's member number
 valid_from date from when the card belongs to the account
-retracted text? `R` where the row takes back what was told of its key
 """
+    + _RETRACTED
 )
 
 _STORE = (
@@ -125,8 +126,8 @@ _STORE = (
 merchant_number text card acceptor id of an own store
 store_id text the partner's store id
 name text name of the store
-retracted text? `R` where the row takes back what was told of its key
 """
+    + _RETRACTED
 )
 
 _FX_RATE = (
@@ -136,8 +137,8 @@ rate_date date the day the rate is for
 from_currency text currency of the one unit
 to_currency text currency of the rate
 rate text units of to_currency for one from_currency, exact decimal
-retracted text? `R` where the row takes back what was told of its key
 """
+    + _RETRACTED
 )
 
 _OPENING_POSITION = (
@@ -147,8 +148,8 @@ contract text contract id
 item text what the balance is
 value int value in `unit`
 unit text unit, such as `USD minor` or `miles`
-retracted text? `R` where the row takes back what was told of its key
 """
+    + _RETRACTED
 )
 
 _PNL = (
@@ -160,8 +161,8 @@ version int a higher version replaces a lower one
 line text INTEREST, FEES, LOSSES, COST_OF_FUNDS or OPEX
 amount_minor int always positive; the line says whether it is income or cost
 currency text ISO 4217 code
-retracted text? `R` where the row takes back what was told of its key
 """
+    + _RETRACTED
 )
 
 _MCC = (
@@ -170,8 +171,8 @@ _MCC = (
 mcc text merchant category code, four digits
 name text what it is
 category text? group that the bank puts it in
-retracted text? `R` where the row takes back what was told of its key
 """
+    + _RETRACTED
 )
 
 _CALENDAR_DAY = (
@@ -180,8 +181,8 @@ _CALENDAR_DAY = (
 calendar text whose calendar, such as a market or a settlement system
 day date the day
 kind text OPEN or CLOSED
-retracted text? `R` where the row takes back what was told of its key
 """
+    + _RETRACTED
 )
 
 _STATEMENT_ENTRY = (

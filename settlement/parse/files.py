@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 
 from settlement.errors import TerminalError
-from settlement.model.arrival import Arrival, Refused, read_arrival, unwrapped
+from settlement.model.arrival import Arrival, Refused, read_arrival, signature_digests, unwrapped
 from settlement.model.clearing import Why
 from settlement.model.layout import Layout, read_layouts
 from settlement.model.records import CANDIDATES
@@ -167,7 +167,8 @@ def open_delivered(inputs: StageInput, delivery: Mapping[str, object], layout: L
 def _signed_outside(inputs: StageInput, delivery: Mapping[str, object]) -> tuple[memoryview, ...]:
     """The detached signatures that came for a file."""
     told = delivery["signatures"]
-    return tuple(inputs.content(one) for one in str(told).split("+")) if told and inputs.content else ()
+    digests = signature_digests(told if isinstance(told, str) else None)
+    return tuple(inputs.content(one) for one in digests) if inputs.content else ()
 
 
 def _source(inputs: StageInput, delivery: Mapping[str, object], layout: Layout, content: memoryview) -> Source:

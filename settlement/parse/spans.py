@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 
 from settlement.kernels.choice import cores
 from settlement.kernels.parse import gather, luhn, numbers
-from settlement.kernels.text_views import views_of
+from settlement.kernels.text_views import INSIDE, views_of
 
 _LAST_CODE: Final = 0x7FF
-_INSIDE: Final = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +113,7 @@ def string_spans(column: pl.Series) -> Spans:
     views, parts = views_of(column)
     told = views.view(np.int32).reshape(-1, 4)
     null = column.is_null().to_numpy()
-    if len(parts) == 1 and (null | (told[:, 0] > _INSIDE)).all():
+    if len(parts) == 1 and (null | (told[:, 0] > INSIDE)).all():
         # All of them lie in one place already.
         zeros, length = np.zeros(len(told), dtype=np.int32), np.where(null, np.int32(-1), told[:, 0])
         base = np.where(null, 0, told[:, 3]).astype(np.int64)

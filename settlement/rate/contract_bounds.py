@@ -8,7 +8,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 from settlement.model.contract import Contract
-from settlement.model.contract_measures import UnitMeasure, VolumeMeasure
+from settlement.model.contract_measures import UnitMeasure, openings
 from settlement.model.contract_terms import (
     BalanceRateTerm,
     BountyTerm,
@@ -114,7 +114,7 @@ def _value(dated: DatedRate | DatedPrice) -> Decimal:
 
 def _check_opening_classes(contract: Contract, term: RateByTerm, classes: list[str]) -> None:
     measure = contract.measures[term.measure]
-    for opening in measure.opening if isinstance(measure, VolumeMeasure) else ():
+    for opening in openings(measure):
         if opening.account_class not in classes:
             raise refuse(
                 f"[measures.{term.measure}], opening {opening.item}",
@@ -125,7 +125,7 @@ def _check_opening_classes(contract: Contract, term: RateByTerm, classes: list[s
 
 def check_amounts(contract: Contract) -> None:
     """Refuse amounts that are no whole minor units, and bounds that no term can mean."""
-    _check_threshold(contract)
+    _check_amount("[settlement], threshold", contract.settlement.threshold, contract.paid_in)
     amounts = [
         (f"[measures.{name}], per", measure.per)
         for name, measure in contract.measures.items()
@@ -144,10 +144,6 @@ def check_amounts(contract: Contract) -> None:
             raise refuse(term_place(term), "balances_a_year must be above 0; write 12 for month-end balances.")
     for where, amount in amounts:
         _check_amount(where, amount, contract.currency)
-
-
-def _check_threshold(contract: Contract) -> None:
-    _check_amount("[settlement], threshold", contract.settlement.threshold, contract.paid_in)
 
 
 def _check_amount(where: str, amount: Decimal, currency: str) -> None:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 
 from settlement.model.contract import Contract, ContractVersion
-from settlement.model.contract_measures import BalanceMeasure, Opening, UnitMeasure, VolumeMeasure
+from settlement.model.contract_measures import UnitMeasure, openings
 from settlement.model.contract_terms import (
     BountyTerm,
     CapTerm,
@@ -22,6 +21,7 @@ from settlement.model.contract_terms import (
     Term,
     UnitPriceTerm,
     WholeTierTerm,
+    holds_on,
 )
 from settlement.model.dates import Period, PeriodKind, period_of
 from settlement.rate.facts import Facts
@@ -138,15 +138,10 @@ def _by_rate(term: RateByTerm, scene: _Scene) -> dict[str, int]:
     return {rate.selector: found.get(rate.selector, 0) + opening.get(rate.selector, 0) for rate in term.rates}
 
 
-def _openings(measure: str, contract: Contract) -> tuple[Opening, ...]:
-    found = contract.measures[measure]
-    return found.opening if isinstance(found, VolumeMeasure | UnitMeasure | BalanceMeasure) else ()
-
-
 def _opening_total(measure: str, scene: _Scene) -> int:
     if scene.facts.first_night not in scene.period:
         return 0
-    return sum(scene.opening(opening.item) for opening in _openings(measure, scene.contract))
+    return sum(scene.opening(opening.item) for opening in openings(scene.contract.measures[measure]))
 
 
 def _opening_by_rate(term: RateByTerm, scene: _Scene) -> dict[str, int]:
@@ -155,10 +150,9 @@ def _opening_by_rate(term: RateByTerm, scene: _Scene) -> dict[str, int]:
     found: dict[str, int] = {}
     if night not in scene.period:
         return found
-    for opening in _openings(term.measure, scene.contract):
+    for opening in openings(scene.contract.measures[term.measure]):
         for rate in term.rates:
-            begun = rate.first is None or rate.first <= night
-            if rate.account_class == opening.account_class and begun and (rate.end is None or night < rate.end):
+            if rate.account_class == opening.account_class and holds_on(rate, night):
                 found[rate.selector] = found.get(rate.selector, 0) + scene.opening(opening.item)
     return found
 
@@ -172,11 +166,9 @@ def _units(term: UnitPriceTerm, scene: _Scene) -> dict[str, int]:
         uncapped = sum(count for selector, count in found.items() if selector != LIMIT)
         accounts = scene.sums.accounts(term.id, scene.period.text)
         return {name: uncapped + found.get(LIMIT, 0), ACCOUNTS: accounts, UNCAPPED: uncapped}
-    night = scene.facts.first_night
     opening = _opening_total(term.measure, scene)
     return {
-        name: found.get(name, 0)
-        + (opening if (price.first or date.min) <= night and (price.end is None or night < price.end) else 0)
+        name: found.get(name, 0) + (opening if holds_on(price, scene.facts.first_night) else 0)
         for name, price in term.selectors.items()
     }
 
@@ -208,4 +200,4 @@ def _year_to_date(term: WholeTierTerm, scene: _Scene) -> dict[str, int]:
 def _year_volume(term: WholeTierTerm, measure: str, scene: _Scene, periods: Sequence[Period]) -> int:
     seen = sum(scene.sums.of(term.id, period.text).get(measure, 0) for period in periods)
     opens = any(scene.facts.first_night in period for period in periods)
-    return seen + (sum(scene.opening(o.item) for o in _openings(measure, scene.contract)) if opens else 0)
+    return seen + (sum(scene.opening(o.item) for o in openings(scene.contract.measures[measure])) if opens else 0)

@@ -105,8 +105,7 @@ def nights_before(inputs: StageInput) -> list[date]:
 
 def first_night(inputs: StageInput) -> date:
     """The first night that was ever settled here, whose periods the opening positions belong to."""
-    earliest = inputs.history["file"].select(pl.col("business_date").min()).collect().item()
-    return earliest if isinstance(earliest, date) else inputs.business_date
+    return next(iter(nights_before(inputs)), inputs.business_date)
 
 
 def _known(inputs: StageInput, table: str, day: date, columns: Sequence[str] | None) -> pl.LazyFrame:

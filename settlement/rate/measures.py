@@ -32,6 +32,8 @@ from settlement.model.contract_measures import (
 from settlement.model.contract_terms import (
     BountyTerm,
     CapTerm,
+    DatedPrice,
+    DatedRate,
     MinimumTerm,
     RateByTerm,
     RecordRateTerm,
@@ -261,11 +263,7 @@ def _by_rate(contract: Contract, term: RateByTerm, facts: Facts) -> pl.DataFrame
     rows = _volume(contract, contract.measures[term.measure], facts, rate_day)
     selector = pl.lit(None, pl.String())
     for rate in term.rates:
-        fits = pl.col("account_class") == rate.account_class
-        if rate.first is not None:
-            fits &= pl.col("rate_day") >= rate.first
-        if rate.end is not None:
-            fits &= pl.col("rate_day") < rate.end
+        fits = (pl.col("account_class") == rate.account_class) & _holds(rate, pl.col("rate_day"))
         selector = pl.when(fits).then(pl.lit(rate.selector)).otherwise(selector)
     rows = rows.with_columns(selector.alias("selector"))
     without = rows.filter(pl.col("selector").is_null()).sort("file", "record")
@@ -278,6 +276,12 @@ def _by_rate(contract: Contract, term: RateByTerm, facts: Facts) -> pl.DataFrame
     return _in_period(rows, contract.period.calendar)
 
 
+def _holds(dated: DatedRate | DatedPrice, day: pl.Expr) -> pl.Expr:
+    """What ``holds_on`` says, of a column of days."""
+    begun = pl.lit(value=True) if dated.first is None else day >= dated.first
+    return begun if dated.end is None else begun & (day < dated.end)
+
+
 def _by_price(contract: Contract, term: UnitPriceTerm, facts: Facts) -> pl.DataFrame:
     """Units of records, each with the price that it falls under as its selector; of an only price no date is asked."""
     measure = contract.measures[term.measure]
@@ -288,8 +292,7 @@ def _by_price(contract: Contract, term: UnitPriceTerm, facts: Facts) -> pl.DataF
         return _of_measure(contract, measure, facts).with_columns(only.alias("selector"))
     day, selector = dated(term.rate_date), pl.lit(None, pl.String())
     for name, price in term.selectors.items():
-        holds = (day >= (price.first or date.min)) & (day < (price.end or date.max))
-        selector = pl.when(holds).then(pl.lit(name)).otherwise(selector)
+        selector = pl.when(_holds(price, day)).then(pl.lit(name)).otherwise(selector)
     rows = _volume(contract, contract.measures[measure.of], facts, selector.alias("selector"))
     return _in_period(units(rows, measure, contract.currency), contract.period.calendar)
 

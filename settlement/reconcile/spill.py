@@ -6,18 +6,15 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from secrets import token_bytes
 from typing import Any, Final, Self
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from settlement.kernels.radix import cores, digest_rows
+from settlement.kernels.radix import PROCESS_SECRET, cores, digest_rows
 
 _LENGTH: Final = 8
-_SECRET: Final = token_bytes(32)
-"""Whoever writes the files cannot know it, so no keys can be chosen to fall into one bucket."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,5 +72,5 @@ class Spill:
 
 def key_hashes(columns: Sequence[pl.Series]) -> NDArray[np.uint64]:
     """A hash of some columns by row; 0 where one of them is null."""
-    hashes: NDArray[np.uint64] = digest_rows(columns, secret=_SECRET, threads=cores())[0]
+    hashes: NDArray[np.uint64] = digest_rows(columns, secret=PROCESS_SECRET, threads=cores())[0]
     return hashes

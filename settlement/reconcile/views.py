@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
-from secrets import token_bytes
 from typing import Any, Final
 
 import numpy as np
@@ -15,9 +14,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from settlement.errors import TerminalError
-from settlement.kernels.radix import cores, digest_rows
 from settlement.kernels.radix_twin import Checks, Hashes
-from settlement.match.keys import integers, number
+from settlement.match.keys import digests, integers, number
 from settlement.model.money import exponent, round_fraction
 from settlement.reconcile.amounts import MOST_IN_ALL
 from settlement.reconcile.language import Condition, Pass, Rate, Rules
@@ -28,8 +26,6 @@ Positions = NDArray[np.int32]
 _STATES: Final[Mapping[str, int]] = {"open": OPEN, "held": HELD}
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 _SAFE: Final = 2**62
-_SECRET: Final = token_bytes(32)
-"""Whoever writes the files cannot know it, so no keys can be chosen to collide. No result depends on it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,11 +77,7 @@ class View:
     def digests(self, *, amount: bool, day: bool) -> tuple[tuple[Hashes, Checks], tuple[Hashes, Checks]]:
         """Digests of what ``groups`` numbers, of the left and the right rows."""
         ours, theirs = (
-            digest_rows(
-                [column.to_physical() if column.dtype == pl.Enum else column for column in columns if _tells(column)],
-                secret=_SECRET,
-                threads=cores(),
-            )
+            digests(pl.DataFrame([column for column in columns if _tells(column)]))
             for columns in self._columns(amount=amount, day=day)
         )
         return ours, theirs
