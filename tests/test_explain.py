@@ -346,6 +346,17 @@ def test_opening_positions_enter_the_first_period_only(restated: Home) -> None:
     assert [(c.record, c.quantity) for c in found.contributions] == [(3, 40)]
 
 
+def test_an_older_opening_position_that_came_later_is_not_the_one_that_was_rated(home: Home, tmp_path: Path) -> None:
+    other, late = Home(root=tmp_path / "home"), "2010-12-30/OPENING.csv"
+    shutil.copytree(home.root, other.root)
+    told = {"contract": C2, "item": "quarter_own_volume", "value": 1, "unit": "USD minor"}
+    write(other, "file", 2, [{"file": late, "fate": "accepted", "file_date": date(2010, 12, 1)}])
+    write(other, "opening_position", 2, [told | {"file": late, "record": 2}])
+    parts = explained(home, RATE).parts
+    assert [part.text for part in parts] == [f"quarter_own_volume, {OPENING} record 6"]
+    assert explained(other, RATE).parts == parts
+
+
 def test_a_carry_in_comes_from_the_last_closed_statement_then(restated: Home) -> None:
     found = explained(restated, f"{C2}/2011-Q1/carry_in/HARBOR-RETAIL", number=3)
     assert [(p.address, p.amount_minor) for p in found.parts] == [(f"{C2}/2010-Q4/carry_out/HARBOR-RETAIL", -15)]

@@ -23,6 +23,7 @@ from settlement.model.contract import ContractVersion
 from settlement.model.contract_measures import openings
 from settlement.model.contract_terms import CapTerm, MinimumTerm, Term, WholeTierTerm
 from settlement.model.dates import PeriodKind, period_from, period_of
+from settlement.model.versions import latest
 from settlement.rate.contract_file import read_contracts
 from settlement.rate.evaluate import in_force
 from settlement.store import Home
@@ -324,20 +325,16 @@ def _openings(scene: _Scene) -> tuple[Part, ...]:
 
 
 def _positions(scene: _Scene, items: Sequence[str]) -> tuple[Part, ...]:
-    """Opening positions by name with the record that told them, the latest of each."""
-    rows = (
-        known(scene.home, "opening_position", scene.night)
-        .filter((pl.col("contract") == scene.address.contract) & pl.col("item").is_in(list(items)))
-        .sort("business_date", "file", "record")
-        .collect()
-    )
-    latest = {row["item"]: row for row in rows.iter_rows(named=True)}
+    """Opening positions by name with the record that told them, of the version that was rated."""
+    rows, files = (known(scene.home, table, scene.night) for table in ("opening_position", "file"))
+    mine = rows.filter((pl.col("contract") == scene.address.contract) & pl.col("item").is_in(list(items)))
+    held = {row["item"]: row for row in latest("opening_position", mine, files).collect().iter_rows(named=True)}
     return tuple(
         Part(
-            text=f"{item}, {latest[item]['file']} record {latest[item]['record']}",
-            amount_minor=latest[item]["value"],
-            unit=latest[item]["unit"].removesuffix(" minor"),
+            text=f"{item}, {held[item]['file']} record {held[item]['record']}",
+            amount_minor=held[item]["value"],
+            unit=held[item]["unit"].removesuffix(" minor"),
         )
         for item in items
-        if item in latest
+        if item in held
     )

@@ -294,6 +294,13 @@ def _by_price(contract: Contract, term: UnitPriceTerm, facts: Facts) -> pl.DataF
     for name, price in term.selectors.items():
         selector = pl.when(_holds(price, day)).then(pl.lit(name)).otherwise(selector)
     rows = _volume(contract, contract.measures[measure.of], facts, selector.alias("selector"))
+    without = rows.filter(pl.col("selector").is_null()).sort("file", "record")
+    if without.height:
+        file, record = without.select("file", "record").row(0)
+        raise TerminalError(
+            f"Contract {contract.id}, clause {term.clause} ({term.id}): record {record} of {file} has no date that "
+            "picks its price: correct its file."
+        )
     return _in_period(units(rows, measure, contract.currency), contract.period.calendar)
 
 

@@ -118,6 +118,21 @@ def test_a_record_of_a_class_without_a_rate_is_named() -> None:
         rate_history([night])
 
 
+def test_a_record_without_the_date_that_picks_its_price_is_named() -> None:
+    night = Night(day=date(2010, 12, 29))
+    opened = night.day - timedelta(days=500)
+    night.add("account_event", event="SNAPSHOT", effective_on=night.day, account_id="A1", programme="AIR")
+    night.add("enrolment", card_ref="c1", account_id="A1", programme="AIR", valid_from=opened)
+    told = {"side": "bank", "kind": "purchase", "direction": 1, "card_ref": "c1", "currency": "USD"}
+    row = night.add("clearing", **told, amount_minor=500, posting_date=night.day, transaction_date=None)
+    night.add("match", match_id="m", leg="MERCHANT")
+    night.add("match_member", match_id="m", side="bank", file=row["file"], record=row["record"])
+    with pytest.raises(
+        TerminalError, match=r"clause 1 \(miles_purchase\): record 1 of .* has no date that picks its price"
+    ):
+        rate_history([night])
+
+
 def test_a_night_without_contracts_rates_nothing() -> None:
     (output,) = rate_history([Night(day=date(2010, 12, 29))], documents={})
     assert output["rated"].is_empty()
