@@ -23,6 +23,7 @@ PROGRAM_FAULT: Final = 1
 STOPPED: Final = 130
 _MATCHER: Final = frozenset({"match", "rules"})
 _LAYOUTS: Final = frozenset({"layout"})
+_CONTRACTS: Final = frozenset({"contract"})
 
 
 def commands(words: Sequence[str]) -> typer.Typer:
@@ -38,7 +39,7 @@ def commands(words: Sequence[str]) -> typer.Typer:
         rich_markup_mode=None,
     )
     first = words[0] if words else ""
-    if first in _MATCHER | _LAYOUTS:
+    if first in _MATCHER | _LAYOUTS | _CONTRACTS:
         app.callback()(lambda: None)
     else:
         from settlement.key_commands import app as key_app  # noqa: PLC0415 - only where a night may be meant
@@ -52,6 +53,9 @@ def commands(words: Sequence[str]) -> typer.Typer:
         from settlement.layout_commands import app as layout_app  # noqa: PLC0415 - only where a layout may be meant
 
         app.add_typer(layout_app)
+        from settlement.contract_commands import app as contract_app  # noqa: PLC0415 - nor a contract
+
+        app.add_typer(contract_app)
     app.add_typer(match_app)
     return app
 

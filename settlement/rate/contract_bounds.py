@@ -41,13 +41,15 @@ def _check_tier_list(where: str, tiers: Sequence[Tier]) -> None:
     if not tiers:
         raise refuse(where, "there are no tiers; write at least `{ from = 0.00, rate = ... }`.")
     if tiers[0].first != 0:
-        raise refuse(where, f"the first tier begins at {written(tiers[0].first)}; write `from = 0.00` in it.")
-    for tier, following in pairwise(tiers):
+        told = f"the first tier begins at {written(tiers[0].first)}; write `from = 0.00` in it."
+        raise refuse(where, told, below=("tiers", 0))
+    for number, (tier, following) in enumerate(pairwise(tiers)):
         if tier.end is None:
             raise refuse(
                 where,
                 f"the tier from {written(tier.first)} has no end, but one from {written(following.first)} follows; "
                 f"write `to = {_toml(following.first)}` in it.",
+                below=("tiers", number),
             )
         if tier.end != following.first:
             low, high = sorted((tier.end, following.first))
@@ -56,12 +58,15 @@ def _check_tier_list(where: str, tiers: Sequence[Tier]) -> None:
                 where,
                 f"the tiers {what} between {written(low)} and {written(high)}; a tier begins where the one before it "
                 f"ends: write `from = {_toml(tier.end)}` in the tier that begins at {written(following.first)}.",
+                below=("tiers", number + 1),
             )
-    for tier in tiers:
+    for number, tier in enumerate(tiers):
         if tier.end is not None and tier.end <= tier.first:
-            raise refuse(where, f"the tier [{written(tier.first)}, {written(tier.end)}) is empty; drop it or widen it.")
+            told = f"the tier [{written(tier.first)}, {written(tier.end)}) is empty; drop it or widen it."
+            raise refuse(where, told, below=("tiers", number))
     if tiers[-1].end is not None:
-        raise refuse(where, f"nothing is said from {written(tiers[-1].end)} on; leave `to` out of the last tier.")
+        told = f"nothing is said from {written(tiers[-1].end)} on; leave `to` out of the last tier."
+        raise refuse(where, told, below=("tiers", len(tiers) - 1))
 
 
 def _toml(value: Decimal) -> str:
@@ -137,9 +142,10 @@ def check_amounts(contract: Contract) -> None:
     for term in contract.terms:
         amounts += [(term_place(term), amount) for amount in _amounts(term)]
         if isinstance(term, CapTerm | MinimumTerm) and _amounts(term)[0] < 0:
-            raise refuse(term_place(term), "a cap or a guarantee below zero limits nothing; write 0.00 or more.")
+            key = "most" if isinstance(term, CapTerm) else "guarantee"
+            raise refuse(term_place(term), f"`{key}` below zero limits nothing; write it without its sign.")
         if isinstance(term, ShareOverHurdleTerm) and term.hurdle < 0:
-            raise refuse(term_place(term), "a hurdle below zero would pay for a loss; write 0.00 or more.")
+            raise refuse(term_place(term), "a `hurdle` below zero would pay for a loss; write 0.00 or more.")
         if isinstance(term, BalanceRateTerm) and term.balances_a_year <= 0:
             raise refuse(term_place(term), "balances_a_year must be above 0; write 12 for month-end balances.")
     for where, amount in amounts:

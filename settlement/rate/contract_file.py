@@ -19,10 +19,12 @@ from pydantic import TypeAdapter, ValidationError
 from settlement.errors import TerminalError
 from settlement.model.contract import Contract, ContractVersion
 from settlement.rate.contract_rules import check_contract, check_versions
-from settlement.rate.contract_words import sentence_for
+from settlement.rate.contract_text import unreadable
+from settlement.rate.contract_words import sentences_for
 
 FOLDER: Final = "contracts/"
-_READER: Final = TypeAdapter(Contract)
+READER: Final = TypeAdapter(Contract)
+"""Reads what TOML gives, with its decimals as ``Decimal``, as a contract of the right shape."""
 
 
 def read_contracts(documents: Mapping[str, str]) -> dict[str, tuple[ContractVersion, ...]]:
@@ -69,21 +71,23 @@ def read_contract(source: str, text: str) -> ContractVersion:
     TerminalError
         With one sentence: file, clause or field, what is wrong, what to write instead.
     """
-    effective = _effective(source)
+    effective = effective_date(source)
     try:
         content = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
-        raise TerminalError(f"{source} is not readable as TOML: {error}. Correct the line it names.") from None
+        line, sentence = unreadable(error, text)
+        raise TerminalError(f"{source}, line {line}: {sentence}") from None
     try:
-        contract = _READER.validate_python(content)
+        contract = READER.validate_python(content)
     except ValidationError as error:
-        raise TerminalError(f"{source}{sentence_for(error, content)}") from None
+        raise TerminalError(f"{source}{sentences_for(error, content)[0][1]}") from None
     version = ContractVersion(source=source, effective=effective, contract=contract)
     check_contract(version)
     return version
 
 
-def _effective(source: str) -> date:
+def effective_date(source: str) -> date:
+    """The day that a contract file is named by; TerminalError where its name is none."""
     stem = PurePosixPath(source).stem
     try:
         return date.fromisoformat(stem)

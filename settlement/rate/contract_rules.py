@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Final
 
 from settlement.errors import TerminalError
-from settlement.model.contract import Contract, ContractVersion, Example, Step
+from settlement.model.contract import Contract, ContractVersion, Example, Settlement, Step
 from settlement.model.contract_measures import (
     AccountMeasure,
     AccountsWithin,
@@ -40,6 +40,7 @@ from settlement.model.contract_terms import (
 from settlement.model.dates import PeriodKind, period_of
 from settlement.model.money import is_currency, to_major, to_minor
 from settlement.rate.contract_bounds import check_amounts, check_dated_rates, check_tiers
+from settlement.rate.contract_exceptions import check_exceptions
 from settlement.rate.contract_words import Refusal, listed, nearest, refuse, term_place, written
 from settlement.rate.forms import illustrate, quantity_names
 
@@ -74,9 +75,9 @@ def check_contract(version: ContractVersion) -> None:
     """Raise TerminalError, with one sentence, for the first rule that a contract breaks."""
     contract = version.contract
     try:
-        for rule in _RULES:
+        for rule in RULES:
             rule(contract)
-        _check_effective(version)
+        check_effective(version)
     except Refusal as refusal:
         raise TerminalError(f"{version.source}{refusal}") from None
 
@@ -259,6 +260,7 @@ def _check_rounding(contract: Contract) -> None:
                     term_place(term),
                     f"form `{term.form}` is rounded once per {right.replace('_', ' ')}, not per "
                     f'{term.rounding.scope.replace("_", " ")}; write `scope = "{right}"`.',
+                    below=("rounding",),
                 )
 
 
@@ -273,10 +275,7 @@ def _check_prices(contract: Contract) -> None:
 
 def _check_settlement(contract: Contract) -> None:
     rule = contract.settlement
-    told = {Step.CONVERT: rule.convert is not None, Step.RECOUP: rule.advance is not None}
-    right = tuple(step for step in _ORDER if step not in _OPTIONAL or told.get(step, step in rule.order))
-    if rule.order != right:
-        raise refuse("[settlement], order", f"this order of steps cannot be settled; write {', '.join(right)}.")
+    _check_order(rule)
     if rule.advance is not None and not any(one.opening_advance for one in contract.beneficiaries):
         raise refuse("[settlement.advance]", "no beneficiary says what is open; write its `opening_advance`.")
     if Step.SPLIT in rule.order:
@@ -294,7 +293,26 @@ def _check_settlement(contract: Contract) -> None:
         )
 
 
-def _check_examples(contract: Contract) -> None:
+def _check_order(rule: Settlement) -> None:
+    told = {Step.CONVERT: rule.convert is not None, Step.RECOUP: rule.advance is not None}
+    for step, table in ((Step.CONVERT, "convert"), (Step.RECOUP, "advance")):
+        if told[step] and step not in rule.order:
+            raise refuse(
+                f"[settlement.{table}]", f"the order has no step `{step}` that does this; add it, or drop the table."
+            )
+        if step in rule.order and not told[step]:
+            raise refuse(
+                "[settlement], order",
+                f"it has the step `{step}`, but no table [settlement.{table}] says how; add the table, or drop the step.",
+            )
+    right = tuple(step for step in _ORDER if step not in _OPTIONAL or step in rule.order)
+    if rule.order != right:
+        steps = ", ".join(f'"{step}"' for step in right)
+        raise refuse("[settlement], order", f"this order of steps cannot be settled; write `order = [{steps}]`.")
+
+
+def check_examples(contract: Contract) -> None:
+    """Refuse an example that does not come out."""
     terms = {term.id: term for term in contract.terms}
     for number, example in enumerate(contract.examples, start=1):
         where = f"example {number} ({example.text})"
@@ -326,7 +344,8 @@ def _given(contract: Contract, term: Term, example: Example, where: str) -> Mapp
     return given
 
 
-def _check_effective(version: ContractVersion) -> None:
+def check_effective(version: ContractVersion) -> None:
+    """Refuse a version that begins inside a period."""
     calendar = version.contract.period.calendar
     period = period_of(version.effective, calendar)
     if period.first != version.effective:
@@ -337,7 +356,7 @@ def _check_effective(version: ContractVersion) -> None:
         )
 
 
-_RULES: Final[tuple[Callable[[Contract], None], ...]] = (
+RULES: Final[tuple[Callable[[Contract], None], ...]] = (
     _check_names,
     _check_clauses,
     _check_datings,
@@ -349,5 +368,7 @@ _RULES: Final[tuple[Callable[[Contract], None], ...]] = (
     check_tiers,
     check_amounts,
     _check_settlement,
-    _check_examples,
+    check_exceptions,
+    check_examples,
 )
+"""What is checked, in this order: a rule may rely on what those before it have let pass."""

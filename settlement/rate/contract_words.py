@@ -34,13 +34,24 @@ _ORDER: Final = (
 )
 
 
+Location = tuple[str | int, ...]
+"""A place as the reader tells it: like the way through the file, with the tag of what was chosen by its tag."""
+
+
 class Refusal(Exception):  # noqa: N818  # a sentence on its way to the reader of files, who adds the file's name
-    """What is wrong, from the place in the file on: ``, clause 3 (annual_volume_tier): ...``."""
+    """What is wrong, from the place in the file on: ``, clause 3 (annual_volume_tier): ...``.
+
+    ``below`` leads from the place to the very entry, where the place alone does not: ``("tiers", 1)``.
+    """
+
+    def __init__(self, where: str, sentence: str, below: tuple[str | int, ...] = ()) -> None:
+        super().__init__(f", {where}: {sentence}")
+        self.where, self.sentence, self.below = where, sentence, below
 
 
-def refuse(where: str, sentence: str) -> Refusal:
+def refuse(where: str, sentence: str, *, below: tuple[str | int, ...] = ()) -> Refusal:
     """A refusal of what stands at ``where``; the sentence says what is wrong and what to write instead."""
-    return Refusal(f", {where}: {sentence}")
+    return Refusal(where, sentence, below)
 
 
 def term_place(term: Term) -> str:
@@ -65,8 +76,10 @@ def listed(known: Sequence[str]) -> str:
     return f"one of {quoted}" if len(known) > 1 else quoted
 
 
-def sentence_for(error: ValidationError, content: Mapping[str, object]) -> str:
-    """One sentence for the first of the errors, to stand right after the name of the file.
+def sentences_for(error: ValidationError, content: Mapping[str, object]) -> list[tuple[Location, str]]:
+    """A sentence for each of the errors with its location, to stand right after the name of the file, gravest first.
+
+    A word that is written wrong is told once, and not a second time as the right word's absence.
 
     Parameters
     ----------
@@ -75,7 +88,24 @@ def sentence_for(error: ValidationError, content: Mapping[str, object]) -> str:
     content:
         The file as TOML reads it; its clauses and ids are named in the sentence.
     """
-    first = min(error.errors(), key=lambda e: (_rank(e), [str(part) for part in e["loc"]]))
+    errors = sorted(error.errors(), key=lambda e: (_rank(e), [str(part) for part in e["loc"]]))
+    mistaken = set()
+    for one in errors:
+        if one["type"] == "unexpected_keyword_argument":
+            *table, word = one["loc"]
+            mistaken |= {(*table, name) for name in get_close_matches(str(word), _words_at(table), n=1)}
+    told = [one for one in errors if one["type"] != "missing" or one["loc"] not in mistaken]
+    return [(_location(one), _sentence(one, content)) for one in told]
+
+
+def _location(error: ErrorDetails) -> Location:
+    """Where an error stands; a word by which a table is chosen goes by its key."""
+    if error["type"] in {"union_tag_invalid", "union_tag_not_found"}:
+        return (*error["loc"], str(error["ctx"]["discriminator"]).strip("'"))
+    return error["loc"]
+
+
+def _sentence(first: ErrorDetails, content: Mapping[str, object]) -> str:
     location = first["loc"]
     # A value inside a list has no name of its own; it goes by the name of the list.
     named = location[:-1] if location and isinstance(location[-1], int) else location

@@ -1,0 +1,121 @@
+"""``settle contract``: check a contract file before a night depends on it, and show what it says in plain words."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from settlement.errors import TerminalError
+from settlement.model.contract import ContractVersion
+from settlement.rate.contract_cases import Case, cases
+from settlement.rate.contract_places import lines_of
+from settlement.rate.contract_problems import Problem, examine
+from settlement.rate.contract_words import nearest
+
+app = typer.Typer()
+contract_app = typer.Typer(help="Write a contract: check its file, show it in plain words.", no_args_is_help=True)
+app.add_typer(contract_app, name="contract")
+
+_WIDTH: Final = 120
+
+
+@contract_app.command("check")
+def check_contract(
+    file: Annotated[Path, typer.Argument(help="A contract (TOML), named by its first day.", show_default=False)],
+    *,
+    show_cases: Annotated[bool, typer.Option("--cases/--no-cases", help="Print the boundary cases.")] = True,
+) -> None:
+    """Find everything that is wrong with a contract file, run its examples, and print its boundary cases."""
+    text = _text(file)
+    examined = examine(file.name, text)
+    console = _console()
+    lines = text.splitlines()
+    for problem in examined.problems:
+        _show_problem(console, problem, lines, "[red]problem[/red]")
+    warnings = [*examined.warnings, *(_of_programme(examined.version, file) if examined.version else ())]
+    for problem in warnings:
+        _show_problem(console, problem, lines, "[yellow]warning[/yellow]")
+    if examined.version is None:
+        raise TerminalError(f"{file}: {_count(len(examined.problems), 'problem')}; mend what is told above.")
+    contract = examined.version.contract
+    told = [_count(len(contract.terms), "term"), _count(len(contract.examples), "example") + " as worked out"]
+    console.print(
+        f"[green]{escape(contract.id)}[/green] holds from {examined.version.effective}: {', '.join(told)}, "
+        f"{_count(len(warnings), 'warning')}."
+    )
+    if show_cases:
+        _show_cases(console, cases(examined.version))
+
+
+def _text(path: Path) -> str:
+    if path.is_dir():
+        raise TerminalError(f"{path} is a folder: name a file.")
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TerminalError(f"{path} is no UTF-8 text at byte {error.start + 1}: save it as UTF-8.") from None
+
+
+def _of_programme(version: ContractVersion, file: Path) -> list[Problem]:
+    """What does not fit the programme's configuration, where the file stands in one: its programme and its currency."""
+    folders = file.resolve().parents
+    beside = [folder / "programme.toml" for folder in folders[1:3] if (folder / "programme.toml").is_file()]
+    if not beside:
+        return []
+    known = {entry.get("id"): entry for entry in tomllib.loads(_text(beside[0])).get("programme", [])}
+    contract = version.contract
+    if contract.programme not in known:
+        instead = nearest(contract.programme, list(known))
+        told = f"programme: `{contract.programme}` is no programme of {beside[0].name}; {instead}"
+        return [Problem(line=_line_of(file, "programme"), sentence=told)]
+    currency = known[contract.programme].get("currency", contract.currency)
+    if currency != contract.currency:
+        cards = f"the cards of programme {contract.programme} are in {currency}"
+        told = f"currency: {cards}, the contract in {contract.currency}; one of the two is wrong."
+        return [Problem(line=_line_of(file, "currency"), sentence=told)]
+    return []
+
+
+def _line_of(file: Path, key: str) -> int | None:
+    return lines_of(_text(file)).get((key,))
+
+
+def _console() -> Console:
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_WIDTH)
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number} {name}{'' if number == 1 else 's'}"
+
+
+def _show_problem(console: Console, problem: Problem, lines: list[str], heading: str) -> None:
+    """The sentence, and below it the line of the file that it is about."""
+    place = "" if problem.line is None else f" in line {problem.line}"
+    console.print(f"{heading}{place}: {escape(problem.sentence)}", soft_wrap=True)
+    if problem.line is not None and problem.line <= len(lines):
+        console.print(f"  [dim]{problem.line:>4} |[/dim] {escape(lines[problem.line - 1])}", soft_wrap=True)
+    console.print()
+
+
+def _show_cases(console: Console, found: list[Case]) -> None:
+    console.print("\n[bold]Boundary cases[/bold] to compare with the prose of the agreement; what is not given is 0")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("clause")
+    table.add_column("name", overflow="fold")
+    table.add_column("given", overflow="fold")
+    table.add_column("gives", justify="right", overflow="fold")
+    before: tuple[str, str] | None = None
+    for case in found:
+        name = (case.clause, case.name)
+        shown = name if name != before else ("", "")
+        table.add_row(*(escape(cell) for cell in (*shown, case.given, case.gives)))
+        before = name
+    console.print(table)

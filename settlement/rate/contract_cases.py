@@ -1,0 +1,184 @@
+"""The boundary cases of a contract, worked out: what each clause gives just below, at and just above each bound.
+
+A finance person compares them with the prose of the agreement. Amounts go by one minor unit, counts by one, dates by
+one day; each range of dates and the first period are shown at both ends, and the next 29 February.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, Final
+
+from settlement.model.contract import Contract, ContractVersion
+from settlement.model.contract_terms import (
+    BalanceRateTerm,
+    BountyTerm,
+    CapTerm,
+    MarginalTierTerm,
+    MinimumTerm,
+    RateByTerm,
+    RateTerm,
+    RecordRateTerm,
+    ShareOverHurdleTerm,
+    Term,
+    UnitPriceTerm,
+    WholeTierTerm,
+)
+from settlement.model.money import exponent, minor, to_major
+from settlement.rate.contract_days import dated_cases
+from settlement.rate.contract_words import written
+from settlement.rate.forms import ACCOUNTS, DRIVER, EARNED, EARNED_YEAR, illustrate, quantity_names
+
+Given = dict[str, int]
+_MOST: Final = 10**15
+"""Minor units: what gives no minor unit below this gives none that a contract means."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One worked case: the clause, the term or the rule that works it out, what is given and what comes out."""
+
+    clause: str
+    name: str
+    given: str
+    gives: str
+
+
+def cases(version: ContractVersion) -> list[Case]:
+    """The boundary cases of a contract: amounts by term, then the threshold of payment, then dates."""
+    contract = version.contract
+    found = [case for term in contract.terms for case in _of_term(contract, term)]
+    return [*found, *_of_threshold(contract), *(Case(**told) for told in dated_cases(version))]
+
+
+def _of_term(contract: Contract, term: Term) -> Iterator[Case]:
+    makes = _BOUNDS.get(type(term))
+    for given in makes(contract, term) if makes is not None else ():
+        told = {name: given.get(name, 0) for name in quantity_names(term)}
+        gives = illustrate(term, contract.currency, told)
+        yield Case(
+            clause=term.clause,
+            name=term.id,
+            given=", ".join(f"{name} {_quantity(contract, term, value)}" for name, value in given.items()),
+            gives=_money(gives, contract.currency),
+        )
+
+
+def _of_threshold(contract: Contract) -> Iterator[Case]:
+    rule, currency = contract.settlement, contract.paid_in
+    for balance in _around(minor(rule.threshold, currency)):
+        # What is paid of a balance of zero is nothing, whatever the threshold says.
+        paid = balance if balance >= minor(rule.threshold, currency) else 0
+        yield Case(
+            clause=rule.clause,
+            name="threshold",
+            given=f"balance {_money(balance, currency)}",
+            gives=f"{_money(paid, currency)} paid, {_money(balance - paid, currency)} carried",
+        )
+
+
+def _money(amount: int, currency: str) -> str:
+    return written(Decimal(to_major(amount, currency)))
+
+
+def _quantity(contract: Contract, term: Term, value: int) -> str:
+    return f"{value:,}" if isinstance(term, BountyTerm | UnitPriceTerm) else _money(value, contract.currency)
+
+
+def _around(bound: int) -> tuple[int, int, int]:
+    return bound - 1, bound, bound + 1
+
+
+def _first_unit(contract: Contract, term: Term, name: str) -> Iterator[Given]:
+    """Around the smallest quantity that gives a minor unit: the place where rounding shows."""
+
+    def gives(quantity: int) -> bool:
+        told = {one: quantity if one == name else 0 for one in quantity_names(term)}
+        return illustrate(term, contract.currency, told) != 0
+
+    yield from ({name: quantity} for quantity in _around_first(gives))
+
+
+def _around_first(holds: Callable[[int], bool]) -> tuple[int, ...]:
+    """The numbers around the first from which a condition holds; none where it holds for no number that is meant."""
+    if not holds(_MOST):
+        return ()
+    low, high = 0, _MOST
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(middle) else (middle, high)
+    return _around(high)
+
+
+def _one_quantity(contract: Contract, term: RateTerm | BalanceRateTerm) -> Iterator[Given]:
+    yield from _first_unit(contract, term, term.measure)
+
+
+def _each_selector(contract: Contract, term: RateByTerm | UnitPriceTerm) -> Iterator[Given]:
+    for name in dict.fromkeys(quantity_names(term)):
+        yield from _first_unit(contract, term, name)
+
+
+def _tier_bounds(contract: Contract, term: WholeTierTerm | MarginalTierTerm) -> Iterator[Given]:
+    name = term.quantity if isinstance(term, WholeTierTerm) else term.measure
+    for tier in term.tiers:
+        bound = minor(tier.first, contract.currency)
+        for volume in _around(bound):
+            if isinstance(term, WholeTierTerm) and term.driver != term.base:
+                # The driver alone crosses the bound; the base stands at it.
+                yield {name: bound, DRIVER: volume}
+            else:
+                yield {name: volume}
+
+
+def _hurdle(contract: Contract, term: ShareOverHurdleTerm) -> Iterator[Given]:
+    for bound in dict.fromkeys((0, minor(term.hurdle, contract.currency))):
+        yield from ({"profit": profit} for profit in _around(bound))
+    # A cent over the hurdle may round to nothing: one whole unit of the currency shows the share.
+    unit = 10 ** exponent(contract.currency)
+    yield {"profit": -unit}
+    yield {"profit": minor(term.hurdle, contract.currency) + unit}
+
+
+def _per_account(_: Contract, __: BountyTerm) -> Iterator[Given]:
+    yield from ({ACCOUNTS: number} for number in (0, 1, 2))
+
+
+def _per_record(contract: Contract, term: RecordRateTerm) -> Iterator[Given]:
+    def gives(amount: int) -> int:
+        return illustrate(term, contract.currency, {"amount": amount, "left_of_purchase": 0})
+
+    yield from ({"amount": amount} for amount in _around_first(lambda amount: gives(amount) > 0))
+    if term.most is not None and term.rate > 0:
+        most = minor(term.most, contract.currency)
+        reached = int(Fraction(most) / Fraction(term.rate))
+        yield from ({"amount": amount} for amount in _around(reached))
+        yield {"amount": -reached, "left_of_purchase": 2 * reached}
+        yield {"amount": -reached, "left_of_purchase": reached}
+
+
+def _cap(contract: Contract, term: CapTerm) -> Iterator[Given]:
+    yield from ({EARNED: earned} for earned in _around(minor(term.most, contract.currency)))
+
+
+def _guarantee(contract: Contract, term: MinimumTerm) -> Iterator[Given]:
+    yield from ({EARNED_YEAR: earned} for earned in _around(minor(term.guarantee, contract.currency)))
+
+
+_BOUNDS: Final[Mapping[type[Term], Callable[[Contract, Any], Iterator[Given]]]] = {
+    RateTerm: _one_quantity,
+    BalanceRateTerm: _one_quantity,
+    RateByTerm: _each_selector,
+    UnitPriceTerm: _each_selector,
+    WholeTierTerm: _tier_bounds,
+    MarginalTierTerm: _tier_bounds,
+    ShareOverHurdleTerm: _hurdle,
+    BountyTerm: _per_account,
+    RecordRateTerm: _per_record,
+    CapTerm: _cap,
+    MinimumTerm: _guarantee,
+}
+"""Where each form of term has its bounds: the quantities, in minor units or as counts; what is not named is 0."""

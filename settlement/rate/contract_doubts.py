@@ -1,0 +1,162 @@
+"""What a contract may say and its author may not have meant: totals that fall, rates and measures never reached."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from fractions import Fraction
+from itertools import pairwise
+
+from settlement.model.contract import Contract, ContractVersion, Step
+from settlement.model.contract_measures import AccountsWithin, UnitMeasure, VolumeMeasure
+from settlement.model.contract_terms import (
+    CapTerm,
+    DatedPrice,
+    DatedRate,
+    MarginalTierTerm,
+    MinimumTerm,
+    RateByTerm,
+    ShareOverHurdleTerm,
+    UnitPriceTerm,
+    WholeTierTerm,
+)
+from settlement.model.money import minor, round_fraction, to_major
+from settlement.rate.contract_words import Refusal, refuse, term_place, written
+
+
+def doubts(version: ContractVersion) -> list[Refusal]:
+    """What a person should look at in a contract that holds; the contract is settled as it stands.
+
+    A refusal is only the form here: a place, a sentence, and the entry below the place.
+    """
+    contract = version.contract
+    return [
+        *_falling_totals(contract),
+        *_negative_rates(contract),
+        *_past_dates(version),
+        *_unreached(contract),
+        *_unpaid(contract),
+        *_unillustrated(contract),
+    ]
+
+
+def _falling_totals(contract: Contract) -> Iterator[Refusal]:
+    """Bounds at which a rate on the whole volume gives less than a cent below them."""
+    for term in contract.terms:
+        if not isinstance(term, WholeTierTerm):
+            continue
+        for number, (lower, upper) in enumerate(pairwise(term.tiers)):
+            bound = minor(upper.first, contract.currency)
+            below = round_fraction(Fraction(lower.rate) * (bound - 1), term.rounding.mode)
+            at = round_fraction(Fraction(upper.rate) * bound, term.rounding.mode)
+            if at < below:
+                least = written(Decimal(to_major(bound - 1, contract.currency)))
+                yield refuse(
+                    term_place(term),
+                    f"the total falls at {written(upper.first)}: {_told(contract, below)} for {least}, but "
+                    f"{_told(contract, at)} at the bound, {_told(contract, below - at)} less; if only what lies above "
+                    "the bound has the lower rate, write form = `marginal_tier`.",
+                    below=("tiers", number + 1),
+                )
+
+
+def _told(contract: Contract, amount: int) -> str:
+    return written(Decimal(to_major(amount, contract.currency)))
+
+
+def _negative_rates(contract: Contract) -> Iterator[Refusal]:
+    for term in contract.terms:
+        if isinstance(term, MarginalTierTerm | WholeTierTerm):
+            for number, tier in enumerate(term.tiers):
+                if tier.rate < 0:
+                    told = f"the rate from {written(tier.first)} is below zero: more volume gives less; is this meant?"
+                    yield refuse(term_place(term), told, below=("tiers", number))
+        if isinstance(term, ShareOverHurdleTerm) and term.loss_share < 0:
+            yield refuse(
+                term_place(term),
+                f"`loss_share` {term.loss_share} pays for a loss; write it without its sign to bear one.",
+            )
+
+
+def _past_dates(version: ContractVersion) -> Iterator[Refusal]:
+    """Rates and prices that ended before the contract begins: only older purchases can have them."""
+    for term in version.contract.terms:
+        dated: tuple[DatedRate | DatedPrice, ...] = ()
+        if isinstance(term, RateByTerm | UnitPriceTerm):
+            dated = term.rates if isinstance(term, RateByTerm) else term.prices
+        for number, one in enumerate(dated):
+            if one.end is not None and one.end <= version.effective:
+                yield refuse(
+                    term_place(term),
+                    f"what ends on {one.end} ended before the contract begins on {version.effective}; only purchases "
+                    "made before it can reach it: drop it unless those count.",
+                    below=("rates" if isinstance(term, RateByTerm) else "prices", number),
+                )
+
+
+def _unreached(contract: Contract) -> Iterator[Refusal]:
+    """Measures, lists and rates that nothing asks for."""
+    used = _measures_used(contract)
+    for name in contract.measures:
+        if name not in used:
+            yield refuse(f"[measures.{name}]", "no term uses this measure; name it in a term, or drop it.")
+    volumes = [measure for measure in contract.measures.values() if isinstance(measure, VolumeMeasure)]
+    for name in contract.mcc_lists:
+        if not any(name in {volume.mcc_in, volume.mcc_not_in} for volume in volumes):
+            yield refuse(
+                f"[mcc_lists], {name}", "no measure uses this list; name it as mcc_in or mcc_not_in, or drop it."
+            )
+    for term in contract.terms:
+        measure = contract.measures[term.measure] if isinstance(term, RateByTerm) else None
+        if not isinstance(term, RateByTerm) or not isinstance(measure, VolumeMeasure):
+            continue
+        for number, rate in enumerate(term.rates):
+            if "any" not in measure.account_classes and rate.account_class not in measure.account_classes:
+                yield refuse(
+                    term_place(term),
+                    f"the rate of class `{rate.account_class}` is never reached: [measures.{term.measure}] does not "
+                    "count this class; add it there, or drop the rate.",
+                    below=("rates", number),
+                )
+
+
+def _measures_used(contract: Contract) -> set[str]:
+    used: set[str] = set()
+    for term in contract.terms:
+        match term:
+            case WholeTierTerm():
+                used |= {*term.base, *term.driver}
+            case CapTerm() | MinimumTerm():
+                pass
+            case _:
+                used.add(term.measure)
+    waiting = list(used)
+    while waiting:
+        measure = contract.measures[waiting.pop()]
+        if isinstance(measure, UnitMeasure | AccountsWithin) and measure.of not in used:
+            used.add(measure.of)
+            waiting.append(measure.of)
+    return used
+
+
+def _unpaid(contract: Contract) -> Iterator[Refusal]:
+    """Beneficiaries whose weight or advance no step of the settlement looks at."""
+    for beneficiary in contract.beneficiaries:
+        where = f"beneficiary {beneficiary.id}"
+        if beneficiary.weight is not None and Step.SPLIT not in contract.settlement.order:
+            yield refuse(where, "`weight` is never used: the order has no `split`; add the step, or drop the weight.")
+        if beneficiary.opening_advance is not None and contract.settlement.advance is None:
+            yield refuse(
+                where,
+                "`opening_advance` is never recouped: add [settlement.advance] and the step `recoup`, or drop it.",
+            )
+
+
+def _unillustrated(contract: Contract) -> Iterator[Refusal]:
+    worked = {example.term for example in contract.examples}
+    for term in contract.terms:
+        if term.id not in worked:
+            yield refuse(
+                term_place(term),
+                "no example shows what this clause gives; take one from the agreement and add it as `[[examples]]`.",
+            )
