@@ -14,10 +14,14 @@ from rich.table import Table
 
 from settlement.errors import TerminalError
 from settlement.model.contract import ContractVersion
+from settlement.model.contract_told import ContractTold
 from settlement.rate.contract_cases import Case, cases
+from settlement.rate.contract_file import read_contract
 from settlement.rate.contract_places import lines_of
 from settlement.rate.contract_problems import Problem, examine
+from settlement.rate.contract_prose import told
 from settlement.rate.contract_words import nearest
+from settlement.report.contract_page import contract_html, contract_markdown
 
 app = typer.Typer()
 contract_app = typer.Typer(help="Write a contract: check its file, show it in plain words.", no_args_is_help=True)
@@ -45,13 +49,37 @@ def check_contract(
     if examined.version is None:
         raise TerminalError(f"{file}: {_count(len(examined.problems), 'problem')}; mend what is told above.")
     contract = examined.version.contract
-    told = [_count(len(contract.terms), "term"), _count(len(contract.examples), "example") + " as worked out"]
+    parts = [_count(len(contract.terms), "term"), _count(len(contract.examples), "example") + " as worked out"]
     console.print(
-        f"[green]{escape(contract.id)}[/green] holds from {examined.version.effective}: {', '.join(told)}, "
+        f"[green]{escape(contract.id)}[/green] holds from {examined.version.effective}: {', '.join(parts)}, "
         f"{_count(len(warnings), 'warning')}."
     )
     if show_cases:
         _show_cases(console, cases(examined.version))
+
+
+@contract_app.command("show")
+def show_contract(
+    file: Annotated[Path, typer.Argument(help="A contract (TOML), named by its first day.", show_default=False)],
+    *,
+    html: Annotated[Path | None, typer.Option(help="A page to write, for screen and print.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="A Markdown page to write.")] = None,
+) -> None:
+    """Tell a contract in plain words beside its quoted clauses, with the order of application and the examples."""
+    page = told(read_contract(file.name, _text(file)))
+    written = [path for path in (html, markdown) if path is not None]
+    for path in written:
+        if path.resolve() == file.resolve():
+            raise TerminalError(f"{path} is the contract itself: name another file to write.")
+    if html is not None:
+        html.write_bytes(contract_html(page))
+    if markdown is not None:
+        markdown.write_text(contract_markdown(page), encoding="utf-8")
+    console = _console()
+    if written:
+        console.print(f"{escape(page.id)} is told in {escape(' and '.join(map(str, written)))}.", soft_wrap=True)
+    else:
+        _show_told(console, page)
 
 
 def _text(path: Path) -> str:
@@ -73,13 +101,13 @@ def _of_programme(version: ContractVersion, file: Path) -> list[Problem]:
     contract = version.contract
     if contract.programme not in known:
         instead = nearest(contract.programme, list(known))
-        told = f"programme: `{contract.programme}` is no programme of {beside[0].name}; {instead}"
-        return [Problem(line=_line_of(file, "programme"), sentence=told)]
+        sentence = f"programme: `{contract.programme}` is no programme of {beside[0].name}; {instead}"
+        return [Problem(line=_line_of(file, "programme"), sentence=sentence)]
     currency = known[contract.programme].get("currency", contract.currency)
     if currency != contract.currency:
         cards = f"the cards of programme {contract.programme} are in {currency}"
-        told = f"currency: {cards}, the contract in {contract.currency}; one of the two is wrong."
-        return [Problem(line=_line_of(file, "currency"), sentence=told)]
+        sentence = f"currency: {cards}, the contract in {contract.currency}; one of the two is wrong."
+        return [Problem(line=_line_of(file, "currency"), sentence=sentence)]
     return []
 
 
@@ -119,3 +147,25 @@ def _show_cases(console: Console, found: list[Case]) -> None:
         table.add_row(*(escape(cell) for cell in (*shown, case.given, case.gives)))
         before = name
     console.print(table)
+
+
+def _show_told(console: Console, page: ContractTold) -> None:
+    console.print(f"[bold]{escape(page.title)}[/bold] ({escape(page.id)}), in force from {page.effective}")
+    for party in page.parties:
+        console.print(f"  [dim]{escape(party.name)}[/dim] {escape(party.sentence)}")
+    for article in page.articles:
+        console.print(f"\n[bold]Clause {escape(article.clause)}[/bold]")
+        table = Table(box=box.SIMPLE, show_header=False, pad_edge=False, show_edge=False)
+        table.add_column("quoted", ratio=5, style="italic", overflow="fold")
+        table.add_column("said", ratio=6, overflow="fold")
+        said = "\n".join(f"[bold]{escape(one.name)}[/bold]: {escape(one.sentence)}" for one in article.said)
+        table.add_row(escape(article.quoted), said)
+        console.print(table)
+    console.print("\n[bold]Order of application[/bold]")
+    for number, step in enumerate(page.order, start=1):
+        console.print(f"  {number}. [bold]{step.name}[/bold]: {escape(step.sentence)}")
+    console.print("\n[bold]Examples[/bold], worked out whenever the file is read")
+    for one in page.worked:
+        console.print(
+            f"  clause {escape(one.clause)}, {escape(one.text)}: {escape(one.given)} gives {escape(one.gives)}"
+        )

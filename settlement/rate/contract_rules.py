@@ -303,7 +303,8 @@ def _check_order(rule: Settlement) -> None:
         if step in rule.order and not told[step]:
             raise refuse(
                 "[settlement], order",
-                f"it has the step `{step}`, but no table [settlement.{table}] says how; add the table, or drop the step.",
+                f"it has the step `{step}`, but no table [settlement.{table}] says how; add the table, or drop the "
+                f"step.",
             )
     right = tuple(step for step in _ORDER if step not in _OPTIONAL or step in rule.order)
     if rule.order != right:

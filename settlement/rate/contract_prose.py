@@ -1,0 +1,81 @@
+"""A whole contract in plain words: each quoted clause with what computes it, the order of application, the examples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from settlement.model.contract import Contract, ContractVersion
+from settlement.model.contract_measures import AccountMeasure
+from settlement.model.contract_terms import BountyTerm, UnitPriceTerm
+from settlement.model.contract_told import Article, ContractTold, Said, Worked
+from settlement.rate.contract_words import written
+from settlement.rate.prose import of_measure, of_period, of_step, of_term
+
+
+def told(version: ContractVersion) -> ContractTold:
+    """The contract as its page tells it, clauses in the order of the file."""
+    contract = version.contract
+    said: dict[str, list[Said]] = {clause: [] for clause in contract.clauses}
+    for clause, one in _said(contract):
+        said[clause].append(one)
+    return ContractTold(
+        id=contract.id,
+        title=contract.title,
+        source=version.source,
+        effective=version.effective,
+        parties=tuple(_parties(contract)),
+        articles=tuple(
+            Article(clause=clause, quoted=contract.clauses[clause], said=tuple(found)) for clause, found in said.items()
+        ),
+        order=tuple(Said(name=step.value, sentence=of_step(contract, step)) for step in contract.settlement.order),
+        worked=tuple(_worked(contract)),
+    )
+
+
+def _said(contract: Contract) -> Iterator[tuple[str, Said]]:
+    """What each clause is computed by."""
+    rule = contract.settlement
+    yield contract.period.clause, Said(name="period", sentence=of_period(contract))
+    for name, measure in contract.measures.items():
+        yield measure.clause, Said(name=name, sentence=of_measure(contract, measure))
+        if isinstance(measure, AccountMeasure):
+            for one in measure.exclude:
+                sentence = f"Class {one.account_class} does not count among {name} from condition day {one.first} on."
+                yield one.clause, Said(name=name, sentence=sentence)
+    for term in contract.terms:
+        yield term.clause, Said(name=term.id, sentence=of_term(contract, term))
+    steps = {step.value: of_step(contract, step) for step in rule.order}
+    clauses = {"adjustments": rule.adjustments.clause}
+    clauses |= {"convert": rule.convert.clause} if rule.convert is not None else {}
+    clauses |= {"recoup": rule.advance.clause} if rule.advance is not None else {}
+    for name, sentence in steps.items():
+        yield clauses.get(name, rule.clause), Said(name=name, sentence=sentence)
+
+
+def _parties(contract: Contract) -> Iterator[Said]:
+    yield Said(name="pays", sentence=contract.payer)
+    for one in contract.beneficiaries:
+        yield Said(name="is paid", sentence=f"{one.name} ({one.id})")
+    yield Said(name="programme", sentence=contract.programme)
+    paid = "" if contract.paid_in == contract.currency else f", paid in {contract.paid_in}"
+    yield Said(name="currency", sentence=f"{contract.currency}{paid}")
+    yield Said(name="period", sentence=contract.period.calendar.value)
+    for name, entries in contract.mcc_lists.items():
+        yield Said(name=f"merchant categories {name}", sentence=", ".join(entries))
+
+
+def _worked(contract: Contract) -> Iterator[Worked]:
+    terms = {term.id: term for term in contract.terms}
+    for example in contract.examples:
+        term = terms[example.term]
+        counted = isinstance(term, BountyTerm | UnitPriceTerm)
+        yield Worked(
+            clause=term.clause,
+            term=term.id,
+            text=example.text,
+            given=", ".join(
+                f"{name.replace('_', ' ')} {int(value) if counted else value:,}"
+                for name, value in example.given.items()
+            ),
+            gives=f"{written(example.gives)} {contract.currency}",
+        )

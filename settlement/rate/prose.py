@@ -1,0 +1,385 @@
+"""A contract in plain words: one sentence for each form of term, each type of measure and each step of a statement.
+
+The sentences are made from what the file says and from nothing else, so that a lawyer can hold them against the clauses
+that the file quotes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+from settlement.model.contract import Contract, Step
+from settlement.model.contract_measures import (
+    AccountMeasure,
+    AccountsWithin,
+    BalanceMeasure,
+    Dating,
+    EventDate,
+    FirstPurchase,
+    Measure,
+    Negative,
+    ProfitMeasure,
+    Store,
+    UnitMeasure,
+    VolumeMeasure,
+    openings,
+)
+from settlement.model.contract_terms import (
+    BalanceRateTerm,
+    BelowZero,
+    BountyTerm,
+    CapTerm,
+    DatedPrice,
+    DatedRate,
+    MarginalTierTerm,
+    MinimumTerm,
+    RateByTerm,
+    RateTerm,
+    RecordRateTerm,
+    Scope,
+    ShareOverHurdleTerm,
+    Term,
+    TermRounding,
+    Tier,
+    UnitPriceTerm,
+    WholeTierTerm,
+)
+from settlement.model.money import Rounding
+from settlement.rate.contract_words import written
+
+_MODES: Final = {
+    Rounding.HALF_AWAY: "half a unit away from zero",
+    Rounding.HALF_EVEN: "half a unit to the even one",
+    Rounding.DOWN: "towards zero",
+    Rounding.FLOOR: "down",
+}
+_ONCE: Final = {
+    Scope.PERIOD: "once for the period",
+    Scope.CLASS_AND_RATE: "once for each class and rate",
+    Scope.MONTH: "once for each month",
+    Scope.PRICE: "once for each price",
+    Scope.RECORD: "for each record",
+}
+_STORES: Final = {
+    Store.OWN: " at the partner's own stores (merchant numbers of its store feed)",
+    Store.OTHER: " at merchants that are not in the partner's store feed",
+    Store.ANY: " at any merchant",
+}
+_DATES: Final = {
+    EventDate.POSTING: "own posting date",
+    EventDate.TRANSACTION: "own transaction date",
+    EventDate.PURCHASE_POSTING: "purchase's posting date",
+    EventDate.PURCHASE_TRANSACTION: "purchase's transaction date",
+}
+_FIRST_PURCHASE: Final = {
+    FirstPurchase.TO_CONDITION_DAY: "whose first purchase lies from the opening day to the condition day inclusive",
+    FirstPurchase.TO_DAY_BEFORE: "whose first purchase lies from the opening day to the day before the condition day",
+    FirstPurchase.ANY: "whether the card was used or not",
+}
+_BELOW: Final = {
+    BelowZero.FIRST_RATE: "Below zero the first rate holds.",
+    BelowZero.NOTHING: "Below zero nothing is given.",
+}
+
+
+def of_term(contract: Contract, term: Term) -> str:
+    """What a term says."""
+    return FORMS[type(term)](contract, term)
+
+
+def of_measure(contract: Contract, measure: Measure) -> str:
+    """What a measure counts."""
+    opening = " Opening positions are added in the first period." if openings(measure) else ""
+    return MEASURES[type(measure)](contract, measure) + opening
+
+
+def of_step(contract: Contract, step: Step) -> str:
+    """What a step of the statement does."""
+    return STEPS[step](contract)
+
+
+def of_period(contract: Contract) -> str:
+    """By which calendar a contract closes, and which date places an event in a period."""
+    calendar = contract.period.calendar
+    return (
+        f"Settled by the calendar {calendar}; it closes on its last day. Placed by: {_dating(contract.period.place)}."
+    )
+
+
+def percent(rate: Decimal) -> str:
+    """A rate for a person: 0.0030 is ``0.30 %``."""
+    shown = (rate * 100).normalize()
+    places = max(2, -int(shown.as_tuple().exponent))
+    return f"{shown:,.{places}f} %"
+
+
+def listing(names: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _name(code: str) -> str:
+    return code.replace("_", " ")
+
+
+def _names(codes: Sequence[str]) -> str:
+    return listing([_name(code) for code in codes])
+
+
+def _money(contract: Contract, amount: Decimal) -> str:
+    return f"{written(amount)} {contract.currency}"
+
+
+def _rounded(rounding: TermRounding) -> str:
+    return f"Rounded {_ONCE[rounding.scope]} to the minor unit, {_MODES[rounding.mode]}."
+
+
+def _dating(dating: Dating) -> str:
+    return (
+        f"a purchase by its {_DATES[dating.purchase]}, what takes it back by its {_DATES[dating.negative]}, a refund "
+        f"without a purchase by its {_DATES[dating.refund_without_purchase]}"
+    )
+
+
+def _days(dated: DatedRate | DatedPrice) -> str:
+    first = f" from {dated.first}" if dated.first else ""
+    end = f" before {dated.end}" if dated.end else ""
+    return f"{first}{' and' if first and end else ''}{end}"
+
+
+def _tiers(tiers: Sequence[Tier]) -> str:
+    told = [
+        f"{percent(tier.rate)} "
+        + (
+            f"from {written(tier.first)} on"
+            if tier.end is None
+            else f"from {written(tier.first)} and below {written(tier.end)}"
+        )
+        for tier in tiers
+    ]
+    return "; ".join(told)
+
+
+def _rate(_: Contract, term: RateTerm) -> str:
+    return f"{percent(term.rate)} of {_name(term.measure)}. {_rounded(term.rounding)}"
+
+
+def _rate_by(_: Contract, term: RateByTerm) -> str:
+    rates = "; ".join(f"class {rate.account_class} {percent(rate.rate)}{_days(rate)}" for rate in term.rates)
+    return (
+        f"A rate on {_name(term.measure)} by account class and date: {rates}. The rate is picked for "
+        f"{_dating(term.rate_date)}, for an opening position by the first night. {_rounded(term.rounding)}"
+    )
+
+
+def _whole_tier(_: Contract, term: WholeTierTerm) -> str:
+    driver = "" if term.driver == term.base else f", chosen by {_names(term.driver)}"
+    return (
+        f"One single rate on all of {_names(term.base)} of the year up to the end of the period{driver}: "
+        f"{_tiers(term.tiers)}. {_BELOW[term.below_zero]} The period gives the rounded product less what this term "
+        f"gives "
+        f"for the earlier periods of the year. {_rounded(term.rounding)}"
+    )
+
+
+def _marginal_tier(_: Contract, term: MarginalTierTerm) -> str:
+    return (
+        f"Each rate on the part of the period's {_name(term.measure)} inside its own bracket only: "
+        f"{_tiers(term.tiers)}. "
+        f"{_BELOW[term.below_zero]} {_rounded(term.rounding)}"
+    )
+
+
+def _share_over_hurdle(contract: Contract, term: ShareOverHurdleTerm) -> str:
+    return (
+        f"For each month of {_name(term.measure)}: {percent(term.share)} of what exceeds the hurdle of "
+        f"{_money(contract, term.hurdle)}; nothing from zero up to and including the hurdle; "
+        f"{percent(term.loss_share)} of "
+        f"a loss is borne. {_rounded(term.rounding)}"
+    )
+
+
+def _bounty(contract: Contract, term: BountyTerm) -> str:
+    instead = f" These accounts earn it instead of {_name(term.replaces)}." if term.replaces else ""
+    return f"{_money(contract, term.amount)} for each account of {_name(term.measure)}.{instead}"
+
+
+def _balance_rate(_: Contract, term: BalanceRateTerm) -> str:
+    return (
+        f"{percent(term.rate_a_year)} a year on {_name(term.measure)}: their sum divided by {term.balances_a_year}. "
+        f"{_rounded(term.rounding)}"
+    )
+
+
+def _unit_price(contract: Contract, term: UnitPriceTerm) -> str:
+    prices = "; ".join(f"{_money(contract, price.price)}{_days(price)}" for price in term.prices)
+    dating = ""
+    if len(term.prices) > 1:
+        dating = f" The price is picked for {_dating(term.rate_date)}, for an opening position by the first night."
+    return f"Each of {_name(term.measure)} costs {prices}.{dating} {_rounded(term.rounding)}"
+
+
+def _record_rate(contract: Contract, term: RecordRateTerm) -> str:
+    most = "" if term.most is None else f", {_money(contract, term.most)} at most for one"
+    return (
+        f"{percent(term.rate)} of each record of {_name(term.measure)}{most}. What takes a purchase back takes what "
+        f"is left "
+        f"of the purchase gives before it, less what is left gives after it. {_rounded(term.rounding)}"
+    )
+
+
+def _cap(contract: Contract, term: CapTerm) -> str:
+    return f"{_money(contract, term.most)} at most for one period from {_names(term.of)}; this term is the reduction."
+
+
+def _minimum(contract: Contract, term: MinimumTerm) -> str:
+    return (
+        f"{_money(contract, term.guarantee)} are guaranteed from {_names(term.of)} for each calendar year; what "
+        f"they lack is "
+        "given when the year's last period closes."
+    )
+
+
+def _volume(_: Contract, measure: VolumeMeasure) -> str:
+    negatives = listing([f"{_name(kind)}s" for kind in measure.takes_back]) if measure.takes_back else ""
+    less = f" less {negatives}" if negatives else ""
+    left_out = listing([f"{_name(kind)}s" for kind in Negative if kind not in measure.takes_back] or [""])
+    ignored = f", {left_out} take nothing back" if left_out else ""
+    only = "" if measure.mcc_in == "any" else f", of the merchant categories {_name(measure.mcc_in)} only"
+    without = "" if measure.mcc_not_in == "none" else f", without the merchant categories {_name(measure.mcc_not_in)}"
+    classes = "" if "any" in measure.account_classes else f", of accounts of class {listing(measure.account_classes)}"
+    return (
+        f"Purchases{less}{_STORES[measure.store]}{only}{without}{classes}{ignored}. Reconciled records count, with "
+        f"the bank's "
+        "amount less cash-back."
+    )
+
+
+def _units(contract: Contract, measure: UnitMeasure) -> str:
+    most = "" if measure.most_a_record is None else f", {measure.most_a_record:,} at most for one record"
+    limit = measure.account_limit
+    limited = f" One account counts {limit.least:,} at least and {limit.most:,} at most for a period." if limit else ""
+    return (
+        f"One of {measure.unit} for each whole {_money(contract, measure.per)} of each record of "
+        f"{_name(measure.of)}{most}; "
+        f"what takes back does so by its own amount.{limited}"
+    )
+
+
+def _accounts(_: Contract, measure: AccountMeasure) -> str:
+    excluded = "".join(
+        f" Accounts of class {one.account_class} whose condition day is {one.first} or later do not count (clause "
+        f"{one.clause})."
+        for one in measure.exclude
+    )
+    return (
+        f"Accounts whose condition day, {measure.days_from_opening} days after opening, has come in the period and "
+        f"that were "
+        f"not closed on or before that day.{excluded}"
+    )
+
+
+def _accounts_within(_: Contract, measure: AccountsWithin) -> str:
+    return (
+        f"Those of {_name(measure.of)} that came through channel {listing(measure.channels)}, "
+        f"{_FIRST_PURCHASE[measure.first_purchase]}."
+    )
+
+
+def _balances(_: Contract, __: BalanceMeasure) -> str:
+    return "The sum of the programme's statement balances at the month-ends of the period that have been delivered."
+
+
+def _profit(_: Contract, measure: ProfitMeasure) -> str:
+    return (
+        f"Each month's profit: {_lines(measure.income)} less {_lines(measure.costs)}, of the months of the period "
+        f"whose "
+        "figures have come, highest version known."
+    )
+
+
+def _lines(names: Sequence[str]) -> str:
+    return listing([_name(name).lower() for name in names]) if names else "nothing"
+
+
+def _add_terms(contract: Contract) -> str:
+    return f"All terms of the {contract.period.calendar} are added up: {_names([term.id for term in contract.terms])}."
+
+
+def _adjust(_: Contract) -> str:
+    return (
+        "Where a closed period, recomputed as known now with all terms together, has another total than was stated, "
+        "the "
+        "difference is added here. A closed statement is not issued again."
+    )
+
+
+def _split(contract: Contract) -> str:
+    weights = " : ".join(str(one.weight) for one in contract.beneficiaries)
+    return (
+        f"The total is split {weights} between {listing([one.name for one in contract.beneficiaries])}. Each share "
+        f"is cut to "
+        "whole minor units; those left over go one each to the largest fractions cut off, equal ones to the id that "
+        "sorts "
+        "first."
+    )
+
+
+def _convert(contract: Contract) -> str:
+    rule = contract.settlement.convert
+    mode = "" if rule is None else f" and rounded, {_MODES[rule.rounding]}"
+    return (
+        f"Each share is converted from {contract.currency} to {contract.paid_in} at the latest rate that has come "
+        f"up to the "
+        f"night of the statement{mode}."
+    )
+
+
+def _carry(contract: Contract) -> str:
+    return f"What was carried from the {contract.period.calendar} before is added; that may be below zero."
+
+
+def _recoup(_: Contract) -> str:
+    return "A balance above zero first recoups what is open of the advance."
+
+
+def _threshold(contract: Contract) -> str:
+    threshold = f"{written(contract.settlement.threshold)} {contract.paid_in}"
+    return (
+        f"A balance of {threshold} or more is paid in full; any other, one below zero too, is carried to the next "
+        f"{contract.period.calendar}."
+    )
+
+
+FORMS: Final[Mapping[type[Term], Callable[[Contract, Any], str]]] = {
+    RateTerm: _rate,
+    RateByTerm: _rate_by,
+    WholeTierTerm: _whole_tier,
+    MarginalTierTerm: _marginal_tier,
+    ShareOverHurdleTerm: _share_over_hurdle,
+    BountyTerm: _bounty,
+    BalanceRateTerm: _balance_rate,
+    UnitPriceTerm: _unit_price,
+    RecordRateTerm: _record_rate,
+    CapTerm: _cap,
+    MinimumTerm: _minimum,
+}
+MEASURES: Final[Mapping[type[Measure], Callable[[Contract, Any], str]]] = {
+    VolumeMeasure: _volume,
+    UnitMeasure: _units,
+    AccountMeasure: _accounts,
+    AccountsWithin: _accounts_within,
+    BalanceMeasure: _balances,
+    ProfitMeasure: _profit,
+}
+STEPS: Final[Mapping[Step, Callable[[Contract], str]]] = {
+    Step.TERMS: _add_terms,
+    Step.ADJUSTMENTS: _adjust,
+    Step.SPLIT: _split,
+    Step.CONVERT: _convert,
+    Step.CARRY: _carry,
+    Step.RECOUP: _recoup,
+    Step.THRESHOLD: _threshold,
+}
