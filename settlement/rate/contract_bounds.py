@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
@@ -27,7 +27,7 @@ from settlement.model.contract_terms import (
     WholeTierTerm,
 )
 from settlement.model.money import exponent, to_minor
-from settlement.rate.contract_words import nearest, refuse, term_place, written
+from settlement.rate.contract_words import Refusal, nearest, refuse, term_place, written
 
 
 def check_tiers(contract: Contract) -> None:
@@ -40,6 +40,7 @@ def check_tiers(contract: Contract) -> None:
 def _check_tier_list(where: str, tiers: Sequence[Tier]) -> None:
     if not tiers:
         raise refuse(where, "there are no tiers; write at least `{ from = 0.00, rate = ... }`.")
+    _check_ascending(where, tiers)
     if tiers[0].first != 0:
         told = f"the first tier begins at {written(tiers[0].first)}; write `from = 0.00` in it."
         raise refuse(where, told, below=("tiers", 0))
@@ -53,6 +54,14 @@ def _check_tier_list(where: str, tiers: Sequence[Tier]) -> None:
             )
         if tier.end != following.first:
             low, high = sorted((tier.end, following.first))
+            if 0 < following.first - tier.end <= 1:
+                raise refuse(
+                    where,
+                    f"`to` is the first amount that is no longer inside, so nothing is said from {written(low)} and "
+                    f"below "
+                    f"{written(high)}; write `to = {_toml(high)}` in the tier before.",
+                    below=("tiers", number),
+                )
             what = "leave a gap" if tier.end < following.first else "overlap"
             raise refuse(
                 where,
@@ -69,6 +78,13 @@ def _check_tier_list(where: str, tiers: Sequence[Tier]) -> None:
         raise refuse(where, told, below=("tiers", len(tiers) - 1))
 
 
+def _check_ascending(where: str, tiers: Sequence[Tier]) -> None:
+    for number, (tier, following) in enumerate(pairwise(tiers)):
+        if following.first < tier.first:
+            told = f"the tier from {written(following.first)} stands behind a higher one; write it before that."
+            raise refuse(where, told, below=("tiers", number + 1))
+
+
 def _toml(value: Decimal) -> str:
     return f"{value:,}".replace(",", "_")
 
@@ -79,7 +95,7 @@ def check_dated_rates(contract: Contract) -> None:
         if isinstance(term, UnitPriceTerm):
             if not term.prices:
                 raise refuse(term_place(term), "there are no prices; write at least `{ price = ... }`.")
-            _check_days(term_place(term), "price", sorted(term.prices, key=lambda price: price.first or date.min))
+            _check_days(term_place(term), "price", term.prices, term.prices)
         if isinstance(term, RateByTerm):
             by_class: dict[str, list[DatedRate]] = {}
             for rate in term.rates:
@@ -87,30 +103,54 @@ def check_dated_rates(contract: Contract) -> None:
             if not by_class:
                 raise refuse(term_place(term), "there are no rates; write one for each account class.")
             for class_, rates in by_class.items():
-                _check_days(f"{term_place(term)}, {class_}", "rate", sorted(rates, key=lambda r: r.first or date.min))
+                _check_days(f"{term_place(term)}, {class_}", "rate", rates, term.rates)
             _check_opening_classes(contract, term, list(by_class))
 
 
-def _check_days(where: str, word: str, dated: Sequence[DatedRate | DatedPrice]) -> None:
-    """Refuse what is dated, earliest first, where a day has none of it or two; ``word`` says what it is."""
+def _check_days(
+    where: str, word: str, said: Sequence[DatedRate | DatedPrice], all_said: Sequence[DatedRate | DatedPrice]
+) -> None:
+    """Refuse what is dated where a day has none of it or two; ``word`` says what it is, ``all_said`` is the list."""
+    dated = sorted(said, key=lambda one: one.first or date.min)
+
+    def refused(one: DatedRate | DatedPrice, sentence: str) -> Refusal:
+        return refuse(where, sentence, below=(f"{word}s", all_said.index(one)))
+
     if dated[0].first is not None:
-        raise refuse(
-            where, f"nothing is said before {dated[0].first}; leave `from` out of the earliest {word}, or add a {word}."
+        raise refused(
+            dated[0],
+            f"nothing is said before {dated[0].first}; leave `from` out of the earliest {word}, or add a {word}.",
         )
     for one, following in pairwise(dated):
         begins = following.first
-        if one.end is None or begins is None or one.end > begins:
-            raise refuse(
-                where,
-                f"the {word}s {_value(one)} and {_value(following)} both hold on {begins or 'the earliest days'}; "
-                f"write `to = {begins or 'the day on which the next begins'}` in the earlier one.",
+        if begins is None:
+            raise refused(
+                following,
+                f"the {word}s {_value(one)} and {_value(following)} both hold on the earliest days; write `from = "
+                f"...` in "
+                "the later one, and the same day as `to = ...` in the earlier one.",
+            )
+        if one.end is None or one.end > begins:
+            raise refused(
+                one,
+                f"the {word}s {_value(one)} and {_value(following)} both hold on {begins}; write `to = {begins}` in "
+                f"the "
+                "earlier one.",
+            )
+        if one.end + timedelta(days=1) == begins:
+            raise refused(
+                one,
+                f"`to` is the first day that is no longer inside, so no {word} holds on {one.end}; write `to = "
+                f"{begins}` "
+                "in the earlier one.",
             )
         if one.end < begins:
-            raise refuse(
-                where, f"no {word} holds from {one.end} and before {begins}; write `from = {one.end}` in the later one."
+            raise refused(
+                following,
+                f"no {word} holds from {one.end} and before {begins}; write `from = {one.end}` in the later one.",
             )
     if dated[-1].end is not None:
-        raise refuse(where, f"nothing is said from {dated[-1].end} on; leave `to` out of the latest {word}.")
+        raise refused(dated[-1], f"nothing is said from {dated[-1].end} on; leave `to` out of the latest {word}.")
 
 
 def _value(dated: DatedRate | DatedPrice) -> Decimal:
@@ -147,7 +187,7 @@ def check_amounts(contract: Contract) -> None:
         if isinstance(term, ShareOverHurdleTerm) and term.hurdle < 0:
             raise refuse(term_place(term), "a `hurdle` below zero would pay for a loss; write 0.00 or more.")
         if isinstance(term, BalanceRateTerm) and term.balances_a_year <= 0:
-            raise refuse(term_place(term), "balances_a_year must be above 0; write 12 for month-end balances.")
+            raise refuse(term_place(term), "`balances_a_year` must be above 0; write 12 for month-end balances.")
     for where, amount in amounts:
         _check_amount(where, amount, contract.currency)
 

@@ -20,7 +20,7 @@ def check_exceptions(contract: Contract) -> None:
             case AccountsWithin():
                 if not measure.channels:
                     raise refuse(
-                        where, 'channels names none, so no account can count; write them: `channels = ["..."]`.'
+                        where, '`channels` names none, so no account can count; write them: `channels = ["..."]`.'
                     )
             case VolumeMeasure():
                 _check_selection(contract, where, measure)
@@ -44,7 +44,7 @@ def _check_exclusions(where: str, measure: AccountMeasure) -> None:
 def _check_selection(contract: Contract, where: str, measure: VolumeMeasure) -> None:
     classes = measure.account_classes
     if not classes:
-        raise refuse(where, 'account_classes names none, so nothing can count; write the classes, or `["any"]`.')
+        raise refuse(where, '`account_classes` names none, so nothing can count; write the classes, or `["any"]`.')
     if "any" in classes and len(classes) > 1:
         raise refuse(where, "account_classes = `any` stands beside other classes; write `any` alone, or leave it out.")
     chosen = set(contract.mcc_lists.get(measure.mcc_in, ()))

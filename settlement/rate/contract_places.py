@@ -62,12 +62,7 @@ def place_named(where: str, content: Mapping[str, object]) -> Place:
 
 
 def line_for(place: Place, sentence: str, text: str, lines: Mapping[Place, int]) -> int | None:
-    """The line that a sentence about ``place`` is about: of the one key or value that it names there, or of the place.
-
-    None where the file has nothing at the place nor around it.
-    """
-    while place and place not in lines:
-        place = place[:-1]
+    """The line of the one key or value that a sentence names at ``place``, or of the place; None without a place."""
     within = {there: line for there, line in lines.items() if there[: len(place)] == place}
     written = text.splitlines()
     for one in _WORDS.finditer(sentence) if place else ():

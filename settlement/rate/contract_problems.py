@@ -63,10 +63,12 @@ def examine(source: str, text: str) -> Examined:
     lines = lines_of(text)
 
     def located(refusal: Refusal) -> Problem:
-        place = (*place_named(refusal.where, content), *refusal.below)
+        place = place_named(refusal.where, content)
+        while place and place not in lines:
+            place = place[:-1]
+        line = lines.get((*place, *refusal.below)) if refusal.below else None
         return Problem(
-            line=lines.get(place) if refusal.below else line_for(place, refusal.sentence, text, lines),
-            sentence=f"{refusal.where}: {refusal.sentence}",
+            line=line or line_for(place, refusal.sentence, text, lines), sentence=f"{refusal.where}: {refusal.sentence}"
         )
 
     unnamed = _misnamed(source)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from itertools import pairwise
 from typing import Final
@@ -110,7 +111,9 @@ def _check_names(contract: Contract) -> None:
             raise refuse(where, f"there are none; a contract needs at least one: add a `[[{where}]]` table.")
         for name, count in Counter(ids).items():
             if count > 1:
-                raise refuse(where, f"the id `{name}` is used {count} times; give each its own.")
+                second = ids.index(name, ids.index(name) + 1)
+                sentence = f"the id `{name}` is used {count} times; give each its own."
+                raise refuse(where, sentence, below=(second, "id"))
             if name in _RESERVED:
                 raise refuse(where, f"the id `{name}` is the name of a line of every statement; choose another.")
 
@@ -218,8 +221,9 @@ def _check_term_measures(contract: Contract) -> None:
             case CapTerm() | MinimumTerm():
                 _check_of(contract, term)
             case WholeTierTerm():
-                if not term.base or not term.driver:
-                    raise refuse(term_place(term), "base and driver must each name at least one volume.")
+                for key, names in (("base", term.base), ("driver", term.driver)):
+                    if not names:
+                        raise refuse(term_place(term), f"`{key}` names no volume; write at least one of [measures].")
                 for name in (*term.base, *term.driver):
                     _known_measure(contract, term_place(term), name, _VOLUMES)
             case _:
@@ -297,8 +301,9 @@ def _check_order(rule: Settlement) -> None:
     told = {Step.CONVERT: rule.convert is not None, Step.RECOUP: rule.advance is not None}
     for step, table in ((Step.CONVERT, "convert"), (Step.RECOUP, "advance")):
         if told[step] and step not in rule.order:
+            steps = _steps({*rule.order, step})
             raise refuse(
-                f"[settlement.{table}]", f"the order has no step `{step}` that does this; add it, or drop the table."
+                f"[settlement.{table}]", f"no step `{step}` does this; write `order = [{steps}]`, or drop the table."
             )
         if step in rule.order and not told[step]:
             raise refuse(
@@ -306,10 +311,14 @@ def _check_order(rule: Settlement) -> None:
                 f"it has the step `{step}`, but no table [settlement.{table}] says how; add the table, or drop the "
                 f"step.",
             )
-    right = tuple(step for step in _ORDER if step not in _OPTIONAL or step in rule.order)
-    if rule.order != right:
-        steps = ", ".join(f'"{step}"' for step in right)
+    if rule.order != tuple(step for step in _ORDER if step not in _OPTIONAL or step in rule.order):
+        steps = _steps({*rule.order})
         raise refuse("[settlement], order", f"this order of steps cannot be settled; write `order = [{steps}]`.")
+
+
+def _steps(wanted: AbstractSet[Step]) -> str:
+    """The steps of a statement that are wanted, and those that every statement takes, in their order."""
+    return ", ".join(f'"{step}"' for step in _ORDER if step not in _OPTIONAL or step in wanted)
 
 
 def check_examples(contract: Contract) -> None:
@@ -324,7 +333,7 @@ def check_examples(contract: Contract) -> None:
         if to_minor(str(example.gives), contract.currency) != comes:
             given_now, clause = written(Decimal(to_major(comes, contract.currency))), terms[example.term].clause
             sentence = f"clause {clause} gives {given_now}, not {written(example.gives)}"
-            raise refuse(where, f"{sentence}; correct the example or the term.")
+            raise refuse(where, f"{sentence}; correct the example or the term.", below=("gives",))
 
 
 def _given(contract: Contract, term: Term, example: Example, where: str) -> Mapping[str, int]:
@@ -338,9 +347,12 @@ def _given(contract: Contract, term: Term, example: Example, where: str) -> Mapp
     counted = isinstance(term, BountyTerm | UnitPriceTerm)
     given = {}
     for name, value in example.given.items():
-        units = int(value) if counted and value == int(value) else to_minor(str(value), contract.currency)
+        if counted:
+            units, unit = int(value) if value == int(value) else None, "accounts or units"
+        else:
+            units, unit = to_minor(str(value), contract.currency), f"minor units of {contract.currency}"
         if units is None:
-            raise refuse(where, f"`{name}` = {value} is no whole number of accounts or minor units; write one.")
+            raise refuse(where, f"`{name}` = {value} is no whole number of {unit}; write one.")
         given[name] = units
     return given
 
@@ -366,8 +378,8 @@ RULES: Final[tuple[Callable[[Contract], None], ...]] = (
     check_dated_rates,
     _check_prices,
     _check_rounding,
-    check_tiers,
     check_amounts,
+    check_tiers,
     _check_settlement,
     check_exceptions,
     check_examples,

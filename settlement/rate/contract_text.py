@@ -41,6 +41,12 @@ _HABITS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
 
 _PLAIN: Final = {
     "Expected '=' after a key in a key/value pair": "a line is `key = value`, [a table], or a comment behind #",
+    "Invalid date or datetime": "no calendar has this day; write one that exists",
+    "Expected newline or end of document after a statement": (
+        "something stands behind the value: put it on a line of its own, or set a text with quotation marks inside in "
+        "single ones"
+    ),
+    "Unclosed array": "a list was opened that is not closed, or a comma between two of its entries is missing",
     "Unclosed inline table": "what stands in { } has a comma between two entries, none after the last, and one line",
     "Invalid initial character for a key part": "what stands in { } stands on one line, without a comma at its end",
 }
@@ -65,6 +71,6 @@ def _because(told: str, line: str, *, at_end: bool) -> str:
         return habit
     if bare.count('"') % 2:
         return 'a text ends on the line on which it begins; close it with "'
-    if at_end or "Unclosed" in told:
+    if at_end:
         return "a bracket or a text that was opened is not closed; close it"
-    return f"{_PLAIN.get(reason, reason[:1].lower() + reason[1:])}; correct the line"
+    return _PLAIN.get(reason) or f"{reason[:1].lower()}{reason[1:]}; correct the line"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, fields, is_dataclass
 from decimal import Decimal
 from difflib import get_close_matches
 from enum import StrEnum
@@ -16,6 +17,7 @@ from pydantic_core import ErrorDetails
 
 from settlement.model import contract as language
 from settlement.model.contract_terms import Term
+from settlement.rate.contract_keys import meaning
 
 _TYPES: Final = (
     ("exact_decimal", "a plain decimal without quotes, such as 0.0030 or 20_000.00"),
@@ -64,8 +66,23 @@ def written(amount: Decimal) -> str:
     return f"{amount:,}"
 
 
+_MEANT: Final = {
+    "half_up": "half_away",
+    "returns": "refund",
+    "return": "refund",
+    "daily": "day",
+    "monthly": "month",
+    "quarterly": "quarter",
+    "yearly": "year",
+    "annual": "year",
+}
+"""What people write for words of the language that are spelt otherwise."""
+
+
 def nearest(word: str, known: Sequence[str]) -> str:
     """``did you mean ...`` with the nearest of the known words, and otherwise the list of them."""
+    if _MEANT.get(word) in known:
+        return f"did you mean `{_MEANT[word]}`?"
     close = get_close_matches(word, known, n=1)
     return f"did you mean `{close[0]}`?" if close else f"write {listed(known)}."
 
@@ -115,8 +132,8 @@ def _sentence(first: ErrorDetails, content: Mapping[str, object]) -> str:
             return f"{where}: `{field}` is not a word of this table; {nearest(field, _words_at(location[:-1]))}"
         case "missing":
             words = _words_at(location)
-            how = f"as {listed(words)}" if words and _is_word(location) else f"`{field} = ...`"
-            return f"{where}: `{field}` is not said; a contract must say it: add it, {how}."
+            how = f"as {listed(words)}." if words and _is_word(location) else _how_to_say(location, field)
+            return f"{where}: `{field}` is not said; a contract must say it: add it, {how}"
         case "union_tag_not_found":
             tag = str(first["ctx"]["discriminator"]).strip("'")
             return f"{_where((*location, tag), content)}: `{tag}` is not said; write {listed(_words_at(location))}."
@@ -129,6 +146,15 @@ def _sentence(first: ErrorDetails, content: Mapping[str, object]) -> str:
             return f"{where}: {field} = `{given}` is unknown; {nearest(str(given), _words_at(location))}"
     wanted = next((text for start, text in _TYPES if first["type"].startswith(start)), "another kind of value")
     return f"{where}: `{field}` must be {wanted}, not {_shown(first['input'])}."
+
+
+def _how_to_say(location: Location, field: str) -> str:
+    """``as `threshold = ...`: The smallest balance that is paid.``, with the keys of what is a table."""
+    here = _at(location)
+    keys = [name for name, is_needed in _fields(here).items() if is_needed]
+    written_so = f"{field} = {{ {', '.join(f'{key} = ...' for key in keys)} }}" if keys else f"{field} = ..."
+    told = meaning(getattr(_bare(_at(location[:-1])), "__name__", ""), field)
+    return f"as `{written_so}`" + (f": {told[:1].lower()}{told[1:]}" if told else ".")
 
 
 def _rank(error: ErrorDetails) -> int:
@@ -161,25 +187,27 @@ def _where(location: Sequence[str | int], content: Mapping[str, object]) -> str:
 
 def _words_at(location: Sequence[str | int]) -> list[str]:
     """The words that may stand at a place, found by walking the language's classes: keys, types or closed words."""
-    here: object = language.Contract
-    for part in location:
-        here = _step(here, part)
-    here = _bare(here)
+    here = _bare(_at(location))
     if get_origin(here) is Literal:
         return [str(word) for word in get_args(here)]
     if get_origin(here) is UnionType:
         return [str(tag) for kind in get_args(here) for tag in _tags(kind)]
     if isinstance(here, type) and issubclass(here, StrEnum):
         return [word.value for word in here]
-    return _field_names(here)
+    return list(_fields(here))
 
 
 def _is_word(location: Sequence[str | int]) -> bool:
+    here = _bare(_at(location))
+    return get_origin(here) is Literal or (isinstance(here, type) and issubclass(here, StrEnum))
+
+
+def _at(location: Sequence[str | int]) -> object:
+    """The language's class or type at a place."""
     here: object = language.Contract
     for part in location:
         here = _step(here, part)
-    here = _bare(here)
-    return get_origin(here) is Literal or (isinstance(here, type) and issubclass(here, StrEnum))
+    return here
 
 
 def _step(here: object, part: str | int) -> object:
@@ -220,9 +248,13 @@ def _alias(name: str, hint: object) -> str:
     return name
 
 
-def _field_names(kind: object) -> list[str]:
+def _fields(kind: object) -> dict[str, bool]:
+    """The keys of a table, and whether each must be said."""
     kind = _bare(kind)
-    if not hasattr(kind, "__dataclass_fields__"):
-        return []
+    if not isinstance(kind, type) or not is_dataclass(kind):
+        return {}
     hints = get_type_hints(kind, include_extras=True)
-    return [_alias(name, hint) for name, hint in hints.items() if not name.startswith("__")]
+    return {
+        _alias(one.name, hints[one.name]): one.default is MISSING and one.default_factory is MISSING
+        for one in fields(kind)
+    }
