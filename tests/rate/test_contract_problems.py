@@ -74,6 +74,16 @@ def test_all_problems_of_all_rules_are_told_in_the_order_of_the_lines() -> None:
     ]
 
 
+def test_what_only_follows_from_another_problem_is_not_told() -> None:
+    text = changed(
+        contract_documents()["contracts/orient-estate/2009-01-01.toml"],
+        ('measure = "day_volume"', 'measure = "day_volumes"'),
+    )
+    assert [problem.sentence for problem in examine(SOURCE, text).problems] == [
+        "clause 1 (club_commission): there is no measure `day_volumes`; did you mean `day_volume`?"
+    ]
+
+
 def test_an_example_keeps_its_number_when_others_are_wrong() -> None:
     parts = RETAILER.split("\ngives = ")
     text = "\ngives = ".join(
