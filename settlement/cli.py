@@ -23,7 +23,6 @@ PROGRAM_FAULT: Final = 1
 STOPPED: Final = 130
 _MATCHER: Final = frozenset({"match", "rules"})
 _LAYOUTS: Final = frozenset({"layout"})
-_CONTRACTS: Final = frozenset({"contract"})
 
 
 def commands(words: Sequence[str]) -> typer.Typer:
@@ -39,9 +38,11 @@ def commands(words: Sequence[str]) -> typer.Typer:
         rich_markup_mode=None,
     )
     first = words[0] if words else ""
-    if first in _MATCHER | _LAYOUTS | _CONTRACTS:
+    if first in _MATCHER | _LAYOUTS:
         app.callback()(lambda: None)
     else:
+        from settlement.contract_commands import app as contract_app  # noqa: PLC0415
+        from settlement.contract_whatif_commands import app as whatif_app  # noqa: PLC0415
         from settlement.key_commands import app as key_app  # noqa: PLC0415 - only where a night may be meant
         from settlement.night_commands import app as night_app  # noqa: PLC0415
         from settlement.quarantine_commands import app as quarantine_app  # noqa: PLC0415
@@ -49,13 +50,14 @@ def commands(words: Sequence[str]) -> typer.Typer:
         app.add_typer(night_app)
         app.add_typer(key_app, name="keys")
         app.add_typer(quarantine_app, name="quarantine")
+        contract = typer.Typer(help="Check, show, compare and try contracts.", no_args_is_help=True)
+        contract.add_typer(contract_app)
+        contract.add_typer(whatif_app)
+        app.add_typer(contract, name="contract")
     if first not in _MATCHER:
         from settlement.layout_commands import app as layout_app  # noqa: PLC0415 - only where a layout may be meant
 
         app.add_typer(layout_app)
-        from settlement.contract_commands import app as contract_app  # noqa: PLC0415 - nor a contract
-
-        app.add_typer(contract_app)
     app.add_typer(match_app)
     return app
 

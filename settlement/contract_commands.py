@@ -24,13 +24,11 @@ from settlement.rate.contract_words import nearest
 from settlement.report.contract_page import contract_html, contract_markdown
 
 app = typer.Typer()
-contract_app = typer.Typer(help="Write a contract: check its file, show it in plain words.", no_args_is_help=True)
-app.add_typer(contract_app, name="contract")
 
 _WIDTH: Final = 120
 
 
-@contract_app.command("check")
+@app.command("check")
 def check_contract(
     file: Annotated[Path, typer.Argument(help="A contract (TOML), named by its first day.", show_default=False)],
     *,
@@ -58,7 +56,7 @@ def check_contract(
         _show_cases(console, cases(examined.version))
 
 
-@contract_app.command("show")
+@app.command("show")
 def show_contract(
     file: Annotated[Path, typer.Argument(help="A contract (TOML), named by its first day.", show_default=False)],
     *,

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import PurePosixPath
-from typing import Final
+from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -71,17 +71,26 @@ def read_contract(source: str, text: str) -> ContractVersion:
     TerminalError
         With one sentence: file, clause or field, what is wrong, what to write instead.
     """
-    effective = effective_date(source)
+    return contract_version(source, read_content(source, text))
+
+
+def read_content(source: str, text: str) -> dict[str, Any]:
+    """A contract file as TOML reads it, decimals digit for digit; TerminalError where it is no TOML."""
+    effective_date(source)
     try:
-        content = tomllib.loads(text, parse_float=Decimal)
+        return tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
         line, sentence = unreadable(error, text)
         raise TerminalError(f"{source}, line {line}: {sentence}") from None
+
+
+def contract_version(source: str, content: Mapping[str, Any]) -> ContractVersion:
+    """The contract that a file's content says, checked; TerminalError with one sentence where it cannot be."""
     try:
         contract = READER.validate_python(content)
     except ValidationError as error:
         raise TerminalError(f"{source}{sentences_for(error, content)[0][1]}") from None
-    version = ContractVersion(source=source, effective=effective, contract=contract)
+    version = ContractVersion(source=source, effective=effective_date(source), contract=contract)
     check_contract(version)
     return version
 

@@ -71,19 +71,46 @@ def payouts_by_contract(rows: Sequence[tuple[str, str, int]], currency: str) -> 
     import altair as alt  # noqa: PLC0415 (loaded by the report stage alone)
 
     contracts = sorted({contract for _, contract, _ in rows})
-    divisor = 10 ** exponent(currency) if is_currency(currency) else 1
     chart = (
         alt.Chart(_values(("night", "contract", "minor"), rows))
         .mark_bar(size=max(4, _bar_size({night for night, *_ in rows}) // max(1, len(contracts))))
         .encode(
             x=_nights(),
             xOffset=alt.XOffset("contract:N").sort(contracts),
-            y=alt.Y("minor:Q").title(currency).axis(labelExpr=f"format(datum.value / {divisor}, ',~f')", tickCount=5),
+            y=_amounts("minor", currency),
             color=_colour("contract", contracts),
         )
         .properties(width=WIDTH, height=200)
     )
     return _svg(chart)
+
+
+def amounts_by_month(rows: Sequence[tuple[str, str, int]], currency: str) -> str:
+    """Columns of (month, series, minor units), the series beside one another in the order in which they come."""
+    import altair as alt  # noqa: PLC0415 (loaded where something is drawn)
+
+    names = list(dict.fromkeys(name for _, name, _ in rows))
+    months = len({month for month, *_ in rows})
+    chart = (
+        alt.Chart(_values(("month", "series", "minor"), rows))
+        .mark_bar(size=max(2, min(44, WIDTH * 7 // (10 * max(1, months * len(names))))))
+        .encode(
+            x=alt.X("month:O").title(None).axis(labelAngle=0, labelOverlap=True),
+            xOffset=alt.XOffset("series:N").sort(names),
+            y=_amounts("minor", currency),
+            color=_colour("series", names),
+        )
+        .properties(width=WIDTH, height=200)
+    )
+    return _svg(chart)
+
+
+def _amounts(field: str, currency: str) -> alt.Y:
+    """An axis of minor units that writes major units itself."""
+    import altair as alt  # noqa: PLC0415
+
+    divisor = 10 ** exponent(currency) if is_currency(currency) else 1
+    return alt.Y(f"{field}:Q").title(currency).axis(labelExpr=f"format(datum.value / {divisor}, ',~f')", tickCount=5)
 
 
 def _largest_first(counted: Iterable[tuple[str, int]]) -> list[str]:

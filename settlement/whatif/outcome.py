@@ -1,0 +1,189 @@
+"""What a contract gives in every period of a home, as known after one night: statements that nobody is sent.
+
+Every period is settled once, with all that is known now: a late record counts in the period that its contract places
+it in, so that there is nothing to adjust. Balances and advances go from period to period as they do in the nights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Final
+
+import polars as pl
+
+from settlement import books, store
+from settlement.errors import TerminalError
+from settlement.model.contract import ContractVersion
+from settlement.model.dates import Period, PeriodKind, period_from, period_of
+from settlement.model.stage import StageInput
+from settlement.rate.evaluate import evaluate
+from settlement.rate.facts import Facts, gather
+from settlement.rate.measures import add_up, contributions
+from settlement.rate.statement import CARRY_IN, CARRY_OUT, PayoutRow, read_stated, statement
+from settlement.stages import stage_named
+from settlement.store import Home
+
+TOTAL: Final = "total"
+ALL: Final = "all periods"
+_RATE: Final = "rate"
+_COLUMNS: Final[dict[str, pl.DataType]] = {
+    **{name: pl.String() for name in ("period", "term", "beneficiary", "currency")},
+    **{name: pl.Int64() for name in ("before_minor", "after_minor", "difference_minor")},
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """One line of a period's statement, or of several periods', under two contracts; minor units of ``currency``.
+
+    ``beneficiary`` is empty for a term and for the total of the terms. An amount is None where that contract has no
+    such line.
+    """
+
+    period: str
+    term: str
+    beneficiary: str | None
+    currency: str
+    before: int | None
+    after: int | None
+
+    @property
+    def difference(self) -> int:
+        """After less before; a line that is missing is zero."""
+        return (self.after or 0) - (self.before or 0)
+
+
+def facts_after(home: Home, as_of: date | None = None) -> Facts:
+    """The facts of a home as known after a day, the latest night where none is named. Nothing is written.
+
+    Raises TerminalError where no night is rated, or none up to that day.
+    """
+    nights = sorted(run.business_date for run in books.stage_runs(books.connect(home)) if run.stage == _RATE)
+    if not nights:
+        raise TerminalError(f"{home.root} has no night that is settled: run `settle run --home {home.root}` first.")
+    day = nights[-1] if as_of is None else as_of
+    if not nights[0] <= day <= nights[-1]:
+        raise TerminalError(
+            f"Nothing is known as of {day}: its nights are {nights[0]} to {nights[-1]}; name one of these."
+        )
+    night = max(night for night in nights if night <= day)
+    stage = stage_named(_RATE)
+    inputs = StageInput(
+        business_date=night,
+        unit="all",
+        documents={},
+        tables={name: store.read_table(home, name, night) for name in stage.reads},
+        scans={name: store.scan_table(home, name, night) for name in stage.scans},
+        history={name: store.scan_history(home, name, night) for name in stage.history},
+    )
+    return replace(gather(inputs, night), day=day)
+
+
+def from_the_first(version: ContractVersion, facts: Facts) -> tuple[ContractVersion]:
+    """One contract file as if it had been in force from the first night on, whatever day it is named by."""
+    first = period_of(facts.first_night, version.contract.period.calendar).first
+    return (replace(version, effective=min(version.effective, first)),)
+
+
+def statements(versions: Sequence[ContractVersion], facts: Facts) -> list[PayoutRow]:
+    """The statement of every period up to the facts' day: CLOSED, and PREVIEW where the period has not ended.
+
+    Parameters
+    ----------
+    versions:
+        The versions of one contract in ascending order of their effective dates.
+    facts:
+        What is known. A share is converted at the rate of its period's last day.
+    """
+    lines = evaluate(versions, facts, add_up(contributions(versions, facts)))
+    rows: list[PayoutRow] = []
+    for period, found in lines.items():
+        then = replace(facts, day=min(period.last, facts.day))
+        rows += statement(versions, then, {period: found}, read_stated(rows))
+    return rows
+
+
+def within(rows: Iterable[PayoutRow], first: date, last: date) -> list[PayoutRow]:
+    """The rows of the periods that have a day from ``first`` to ``last``."""
+    found = []
+    for row in rows:
+        period = period_from(row.period)
+        if period.first <= last and first <= period.last:
+            found.append(row)
+    return found
+
+
+def compared(before: Iterable[PayoutRow], after: Iterable[PayoutRow], by: PeriodKind | None) -> list[Compared]:
+    """The lines of two contracts side by side, periods ascending, and of all periods together at the end.
+
+    Parameters
+    ----------
+    by:
+        Months, quarters or years into which shorter periods are added up; None keeps the contract's own.
+    """
+    sides = [_added(rows, by) for rows in (before, after)]
+    # A term of one side alone stands with the terms, the total after all of them, then each beneficiary's lines.
+    keys = sorted(dict.fromkeys([*sides[0], *sides[1]]), key=lambda k: (k[0], k[1], k[3] or "", k[2] == TOTAL))
+    return [
+        Compared(
+            period=period,
+            term=term,
+            beneficiary=beneficiary,
+            currency=currency,
+            before=sides[0].get(key),
+            after=sides[1].get(key),
+        )
+        for key in keys
+        for _, period, term, beneficiary, currency in [key]
+    ]
+
+
+def totals_by_month(rows: Iterable[PayoutRow]) -> dict[str, int]:
+    """What the terms give together by month, or by period where that is longer: minor units, months ascending."""
+    added = _added(rows, PeriodKind.MONTH)
+    return {text: amount for (_, text, term, *_), amount in added.items() if term == TOTAL and text != ALL}
+
+
+def as_rows(lines: Iterable[Compared], *, both: bool) -> pl.DataFrame:
+    """The lines as a table: period, term, beneficiary, currency, and minor units: before, after and their difference.
+
+    Without ``both`` there is one amount.
+    """
+    told = pl.DataFrame(
+        [(one.period, one.term, one.beneficiary, one.currency, one.before, one.after, one.difference) for one in lines],
+        schema=_COLUMNS,
+        orient="row",
+    )
+    return told if both else told.drop("before_minor", "difference_minor").rename({"after_minor": "amount_minor"})
+
+
+_Key = tuple[date, str, str, str | None, str]
+"""First day and name of a span of time, term, beneficiary and currency."""
+
+
+def _added(rows: Iterable[PayoutRow], by: PeriodKind | None) -> dict[_Key, int]:
+    """Amounts by line and span of time; a balance is the first that comes in, and the last that goes out."""
+    found: dict[_Key, int] = {}
+    for row in rows:
+        period = _span(period_from(row.period), by)
+        for first, text in ((period.first, period.text), (date.max, ALL)):
+            key = (first, text, row.term, row.beneficiary, row.currency)
+            before = found.get(key)
+            if before is None or row.term == CARRY_OUT:
+                found[key] = row.amount_minor
+            elif row.term != CARRY_IN:
+                found[key] = before + row.amount_minor
+            if row.beneficiary is None:
+                total = (first, text, TOTAL, None, row.currency)
+                found[total] = found.get(total, 0) + row.amount_minor
+    return found
+
+
+def _span(period: Period, by: PeriodKind | None) -> Period:
+    """The month, quarter or year that a period lies in, or the period itself where it is the longer one."""
+    if by is None:
+        return period
+    span = period_of(period.first, by)
+    return span if period.last in span else period
