@@ -9,7 +9,7 @@ import typer
 
 from settlement import originals, runner, store, worklist
 from settlement.errors import TerminalError
-from settlement.explain import explain_line, parse_line_address, render_text
+from settlement.explain import SHOWN, explain_line, parse_line_address, render_text
 from settlement.home import create_home
 from settlement.reference import known_after
 from settlement.report.summary import render_summary
@@ -166,4 +166,5 @@ def explain(
     place, night = store.open_home(home), night_of(business_date)
     runner.require_settled(place, night, "rate")
     address = parse_line_address(line)
-    typer.echo(render_text(explain_line(place, night, address), limit=None if every else 20))
+    limit = None if every else SHOWN
+    typer.echo(render_text(explain_line(place, night, address, limit=limit), limit=limit))

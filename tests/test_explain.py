@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -11,69 +10,16 @@ from typing import Any
 
 import polars as pl
 import pytest
+from explain_home import BANK, C2, SHOP, clearing, matched, rated, write
 from payout_frames import line, night, payout
 
 from settlement.errors import TerminalError
 from settlement.explain import LineAddress, explain_line, line_addresses, parse_line_address, render_text
 from settlement.home import contracts_folder
-from settlement.model.tables import TABLES
 from settlement.store import Home
 
-C2 = "C2-RET-COBRAND"
 RATE = f"{C2}/2010-Q4/own_store_rate"
-BANK, SHOP = "2010-12-29/MC.ipm", "2010-12-29/RET.csv"
 PNL, OPENING = "2010-12-29/PNL.csv", "2010-12-29/OPENING.csv"
-
-
-def write(home: Home, table: str, number: int, rows: list[Mapping[str, object]]) -> None:
-    """Rows of one table of one night; what a row leaves out is empty, or a plain value where it must not be."""
-    plain = {"text": "-", "int": 0, "date": night(number), "flag": False, "time": None}
-    must = {column.name: plain[column.type] for column in TABLES[table].columns if not column.nullable}
-    folder = home.partition(table, night(number))
-    folder.mkdir(parents=True, exist_ok=True)
-    frame = pl.DataFrame([must | dict(row) for row in rows], schema=TABLES[table].schema)
-    frame.write_parquet(folder / "part-00000.parquet")
-
-
-def clearing(file: str, record: int, amount: int, **more: object) -> dict[str, object]:
-    return {
-        "file": file,
-        "record": record,
-        "side": "bank" if file == BANK else "merchant",
-        "kind": "purchase",
-        "direction": 1,
-        "amount_minor": amount,
-        "currency": "USD",
-        "card_masked": "555555******1234",
-        "transaction_date": date(2010, 12, 28),
-        "merchant_name": "STORE 7",
-    } | more
-
-
-def rated(record: int | None, quantity: int, *, contract: str = C2, **more: object) -> dict[str, object]:
-    return {
-        "contract": contract,
-        "version": date(2009, 1, 1),
-        "clause": "1",
-        "term": "own_store_rate",
-        "period": "2010-Q4",
-        "selector": "",
-        "file": BANK,
-        "record": record,
-        "quantity": quantity,
-        "unit": "USD",
-    } | more
-
-
-def matched(match_id: str, records: Mapping[str, tuple[int, int]], **more: object) -> tuple[dict[str, Any], ...]:
-    """A match row and its member rows, from file to record and amount."""
-    match = {"match_id": match_id, "pass": "strong", "leg": "MERCHANT", "cardinality": "1:1", "kind": "EXACT"}
-    members = [
-        {"match_id": match_id, "side": "bank" if file == BANK else "merchant", "file": file, "record": record}
-        | {"amount_minor": amount, "currency": "USD"}
-        for file, (record, amount) in records.items()
-    ]
-    return match | {"currency": "USD", "by_order": False} | more, *members
 
 
 @pytest.fixture(scope="module")
@@ -383,10 +329,15 @@ C2-RET-COBRAND/2010-Q4/own_store_rate
   amount      0.13 USD, CLOSED as known after 2010-12-30
   quantities  own_volume = 4400
   clause      1: 0.30 % of own-store volume, rounded once per quarter.
-              (contracts/harbor-retail/2009-01-01.toml)
+              (contracts/harbor-retail/2009-01-01.toml, in force from 2009-01-01)
+  computed    form rate, id own_store_rate, measure own_volume, rate 0.0030, rounding unit minor, mode half_away,
+              scope period
 
 Opening positions that enter
               1.00 USD  quarter_own_volume, 2010-12-29/OPENING.csv record 6
+
+Rounded
+  0.132 USD half_away to 0.13, residue 0.002, of own_volume 4400
 
 Contributions added up
              43.00 USD  rows       2
@@ -423,7 +374,7 @@ C2-RET-COBRAND/2010-Q4/payout/HARBOR-RETAIL
   clause      statement: The clauses and the adjustments are added up and split 7 : 5 : 3 by largest remainder. A
               balance, carry-in and share, of 100.00 or more is paid in full; any other balance, a negative one too,
               is carried to the next quarter.
-              (contracts/harbor-retail/2009-01-01.toml)
+              (contracts/harbor-retail/2009-01-01.toml, in force from 2009-01-01)
 
 Made of: the sum of these lines is paid in full from 100.00 USD up, else carried out whole
              -0.25 USD  C2-RET-COBRAND/2010-Q4/carry_in/HARBOR-RETAIL

@@ -13,7 +13,7 @@ from settlement import store
 from settlement.store import Home
 
 _LOCATOR: Final = ["file", "record"]
-_CONTRIBUTION: Final = ["clause", "term", "selector", "file", "record", "account_id", "unit"]
+_CONTRIBUTION: Final = ["clause", "term", "period", "selector", "file", "record", "account_id", "unit"]
 
 Place = tuple[str, int]
 """File and record number."""
@@ -21,7 +21,10 @@ Place = tuple[str, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """One record of a delivered file; ``amount_minor`` is signed as the record is: a charge is positive."""
+    """One record of a delivered file; ``amount_minor`` is signed as the record is: a charge is positive.
+
+    ``counted_minor`` is what a clearing record counts for in a volume: the same without cash-back.
+    """
 
     file: str
     record: int
@@ -31,6 +34,7 @@ class Source:
     card_masked: str | None
     amount_minor: int | None
     currency: str | None
+    counted_minor: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +74,7 @@ class Contribution:
     """
 
     term: str
+    period: str
     selector: str
     quantity: int
     unit: str
@@ -98,10 +103,13 @@ def known(home: Home, table: str, night: date) -> pl.LazyFrame:
     return store.scan_history(home, table, night + timedelta(days=1))
 
 
-def net_contributions(rated: pl.LazyFrame) -> pl.DataFrame:
-    """Contributions added up over the nights, what was taken back left out, the largest first."""
+def net_contributions(rated: pl.LazyFrame, *more: str) -> pl.DataFrame:
+    """Contributions added up over the nights, what was taken back left out, the largest first.
+
+    ``more`` are further columns of table ``rated`` by which they are told apart.
+    """
     return (
-        rated.group_by(_CONTRIBUTION)
+        rated.group_by(*_CONTRIBUTION, *more)
         .agg(
             pl.col("quantity").sum(),
             pl.col("business_date").min().alias("known_on"),
@@ -196,6 +204,22 @@ def _account_sources(home: Home, night: date, contributions: pl.DataFrame) -> di
         .sort("account_id", "business_date", *_LOCATOR)
         .collect()
     )
+    return _by_account(rows)
+
+
+def account_changes(home: Home, since: date, until: date, accounts: pl.DataFrame) -> dict[str, tuple[Source, ...]]:
+    """What the account feed told of accounts after the one night and up to the other, balances left out, by account."""
+    rows = (
+        known(home, "account_event", until)
+        .filter((pl.col("business_date") > since) & (pl.col("event") != "STATEMENT"))
+        .join(accounts.lazy().select("account_id"), on="account_id", how="semi")
+        .sort("account_id", "business_date", *_LOCATOR)
+        .collect()
+    )
+    return _by_account(rows)
+
+
+def _by_account(rows: pl.DataFrame) -> dict[str, tuple[Source, ...]]:
     found: dict[str, tuple[Source, ...]] = {}
     for row in rows.iter_rows(named=True):
         found[row["account_id"]] = (*found.get(row["account_id"], ()), _of_account(row))
@@ -213,6 +237,7 @@ def _of_clearing(row: Mapping[str, Any]) -> Source:
         card_masked=row["card_masked"],
         amount_minor=row["direction"] * row["amount_minor"],
         currency=row["currency"],
+        counted_minor=row["direction"] * (row["amount_minor"] - (row["cashback_minor"] or 0)),
     )
 
 

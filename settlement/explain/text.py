@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal, localcontext
+from fractions import Fraction
 from typing import Final
 
-from settlement.explain.address import parse_line_address
+from settlement.explain.address import LineAddress, parse_line_address
 from settlement.explain.evidence import Contribution, MatchEvidence, Source
+from settlement.explain.rounding import RoundingStep
 from settlement.explain.walk import Explanation
-from settlement.model.money import is_currency, to_major
+from settlement.explain.why import Correction
+from settlement.model.money import exponent, is_currency, to_major
 
 SHOWN: Final = 20
 """Contributions that are shown where nothing else is asked for."""
 
 _WIDTH: Final = 118
+_DIGITS: Final = 100
 
 
 def render_text(explanation: Explanation, limit: int | None = SHOWN) -> str:
@@ -21,6 +26,8 @@ def render_text(explanation: Explanation, limit: int | None = SHOWN) -> str:
     blocks = [
         list(_head(explanation)),
         list(_parts(explanation)),
+        list(_roundings(explanation)),
+        *(_correction(explanation.correction, explanation.address.contract) if explanation.correction else ()),
         list(_subtotals(explanation)),
         list(_contributions(explanation, limit)),
     ]
@@ -42,11 +49,15 @@ def _head(explanation: Explanation) -> Iterator[str]:
     for index, line in enumerate(_wrapped(words, _WIDTH - 14)):
         yield f"  {'clause' if index == 0 else '':<10}  {line}"
     if explanation.contract_source:
-        yield f"  {'':<10}  ({explanation.contract_source})"
+        yield f"  {'':<10}  ({explanation.contract_source}, in force from {explanation.effective})"
+    for index, line in enumerate(_wrapped(explanation.computed, _WIDTH - 14)):
+        yield f"  {'computed' if index == 0 else '':<10}  {line}"
 
 
 def _parts(explanation: Explanation) -> Iterator[str]:
-    if not explanation.parts:
+    if not explanation.parts or explanation.address.adjusts is not None:
+        # What an adjustment is made of stands under then and now.
+        yield from _notes(explanation)
         return
     yield f"Made of: {explanation.rule}" if explanation.rule else "Opening positions that enter"
     names = [part.address or part.text for part in explanation.parts]
@@ -58,11 +69,82 @@ def _parts(explanation: Explanation) -> Iterator[str]:
     if explanation.rule and len({part.unit for part in explanation.parts}) == 1 and len(names) > 1:
         total = sum(part.amount_minor for part in explanation.parts)
         yield f"  {_money(total, explanation.parts[0].unit):>20}  sum"
+    yield from _notes(explanation)
+
+
+def _notes(explanation: Explanation) -> Iterator[str]:
+    for note in explanation.notes:
+        first, *rest = _wrapped(note, _WIDTH - 2)
+        yield f"  {first}"
+        yield from (f"    {line}" for line in rest)
+
+
+def _roundings(explanation: Explanation) -> Iterator[str]:
+    for index, step in enumerate(explanation.roundings):
+        if index == 0:
+            yield "Rounded"
+        yield f"  {_rounding(step)}, of {step.name}"
+    given = sum(step.rounded for step in explanation.roundings) - explanation.amount_minor
+    if explanation.roundings and given:
+        yield f"  less {_money(given, explanation.currency)} given for earlier periods"
+
+
+def _rounding(step: RoundingStep) -> str:
+    """``12.345 USD half_away to 12.35, residue -0.005``; what no decimal is exact for is told as a fraction."""
+    exact, residue = (_exact(value, step.currency) for value in (step.exact, step.residue))
+    rounded = _exact(Fraction(step.rounded), step.currency)
+    return f"{exact} {step.currency} {step.mode} to {rounded}, residue {residue}"
+
+
+def _exact(value: Fraction, currency: str) -> str:
+    """An exact number of minor units in major units: ``0.132``, or ``0.13 + 1/3 of a minor unit``."""
+    major, others = value / 10 ** exponent(currency), value.denominator
+    while others % 2 == 0 or others % 5 == 0:
+        others //= 2 if others % 2 == 0 else 5
+    if others > 1:
+        whole = int(value)
+        return (
+            f"{_exact(Fraction(whole), currency)} {'+' if value > whole else '-'} {abs(value - whole)} of a minor unit"
+        )
+    with localcontext(prec=_DIGITS):
+        decimal = Decimal(major.numerator) / Decimal(major.denominator)
+        places = max(exponent(currency), -int(decimal.as_tuple().exponent))
+        return f"{decimal:,.{places}f}"
+
+
+def _correction(correction: Correction, contract: str) -> Iterator[list[str]]:
+    """Then, now and why."""
+    unit = correction.currency
+    terms = [f"{correction.period}, then and now", f"  {'then':>20}  {'now':>20}  {'difference':>20}"]
+    for term in correction.terms:
+        amounts = (term.then_minor, term.now_minor, term.now_minor - term.then_minor)
+        address = LineAddress(contract=contract, period=correction.period, term=term.term).text
+        terms.append(f"{_columns(amounts, unit)}  {address}, stated after {term.stated_on}")
+    if len(correction.terms) > 1:
+        then, now = (sum(getattr(term, name) for term in correction.terms) for name in ("then_minor", "now_minor"))
+        terms.append(f"{_columns((then, now, correction.difference), unit)}  sum")
+    yield terms
+    why = ["Why"] if correction.causes else []
+    for number, cause in enumerate(correction.causes, start=1):
+        since = f" (known {cause.known_on})" if cause.known_on else ""
+        why.append(f"  {number:>3}  {_money(cause.amount_minor, unit):>20}  {cause.text}{since}")
+        for one in cause.contributions:
+            selector = f" {one.selector}" if one.selector else ""
+            why.append(f"         {one.period}/{one.term}{selector}: {_money(one.quantity, one.unit)}")
+        why += [f"         {_source(source, place=True)}" for source in cause.accounts]
+        why += list(dict.fromkeys(line for one in cause.contributions for line in _evidence(one)))
+    if len(correction.causes) > 1:
+        why.append(f"       {_money(sum(cause.amount_minor for cause in correction.causes), unit):>20}  sum")
+    yield why
+
+
+def _columns(amounts: Iterable[int], unit: str) -> str:
+    return "".join(f"  {_money(amount, unit):>20}" for amount in amounts)
 
 
 def _subtotals(explanation: Explanation) -> Iterator[str]:
     if not explanation.subtotals:
-        if explanation.address.beneficiary is None:
+        if explanation.address.beneficiary is None and explanation.correction is None:
             yield "No record contributes."
         return
     yield "Contributions added up"
@@ -74,12 +156,13 @@ def _subtotals(explanation: Explanation) -> Iterator[str]:
 
 def _contributions(explanation: Explanation, limit: int | None) -> Iterator[str]:
     shown = explanation.contributions if limit is None else explanation.contributions[:limit]
-    if not shown:
+    if not shown or explanation.address.adjusts is not None:
+        # Those of an adjustment stand with what each of them makes.
         return
     rows = sum(subtotal.contributions for subtotal in explanation.subtotals)
     yield "Contributions" if len(shown) == rows else f"Contributions, the {len(shown)} largest of {rows}"
     for number, contribution in enumerate(shown, start=1):
-        yield from _contribution(number, contribution)
+        yield from _contribution(number, contribution, explanation.record_roundings[number - 1])
     if len(shown) < rows:
         yield f"  and {rows - len(shown)} more, which sum to {_rest(explanation, shown)}"
 
@@ -94,13 +177,20 @@ def _rest(explanation: Explanation, shown: Sequence[Contribution]) -> str:
     return " and ".join(_money(quantity, unit) for unit, quantity in sorted(rest.items()))
 
 
-def _contribution(number: int, contribution: Contribution) -> Iterator[str]:
+def _contribution(number: int, contribution: Contribution, step: RoundingStep | None) -> Iterator[str]:
     selector = f", {contribution.selector}" if contribution.selector else ""
     changed = contribution.changed_on != contribution.known_on
     nights = f"known {contribution.known_on}" + (f", changed {contribution.changed_on}" if changed else "")
     place = f"{contribution.file} record {contribution.record}" if contribution.file else contribution.account_id
     quantity = _money(contribution.quantity, contribution.unit)
     yield f"  {number:>3}  {quantity:>20}  {place}{selector} ({nights})"
+    if step is not None:
+        yield f"         {_rounding(step)}, of {step.name}"
+    yield from _evidence(contribution)
+
+
+def _evidence(contribution: Contribution) -> Iterator[str]:
+    """The source records of a contribution, and its matches."""
     for source in contribution.sources:
         yield f"         {_source(source, place=contribution.file is None)}"
     for match in contribution.matches:

@@ -5,7 +5,10 @@ Exponents come from the kept package ``iso4217`` (ISO 4217 list one). Nothing he
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from fractions import Fraction
@@ -75,6 +78,29 @@ def to_major(amount_minor: int, currency: str) -> str:
     return f"{sign}{digits[:-places]}.{digits[-places:]}" if places else f"{sign}{digits}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rounded:
+    """One rounding: the exact value, in units that are whole after it, the mode, and what it became."""
+
+    exact: Fraction
+    mode: Rounding
+    whole: int
+
+
+_LISTENING: Final[ContextVar[list[Rounded] | None]] = ContextVar("roundings", default=None)
+
+
+@contextmanager
+def roundings_told() -> Iterator[list[Rounded]]:
+    """Collect what ``round_fraction`` rounds inside the block, in order. What it gives does not depend on this."""
+    told: list[Rounded] = []
+    before = _LISTENING.set(told)
+    try:
+        yield told
+    finally:
+        _LISTENING.reset(before)
+
+
 def round_fraction(value: Fraction, mode: Rounding = Rounding.HALF_AWAY) -> int:
     """Round an exact rational to a whole number by the declared mode."""
     magnitude, sign = abs(value), -1 if value < 0 else 1
@@ -89,7 +115,11 @@ def round_fraction(value: Fraction, mode: Rounding = Rounding.HALF_AWAY) -> int:
             up = False
         case Rounding.FLOOR:
             up = sign < 0 and rest > 0
-    return sign * (whole + int(up))
+    found = sign * (whole + int(up))
+    listening = _LISTENING.get()
+    if listening is not None:
+        listening.append(Rounded(exact=value, mode=mode, whole=found))
+    return found
 
 
 def minor(amount: Decimal, currency: str) -> int:

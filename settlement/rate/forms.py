@@ -8,7 +8,7 @@ examples of a contract run through the same functions as its nights.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final
@@ -29,7 +29,7 @@ from settlement.model.contract_terms import (
     UnitPriceTerm,
     WholeTierTerm,
 )
-from settlement.model.money import exponent, minor, round_fraction
+from settlement.model.money import Rounded, exponent, minor, round_fraction, roundings_told
 
 PAID_TO_DATE = "paid_to_date"
 DRIVER = "driver"
@@ -42,10 +42,14 @@ GIVEN = "given"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """What a term gives: the amount in minor units and the quantities behind it as ``name=value;...``."""
+    """What a term gives: the amount in minor units and the quantities behind it as ``name=value;...``.
+
+    ``roundings`` tell each exact value that was rounded on the way, in the order of the quantities.
+    """
 
     amount_minor: int
     quantities: str
+    roundings: tuple[Rounded, ...] = field(default=(), compare=False)
 
 
 def calculate(term: Term, currency: str, given: Mapping[str, int]) -> Line:
@@ -60,7 +64,9 @@ def calculate(term: Term, currency: str, given: Mapping[str, int]) -> Line:
     given:
         The term's quantities by name, money in minor units (``quantity_names`` tells the names).
     """
-    return _FORMS[type(term)](term, currency, given)
+    with roundings_told() as told:
+        line = _FORMS[type(term)](term, currency, given)
+    return replace(line, roundings=tuple(told))
 
 
 def illustrate(term: Term, currency: str, given: Mapping[str, int]) -> int:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
-from datetime import date
-from decimal import Decimal
+from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import Any, Final, get_type_hints
-
-from pydantic.fields import FieldInfo
+from typing import Any, Final
 
 from settlement.model.contract import Contract, Example
 from settlement.model.contract_measures import VolumeMeasure
 from settlement.model.contract_terms import Term
+from settlement.rate.contract_said import is_table, said, table_of
 
 _HEAD: Final = ("id", "title", "payer", "programme", "currency")
 _EXAMPLE: Final = "example of "
@@ -132,17 +129,17 @@ def _changes(clause: str, place: str, before: object, after: object) -> Iterator
     if before == after:
         return
     if before is None or after is None:
-        text = f"new: {_said(after)}" if before is None else f"taken out: {_said(before)}"
+        text = f"new: {said(after)}" if before is None else f"taken out: {said(before)}"
         yield Change(clause=clause, place=place, text=text)
         return
-    old, new = _table(before), _table(after)
+    old, new = table_of(before), table_of(after)
     for name in dict.fromkeys([*new, *old]):
         one, other = old.get(name), new.get(name)
         if one == other:
             continue
-        if any(isinstance(_table(side).get("clause"), str) for side in (one, other) if _is_table(side)):
+        if any(isinstance(table_of(side).get("clause"), str) for side in (one, other) if is_table(side)):
             own = other if other is not None else one
-            yield from _changes(_table(own)["clause"], f"{place}.{name}", one, other)
+            yield from _changes(table_of(own)["clause"], f"{place}.{name}", one, other)
         else:
             for text in _leaves(name, one, other):
                 yield Change(clause=clause, place=place, text=text)
@@ -152,26 +149,26 @@ def _leaves(name: str, before: object, after: object) -> Iterator[str]:
     """The sentences of one field: old and new, entry by entry where it is a list of tables."""
     if before == after:
         return
-    if _is_table(before) and _is_table(after):
-        old, new = _table(before), _table(after)
+    if is_table(before) and is_table(after):
+        old, new = table_of(before), table_of(after)
         for key in dict.fromkeys([*new, *old]):
             yield from _leaves(f"{name} {key}", old.get(key), new.get(key))
     elif isinstance(before, tuple | list) and isinstance(after, tuple | list):
         yield from _entries(name, before, after)
     elif before is None or after is None:
-        yield f"{name} {_said(after)} is new" if before is None else f"{name} {_said(before)} is taken out"
+        yield f"{name} {said(after)} is new" if before is None else f"{name} {said(before)} is taken out"
     else:
-        yield f"{name} {_said(before)} -> {_said(after)}"
+        yield f"{name} {said(before)} -> {said(after)}"
 
 
 def _entries(name: str, before: Sequence[Any], after: Sequence[Any]) -> Iterator[str]:
     """Two lists: plain values as such, tables by their number where both have as many, else by what names them."""
-    if not any(map(_is_table, (*before, *after))):
+    if not any(map(is_table, (*before, *after))):
         gone = [value for value in before if value not in after]
         come = [value for value in after if value not in before]
         if not gone and not come:
-            yield f"{name} {_said(before)} -> {_said(after)}"
-        told = [f"without {_said(gone)}"] * bool(gone) + [f"with {_said(come)}"] * bool(come)
+            yield f"{name} {said(before)} -> {said(after)}"
+        told = [f"without {said(gone)}"] * bool(gone) + [f"with {said(come)}"] * bool(come)
         if told:
             yield f"{name} {' and '.join(told)}"
         return
@@ -192,39 +189,5 @@ def _numbered(entries: Sequence[Any]) -> dict[str, Any]:
 
 def _key(entry: object) -> str:
     """What names an entry of a list: ``from 2,000,000.00``."""
-    table = _table(entry)
-    return " ".join(f"{name} {_said(value)}" for name, value in table.items() if name in {*_NAMES, "from"})
-
-
-def _is_table(value: object) -> bool:
-    return is_dataclass(value) or isinstance(value, Mapping)
-
-
-def _table(value: Any) -> Mapping[str, Any]:
-    """A table of the contract file by the words of the language; what is not said is left out."""
-    if isinstance(value, Mapping):
-        return value
-    hints = get_type_hints(type(value), include_extras=True)
-    told = {_word(field.name, hints[field.name]): getattr(value, field.name) for field in fields(value)}
-    return {word: one for word, one in told.items() if one is not None and one != ()}
-
-
-def _word(name: str, hint: object) -> str:
-    """The key of the contract file: ``from`` for the field ``first``."""
-    aliases = [one.alias for one in getattr(hint, "__metadata__", ()) if isinstance(one, FieldInfo) and one.alias]
-    return aliases[0] if aliases else name
-
-
-def _said(value: object) -> str:
-    """A value as a person reads it."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, Decimal | int):
-        return f"{value:,}"
-    if isinstance(value, date):
-        return value.isoformat()
-    if _is_table(value):
-        return ", ".join(f"{name} {_said(one)}" for name, one in _table(value).items() if name != "clause")
-    if isinstance(value, tuple | list):
-        return "; ".join(map(_said, value)) if any(map(_is_table, value)) else ", ".join(map(_said, value))
-    return str(value)
+    table = table_of(entry)
+    return " ".join(f"{name} {said(value)}" for name, value in table.items() if name in {*_NAMES, "from"})

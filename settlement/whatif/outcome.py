@@ -116,7 +116,7 @@ def within(rows: Iterable[PayoutRow], first: date, last: date) -> list[PayoutRow
 
 
 def compared(before: Iterable[PayoutRow], after: Iterable[PayoutRow], by: PeriodKind | None) -> list[Compared]:
-    """The lines of two contracts side by side, periods ascending, and of all periods together at the end.
+    """The lines of two contracts side by side, periods ascending, and of several periods together at the end.
 
     Parameters
     ----------
@@ -126,6 +126,7 @@ def compared(before: Iterable[PayoutRow], after: Iterable[PayoutRow], by: Period
     sides = [_added(rows, by) for rows in (before, after)]
     # A term of one side alone stands with the terms, the total after all of them, then each beneficiary's lines.
     keys = sorted(dict.fromkeys([*sides[0], *sides[1]]), key=lambda k: (k[0], k[1], k[3] or "", k[2] == TOTAL))
+    several = len({key[1] for key in keys}) > 2  # noqa: PLR2004 - a span, and all periods together
     return [
         Compared(
             period=period,
@@ -137,6 +138,7 @@ def compared(before: Iterable[PayoutRow], after: Iterable[PayoutRow], by: Period
         )
         for key in keys
         for _, period, term, beneficiary, currency in [key]
+        if several or period != ALL
     ]
 
 

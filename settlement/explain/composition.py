@@ -1,0 +1,292 @@
+"""The rule by which a line is made, the amounts it is made of, and what else a reader asks of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final
+
+import polars as pl
+
+from settlement.explain.address import ADJUSTMENT, LineAddress
+from settlement.explain.evidence import known
+from settlement.explain.scene import Part, Scene, part_of
+from settlement.model.clearing import StatementState
+from settlement.model.contract_measures import UnitMeasure, openings
+from settlement.model.contract_terms import CapTerm, MinimumTerm, UnitPriceTerm, WholeTierTerm
+from settlement.model.dates import Period, PeriodKind, period_from, period_of
+from settlement.model.money import to_major
+from settlement.model.versions import latest
+from settlement.rate.evaluate import Lines
+from settlement.rate.per_record import LIMIT
+
+_MOST_ACCOUNTS: Final = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composition:
+    """How a line is made; ``parts`` add up to it where it is made of other lines, ``notes`` are sentences."""
+
+    rule: str
+    parts: tuple[Part, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def compose(scene: Scene, now: Mapping[Period, Lines]) -> Composition:
+    """The rule, the parts and the notes of a line.
+
+    Parameters
+    ----------
+    now:
+        The terms of every period as recomputed on the line's day.
+    """
+    if scene.address.beneficiary is None:
+        if scene.address.term == ADJUSTMENT:
+            return _adjustment(scene)
+        return _of_term(scene, now)
+    made: Mapping[str, Callable[[Scene], Composition]] = {
+        "share": _share,
+        "share_converted": _converted,
+        "carry_in": _carry_in,
+        "recouped": _recouped,
+        "payout": _balance,
+        "carry_out": _balance,
+    }
+    return made[scene.address.term](scene) if scene.address.term in made else Composition(rule="")
+
+
+def _of_term(scene: Scene, now: Mapping[Period, Lines]) -> Composition:
+    """What a term rests on beside its contributions."""
+    term = scene.term
+    match term:
+        case CapTerm():
+            parts = _lines_of(scene, term.of)
+            earned = sum(part.amount_minor for part in parts)
+            told = f"together {_major(earned, scene)}, of which {_major(-scene.row['amount_minor'], scene)} is above"
+            return Composition(
+                rule=f"of these lines what is above {term.most} is taken back", parts=parts, notes=(told,)
+            )
+        case MinimumTerm():
+            rule = f"as much as these lines of the year lack of {term.guarantee}, once the year's last period closes"
+            year = period_of(period_from(scene.address.period).last, PeriodKind.YEAR)
+            opening = _positions(scene, [term.opening_earned or ""] if scene.first_night in year else [])
+            return Composition(rule=rule, parts=(*opening, *_earlier(scene, term, now), *_lines_of(scene, term.of)))
+        case WholeTierTerm():
+            return Composition(rule="", parts=_openings(scene), notes=_given_before(scene, term, now))
+        case UnitPriceTerm():
+            return Composition(rule="", parts=_openings(scene), notes=_limits(scene, term))
+        case _:
+            return Composition(rule="", parts=_openings(scene))
+
+
+def _lines_of(scene: Scene, terms: Sequence[str]) -> tuple[Part, ...]:
+    """The statement's own lines of other terms."""
+    own = pl.col("beneficiary").is_null() & pl.col("adjusts").is_null()
+    return tuple(part_of(row) for row in scene.lines(own & pl.col("term").is_in(terms)))
+
+
+def _earlier(scene: Scene, term: MinimumTerm, now: Mapping[Period, Lines]) -> tuple[Part, ...]:
+    """What the guarantee's terms give for the earlier periods of its year, as recomputed on the line's day."""
+    here = period_from(scene.address.period)
+    return tuple(
+        Part(
+            text=f"as known after {scene.day}",
+            amount_minor=found[name].amount_minor,
+            unit=scene.row["currency"],
+            address=LineAddress(contract=scene.address.contract, period=period.text, term=name).text,
+        )
+        for period, found in now.items()
+        if period.first < here.first and period.last in period_of(here.last, PeriodKind.YEAR)
+        for name in term.of
+        if name in found
+    )
+
+
+def _given_before(scene: Scene, term: WholeTierTerm, now: Mapping[Period, Lines]) -> tuple[str, ...]:
+    """What a yearly tier gives for the earlier periods of its year, which the period's own amount is less by."""
+    here = period_from(scene.address.period)
+    year = period_of(here.last, PeriodKind.YEAR)
+    return tuple(
+        f"for {period.text} it gives {_major(found[term.id].amount_minor, scene)}, as known after {scene.day}"
+        for period, found in now.items()
+        if period.first < here.first and period.last in year and term.id in found
+    )
+
+
+def _limits(scene: Scene, term: UnitPriceTerm) -> tuple[str, ...]:
+    """Which accounts a limit by account holds for, those first from whose units it takes or to which it adds most."""
+    measure = scene.version.contract.measures[term.measure] if scene.version else None
+    if not isinstance(measure, UnitMeasure) or measure.account_limit is None:
+        return ()
+    own = (pl.col("period") == scene.address.period) & (pl.col("term") == term.id)
+    by_limit = pl.col("quantity").filter(pl.col("selector") == LIMIT).sum().alias("by_limit")
+    found = (
+        scene.contributions()
+        .filter(own)
+        .group_by("account_id")
+        .agg(by_limit, pl.col("quantity").sum().alias("counted"))
+        .filter(pl.col("by_limit") != 0)
+        .sort(-pl.col("by_limit").abs(), "account_id")
+        .collect()
+    )
+    limit = measure.account_limit
+    told = [f"an account counts for {limit.least:,} at least and {limit.most:,} at most in a {limit.window}"]
+    told += [
+        f"account {account}: {counted - by_limit:,} {measure.unit}, by the limit {counted:,}"
+        for account, by_limit, counted in found.head(_MOST_ACCOUNTS).iter_rows()
+    ]
+    if found.height > _MOST_ACCOUNTS:
+        rest = found["by_limit"][_MOST_ACCOUNTS:]
+        told.append(f"and {len(rest)} more accounts, which the limit changes by {rest.sum():,} {measure.unit}")
+    return tuple(told)
+
+
+def _openings(scene: Scene) -> tuple[Part, ...]:
+    """The opening positions that are added to a term in the period, or the year, of the first night."""
+    term = scene.term
+    if scene.version is None or term is None or isinstance(term, CapTerm | MinimumTerm):
+        return ()
+    period = period_from(scene.address.period)
+    items: list[str] = []
+    if scene.first_night in period:
+        names = [*term.base, *term.driver] if isinstance(term, WholeTierTerm) else [term.measure]
+        measures = [scene.version.contract.measures[name] for name in dict.fromkeys(names)]
+        items += [opening.item for measure in measures for opening in openings(measure)]
+    if isinstance(term, WholeTierTerm) and scene.first_night in period_of(period.last, PeriodKind.YEAR):
+        items += [item for item in (term.opening_volume, term.opening_paid) if item]
+    return _positions(scene, items)
+
+
+def _positions(scene: Scene, items: Sequence[str]) -> tuple[Part, ...]:
+    """Opening positions by name with the record that told them, of the version that was rated."""
+    held = scene.positions(scene.night)
+    return tuple(
+        Part(
+            text=f"{item}, {held[item]['file']} record {held[item]['record']}",
+            amount_minor=held[item]["value"],
+            unit=held[item]["unit"].removesuffix(" minor"),
+        )
+        for item in items
+        if item in held
+    )
+
+
+def _terms(scene: Scene) -> tuple[Part, ...]:
+    """Terms and adjustments of the statement, which add up to its total."""
+    rows = scene.lines(pl.col("beneficiary").is_null() & (pl.col("state") != StatementState.RESTATED))
+    return tuple(part_of(row, f"adjustment of {row['adjusts']}" if row["adjusts"] else "") for row in rows)
+
+
+def _share(scene: Scene) -> Composition:
+    weights = {b.id: b.weight or 0 for b in scene.version.contract.beneficiaries} if scene.version else {}
+    weight = weights.get(scene.address.beneficiary or "")
+    split = f"{weight} of {sum(weights.values())} parts" if weight else "a share"
+    parts = _terms(scene)
+    notes = _residue(weights, sum(part.amount_minor for part in parts)) if weight else ()
+    return Composition(rule=f"{split} of the sum of these lines, split by largest remainder", parts=parts, notes=notes)
+
+
+def _residue(weights: Mapping[str, int], total: int) -> tuple[str, ...]:
+    """Each beneficiary's exact share cut to whole minor units, and who gets the units that are left over, and why."""
+    whole = sum(weights.values())
+    cut = {name: abs(total) * weight // whole for name, weight in weights.items()}
+    rest = {name: Fraction(abs(total) * weight, whole) - cut[name] for name, weight in weights.items()}
+    ranked = sorted(weights, key=lambda name: (-rest[name], name))
+    left = abs(total) - sum(cut.values())
+    told = [f"{name} is cut by {rest[name]} of a minor unit" for name in ranked]
+    if not left:
+        return ("every share is a whole number of minor units",)
+    units = "the minor unit left over goes to" if left == 1 else f"the {left} minor units left over go to"
+    got = f"{units} {', '.join(ranked[:left])}"
+    return (f"{'; '.join(told)}; {got}: the largest cut first, of equal ones the name that sorts first",)
+
+
+def _converted(scene: Scene) -> Composition:
+    """The share that is converted, or the total of one beneficiary, and where its rate stands."""
+    own = (pl.col("term") == "share") & (pl.col("beneficiary") == scene.address.beneficiary)
+    rows = scene.lines(own)
+    parts = tuple(part_of(row) for row in rows) or _terms(scene)
+    return Composition(rule="converted at the rate told among the quantities", parts=parts, notes=_rate_told(scene))
+
+
+def _rate_told(scene: Scene) -> tuple[str, ...]:
+    """The exchange rate of the line's day with its date and the record that told it."""
+    rule = scene.version.contract.settlement.convert if scene.version else None
+    if scene.version is None or rule is None:
+        return ()
+    currency = scene.version.contract.currency
+    rows, files = (known(scene.home, table, scene.day) for table in ("fx_rate", "file"))
+    pair = (pl.col("from_currency") == currency) & (pl.col("to_currency") == rule.to)
+    held = latest("fx_rate", rows.filter(pair), files).filter(pl.col("rate_date") <= scene.day).sort("rate_date")
+    found = held.last().collect().rows(named=True)
+    return tuple(
+        f"1 {currency} = {row['rate']} {rule.to} of {row['rate_date']}, {row['file']} record {row['record']}"
+        for row in found
+    )
+
+
+def _recouped(scene: Scene) -> Composition:
+    """What was open of the advance: its opening position, less what closed statements have recouped."""
+    own = (pl.col("term") == "recouped") & (pl.col("beneficiary") == scene.address.beneficiary)
+    before = [part_of(row) for row in scene.stated().filter(own).iter_rows(named=True)]
+    beneficiaries = scene.version.contract.beneficiaries if scene.version else ()
+    items = [one.opening_advance or "" for one in beneficiaries if one.id == scene.address.beneficiary]
+    balance = sum(part.amount_minor for part in _earned(scene))
+    return Composition(
+        rule="of the advance that these lines leave open, as much as the balance is above zero",
+        parts=(*_positions(scene, items), *before),
+        notes=(f"the balance, carried in and earned, is {_major(balance, scene)}",),
+    )
+
+
+def _earned(scene: Scene) -> list[Part]:
+    """What a beneficiary brings in and earns."""
+    own = {row["term"]: row for row in scene.lines(pl.col("beneficiary") == scene.address.beneficiary)}
+    earned = own.get("share_converted", own.get("share"))
+    parts = [part_of(own["carry_in"])] if "carry_in" in own else []
+    return parts + ([part_of(earned)] if earned else [*_terms(scene)])
+
+
+def _balance(scene: Scene) -> Composition:
+    """What is carried in and earned, and what becomes of it."""
+    recouped = (pl.col("beneficiary") == scene.address.beneficiary) & (pl.col("term") == "recouped")
+    parts = [*_earned(scene), *(part_of(row) for row in scene.lines(recouped))]
+    threshold = f"{scene.version.contract.settlement.threshold}" if scene.version else "the threshold"
+    rule = f"the sum of these lines is paid in full from {threshold} {scene.row['currency']} up, else carried out whole"
+    return Composition(rule=rule, parts=tuple(parts))
+
+
+def _carry_in(scene: Scene) -> Composition:
+    own = (pl.col("term") == "carry_out") & (pl.col("beneficiary") == scene.address.beneficiary)
+    carried = scene.stated().filter(own).rows(named=True)
+    if carried:
+        return Composition(rule="what the last closed statement carries out", parts=(part_of(carried[-1]),))
+    items = [
+        beneficiary.opening_carry
+        for beneficiary in (scene.version.contract.beneficiaries if scene.version else ())
+        if beneficiary.id == scene.address.beneficiary and beneficiary.opening_carry
+    ]
+    return Composition(rule="the balance from before the first night", parts=_positions(scene, items))
+
+
+def _adjustment(scene: Scene) -> Composition:
+    """What each term of the closed period that changed comes to now, and what was last stated for it."""
+    period = scene.address.adjusts or ""
+    of_period = (pl.col("period") == period) & pl.col("beneficiary").is_null() & pl.col("adjusts").is_null()
+    now = scene.tonight.filter(
+        of_period & (pl.col("as_of") == scene.row["as_of"]) & (pl.col("state") == StatementState.RESTATED)
+    )
+    stated = scene.stated_terms(period)
+    parts = []
+    for row in now.sort("term").iter_rows(named=True):
+        parts.append(part_of(row, "as known now"))
+        before = stated.get(row["term"])
+        if before is not None:
+            text = f"{parts[-1].address}, taken back as stated after {before['as_of']}"
+            parts.append(Part(text=text, amount_minor=-before["amount_minor"], unit=before["currency"]))
+    return Composition(rule=f"what {period} comes to now, less what was stated for it", parts=tuple(parts))
+
+
+def _major(amount_minor: int, scene: Scene) -> str:
+    return to_major(amount_minor, scene.row["currency"])

@@ -1,0 +1,56 @@
+"""A contract's terms, recomputed from the contributions that the nights have kept; no fact is read again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any, Final
+
+import polars as pl
+
+from settlement.explain.scene import Scene
+from settlement.model.contract import ContractVersion
+from settlement.model.dates import Period
+from settlement.rate.evaluate import Lines, evaluate
+from settlement.rate.facts import Facts
+from settlement.rate.measures import Sums
+
+_NOTHING: Final = pl.DataFrame()
+_KEY: Final = ("term", "period", "selector")
+
+
+def sums_of(contributions: pl.LazyFrame | pl.DataFrame) -> Sums:
+    """The sums of contributions by term, period and selector; how many there are of them is not asked here."""
+    found: dict[tuple[str, str], dict[str, int]] = {}
+    added = contributions.lazy().group_by(_KEY).agg(pl.col("quantity").sum()).sort(_KEY).collect()
+    for term, period, selector, quantity in added.iter_rows():
+        found.setdefault((term, period), {})[selector] = quantity
+    return Sums(by_selector=found, counts={}, with_accounts={})
+
+
+def lines_from(
+    scene: Scene,
+    versions: Sequence[ContractVersion],
+    sums: Sums,
+    positions: Mapping[str, Mapping[str, Any]],
+    day: date,
+) -> Mapping[Period, Lines]:
+    """The terms of every period up to the day that follow from sums of contributions and opening positions."""
+    facts = Facts(
+        day=day,
+        first_night=scene.first_night,
+        records=_NOTHING,
+        accounts=_NOTHING,
+        balances=_NOTHING,
+        profits=_NOTHING,
+        opening={(scene.address.contract, item): row["value"] for item, row in positions.items()},
+        rates=_NOTHING,
+    )
+    return evaluate(versions, facts, sums)
+
+
+def lines_now(scene: Scene) -> Mapping[Period, Lines]:
+    """The terms of every period as known on the day of the line's statement; none without the contract's files."""
+    if not scene.versions:
+        return {}
+    return lines_from(scene, scene.versions, sums_of(scene.contributions()), scene.positions(scene.day), scene.day)

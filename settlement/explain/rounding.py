@@ -1,0 +1,131 @@
+"""The exact values behind an amount, and how each was rounded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from settlement.explain.evidence import Contribution
+from settlement.explain.scene import Part, Scene
+from settlement.model.contract_terms import RecordRateTerm
+from settlement.model.dates import Period
+from settlement.model.money import exponent, minor, to_major
+from settlement.rate.evaluate import Lines
+from settlement.rate.forms import of_record
+from settlement.rate.per_record import PURCHASES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundingStep:
+    """One rounding: what was rounded, its exact value in minor units, the mode, and what it became."""
+
+    name: str
+    exact: Fraction
+    mode: str
+    rounded: int
+    currency: str
+
+    @property
+    def residue(self) -> Fraction:
+        """What the rounding left out, in minor units: exact less rounded."""
+        return self.exact - self.rounded
+
+
+def roundings(scene: Scene, now: Mapping[Period, Lines], parts: Sequence[Part]) -> tuple[RoundingStep, ...]:
+    """The roundings of a term, a share or a conversion.
+
+    None where the line is no rounded one, or where the contributions that are kept lead to another amount than it
+    tells: then the contract's files are not those it was rated by.
+
+    Parameters
+    ----------
+    now:
+        The terms of every period as recomputed on the line's day.
+    parts:
+        The lines that the line is made of.
+    """
+    match scene.address.term:
+        case "share" if scene.address.beneficiary:
+            return _of_share(scene)
+        case "share_converted" if scene.address.beneficiary:
+            return _of_conversion(scene, sum(part.amount_minor for part in parts))
+    found = {period.text: lines for period, lines in now.items()}.get(scene.address.period, {})
+    line = found.get(scene.address.term)
+    if scene.address.beneficiary or line is None or line.amount_minor != scene.row["amount_minor"]:
+        return ()
+    told = [quantity for quantity in line.quantities.split(";") if not quantity.startswith("amount=")]
+    names = [quantity.split(":amount=")[0].split(":share=")[0].replace("=", " ", 1) for quantity in told]
+    return tuple(
+        RoundingStep(
+            name=name,
+            exact=step.exact,
+            mode=step.mode,
+            rounded=step.whole,
+            currency=scene.row["currency"],
+        )
+        for name, step in zip(names, line.roundings, strict=False)
+    )
+
+
+def _of_share(scene: Scene) -> tuple[RoundingStep, ...]:
+    """The split of the statement's total, which the line tells as ``of=``."""
+    if scene.version is None:
+        return ()
+    weights = {one.id: one.weight or 0 for one in scene.version.contract.beneficiaries}
+    weight, total = weights.get(scene.address.beneficiary or "", 0), _told(scene, "of")
+    if not weight or total is None:
+        return ()
+    step = RoundingStep(
+        name=f"{weight} of {sum(weights.values())} parts",
+        exact=Fraction(int(total) * weight, sum(weights.values())),
+        mode=str(scene.version.contract.settlement.residue),
+        rounded=scene.row["amount_minor"],
+        currency=scene.row["currency"],
+    )
+    return (step,)
+
+
+def _of_conversion(scene: Scene, amount: int) -> tuple[RoundingStep, ...]:
+    """An amount at the rate that the line tells."""
+    rate = _told(scene, "rate")
+    rule = scene.version.contract.settlement.convert if scene.version else None
+    if scene.version is None or rule is None or rate in (None, "none"):
+        return ()
+    currency = scene.version.contract.currency
+    scale = Fraction(10) ** (exponent(rule.to) - exponent(currency))
+    step = RoundingStep(
+        name=f"{to_major(amount, currency)} {currency} at {rate}",
+        exact=Fraction(rate) * scale * amount,
+        mode=rule.rounding,
+        rounded=scene.row["amount_minor"],
+        currency=rule.to,
+    )
+    return (step,)
+
+
+def _told(scene: Scene, name: str) -> str | None:
+    """A quantity that the line tells."""
+    told = dict(quantity.partition("=")[::2] for quantity in scene.row["quantities"].split(";"))
+    return told.get(name)
+
+
+def of_contribution(scene: Scene, contribution: Contribution) -> RoundingStep | None:
+    """The rounding of one purchase under a rate that is rounded record by record; None for anything else.
+
+    A cap for a record is part of the exact value: it is whole.
+    """
+    term, source = scene.term, next(iter(contribution.sources), None)
+    if not isinstance(term, RecordRateTerm) or contribution.selector != PURCHASES or source is None:
+        return None
+    if source.counted_minor is None:
+        return None
+    exact = Fraction(term.rate) * source.counted_minor
+    most = "" if term.most is None else f", {term.most} at most"
+    return RoundingStep(
+        name=f"{term.rate} of {to_major(source.counted_minor, contribution.unit)}{most}",
+        exact=exact if term.most is None else min(exact, Fraction(minor(term.most, contribution.unit))),
+        mode=term.rounding.mode,
+        rounded=of_record(term, contribution.unit, source.counted_minor),
+        currency=contribution.unit,
+    )

@@ -1,0 +1,101 @@
+"""The line that is explained and where to look further: the night's other lines, and what was stated before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from settlement import store
+from settlement.explain.address import LineAddress, address_of
+from settlement.explain.evidence import known
+from settlement.model.clearing import StatementState
+from settlement.model.contract import ContractVersion
+from settlement.model.contract_terms import Term
+from settlement.model.versions import latest
+from settlement.store import Home
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One amount that a line is made of, in minor units of ``unit``; ``address`` where it is a line of its own."""
+
+    text: str
+    amount_minor: int
+    unit: str
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What an explanation looks at.
+
+    ``tonight`` are the contract's lines of the night, ``versions`` its files in ascending order of their effective
+    dates, ``version`` the one that settles the line's period; both are empty where the configuration has lost it.
+    ``first_night`` is the first that was settled in the home.
+    """
+
+    home: Home
+    night: date
+    address: LineAddress
+    row: Mapping[str, Any]
+    tonight: pl.DataFrame
+    versions: tuple[ContractVersion, ...]
+    version: ContractVersion | None
+    first_night: date
+
+    @property
+    def day(self) -> date:
+        """The day of knowledge of the line's statement."""
+        day: date = self.row["as_of"]
+        return day
+
+    @property
+    def term(self) -> Term | None:
+        """The term of the contract that the line tells; None for a line of the settlement."""
+        terms = self.version.contract.terms if self.version and self.address.beneficiary is None else ()
+        return next((term for term in terms if term.id == self.address.term), None)
+
+    def lines(self, expression: pl.Expr) -> Sequence[Mapping[str, Any]]:
+        """Tonight's other lines of the same statement, in a stable order."""
+        same = (pl.col("period") == self.row["period"]) & (pl.col("as_of") == self.row["as_of"])
+        return self.tonight.filter(same & expression).sort("term", "beneficiary", "adjusts").rows(named=True)
+
+    def stated(self) -> pl.DataFrame:
+        """The contract's lines that are stated before this one, with the night that told them, oldest first.
+
+        A restated term is stated once the statement that carries its adjustment has closed.
+        """
+        earlier = store.scan_history(self.home, "payout", self.night).filter(
+            pl.col("contract") == self.address.contract
+        )
+        tonight = self.tonight.filter(pl.col("as_of") < self.row["as_of"])
+        rows = pl.concat([earlier.collect(), tonight.with_columns(business_date=pl.lit(self.night, pl.Date))])
+        closed = pl.col("state") == StatementState.CLOSED
+        closings = rows.filter(closed & (pl.col("term") == "carry_out"))["as_of"].unique()
+        restated = (pl.col("state") == StatementState.RESTATED) & pl.col("as_of").is_in(closings.implode())
+        return rows.filter(closed | restated).sort("as_of", "period", "term", "beneficiary", "adjusts")
+
+    def stated_terms(self, period: str) -> dict[str, Mapping[str, Any]]:
+        """The terms of a closed period as stated last, by term."""
+        own = (pl.col("period") == period) & pl.col("beneficiary").is_null() & pl.col("adjusts").is_null()
+        return {row["term"]: row for row in self.stated().filter(own).iter_rows(named=True)}
+
+    def contributions(self) -> pl.LazyFrame:
+        """What the nights up to the line's day told of the contract's contributions, each night its difference."""
+        return known(self.home, "rated", self.day).filter(pl.col("contract") == self.address.contract)
+
+    def positions(self, day: date) -> dict[str, Mapping[str, Any]]:
+        """The contract's opening positions as known after a day, by item, each with the record that told it."""
+        rows, files = (known(self.home, table, day) for table in ("opening_position", "file"))
+        held = latest("opening_position", rows.filter(pl.col("contract") == self.address.contract), files)
+        return {row["item"]: row for row in held.collect().iter_rows(named=True)}
+
+
+def part_of(row: Mapping[str, Any], text: str = "") -> Part:
+    """One line as a part of another."""
+    address = address_of(row).text
+    return Part(text=text or row["term"], amount_minor=row["amount_minor"], unit=row["currency"], address=address)
