@@ -132,7 +132,12 @@ def _correction(correction: Correction, contract: str) -> Iterator[list[str]]:
             selector = f" {one.selector}" if one.selector else ""
             why.append(f"         {one.period}/{one.term}{selector}: {_money(one.quantity, one.unit)}")
         why += [f"         {_source(source, place=True)}" for source in cause.accounts]
-        why += list(dict.fromkeys(line for one in cause.contributions for line in _evidence(one)))
+        evidence = (
+            line
+            for one in cause.contributions
+            for line in _evidence(one, place=one.file is None or one.file not in cause.text)
+        )
+        why += list(dict.fromkeys(evidence))
     if len(correction.causes) > 1:
         why.append(f"       {_money(sum(cause.amount_minor for cause in correction.causes), unit):>20}  sum")
     yield why
@@ -186,13 +191,13 @@ def _contribution(number: int, contribution: Contribution, step: RoundingStep | 
     yield f"  {number:>3}  {quantity:>20}  {place}{selector} ({nights})"
     if step is not None:
         yield f"         {_rounding(step)}, of {step.name}"
-    yield from _evidence(contribution)
+    yield from _evidence(contribution, place=contribution.file is None)
 
 
-def _evidence(contribution: Contribution) -> Iterator[str]:
-    """The source records of a contribution, and its matches."""
+def _evidence(contribution: Contribution, *, place: bool) -> Iterator[str]:
+    """The source records of a contribution, with their places where these are not told before, and its matches."""
     for source in contribution.sources:
-        yield f"         {_source(source, place=contribution.file is None)}"
+        yield f"         {_source(source, place=place)}"
     for match in contribution.matches:
         yield from _match(match, contribution)
 
