@@ -12,7 +12,10 @@ from settlement.model.contract_measures import VolumeMeasure
 from settlement.model.contract_terms import Term
 from settlement.rate.contract_said import is_table, said, table_of
 
-_HEAD: Final = ("id", "title", "payer", "programme", "currency")
+_PARTS: Final = frozenset(
+    {"clauses", "mcc_lists", "period", "measures", "terms", "beneficiaries", "settlement", "examples"}
+)
+"""What of a contract is compared part by part; all else is its head."""
 _EXAMPLE: Final = "example of "
 _NAMES: Final = ("id", "item", "term", "text", "account_class", "first")
 """Fields that together name an entry of a list, where its class has them."""
@@ -34,9 +37,7 @@ class Change:
 def changes(before: Contract, after: Contract) -> tuple[Change, ...]:
     """All that differs, in the order of the later contract's clauses; nothing between a contract and itself."""
     found = [
-        *_changes(
-            "", "contract", {name: getattr(before, name) for name in _HEAD}, {n: getattr(after, n) for n in _HEAD}
-        ),
+        *_changes("", "contract", _head(before), _head(after)),
         *_of_clauses(before.clauses, after.clauses),
         *_of_lists(before, after),
         *_changes(after.period.clause, "period", before.period, after.period),
@@ -60,6 +61,10 @@ def notes(told: Sequence[Change]) -> tuple[str, ...]:
         *silent,
         *(f"Clause {name} has other words, and is computed the same." for name in sorted(worded - computed)),
     )
+
+
+def _head(contract: Contract) -> dict[str, object]:
+    return {name: value for name, value in table_of(contract).items() if name not in _PARTS}
 
 
 def _by_id(entries: Iterable[Any]) -> dict[str, Any]:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from copy import deepcopy
+from datetime import date, timedelta
+from typing import Any
+
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
 from settlement.home import contracts_folder
 from settlement.model.contract import Contract
@@ -37,6 +43,37 @@ def test_nothing_differs_from_itself(source: str) -> None:
     one = read_contract(source, text_of(source)).contract
     assert changes(one, one) == ()
     assert render_changes(()) == "The contracts say the same."
+
+
+def leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """Every value of a contract file with its path."""
+    if isinstance(value, dict | list):
+        for key, one in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from leaves(one, (*path, key))
+    else:
+        yield path, value
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_no_value_of_a_file_can_change_unnoticed(source: str) -> None:
+    content, reader = read_content(source, text_of(source)), TypeAdapter(Contract)
+    before, seen = reader.validate_python(content), 0
+    for path, value in leaves(content):
+        changed: Any = deepcopy(content)
+        *parents, last = path
+        if last == "clause" or (path[0] == "examples" and last == "term"):
+            continue  # the loader takes no clause and no term that is not there
+        here = changed
+        for key in parents:
+            here = here[key]
+        here[last] = f"{value}x" if isinstance(value, str) else value + (timedelta(1) if isinstance(value, date) else 1)
+        try:
+            after = reader.validate_python(changed)
+        except ValidationError:
+            continue  # a closed word has no other one beside it
+        seen += 1
+        assert changes(before, after), path
+    assert seen > 40
 
 
 @pytest.mark.parametrize(
