@@ -327,3 +327,40 @@ def test_what_the_home_does_not_tell_is_told_as_such(home: Home) -> None:
     restated(4, home, 399, own_store_rate=300, annual_volume_tier=100)
     text = "what the home keeps does not tell this part: its contract files are not those it was stated by"
     assert causes(explained(home, ADJUSTMENT, 4)) == [(text, 1)]
+
+
+def test_a_term_is_told_by_the_facts_that_it_rests_on_alone(home: Home) -> None:
+    write(home, "rated", 1, volume(1, 100_000))
+    elsewhere = rated(5, 900_000, term="elsewhere_rate", clause="2")
+    write(home, "rated", 4, [*volume(2, 10_000), elsewhere])
+    tell(home, 3, closed(300, 100))
+    restated(4, home, 400, own_store_rate=330, annual_volume_tier=110, elsewhere_rate=7_200)
+    assert causes(explained(home, f"{C2}/2010-Q4/own_store_rate", 4, limit=1)) == [(f"{BANK} record 2", 30)]
+
+
+def test_an_account_whose_day_came_without_a_night_was_stated_and_corrects_nothing(home: Home) -> None:
+    own = {"contract": "C3-UNI-ALUMNI"}
+    account = rated(None, 1, file=None, account_id="A7", term="opening_bounty", unit="accounts", **own)
+    late = rated(1, 100_000, term="volume_rate", clause="3", selector="STANDARD_0.0050", **own)
+    write(home, "rated", 4, [account, late])
+    # The night after the quarter's last day states it as of that day, and corrects it at once.
+    state = own | {"state": "CLOSED"}
+    stated = payout(
+        night(3),
+        [
+            line("opening_bounty", 100, **state),
+            line("volume_rate", 0, **state),
+            line("carry_out", 100, "ALMA-MATER", **state),
+        ],
+    )
+    corrected = payout(
+        night(4),
+        [
+            line("volume_rate", 500, state="RESTATED", **own),
+            line("adjustment", 500, period="2011-Q1", adjusts="2010-Q4", **own),
+        ],
+    )
+    write(home, "payout", 4, [*stated.rows(named=True), *corrected.rows(named=True)])
+    assert causes(explained(home, "C3-UNI-ALUMNI/2011-Q1/adjustment:2010-Q4", 4)) == [(f"{BANK} record 1", 500)]
+    bounty = explained(home, "C3-UNI-ALUMNI/2010-Q4/opening_bounty", 4)
+    assert [(one.account_id, one.quantity) for one in bounty.contributions] == [("A7", 1)]

@@ -16,6 +16,7 @@ from settlement.model.clearing import StatementState
 from settlement.model.contract import ContractVersion
 from settlement.model.contract_terms import Term
 from settlement.model.versions import latest
+from settlement.rate.measures import ACCOUNTS_UNIT
 from settlement.store import Home
 
 
@@ -86,13 +87,23 @@ class Scene:
 
     def contributions(self) -> pl.LazyFrame:
         """What the nights up to the line's day told of the contract's contributions, each night its difference."""
-        return known(self.home, "rated", self.day).filter(pl.col("contract") == self.address.contract)
+        rated = known(self.home, "rated", self.night).filter(pl.col("contract") == self.address.contract)
+        return rated.filter(was_known(self.day, self.night))
 
     def positions(self, day: date) -> dict[str, Mapping[str, Any]]:
         """The contract's opening positions as known after a day, by item, each with the record that told it."""
         rows, files = (known(self.home, table, day) for table in ("opening_position", "file"))
         held = latest("opening_position", rows.filter(pl.col("contract") == self.address.contract), files)
         return {row["item"]: row for row in held.collect().iter_rows(named=True)}
+
+
+def was_known(day: date, told_on: date) -> pl.Expr:
+    """Whether a contribution was known to a statement as of a day, which a later night may have told.
+
+    Accounts count from a day of their own: those of a day without files came to the tables with the next night.
+    """
+    of_accounts = (pl.col("unit") == ACCOUNTS_UNIT) & (pl.col("business_date") <= told_on)
+    return (pl.col("business_date") <= day) | of_accounts
 
 
 def part_of(row: Mapping[str, Any], text: str = "") -> Part:

@@ -21,7 +21,7 @@ from settlement.explain.composition import compose
 from settlement.explain.evidence import Contribution, Subtotal, known, net_contributions, subtotals, with_evidence
 from settlement.explain.recomputed import lines_now
 from settlement.explain.rounding import RoundingStep, of_contribution, roundings
-from settlement.explain.scene import Part, Scene
+from settlement.explain.scene import Part, Scene, was_known
 from settlement.explain.why import Correction, correction
 from settlement.model.clearing import StatementState
 from settlement.model.dates import period_from
@@ -180,5 +180,6 @@ def _rated(scene: Scene) -> pl.LazyFrame:
         return rated.limit(0)
     if address.adjusts is None:
         return rated.filter((pl.col("period") == address.period) & (pl.col("term") == address.term))
-    since = max((row["as_of"] for row in scene.stated_terms(address.adjusts).values()), default=date.min)
-    return rated.filter((pl.col("period") == address.adjusts) & (pl.col("business_date") > since))
+    stated = scene.stated_terms(address.adjusts).values()
+    since, told_on = (max((row[name] for row in stated), default=date.min) for name in ("as_of", "business_date"))
+    return rated.filter((pl.col("period") == address.adjusts) & ~was_known(since, told_on))

@@ -21,7 +21,7 @@ from settlement.explain.evidence import (
     with_evidence,
 )
 from settlement.explain.recomputed import lines_from, sums_of
-from settlement.explain.scene import Scene
+from settlement.explain.scene import Scene, was_known
 from settlement.model.contract import ContractVersion
 from settlement.model.dates import period_from
 from settlement.rate.evaluate import in_force
@@ -93,28 +93,16 @@ def correction(scene: Scene, period: str, term: str | None, limit: int | None) -
     None where nothing was stated for the period.
     """
     stated = scene.stated_terms(period)
-    now = _terms_now(scene, period, stated)
-    terms = tuple(
-        Restated(
-            term=name,
-            then_minor=row["amount_minor"],
-            stated_on=row["as_of"],
-            now_minor=now.get(name, row["amount_minor"]),
-        )
-        for name, row in sorted(stated.items())
-        if term in (None, name)
-    )
-    terms += tuple(
-        Restated(term=name, then_minor=0, stated_on=max(row["as_of"] for row in stated.values()), now_minor=amount)
-        for name, amount in sorted(now.items())
-        if stated and name not in stated and term in (None, name)
-    )
-    if not terms:
+    if not stated:
         return None
     # Of a statement that was made again, every term holds as it was known on the last day that states one of them.
     since = max(row["as_of"] for row in stated.values())
-    found = Correction(period=period, currency=scene.row["currency"], terms=terms, causes=())
-    causes = tuple(_Steps(scene=scene, period=period, term=term, since=since).causes(limit)) if scene.versions else ()
+    told_on = max(row["business_date"] for row in stated.values())
+    steps = _Steps(scene=scene, period=period, term=term, since=since, told_on=told_on)
+    found = Correction(
+        period=period, currency=scene.row["currency"], terms=_restated(scene, period, term, stated), causes=()
+    )
+    causes = tuple(steps.causes(limit)) if scene.versions else ()
     rest = found.difference - sum(cause.amount_minor for cause in causes)
     if rest:
         text = "what the home keeps does not tell this part: its contract files are not those it was stated by"
@@ -122,29 +110,47 @@ def correction(scene: Scene, period: str, term: str | None, limit: int | None) -
     return replace(found, causes=causes)
 
 
-def _terms_now(scene: Scene, period: str, stated: Mapping[str, Any]) -> dict[str, int]:
-    """What the line's statement tells of the closed period's terms; a term that it does not tell is as stated."""
+def _restated(
+    scene: Scene, period: str, term: str | None, stated: Mapping[str, Mapping[str, Any]]
+) -> tuple[Restated, ...]:
+    """The terms of the closed period as stated and now; one that the line's statement does not tell is as stated."""
     own = (pl.col("period") == period) & pl.col("beneficiary").is_null() & pl.col("adjusts").is_null()
-    rows = scene.tonight.filter(own & (pl.col("as_of") == scene.day))
-    return {name: row["amount_minor"] for name, row in stated.items()} | dict(
-        rows.select("term", "amount_minor").rows()
+    now = dict(scene.tonight.filter(own & (pl.col("as_of") == scene.day)).select("term", "amount_minor").rows())
+    then = {name: row["amount_minor"] for name, row in stated.items()}
+    last = max(row["as_of"] for row in stated.values())
+    return tuple(
+        Restated(
+            term=name,
+            then_minor=then.get(name, 0),
+            stated_on=stated[name]["as_of"] if name in stated else last,
+            now_minor=now.get(name, then.get(name, 0)),
+        )
+        for name in sorted({*then, *now})
+        if term in (None, name)
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Steps:
-    """The recomputations from what was known on the day ``since`` to what is known on the line's day."""
+    """The recomputations from what was known on the day ``since`` to what is known on the line's day.
+
+    ``told_on`` is the night that stated it, later than ``since`` where no night was settled on that day.
+    """
 
     scene: Scene
     period: str
     term: str | None
     since: date
+    told_on: date
 
     def causes(self, limit: int | None) -> Iterator[Cause]:
         """The causes in order: opening positions, the contract's version, records and accounts."""
         scene, last = self.scene, period_from(self.period).last
         rated = scene.contributions().filter(pl.col("period").is_in(self._periods(last)))
-        then, later = rated.filter(pl.col("business_date") <= self.since), pl.col("business_date") > self.since
+        if self.term is not None:
+            rated = rated.filter(pl.col("term").is_in(self._rests_on(self.term)))
+        known = was_known(self.since, self.told_on)
+        then, later = rated.filter(known), ~known
         old, new = self._versions(then)
         positions = [scene.positions(day) for day in (self.since, scene.day)]
         sums = sums_of(then)
@@ -166,6 +172,14 @@ class _Steps:
         """The contract's periods up to the one that is corrected: later ones change nothing in it."""
         told = self.scene.contributions().select(pl.col("period").unique()).collect()["period"]
         return [text for text in told if period_from(text).last <= last]
+
+    def _rests_on(self, name: str) -> list[str]:
+        """The term and those that it looks at."""
+        terms = {term.id: term for version in self.scene.versions for term in version.contract.terms}
+        found = [name]
+        for one in found:
+            found += [other for other in getattr(terms.get(one), "of", ()) if other not in found]
+        return found
 
     def _versions(self, then: pl.LazyFrame) -> tuple[tuple[ContractVersion, ...], tuple[ContractVersion, ...]]:
         """The contract's files by which the period was rated when it was stated, and those by which it is now."""
