@@ -8,12 +8,15 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from explain_home import BANK, C2, SHOP, clearing, matched, rated, write
 from payout_frames import line, night, payout
+from rate.histories import RandomHistory, rate_history, tables_of
 
-from settlement import originals
+from settlement import originals, store
 from settlement.explain import explain_line, line_addresses, parse_line_address, render_text
+from settlement.explain.address import address_of
 from settlement.explain.walk import Explanation
 from settlement.home import contracts_folder
 from settlement.model.money import Rounding, round_fraction
@@ -364,3 +367,26 @@ def test_an_account_whose_day_came_without_a_night_was_stated_and_corrects_nothi
     assert causes(explained(home, "C3-UNI-ALUMNI/2011-Q1/adjustment:2010-Q4", 4)) == [(f"{BANK} record 1", 500)]
     bounty = explained(home, "C3-UNI-ALUMNI/2010-Q4/opening_bounty", 4)
     assert [(one.account_id, one.quantity) for one in bounty.contributions] == [("A7", 1)]
+
+
+@pytest.mark.parametrize("seed", [1, 4])
+def test_in_any_history_causes_make_up_every_correction(seed: int, tmp_path: Path) -> None:
+    home, nights = Home(root=tmp_path / "home"), RandomHistory(seed).nights
+    shutil.copytree(contracts_folder(), home.config / "contracts", ignore=shutil.ignore_patterns("programme.toml"))
+    for then, output in zip(nights, rate_history(nights), strict=True):
+        for name, frame in (tables_of(then) | output).items():
+            home.partition(name, then.day).mkdir(parents=True)
+            frame.write_parquet(home.partition(name, then.day) / "part-00000.parquet")
+    seen = 0
+    for then in nights:
+        rows = store.read_table(home, "payout", then.day).filter(
+            (pl.col("state") == "RESTATED") | pl.col("adjusts").is_not_null()
+        )
+        for row in rows.unique(["contract", "period", "term", "adjusts"], maintain_order=True).iter_rows(named=True):
+            found = explain_line(home, then.day, address_of(row), limit=2)
+            assert found.correction is not None
+            assert found.correction.difference == sum(cause.amount_minor for cause in found.correction.causes)
+            assert not [cause for cause in found.correction.causes if cause.text.startswith("what the home keeps")]
+            assert not row["adjusts"] or found.correction.difference == found.amount_minor
+            seen += 1
+    assert seen > 10
