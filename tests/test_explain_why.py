@@ -19,7 +19,7 @@ from settlement.explain import explain_line, line_addresses, parse_line_address,
 from settlement.explain.address import address_of
 from settlement.explain.walk import Explanation
 from settlement.home import contracts_folder
-from settlement.model.money import Rounding, round_fraction
+from settlement.model.money import Rounding, round_fraction, split_largest_remainder
 from settlement.store import Home
 
 GOLDEN = Path(__file__).resolve().parent / "golden" / "explain"
@@ -132,6 +132,18 @@ def test_a_share_tells_who_gets_the_unit_left_over(home: Home) -> None:
     )
     (step,) = found.roundings
     assert (str(step.exact), step.mode, step.rounded) == ("7/2", "largest_remainder", 4)
+
+
+@pytest.mark.parametrize("total", [4, -4, 14])
+def test_units_left_over_go_to_the_largest_cuts(home: Home, total: int) -> None:
+    weights = {"HARBOR-RETAIL": 7, "HARBOR-LOYALTY": 5, "HARBOR-FOUNDATION": 3}
+    shares = split_largest_remainder(total, weights)
+    lines = [line("share", share, name, contract=C2, quantities=f"of={total}") for name, share in shares.items()]
+    tell(home, 1, [line("own_store_rate", total, contract=C2), *lines])
+    notes = {explained(home, f"{C2}/2010-Q4/share/{name}", 1).notes for name in weights}
+    ((note,),) = notes
+    told = note.partition("go to ")[2].partition(":")[0].split(", ")
+    assert set(told) == {name for name in weights if abs(shares[name]) > abs(total) * weights[name] // 15}
 
 
 def test_a_conversion_names_its_rate_with_day_and_record(home: Home) -> None:

@@ -13,7 +13,7 @@ from rate.histories import READS, RandomHistory, contract_documents, joined, rat
 from settlement import originals, store
 from settlement.errors import TerminalError
 from settlement.model.contract import ContractVersion
-from settlement.model.dates import PeriodKind
+from settlement.model.dates import PeriodKind, period_from
 from settlement.model.stage import StageInput
 from settlement.rate.contract_file import read_contracts
 from settlement.rate.facts import Facts, gather
@@ -105,6 +105,9 @@ def test_in_any_history_the_terms_are_those_told_last_and_adjustments_make_up_th
     rows = [row for contract in CONTRACTS for row in statements(version_of(contract), facts)]
     assert of_terms(rows, last) == of_terms(told, last)
     assert given_in_all(rows, last) == given_in_all(told, last)
+    for row in rows:
+        ends = period_from(row.period).last
+        assert (row.as_of, row.state) == (min(ends, last), "CLOSED" if ends <= last else "PREVIEW")
 
 
 def test_a_file_of_a_later_day_is_tried_from_the_first_night_on(facts: Facts) -> None:
