@@ -134,6 +134,19 @@ def test_a_share_tells_who_gets_the_unit_left_over(home: Home) -> None:
     assert (str(step.exact), step.mode, step.rounded) == ("7/2", "largest_remainder", 4)
 
 
+def test_a_yearly_tier_tells_what_it_gives_for_the_earlier_periods_of_the_year(home: Home) -> None:
+    write(home, "rated", 1, volume(1, 700_000, period="2010-Q4"))
+    write(home, "rated", 2, volume(2, 500_000, period="2011-Q1"))
+    write(home, "rated", 3, volume(3, 250_000, period="2011-Q2"))
+    told = "year_volume=750000;rate=0.0010;paid_to_date=500"
+    lines = [line("annual_volume_tier", 250, contract=C2, period="2011-Q2", quantities=told, clause="3")]
+    write(home, "payout", 3, payout(date(2011, 4, 30), lines).rows(named=True))
+    found = explained(home, f"{C2}/2011-Q2/annual_volume_tier", 3)
+    assert found.notes == ("for 2011-Q1 it gives 5.00, as known after 2011-04-30",)
+    assert [(str(step.exact), step.rounded) for step in found.roundings] == [("750", 750)]
+    assert "less 5.00 USD given for earlier periods" in render_text(found)
+
+
 @pytest.mark.parametrize("total", [4, -4, 14])
 def test_units_left_over_go_to_the_largest_cuts(home: Home, total: int) -> None:
     weights = {"HARBOR-RETAIL": 7, "HARBOR-LOYALTY": 5, "HARBOR-FOUNDATION": 3}

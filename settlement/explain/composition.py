@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
@@ -289,4 +290,4 @@ def _adjustment(scene: Scene) -> Composition:
 
 
 def _major(amount_minor: int, scene: Scene) -> str:
-    return to_major(amount_minor, scene.row["currency"])
+    return f"{Decimal(to_major(amount_minor, scene.row['currency'])):,}"

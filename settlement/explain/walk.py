@@ -83,7 +83,8 @@ def explain_line(home: Home, as_of: date, address: LineAddress, *, limit: int | 
     """
     scene = _scene(home, as_of, address)
     row, version = scene.row, scene.version
-    now = lines_now(scene)
+    # Only a term asks what the terms come to.
+    now = lines_now(scene) if scene.term else {}
     made = compose(scene, now)
     contributions = net_contributions(_rated(scene))
     told = with_evidence(home, scene.day, contributions if limit is None else contributions.head(limit))

@@ -51,6 +51,7 @@ def test_values_are_of_toml() -> None:
     assert changed('own_store_rate.rounding.mode = "half_even"').terms[0].rounding.mode == "half_even"
     assert changed('measures.own_volume.takes_back=["refund"]').measures["own_volume"].takes_back == ("refund",)
     assert changed("beneficiaries.HARBOR-LOYALTY.weight=6").beneficiaries[1].weight == 6
+    assert len(changed("annual_volume_tier.tiers=[{ from = 0.00, rate = 0.0012 }]").terms[2].tiers) == 1
     later = changed("miles_purchase.prices.1.to=2010-12-30", "1.prices.2.from=2010-12-30", source=AIR)
     assert later.terms[0].prices[1].first == date(2010, 12, 30)
 
