@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, get_type_hints
 
-from pydantic.fields import FieldInfo
+from settlement.rate.contract_words import key_of
 
 
 def is_table(value: object) -> bool:
@@ -21,14 +21,8 @@ def table_of(value: Any) -> Mapping[str, Any]:
     if isinstance(value, Mapping):
         return value
     hints = get_type_hints(type(value), include_extras=True)
-    told = {_word(field.name, hints[field.name]): getattr(value, field.name) for field in fields(value)}
+    told = {key_of(field.name, hints[field.name]): getattr(value, field.name) for field in fields(value)}
     return {word: one for word, one in told.items() if one is not None and one != ()}
-
-
-def _word(name: str, hint: object) -> str:
-    """The key of the contract file: ``from`` for the field ``first``."""
-    aliases = [one.alias for one in getattr(hint, "__metadata__", ()) if isinstance(one, FieldInfo) and one.alias]
-    return aliases[0] if aliases else name
 
 
 def said(value: object) -> str:

@@ -214,7 +214,7 @@ def _step(here: object, part: str | int) -> object:
     here = _bare(here)
     if isinstance(here, type) and hasattr(here, "__dataclass_fields__"):
         hints = get_type_hints(here, include_extras=True)
-        return next((hint for name, hint in hints.items() if _alias(name, hint) == part), here)
+        return next((hint for name, hint in hints.items() if key_of(name, hint) == part), here)
     arguments = get_args(here)
     if get_origin(here) is tuple:
         return arguments[0]
@@ -241,7 +241,8 @@ def _tags(kind: object) -> tuple[object, ...]:
     return get_args(hints.get("form", hints.get("type")))
 
 
-def _alias(name: str, hint: object) -> str:
+def key_of(name: str, hint: object) -> str:
+    """The key of the contract file that a field is read from: ``from`` for the field ``first``."""
     for extra in getattr(hint, "__metadata__", ()):
         if isinstance(extra, FieldInfo) and extra.alias:
             return extra.alias
@@ -255,6 +256,6 @@ def _fields(kind: object) -> dict[str, bool]:
         return {}
     hints = get_type_hints(kind, include_extras=True)
     return {
-        _alias(one.name, hints[one.name]): one.default is MISSING and one.default_factory is MISSING
+        key_of(one.name, hints[one.name]): one.default is MISSING and one.default_factory is MISSING
         for one in fields(kind)
     }
