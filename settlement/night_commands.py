@@ -11,6 +11,8 @@ from settlement import originals, runner, store, worklist
 from settlement.errors import TerminalError
 from settlement.explain import SHOWN, explain_line, parse_line_address, render_text
 from settlement.home import create_home
+from settlement.model.stage import Bounds
+from settlement.reconcile.plan import read_bytes
 from settlement.reference import known_after
 from settlement.report.summary import render_summary
 from settlement.sample.generate import generate
@@ -60,10 +62,14 @@ def run(
     home: HomeOption,
     business_date: DateOption,
     until: Annotated[str, typer.Option(help="Stop after this stage.")] = STAGES[-1].name,
+    memory: Annotated[
+        str | None, typer.Option(help="Read files within this memory, such as 1GB; the result is the same.")
+    ] = None,
 ) -> None:
     """Settle one night. Running it again, or twice at once, changes nothing."""
     place, night = store.open_home(home), night_of(business_date)
-    with_progress(lambda progress: runner.run_night(place, night, progress, until))
+    bounds = Bounds(memory=None if memory is None else read_bytes(memory))
+    with_progress(lambda progress: runner.run_night(place, night, progress, until, bounds))
     if until == STAGES[-1].name:
         typer.echo(render_summary(runner.night_summary(place, night)))
 

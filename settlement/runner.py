@@ -18,18 +18,16 @@ from pathlib import Path
 
 import polars as pl
 
-from settlement import books, laws, openpgp, originals, quarantine, quarantine_books, store
+from settlement import at_once, books, laws, openpgp, originals, quarantine, quarantine_books, store
 from settlement.cardkey import read_card_keys
 from settlement.errors import RetryableError, TerminalError
 from settlement.model.arrival import signature_digests
 from settlement.model.clearing import StatementState
-from settlement.model.stage import StageInput
+from settlement.model.layout import read_layouts
+from settlement.model.stage import USUAL, Bounds, Part, Progress, Seen, StageInput
 from settlement.report import summary
 from settlement.stages import STAGES, Stage, stage_named, whole
 from settlement.store import Home
-
-Progress = Callable[[str, int, int], None]
-"""Called with a stage's name, units done and units in all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +49,15 @@ def plan(home: Home, business_date: date, stage_name: str) -> tuple[str, ...]:
     return whole(None) if stage.plan is whole else stage.plan(_inputs(home, business_date, stage, "all"))
 
 
-def run_unit(home: Home, business_date: date, stage_name: str, unit: str) -> None:
+def run_unit(
+    home: Home,
+    business_date: date,
+    stage_name: str,
+    unit: str,
+    *,
+    bounds: Bounds = USUAL,
+    seen: Seen | None = None,
+) -> None:
     """Run one unit of a stage and keep its output until the stage commits; nothing if that is done already."""
     stage = stage_named(stage_name)
     engine = books.connect(home)
@@ -62,21 +68,26 @@ def run_unit(home: Home, business_date: date, stage_name: str, unit: str) -> Non
     if store.unit_saved(home, business_date, stage.name, unit):
         return
     try:
+        with store.keeping_parts(home, business_date, stage.name, unit) as keep:
+            _run_and_save(home, business_date, stage, unit, _Reading(bounds=bounds, keep=keep, seen=seen))
+    except (RetryableError, OSError):
+        # Another runner may have committed the stage meanwhile and cleared its work folder away.
+        if not books.committed(engine, business_date, stage.name):
+            raise
+
+
+def _run_and_save(home: Home, business_date: date, stage: Stage, unit: str, reading: _Reading) -> None:
+    try:
         # Behind the block it is known that what was read is what was landed.
         with originals.reading_originals(home) as content:
-            inputs = _inputs(home, business_date, stage, unit, content)
+            inputs = _inputs(home, business_date, stage, unit, replace(reading, content=content))
             output = stage.run(inputs)
     except pl.exceptions.PolarsError:
         # Earlier nights are read as a stage asks for them: one that was damaged shows only then.
         store.require_readable(home, (*stage.reads, *stage.parts, *stage.scans, *stage.history), business_date)
         raise
     laws.assert_unit(stage.name, inputs, output)
-    try:
-        store.save_unit(home, business_date, stage.name, unit, output)
-    except (RetryableError, OSError):
-        # Another runner may have committed the stage meanwhile and cleared its work folder away.
-        if not books.committed(engine, business_date, stage.name):
-            raise
+    store.save_unit(home, business_date, stage.name, unit, output)
 
 
 def commit(home: Home, business_date: date, stage_name: str, units: tuple[str, ...]) -> books.StageRun:
@@ -124,32 +135,55 @@ def _quarantined(
     return partial(quarantine_books.add_night, rejects=rejects, outcomes=outcomes)
 
 
-def run_stage(home: Home, business_date: date, stage_name: str, progress: Progress | None = None) -> books.StageRun:
-    """Plan, run and commit one stage."""
+def run_stage(
+    home: Home,
+    business_date: date,
+    stage_name: str,
+    progress: Progress | None = None,
+    bounds: Bounds = USUAL,
+) -> books.StageRun:
+    """Plan, run and commit one stage.
+
+    Raises TerminalError where a file cannot be read within the bounds.
+    """
     done = books.committed(books.connect(home), business_date, stage_name)
     if done is not None:
         store.drop_work(home, business_date, stage_name)
         return done
     units = plan(home, business_date, stage_name)
-    for index, unit in enumerate(units):
-        if progress:
-            progress(stage_name, index, len(units))
-        run_unit(home, business_date, stage_name, unit)
-    run = commit(home, business_date, stage_name, units)
     if progress:
-        progress(stage_name, len(units), len(units))
-    return run
+        progress(stage_name, 0, 1)
+    sizes, needed, free, most = dict.fromkeys(units, 1), dict[str, int](), 0, 1
+    if stage_name == "parse":
+        delivered = store.read_table(home, "delivery", business_date)
+        sizes |= {row["file"]: row["size_bytes"] + 1 for row in delivered.iter_rows(named=True) if row["file"] in sizes}
+        needed = at_once.needs(delivered, read_layouts(store.read_documents(home)), bounds)
+        free, most = at_once.room(bounds, needed), bounds.files
+    tell = at_once.counted(progress, stage_name, sizes) if progress else None
+
+    def work(unit: str) -> None:
+        seen = partial(tell, unit) if tell else None
+        run_unit(home, business_date, stage_name, unit, bounds=bounds, seen=seen)
+        if tell:
+            tell(unit, sizes[unit])
+
+    at_once.run_units(units, needed, free, most, work)
+    return commit(home, business_date, stage_name, units)
 
 
 def run_night(
-    home: Home, business_date: date, progress: Progress | None = None, until: str = STAGES[-1].name
+    home: Home,
+    business_date: date,
+    progress: Progress | None = None,
+    until: str = STAGES[-1].name,
+    bounds: Bounds = USUAL,
 ) -> tuple[books.StageRun, ...]:
     """Run all stages of a night in order, up to and including ``until``. Running a settled night changes nothing."""
     stage_named(until)
     _refuse_late_arrivals(home, business_date)
     runs = []
     for stage in STAGES:
-        runs.append(run_stage(home, business_date, stage.name, progress))
+        runs.append(run_stage(home, business_date, stage.name, progress, bounds))
         if stage.name == until:
             break
     return tuple(runs)
@@ -273,8 +307,22 @@ def _scratch_home(home: Home, business_date: date, root: Path) -> Home:
     return other
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reading:
+    """What the stage ``parse`` is handed of the machine: originals, bounds, a place for parts, and who looks on."""
+
+    content: Callable[[str], memoryview] | None = None
+    bounds: Bounds = USUAL
+    keep: Callable[[pl.DataFrame], Part] | None = None
+    seen: Seen | None = None
+
+
 def _inputs(
-    home: Home, business_date: date, stage: Stage, unit: str, content: Callable[[str], memoryview] | None = None
+    home: Home,
+    business_date: date,
+    stage: Stage,
+    unit: str,
+    reading: _Reading = _Reading(),
 ) -> StageInput:
     first = stage.name == "land"
     parsing = stage.name == "parse"
@@ -288,12 +336,15 @@ def _inputs(
         scans={name: store.scan_table(home, name, business_date) for name in stage.scans},
         history={name: store.scan_history(home, name, business_date) for name in stage.history},
         deliveries=originals.land_originals(home, business_date) if first else (),
-        content=content if parsing else None,
+        content=reading.content if parsing else None,
         decrypt=openpgp.opener(home) if parsing else None,
         verify=openpgp.verifier() if parsing else None,
         replayed=quarantine.open_replay if parsing else None,
         released=released,
         card_keys=read_card_keys(home, business_date) if parsing else (),
+        bounds=reading.bounds,
+        keep=reading.keep if parsing else None,
+        seen=reading.seen if parsing else None,
     )
 
 

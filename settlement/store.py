@@ -22,7 +22,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -208,6 +208,30 @@ def begin_stage(home: Home, business_date: date, stage: str, inputs_digest: str)
     arriving.replace(mark)
 
 
+@contextmanager
+def keeping_parts(home: Home, business_date: date, stage: str, unit: str) -> Iterator[Callable[[pl.DataFrame], Part]]:
+    """What stores rows of the table ``parsed_clearing`` aside while a unit is read; behind the block they are gone.
+
+    The parts are to be given to ``save_unit``, which links them, or dropped.
+    """
+    table = TABLES["parsed_clearing"]
+    final = home.unit_work(business_date, stage, unit)
+    aside = final.with_name(f".parts-{final.name}-{os.getpid()}")
+    shutil.rmtree(aside, ignore_errors=True)
+    kept: list[Path] = []
+
+    def keep(rows: pl.DataFrame) -> Part:
+        aside.mkdir(parents=True, exist_ok=True)
+        kept.append(aside / f"{len(kept):05d}.parquet")
+        _write_part(checked(table, rows), kept[-1])
+        return Part(rows=pl.scan_parquet(kept[-1], hive_partitioning=False), stored=kept[-1])
+
+    try:
+        yield keep
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
 def save_unit(home: Home, business_date: date, stage: str, unit: str, output: StageOutput) -> None:
     """Keep a unit's output until its stage commits. Saving the same unit twice leaves one of the two."""
     final = home.unit_work(business_date, stage, unit)
@@ -265,7 +289,8 @@ def _write_table(folder: Path, name: str, frame: pl.DataFrame) -> None:
 
 def _write_part(frame: pl.DataFrame, path: Path) -> None:
     try:
-        frame.write_parquet(path, compression="zstd", compression_level=1, statistics=False)
+        # In one piece: where its rows were put together must not show in the bytes.
+        frame.rechunk().write_parquet(path, compression="zstd", compression_level=1, statistics=False)
     except (pl.exceptions.PolarsError, OSError) as error:
         # A full disk comes as either of the two.
         raise RetryableError(f"{path} could not be written: {error}.") from None

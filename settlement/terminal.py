@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-import sys
+import math
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.progress import Progress as Bars
+from rich.text import Text
 
 from settlement.errors import TerminalError
+from settlement.model.stage import Progress
 
 _T = TypeVar("_T")
 
@@ -27,20 +38,47 @@ def night_of(text: str) -> date:
         raise TerminalError(f"{text!r} is no business date: write it as YYYY-MM-DD.") from None
 
 
-def with_progress(work: Callable[[Callable[[str, int, int], None]], _T]) -> _T:
-    """Do the work with a line that shows the stage and its units; plain lines where no terminal looks on."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description:10}"), BarColumn(30), TextColumn("{task.completed}/{task.total}"))
-    with Progress(
-        *columns, TimeElapsedColumn(), console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
+def with_progress(work: Callable[[Progress], _T], console: Console | None = None) -> _T:
+    """Do the work with a line for each stage: how far it is, rows a second, time gone and left.
+
+    Where no terminal looks on there is a plain line for each stage that begins, and no more.
+    """
+    console = console or Console(stderr=True)
+    columns = (
+        TextColumn("{task.description:10}"),
+        BarColumn(30),
+        TaskProgressColumn(),
+        _RowsColumn(),
+        TimeElapsedColumn(),
+        _LeftColumn(),
+    )
+    with Bars(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
         tasks: dict[str, TaskID] = {}
 
-        def show(stage: str, done: int, total: int) -> None:
+        def show(stage: str, done: int, total: int, rows: int = 0) -> None:
             if stage not in tasks:
-                tasks[stage] = bar.add_task(stage, total=total)
+                tasks[stage] = bars.add_task(stage, total=total, rows=0)
                 if not console.is_terminal:
-                    sys.stderr.write(f"{stage} ...\n")
-            bar.update(tasks[stage], completed=done, total=total)
+                    console.file.write(f"{stage} ...\n")
+            bars.update(tasks[stage], completed=done, total=total, rows=rows)
 
         return work(show)
+
+
+class _RowsColumn(ProgressColumn):
+    """Rows a second since the stage began; nothing before any are told."""
+
+    def render(self, task: Task) -> Text:
+        rows, seconds = task.fields["rows"], task.finished_time or task.elapsed
+        return Text(f"{rows / seconds:>11,.0f} rows/s" if rows and seconds else "", style="progress.data.speed")
+
+
+class _LeftColumn(ProgressColumn):
+    """The time that what is left will take at the pace so far; nothing before a pace is known or when all is done."""
+
+    def render(self, task: Task) -> Text:
+        left, gone = task.remaining, task.elapsed
+        if not (left and gone and task.completed):
+            return Text("")
+        seconds = math.ceil(gone * left / task.completed)
+        return Text(f"{timedelta(seconds=seconds)} left", style="progress.remaining")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import Final, Protocol
 
 import polars as pl
 
@@ -66,6 +67,43 @@ class CardKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What a night's work may take at once. None of it changes a byte of what comes out, but ``part_rows``.
+
+    Attributes
+    ----------
+    memory:
+        Bytes within which files are read; None for what the machine has.
+    files:
+        How many files are read beside one another at most.
+    part_bytes:
+        Bytes of a large file that are read at once, by readers that read in parts.
+    part_rows:
+        Clearing rows of each stored part of such a file but its last.
+    """
+
+    memory: int | None = None
+    files: int = 2
+    part_bytes: int = 2**25
+    part_rows: int = 2**17
+
+
+USUAL: Final = Bounds()
+"""The bounds where nobody gives others."""
+
+
+class Progress(Protocol):
+    """Told how far a stage is: what is done of how much, in whatever it counts, and the rows that were read so far."""
+
+    def __call__(self, stage: str, done: int, total: int, rows: int = 0) -> None:
+        """Show it."""
+
+
+Seen = Callable[[int, int], None]
+"""Told how many bytes and records of a file have been read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StageInput:
     """Everything a stage may look at.
 
@@ -99,6 +137,12 @@ class StageInput:
         The replays that two persons have released for this night, by file name and digest (``land`` only).
     card_keys:
         The card keys in use on the night, the current one first and the oldest last (``parse`` only).
+    bounds:
+        What may be read at once (``parse`` only).
+    keep:
+        Stores rows of the table ``parsed_clearing`` aside and gives the part that they are (``parse`` only).
+    seen:
+        Told how much of a file has been read, where somebody looks on (``parse`` only).
     """
 
     business_date: date
@@ -115,6 +159,9 @@ class StageInput:
     replayed: Callable[[memoryview], Replay | Refused] | None = None
     released: frozenset[tuple[str, str]] = frozenset()
     card_keys: tuple[CardKey, ...] = ()
+    bounds: Bounds = USUAL
+    keep: Callable[[pl.DataFrame], Part] | None = None
+    seen: Seen | None = None
 
     def tonight(self, table: str) -> pl.LazyFrame:
         """Rows of a table of this night, lazily, whether it is scanned or read."""

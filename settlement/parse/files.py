@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
-import numpy as np
 import polars as pl
 
 from settlement.errors import TerminalError
@@ -22,7 +21,7 @@ from settlement.model.clearing import Why
 from settlement.model.layout import Layout, read_layouts
 from settlement.model.records import CANDIDATES
 from settlement.model.replay import Replay, replayed_name
-from settlement.model.stage import StageInput, StageOutput
+from settlement.model.stage import Part, StageInput, StageOutput
 from settlement.model.tables import TABLES
 from settlement.parse import (
     bai2,
@@ -39,9 +38,10 @@ from settlement.parse import (
 )
 from settlement.parse.cards import Cards
 from settlement.parse.container import opened
+from settlement.parse.kept import KeptRows, Places
 from settlement.parse.record_bytes import encoding_of, patched, places
 from settlement.parse.references import without_card_numbers
-from settlement.parse.source import ByteCount, Parsed, Source
+from settlement.parse.source import ByteCount, Parsed, Source, unseen
 
 READERS: Final[Mapping[str, Callable[[Source], Parsed]]] = {
     "bai2": bai2.read,
@@ -97,9 +97,11 @@ def run(inputs: StageInput) -> StageOutput:
     delivery = inputs.tables["delivery"].row(by_predicate=pl.col("file") == inputs.unit, named=True)
     layout = layout_of(inputs, str(delivery["layout"]))
     found = open_delivered(inputs, delivery, layout)
-    source = _source(inputs, delivery, layout, found.content)
-    parsed = without_card_numbers(_read(source, found, read_arrival(inputs.documents)[0]))
-    _require_one_place(source.file, parsed)
+    # A replay gives few records; all of them are looked at again behind its reader.
+    kept = KeptRows(inputs.keep) if inputs.keep is not None and found.replay is None else None
+    source = _source(inputs, delivery, layout, found.content, kept)
+    parsed = without_card_numbers(_read(source, found, kept, read_arrival(inputs.documents)[0]))
+    _require_one_place(parsed, kept)
     for name, frame in parsed.tables.items():
         tables[f"parsed_{name}"] = frame
     tables["parsed_reject_place"] = _reject_places(source, parsed)
@@ -108,7 +110,11 @@ def run(inputs: StageInput) -> StageOutput:
     tables["parsed_file"] = _file_row(source, found, parsed)
     tables["parsed_control_total"] = _control_rows(source.file, parsed)
     tables["parsed_card_token"] = source.cards.met().select(pl.lit(source.file).alias("file"), pl.all())
-    return StageOutput(tables=tables)
+    source.seen(len(source.content), parsed.records or 0)
+    if kept is None or not kept.parts or "clearing" not in parsed.tables:
+        return StageOutput(tables=tables)
+    last = Part(rows=tables.pop("parsed_clearing").lazy())
+    return StageOutput(tables=tables, parts={"parsed_clearing": (*kept.parts, last)})
 
 
 def _table_names() -> tuple[str, ...]:
@@ -171,7 +177,9 @@ def _signed_outside(inputs: StageInput, delivery: Mapping[str, object]) -> tuple
     return tuple(inputs.content(one) for one in digests) if inputs.content else ()
 
 
-def _source(inputs: StageInput, delivery: Mapping[str, object], layout: Layout, content: memoryview) -> Source:
+def _source(
+    inputs: StageInput, delivery: Mapping[str, object], layout: Layout, content: memoryview, kept: KeptRows | None
+) -> Source:
     if not inputs.card_keys:
         raise TypeError("the stage parse needs a card key")
     file_date = delivery["file_date"]
@@ -183,6 +191,9 @@ def _source(inputs: StageInput, delivery: Mapping[str, object], layout: Layout, 
         sequence=None if delivery["sequence"] is None else str(delivery["sequence"]),
         layout=layout,
         cards=Cards(inputs.card_keys, inputs.history["card_token"].select("token", "card_ref").collect()),
+        bounds=inputs.bounds,
+        keep=None if kept is None else kept.take,
+        seen=inputs.seen or unseen,
     )
 
 
@@ -216,7 +227,7 @@ def _endless(source: Source) -> int | None:
     return None
 
 
-def _read(source: Source, found: Opened, arrival: Arrival) -> Parsed:
+def _read(source: Source, found: Opened, kept: KeptRows | None, arrival: Arrival) -> Parsed:
     """The file through the reader of its layout, with the faults that all formats share."""
     if found.refused is not None:
         return Parsed(fault=found.refused.why, detail=f"The file {found.refused.detail}.")
@@ -227,7 +238,7 @@ def _read(source: Source, found: Opened, arrival: Arrival) -> Parsed:
     if found.replay is not None:
         return _replayed(parsed, found.replay)
     most = arrival.of(source.layout.feed).most_rejects_ppm
-    return _few_enough(source, _judged(source, parsed), most)
+    return _few_enough(source, _judged(source, parsed), kept.height if kept else 0, most)
 
 
 def _judged(source: Source, parsed: Parsed) -> Parsed:
@@ -245,12 +256,12 @@ def _judged(source: Source, parsed: Parsed) -> Parsed:
     return replace(parsed, fault=Why.CONTROL_TOTAL_MISMATCH, detail=detail)
 
 
-def _few_enough(source: Source, parsed: Parsed, most_ppm: int | None) -> Parsed:
+def _few_enough(source: Source, parsed: Parsed, kept: int, most_ppm: int | None) -> Parsed:
     """The file with the fault TOO_MANY_REJECTS where more of its rows are bad than its feed declares."""
     if parsed.fault is not None or most_ppm is None or "reject" not in parsed.tables:
         return parsed
     bad = parsed.tables["reject"].height
-    rows = sum(frame.height for name, frame in parsed.tables.items() if name != "control_record")
+    rows = kept + sum(frame.height for name, frame in parsed.tables.items() if name != "control_record")
     if bad * _MILLION <= most_ppm * rows:
         return parsed
     detail = (
@@ -284,11 +295,12 @@ def _replayed(parsed: Parsed, replay: Replay) -> Parsed:
     )
 
 
-def _require_one_place(file: str, parsed: Parsed) -> None:
+def _require_one_place(parsed: Parsed, kept: KeptRows | None) -> None:
     """Each row of a file is in exactly one of records, rejects and control records; anything else is our fault."""
-    records = [parsed.tables[name]["record"].to_numpy() for name in _LOCATED if name in parsed.tables]
-    if records and np.bincount(np.concatenate(records)).max(initial=0) > 1:
-        raise RuntimeError(f"The reader of {file} put a record into two places.")
+    places = kept.places if kept else Places()
+    for name in _LOCATED:
+        if name in parsed.tables:
+            places.take(parsed.tables[name]["record"])
 
 
 def _content_bytes(source: Source, found: Opened) -> int:

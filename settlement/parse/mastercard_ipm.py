@@ -17,12 +17,15 @@ import numpy as np
 import polars as pl
 
 from settlement.model.clearing import Why
+from settlement.model.tables import TABLES
 from settlement.parse.editions import edition_on
+from settlement.parse.mastercard_frames import LENGTH_BYTES, Framed, Stream, read_stream
 from settlement.parse.mastercard_layout import Edition, IpmSpec, read_layout
-from settlement.parse.mastercard_messages import Messages, Stream, code_page, cut_messages, message_places, read_stream
-from settlement.parse.mastercard_rows import WANTED, clearing_and_rejects, read_messages
+from settlement.parse.mastercard_messages import code_page, cut_messages
+from settlement.parse.mastercard_rows import WANTED, clearing_and_rejects, presented_last, read_messages
 from settlement.parse.mastercard_totals import (
     Administration,
+    Totals,
     contradiction,
     control_records,
     control_totals,
@@ -30,46 +33,40 @@ from settlement.parse.mastercard_totals import (
     first_date,
     net_settlement,
     read_administration,
+    totals_of,
 )
 from settlement.parse.source import ByteCount, Parsed, Source
 from settlement.parse.spans import Alphabet
 
 _MODES: Final = {"T", "P", None}
-_LENGTH_BYTES: Final = 4
 _MOST_LOOKED_AT: Final = 10_000
+_TABLES: Final = ("clearing", "reject", "control_record")
 
 
 def read(source: Source) -> Parsed:
     """Read one file. Its records are messages, located by their number from 1; amounts are minor units of DE50."""
     spec, editions = read_layout(source.layout)
-    stream = read_stream(np.frombuffer(source.content, dtype=np.uint8), spec)
-    for why, sentence in _torn(source, spec, stream):
+    framed = read_stream(source.content, spec, source.bounds.part_bytes)
+    for why, sentence in _torn(source, spec, framed):
         return _fault(why, sentence)
-    signs = code_page(stream, spec)
-    edition = _edition(source, spec, editions, stream, signs)
+    signs = code_page(framed.first, spec)
+    edition = _edition(source, spec, editions, framed.first, signs)
     if signs is None or isinstance(edition, str):
         return _fault(Why.UNREADABLE, str(edition))
-    messages = cut_messages(stream, edition, signs, WANTED)
-    frame = read_messages(messages, edition)
-    found = read_administration(stream, edition, signs, frame)
-    for why, sentence in _complaints(source, spec, len(stream.base), found):
-        return _fault(why, sentence)
-    parsed = _read(source, messages, frame, found)
-    rejected = parsed.tables["reject"]["record"].to_list()
-    return replace(parsed, rejected_at=message_places(stream, len(source.content), spec, rejected))
+    return _read(source, spec, framed, edition, signs)
 
 
-def _torn(source: Source, spec: IpmSpec, stream: Stream) -> Iterator[tuple[Why, str]]:
+def _torn(source: Source, spec: IpmSpec, framed: Framed) -> Iterator[tuple[Why, str]]:
     """Why a file is no whole stream of messages."""
-    sender, count = source.layout.sender, len(stream.base)
-    look_alike = _look_alike(source, spec, stream)
+    sender, count = source.layout.sender, framed.count
+    look_alike = _look_alike(source, spec, framed.first)
     if look_alike:
         what = f"The file is {look_alike}, not IPM clearing"
         yield Why.UNREADABLE, f"{what}: ask {sender} for the clearing file."
-    if stream.surplus:
+    if framed.surplus:
         what = f"The file goes on behind its end mark, after {count} messages"
         yield Why.UNREADABLE, f"{what}: ask {sender} to send it again."
-    if not stream.whole:
+    if not framed.whole:
         what = f"The file is cut short after {count} whole messages"
         yield Why.TRUNCATED, f"{what}: ask {sender} to send it again."
 
@@ -91,27 +88,62 @@ def _edition(
     return in_force[-1]
 
 
-def _read(source: Source, messages: Messages, frame: pl.DataFrame, found: Administration) -> Parsed:
-    posting_date = date_of(found.headers[0])
-    net, currency = net_settlement(frame)
-    tables = clearing_and_rejects(source, posting_date, messages, frame)
-    file_id, mode = str(found.headers[0]["PDS0105"]), found.headers[0]["PDS0122"]
+def _read(source: Source, spec: IpmSpec, framed: Framed, edition: Edition, signs: Alphabet) -> Parsed:
+    """The file part by part: what its parts tell is added up, and its clearing rows are handed on as they come."""
+    day = first_date(framed.first, edition, signs)
+    if day is None:
+        raise ValueError("the header tells no date")
+    found, totals, count, presented = Administration(), Totals(), ByteCount(), 0
+    held: dict[str, list[pl.DataFrame]] = {name: [TABLES[f"parsed_{name}"].empty()] for name in _TABLES}
+    rejected_at: dict[int, tuple[int, int]] = {}
+    for stream in framed.parts():
+        frame = read_messages(messages := cut_messages(stream, edition, signs, WANTED), edition, presented)
+        told = read_administration(stream, edition, signs, frame)
+        tables = clearing_and_rejects(source, day, messages, frame)
+        tables["control_record"] = control_records(source.file, told)
+        for name, rows in tables.items():
+            held[name].append(rows)
+        held["clearing"] = _handed_on(source, held["clearing"])
+        rejected_at |= framed.places(stream, tables["reject"]["record"].to_list())
+        found, totals, count = (
+            found + replace(told, others=()),
+            totals + totals_of(frame),
+            count + _counted(stream, tables),
+        )
+        presented = presented_last(frame)
+        source.seen(framed.read_up_to(stream), totals.messages)
+    for why, sentence in _complaints(source, spec, framed.count, found):
+        return _fault(why, sentence)
+    net, currency = net_settlement(totals)
+    mode = found.headers[0]["PDS0122"]
     return Parsed(
         sender=source.layout.sender,
-        file_date=posting_date,
-        internal_id=file_id,
+        file_date=day,
+        internal_id=str(found.headers[0]["PDS0105"]),
         mode=None if mode is None else str(mode),
-        records=frame.height,
+        records=totals.messages,
         net_settlement_minor=net,
         net_settlement_currency=currency,
-        controls=control_totals(found, frame),
-        tables={**tables, "control_record": control_records(source.file, found)},
-        bytes=_counted(len(source.content), messages.stream, tables),
+        controls=control_totals(found, totals),
+        tables={name: pl.concat(rows) for name, rows in held.items()},
+        bytes=count + _filling(len(source.content), count),
+        rejected_at=rejected_at,
     )
 
 
+def _handed_on(source: Source, held: list[pl.DataFrame]) -> list[pl.DataFrame]:
+    """Clearing rows that are held back until there are enough for a stored part of so many rows, or none are left."""
+    size, height = source.bounds.part_rows, sum(rows.height for rows in held)
+    if source.keep is None or height <= size:
+        return held
+    rows = pl.concat(held)
+    for first in range(0, height - size, size):
+        source.keep(rows[first : first + size])
+    return [rows[(height - 1) // size * size :]]
+
+
 def _look_alike(source: Source, spec: IpmSpec, stream: Stream) -> str | None:
-    """What a file is that only looks like clearing: by its first bytes, or by how one of its records begins."""
+    """What a file is that only looks like clearing: by its first bytes, or by how one of its first records begins."""
     named = spec.refused.get(str(int.from_bytes(source.content[:4], "big")))
     if named is not None or code_page(stream, spec) is not None:
         return named
@@ -127,14 +159,20 @@ def _look_alike(source: Source, spec: IpmSpec, stream: Stream) -> str | None:
     return None
 
 
-def _counted(size: int, stream: Stream, tables: Mapping[str, pl.DataFrame]) -> ByteCount:
-    """Where the bytes went: a message with its length, the end mark as control, and what fills up blocks."""
-    whole = stream.size.astype(np.int64) + _LENGTH_BYTES
+def _counted(stream: Stream, tables: Mapping[str, pl.DataFrame]) -> ByteCount:
+    """Where the bytes of some messages went, each with its length."""
+    whole = stream.size.astype(np.int64) + LENGTH_BYTES
     accepted, rejected = (
-        int(whole[tables[name]["record"].unique().to_numpy() - 1].sum()) for name in ("clearing", "reject")
+        int(whole[tables[name]["record"].unique().to_numpy() - stream.before - 1].sum())
+        for name in ("clearing", "reject")
     )
-    told = int(whole.sum()) + _LENGTH_BYTES
-    return ByteCount(accepted=accepted, rejected=rejected, control=told - accepted - rejected, padding=size - told)
+    return ByteCount(accepted=accepted, rejected=rejected, control=int(whole.sum()) - accepted - rejected)
+
+
+def _filling(size: int, messages: ByteCount) -> ByteCount:
+    """The end mark as control, and what fills up blocks, of a file of ``size`` bytes."""
+    told = messages.accepted + messages.rejected + messages.control
+    return ByteCount(control=LENGTH_BYTES, padding=size - told - LENGTH_BYTES)
 
 
 def _complaints(source: Source, spec: IpmSpec, last: int, found: Administration) -> Iterator[tuple[Why, str]]:

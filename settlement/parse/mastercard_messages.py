@@ -1,12 +1,8 @@
-"""Mastercard IPM: from the bytes of a file to messages, and from messages to the fields of one element.
-
-A stream of messages, each behind a 4-byte length, ends in a zero length. It may lie in blocks of 1,014 bytes of
-which the last two are padding; blocks cut messages anywhere. A stream is taken whole or not at all.
-"""
+"""Mastercard IPM: from messages to the fields of their elements."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,30 +11,15 @@ import polars as pl
 from numpy.typing import NDArray
 
 from settlement.kernels.choice import cores
-from settlement.kernels.parse import element_spans, frames
+from settlement.kernels.parse import element_spans
+from settlement.parse.mastercard_frames import Stream
 from settlement.parse.mastercard_layout import Edition, IpmSpec
 from settlement.parse.span_columns import FieldSpans, Numbers, Part, number_fields, places_of, text_fields
 from settlement.parse.spans import Alphabet, Spans, alphabet, texts
 
-_BLANKS: Final = (0x40, 0x00)
 _PREFIXES: Final = {"LL": -2, "LLL": -3}
 _LEFT_OVER: Final = 129
 _ENDS: Final = {"DE43": "\\"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stream:
-    """The messages of a file: where they lie, whether the stream is whole, and whether data follow its end mark."""
-
-    data: NDArray[np.uint8]
-    base: NDArray[np.int64]
-    size: NDArray[np.int32]
-    whole: bool
-    surplus: bool
-
-    def rows(self, at: NDArray[np.int64]) -> Stream:
-        """Some of the messages."""
-        return Stream(data=self.data, base=self.base[at], size=self.size[at], whole=self.whole, surplus=self.surplus)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,52 +66,6 @@ class Messages:
             length=self.length,
             alphabet=self.alphabet,
         )
-
-
-def read_stream(content: NDArray[np.uint8], spec: IpmSpec) -> Stream:
-    """Find the messages, with or without blocks. Where neither way reads whole, the likelier one, not whole."""
-    blocked = _unblocked(content, spec)
-    if blocked is not None:
-        stream = _framed(blocked, spec.data_bytes, whole_blocks=len(content) % spec.block_bytes == 0)
-        if stream.whole:
-            return stream
-    plain = _framed(content, 1, whole_blocks=True)
-    return stream if blocked is not None and not plain.whole else plain
-
-
-def message_places(stream: Stream, size: int, spec: IpmSpec, records: Iterable[int]) -> dict[int, tuple[int, int]]:
-    """First byte, from 0, and bytes of some messages in their file of ``size`` bytes, with its blocks."""
-    blocked = len(stream.data) != size
-    found = {}
-    for record in (number for number in records if number <= len(stream.base)):
-        first = int(stream.base[record - 1])
-        last = first + int(stream.size[record - 1]) - 1
-        if blocked:
-            padding = spec.block_bytes - spec.data_bytes
-            first, last = (at + at // spec.data_bytes * padding for at in (first, last))
-        found[record] = (first, last - first + 1)
-    return found
-
-
-def _unblocked(content: NDArray[np.uint8], spec: IpmSpec) -> NDArray[np.uint8] | None:
-    """The data bytes of the blocks, also of a last block that was cut; None where the padding says otherwise."""
-    count = len(content) // spec.block_bytes
-    blocks = content[: count * spec.block_bytes].reshape(count, spec.block_bytes)
-    padding = blocks[:, spec.data_bytes :]
-    if count == 0 or not any((padding == blank).all() for blank in _BLANKS):
-        return None
-    data = blocks[:, : spec.data_bytes].ravel()
-    rest = content[count * spec.block_bytes :]
-    return np.concatenate([data, rest]) if len(rest) else data
-
-
-def _framed(data: NDArray[np.uint8], block: int, *, whole_blocks: bool) -> Stream:
-    """A stream is whole if its end mark is there and nothing but the filling of its own block follows."""
-    base, size, end = frames(data)
-    rest = data[end:] if end >= 0 else data[:0]
-    blank = any((rest == filling).all() for filling in _BLANKS)
-    whole = whole_blocks and end >= 0 and blank and len(rest) < block
-    return Stream(data=data, base=base, size=size, whole=whole, surplus=not blank)
 
 
 def code_page(stream: Stream, spec: IpmSpec) -> Alphabet | None:

@@ -64,8 +64,13 @@ _CURRENCIES: Final = pl.Series([NUMERIC_CODES.get(f"{number:03d}") for number in
 _MICRO: Final = 6
 
 
-def read_messages(messages: Messages, edition: Edition) -> pl.DataFrame:
-    """All messages, cut for ``WANTED``, with what the totals and the rows are made of.
+def read_messages(messages: Messages, edition: Edition, presented: int = 0) -> pl.DataFrame:
+    """Some messages that follow one another, cut for ``WANTED``, with what the totals and the rows are made of.
+
+    Parameters
+    ----------
+    presented
+        The record of the presentment to which an addendum belongs that comes first, or 0.
 
     Returns
     -------
@@ -76,10 +81,10 @@ def read_messages(messages: Messages, edition: Edition) -> pl.DataFrame:
         ``local_time``, ``settlement_date`` and the flags that the rules look at.
     """
     told = dict(zip(_NUMBERS, messages.numbers(list(_NUMBERS.values())), strict=True))
-    marks = reversal(messages)
+    marks, first = reversal(messages), messages.stream.before + 1
     frame = pl.DataFrame(
         [
-            pl.int_range(1, len(messages.problem) + 1, dtype=pl.Int64, eager=True).alias("record"),
+            pl.int_range(first, first + len(messages.problem), dtype=pl.Int64, eager=True).alias("record"),
             pl.Series("problem", messages.problem),
             told["MTI"].series("mti"),
             told["DE24"].series("function"),
@@ -101,7 +106,7 @@ def read_messages(messages: Messages, edition: Edition) -> pl.DataFrame:
         cashback(messages, told["DE50"]),
     ]
     frame = pl.concat(parts, how="horizontal").with_columns(interchange_minor=pl.col("fees") * pl.col("earned"))
-    return frame.with_columns(_belongs_to(frame))
+    return frame.with_columns(_belongs_to(frame, presented))
 
 
 def _code(messages: Messages, number: Numbers, name: str) -> pl.Series:
@@ -116,14 +121,20 @@ def _currency(number: Numbers, name: str) -> pl.Series:
     return _CURRENCIES.gather(np.where(number.good, number.values, 0)).alias(name)
 
 
-def _belongs_to(frame: pl.DataFrame) -> pl.Series:
+def _belongs_to(frame: pl.DataFrame, presented: int) -> pl.Series:
     """The record of the presentment that an addendum follows, at once or behind others of its addenda."""
     addendum = pl.col("type").eq_missing(MessageType.ADDENDUM)
     if not frame.select(addendum.any()).item():
         return pl.Series("belongs_to", [None], dtype=pl.Int64).new_from_index(0, frame.height)
-    presented = pl.col("type").is_in(list(PRESENTED)).fill_null(value=False)
-    before = pl.when(~addendum).then(pl.when(presented).then("record").otherwise(0)).forward_fill()
+    presents = pl.col("type").is_in(list(PRESENTED)).fill_null(value=False)
+    before = pl.when(~addendum).then(pl.when(presents).then("record").otherwise(0)).forward_fill().fill_null(presented)
     return frame.select(pl.when(addendum & (before > 0)).then(before).alias("belongs_to"))["belongs_to"]
+
+
+def presented_last(frame: pl.DataFrame) -> int:
+    """The record of the presentment to which an addendum would belong that follows these messages, or 0."""
+    kind, record, belongs_to = frame.select("type", "record", "belongs_to").row(-1)
+    return int((belongs_to if kind == MessageType.ADDENDUM else record if kind in PRESENTED else None) or 0)
 
 
 def _said(told: Mapping[str, Numbers], messages: Messages, marks: pl.Series, edition: Edition) -> pl.DataFrame:
@@ -244,7 +255,7 @@ def _rules() -> tuple[Rule, ...]:
 def clearing_and_rejects(
     source: Source, posting_date: date, messages: Messages, frame: pl.DataFrame
 ) -> dict[str, pl.DataFrame]:
-    """The candidate tables ``clearing`` and ``reject`` of all messages; see ``read_messages`` for the frame."""
+    """The candidate tables ``clearing`` and ``reject`` of these messages; see ``read_messages`` for the frame."""
     rules = _rules()
     told = frame.select(
         "record", "detail", "kind", "direction", "currency", "transaction_currency", "cashback_minor", "local_time",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
@@ -11,8 +12,9 @@ import polars as pl
 
 from settlement.model.money import NUMERIC_CODES
 from settlement.parse.candidates import candidate
+from settlement.parse.mastercard_frames import Stream
 from settlement.parse.mastercard_layout import Edition, MessageType
-from settlement.parse.mastercard_messages import Stream, cut_messages
+from settlement.parse.mastercard_messages import cut_messages
 from settlement.parse.source import ControlTotal
 from settlement.parse.spans import Alphabet
 
@@ -43,19 +45,27 @@ class Administration:
     Each is a mapping from ``record``, ``DE49`` and ``PDS...`` to text or None.
     """
 
-    headers: tuple[dict[str, object], ...]
-    positions: tuple[dict[str, object], ...]
-    trailers: tuple[dict[str, object], ...]
-    others: tuple[dict[str, object], ...]
+    headers: tuple[dict[str, object], ...] = ()
+    positions: tuple[dict[str, object], ...] = ()
+    trailers: tuple[dict[str, object], ...] = ()
+    others: tuple[dict[str, object], ...] = ()
+
+    def __add__(self, later: Administration) -> Administration:
+        return Administration(
+            headers=self.headers + later.headers,
+            positions=self.positions + later.positions,
+            trailers=self.trailers + later.trailers,
+            others=self.others + later.others,
+        )
 
 
 def read_administration(stream: Stream, edition: Edition, signs: Alphabet, types: pl.DataFrame) -> Administration:
-    """The messages of a file that are no details; ``types`` has ``type`` and ``belongs_to`` of all in order."""
+    """The messages of a part that are no details; ``types`` has ``type`` and ``belongs_to`` of all in order."""
     framing = [MessageType.HEADER, MessageType.FINANCIAL_POSITION, MessageType.TRAILER]
     at = types["type"].is_in([*framing, *_OTHERS]).arg_true().cast(pl.Int64).to_numpy()
     messages = cut_messages(stream.rows(at), edition, signs, _WANTED)
     frame = pl.DataFrame(messages.texts(_WANTED)).with_columns(
-        record=pl.Series(at + 1, dtype=pl.Int64),
+        record=pl.Series(at + stream.before + 1, dtype=pl.Int64),
         type=types["type"].gather(at),
         belongs_to=types["belongs_to"].gather(at),
     )
@@ -123,28 +133,78 @@ def _declared(message: dict[str, object], tag: str) -> int | None:
     return sign * int(digits)
 
 
-def control_totals(found: Administration, frame: pl.DataFrame) -> tuple[ControlTotal, ...]:
-    """All totals of a file; ``frame`` as ``read_messages`` gives it, bad rows included.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """What messages add up to, bad ones included; totals of parts add up to those of their file.
+
+    Attributes
+    ----------
+    messages, numbered:
+        How many there are, and how many of them are numbered as they stand, or not at all.
+    amount:
+        The sum of DE4 of details, whatever the currency.
+    net:
+        Interchange less what was paid, + to us; ``currencies`` are those of the messages that move money.
+    positions:
+        Counts and sums of presentments and chargebacks by the numeric codes of their transaction and reconciliation
+        currencies, positive where the issuer pays.
+    """
+
+    messages: int = 0
+    numbered: int = 0
+    amount: int = 0
+    net: int = 0
+    currencies: frozenset[str] = frozenset()
+    positions: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+    def __add__(self, later: Totals) -> Totals:
+        none = dict.fromkeys(_POSITION, 0)
+        mine, theirs = self.positions, later.positions
+        return Totals(
+            messages=self.messages + later.messages,
+            numbered=self.numbered + later.numbered,
+            amount=self.amount + later.amount,
+            net=self.net + later.net,
+            currencies=self.currencies | later.currencies,
+            positions={
+                pair: {tag: mine.get(pair, none)[tag] + theirs.get(pair, none)[tag] for tag in _POSITION}
+                for pair in mine.keys() | theirs.keys()
+            },
+        )
+
+
+def totals_of(frame: pl.DataFrame) -> Totals:
+    """The totals of messages as ``read_messages`` gives them."""
+    moved = frame.filter(pl.col("mti").is_in([1240, 1442, 1740]))
+    return Totals(
+        messages=frame.height,
+        numbered=frame.filter(pl.col("DE71").is_null() | (pl.col("DE71") == pl.col("record"))).height,
+        amount=_sum(moved["DE4"]),
+        net=_sum(moved["interchange_minor"]) - _sum(moved["DE5"] * moved["direction"]),
+        currencies=frozenset(moved["currency"].drop_nulls().unique().to_list()),
+        positions=_positions(frame),
+    )
+
+
+def control_totals(found: Administration, computed: Totals) -> tuple[ControlTotal, ...]:
+    """All totals of a file.
 
     Financial positions are declared by transaction and reconciliation currency (numeric codes).
     """
     trailer = found.trailers[0]
-    summed = frame.filter(pl.col("mti").is_in([1240, 1442, 1740]))["DE4"]
-    numbered = frame.filter(pl.col("DE71").is_null() | (pl.col("DE71") == pl.col("record"))).height
     totals = [
         # All zeros are how a sender leaves this sum out.
-        ControlTotal(control="PDS0301", declared=_declared(trailer, "0301") or None, computed=_sum(summed)),
-        ControlTotal(control="PDS0306", declared=_declared(trailer, "0306"), computed=frame.height),
-        ControlTotal(control="messages numbered in order", declared=frame.height, computed=numbered),
+        ControlTotal(control="PDS0301", declared=_declared(trailer, "0301") or None, computed=computed.amount),
+        ControlTotal(control="PDS0306", declared=_declared(trailer, "0306"), computed=computed.messages),
+        ControlTotal(control="messages numbered in order", declared=computed.messages, computed=computed.numbered),
     ]
-    computed = _positions(frame)
     declared: dict[str, dict[str, int]] = {}
     for position in found.positions:
         sums = declared.setdefault(f"{position['DE49']}/{position['DE50']}", dict.fromkeys(_POSITION, 0))
         for tag in _POSITION:
             sums[tag] += _declared(position, tag) or 0
-    for currencies in sorted({*computed, *declared}):
-        told, given = declared.get(currencies, {}), computed.get(currencies, {})
+    for currencies in sorted({*computed.positions, *declared}):
+        told, given = declared.get(currencies, {}), computed.positions.get(currencies, {})
         totals += [
             ControlTotal(control=f"{currencies} PDS{tag}", declared=told.get(tag, 0), computed=given.get(tag, 0))
             for tag in sorted(_POSITION)
@@ -179,21 +239,18 @@ def _positions(frame: pl.DataFrame) -> dict[str, dict[str, int]]:
     return found
 
 
-def net_settlement(frame: pl.DataFrame) -> tuple[int | None, str | None]:
+def net_settlement(computed: Totals) -> tuple[int | None, str | None]:
     """What the bank should show for the file, + to our account, and its currency; empty where it is not one currency.
 
     Bad rows are in it, as they are in the network's settlement.
     """
-    moved = frame.filter(pl.col("mti").is_in([1240, 1442, 1740]))
-    currencies = moved["currency"].drop_nulls().unique().to_list()
-    if len(currencies) != 1:
+    if len(computed.currencies) != 1:
         return None, None
-    paid = _sum(moved["DE5"] * moved["direction"])
-    return _sum(moved["interchange_minor"]) - paid, str(currencies[0])
+    return computed.net, next(iter(computed.currencies))
 
 
 def control_records(file: str, found: Administration) -> pl.DataFrame:
-    """All that is no detail as the table ``control_record``; a position's money is + to us."""
+    """All that is no detail in a part as the table ``control_record``; a position's money is + to us."""
     rows = [
         {"record": message["record"], "class": kind, "text": message["PDS0105"]}
         for kind, messages in (("HEADER", found.headers), ("TRAILER", found.trailers))

@@ -26,8 +26,8 @@ from settlement.parse.bai2_records import read_records
 from settlement.parse.cards import mask_text
 from settlement.parse.declared_cut import Fault
 from settlement.parse.iso20022 import byte_order_of, entry_places
+from settlement.parse.mastercard_frames import LENGTH_BYTES, Framed, Stream, read_stream
 from settlement.parse.mastercard_layout import IpmSpec
-from settlement.parse.mastercard_messages import Stream, message_places, read_stream
 from settlement.parse.mt940_lines import read_lines
 from settlement.parse.parquet_rows import some_rows
 from settlement.parse.statements import UnreadableError
@@ -39,7 +39,6 @@ from settlement.parse.workbook_cells import column_letters, sheet_rows
 _LINE_FEED: Final = 10
 _WIDE: Final = ("utf-16", "utf-32", "utf16", "utf32", "utf_16", "utf_32")
 _FAMILIES: Final = {"camt053": camt053.FAMILY, "camt054": camt054.FAMILY}
-_LENGTH_BYTES: Final = 4
 _TEXTS: Final = ("86", "NS")
 _MARKS: Final = {
     codecs.BOM_UTF32_LE: ("utf-32-le", 4),
@@ -78,7 +77,7 @@ def record_bytes(content: memoryview, layout: Layout, records: Iterable[int]) ->
     """
     wanted = sorted(set(records))
     if layout.format == "mastercard_ipm":
-        stream = _stream(content, layout)
+        stream = _framed_whole(content, layout).first
         return {n: _message(stream, n - 1) for n in wanted if 1 <= n <= len(stream.base)}
     if layout.format in PACKED_ROWS:
         rows = PACKED_ROWS[layout.format](content, layout, wanted)
@@ -308,8 +307,8 @@ def _of_entries(content: memoryview, layout: Layout, records: list[int]) -> dict
     return {n: Place(offset=offset, length=length) for n, (offset, length) in found.items()}
 
 
-def _stream(content: memoryview, layout: Layout) -> Stream:
-    return read_stream(np.frombuffer(content, dtype=np.uint8), read_spec(layout, IpmSpec))
+def _framed_whole(content: memoryview, layout: Layout) -> Framed:
+    return read_stream(content, read_spec(layout, IpmSpec), len(content))
 
 
 def _message(stream: Stream, row: int) -> bytes:
@@ -319,14 +318,14 @@ def _message(stream: Stream, row: int) -> bytes:
 
 def _of_messages(content: memoryview, layout: Layout, records: list[int]) -> dict[int, Place]:
     """Mastercard: a message, counted in the file with its blocks."""
-    spec, stream = read_spec(layout, IpmSpec), _stream(content, layout)
-    told = message_places(stream, len(content), spec, records)
+    framed = _framed_whole(content, layout)
+    told = framed.places(framed.first, records)
     return {record: Place(offset=offset, length=length) for record, (offset, length) in told.items()}
 
 
 def _patched_messages(content: memoryview, layout: Layout, repaired: Mapping[int, bytes]) -> bytes:
     """The stream without blocks, which its reader takes as well."""
-    stream = _stream(content, layout)
+    stream = _framed_whole(content, layout).first
     missing = sorted(record for record in repaired if not 1 <= record <= len(stream.base))
     if missing:
         raise LookupError(missing[0])
@@ -334,8 +333,8 @@ def _patched_messages(content: memoryview, layout: Layout, repaired: Mapping[int
     for row in range(len(stream.base)):
         message = repaired.get(row + 1)
         body = _message(stream, row) if message is None else message
-        written += len(body).to_bytes(_LENGTH_BYTES, "big") + body
-    return bytes(written + bytes(_LENGTH_BYTES))
+        written += len(body).to_bytes(LENGTH_BYTES, "big") + body
+    return bytes(written + bytes(LENGTH_BYTES))
 
 
 PACKED_ROWS: Final[Mapping[str, Callable[[memoryview, Layout, list[int]], Mapping[int, Mapping[str, str | None]]]]] = {

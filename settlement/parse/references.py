@@ -39,21 +39,22 @@ _BESIDE: Final = rf"(?:^|[^0-9])(?:{_BRANDS}|{_GROUPED})(?:$|[^0-9])"
 
 def without_card_numbers(parsed: Parsed) -> Parsed:
     """What a reader gave, every card number in a text of it masked."""
-    tables = {
-        name: frame.with_columns(
-            mask_references(frame[column])
-            for column, dtype in frame.schema.items()
-            if dtype == pl.String and column not in _NEVER
-        )
-        for name, frame in parsed.tables.items()
-    }
     return replace(
         parsed,
         sender=_told(parsed.sender),
         internal_id=_told(parsed.internal_id),
         payout_text=_told(parsed.payout_text),
         detail=_told(parsed.detail),
-        tables=tables,
+        tables={name: without_cards_in(frame) for name, frame in parsed.tables.items()},
+    )
+
+
+def without_cards_in(frame: pl.DataFrame) -> pl.DataFrame:
+    """Rows of a candidate table, every card number in a text of them masked."""
+    return frame.with_columns(
+        mask_references(frame[column])
+        for column, dtype in frame.schema.items()
+        if dtype == pl.String and column not in _NEVER
     )
 
 

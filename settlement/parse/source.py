@@ -7,7 +7,8 @@ that records + rejects + control records account for the file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import mmap
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -15,7 +16,12 @@ import polars as pl
 
 from settlement.model.clearing import Why
 from settlement.model.layout import Layout
+from settlement.model.stage import USUAL, Bounds
 from settlement.parse.cards import Cards
+
+
+def unseen(_size: int, _records: int) -> None:
+    """What a reader tells of its progress where nobody looks on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +40,13 @@ class Source:
         Business date and sequence in the file's name, where the layout's name pattern has them.
     cards:
         Turns card numbers into references.
+    bounds:
+        What of a large file may be read at once.
+    keep:
+        Takes the next ``bounds.part_rows`` candidate rows ``clearing`` of a file that has more; where it is None, all
+        are given back at the end.
+    seen:
+        Told how many bytes and records have been read.
     """
 
     file: str
@@ -43,6 +56,15 @@ class Source:
     sequence: str | None
     layout: Layout
     cards: Cards
+    bounds: Bounds = USUAL
+    keep: Callable[[pl.DataFrame], None] | None = None
+    seen: Callable[[int, int], None] = unseen
+
+
+def forget(content: memoryview, last: int) -> None:
+    """Let the pages of a mapped file before a byte leave the memory; they come back when they are read again."""
+    if isinstance(content.obj, mmap.mmap) and last >= mmap.PAGESIZE:
+        content.obj.madvise(mmap.MADV_DONTNEED, 0, min(last, len(content.obj)) // mmap.PAGESIZE * mmap.PAGESIZE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +94,20 @@ class ByteCount:
     control: int = 0
     padding: int = 0
 
+    def __add__(self, later: ByteCount) -> ByteCount:
+        return ByteCount(
+            accepted=self.accepted + later.accepted,
+            rejected=self.rejected + later.rejected,
+            control=self.control + later.control,
+            padding=self.padding + later.padding,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:
     """A file as read. ``tables`` are candidate tables by name without the prefix ``parsed_``.
+
+    Of a file that is read in parts, ``clearing`` has the rows that were not handed to ``Source.keep``.
 
     ``records`` is the file's record count as the truth of a format counts it (messages, TCRs, lines, entries).
     ``net_settlement_minor`` is what the bank statement should show for the file, + to our account;

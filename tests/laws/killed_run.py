@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
 from settlement import books, runner, store
+from settlement.model.stage import Bounds
+
+IN_PARTS = Bounds(part_bytes=4096, part_rows=50)
 
 
 def main() -> None:
@@ -35,8 +39,28 @@ def main() -> None:
         if name == stage and point == "after_unit":
             die()
 
+    if point == "after_part":
+        store.keeping_parts = _dying_after_a_part(stage, die)
     books.commit_stage, store.publish, store.save_unit = commit_stage, publish, save_unit
-    runner.run_night(store.open_home(Path(home)), date.fromisoformat(night), until="pay")
+    runner.run_night(store.open_home(Path(home)), date.fromisoformat(night), until="pay", bounds=IN_PARTS)
+
+
+def _dying_after_a_part(stage, die):
+    """``store.keeping_parts`` that dies once a part of a file is stored."""
+    original = store.keeping_parts
+
+    @contextmanager
+    def keeping_parts(home, business_date, name, unit):
+        with original(home, business_date, name, unit) as keep:
+
+            def keep_and_die(rows) -> None:
+                keep(rows)
+                if name == stage:
+                    die()
+
+            yield keep_and_die
+
+    return keeping_parts
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import pytest
 
 from settlement import books, originals, runner, store
 from settlement.home import create_home
+from settlement.model.stage import Bounds
 from settlement.stages import STAGES
 from settlement.store import Home
 
@@ -42,6 +43,35 @@ def test_killed_at_each_stage_boundary(home: Home, settled_home: Home, point: st
     runner.run_night(home, night, until="pay")
     assert runner.books_digest(home, night) == runner.books_digest(settled_home, night)
     assert not any((home.root / "work" / str(night)).glob("*"))
+
+
+def test_killed_while_a_file_is_read_in_parts(home: Home, settled_home: Home) -> None:
+    night = originals.delivery_dates(home)[0]
+    assert _killed(home, night, "parse", "after_part") == -signal.SIGKILL
+    assert books.committed(books.connect(home), night, "parse") is None
+    runner.run_night(home, night, until="pay")
+    assert runner.books_digest(home, night) == runner.books_digest(settled_home, night)
+    assert not any((home.root / "work" / str(night)).glob("*"))
+
+
+def test_what_is_read_at_once_changes_no_byte(tmp_path: Path, sample_dir: Path, settled_home: Home) -> None:
+    ways = (
+        Bounds(files=1, part_bytes=2**25, part_rows=50),
+        Bounds(files=1, part_bytes=1000, part_rows=50),
+        Bounds(files=2, part_bytes=3001, part_rows=50, memory=2**30),
+    )
+    tables, digests = [], []
+    for number, bounds in enumerate(ways):
+        create_home(tmp_path / str(number), sample_dir)
+        home = store.open_home(tmp_path / str(number))
+        night = originals.delivery_dates(home)[0]
+        runs = runner.run_night(home, night, until="pay", bounds=bounds)
+        tables.append([(run.stage, run.outputs_digest) for run in runs])
+        digests.append(runner.books_digest(home, night))
+        parts = list(home.partition("parsed_clearing", night).glob("*.parquet"))
+        assert len(parts) > len(list((sample_dir / str(night)).iterdir()))
+    assert tables[0] == tables[1] == tables[2]
+    assert {*digests} == {runner.books_digest(settled_home, night)}
 
 
 def test_two_runners_at_once(home: Home, settled_home: Home) -> None:
