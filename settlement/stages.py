@@ -53,6 +53,7 @@ class Stage:
 
 _PARSED: Final = tuple(f"parsed_{name}" for name in CANDIDATES)
 _REFERENCE: Final = ("account_event", "enrolment", "store", "fx_rate", "opening_position", "pnl")
+_RATED: Final = ("rated", "rated_basis", "rated_total", "rated_account")
 _SETTLED: Final = ("match", "match_member", "open_item", "cash_tie", "rated", "payout")
 
 STAGES: Final[tuple[Stage, ...]] = (
@@ -83,7 +84,7 @@ STAGES: Final[tuple[Stage, ...]] = (
         run=rate.run,
         reads=("file", *_REFERENCE),
         scans=("clearing", "match", "match_member"),
-        history=("file", "clearing", "match", "match_member", *_REFERENCE, "rated", "payout"),
+        history=("file", "clearing", "match", "match_member", *_REFERENCE, *_RATED, "payout"),
     ),
     Stage(
         name="post",

@@ -290,6 +290,47 @@ unit text currency code, `accounts` or `miles`
 """,
     ),
     _table(
+        "rated_basis",
+        "rate",
+        "what the totals of one contract rest on beside the facts",
+        "contract",
+        """
+contract text contract id
+basis text digest of the contract's files and of the version that rated them: another one rates all facts anew
+""",
+    ),
+    _table(
+        "rated_total",
+        "rate",
+        "contributions to date, added up by term, period and selector, as known after this night",
+        "contract term period selector",
+        """
+contract text contract id
+term text term
+period text period
+selector text which rate or population inside the term, empty text where there is one only
+quantity int sum of the contributions
+rows int how many contributions there are, those of nothing too
+accounts int accounts with a contribution to the term in the period, for terms that limit accounts; else 0
+""",
+    ),
+    _table(
+        "rated_account",
+        "rate",
+        "what this night adds to the units of one account, for terms that limit accounts",
+        "contract version term period account_id",
+        """
+contract text contract id
+version date effective date of the contract file
+term text term
+period text period
+period_first date first day of the period
+account_id text account
+units int units added, before the limit
+rows int contributions added, less those taken away
+""",
+    ),
+    _table(
         "payout",
         "rate",
         "one line of a statement as known after this night",

@@ -2,19 +2,20 @@
 
 ``gather`` reads the tables of this night and of the nights before it and folds them. With an earlier day of knowledge
 it leaves out what came later, as if that day were tonight: a statement that nobody could close on its last day, because
-no files came, is closed as known then.
+no files came, is closed as known then. ``with_records`` describes the records that a night reaches, and no others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
 import polars as pl
 
 from settlement.model.stage import StageInput
+from settlement.model.tables import TABLES
 from settlement.model.versions import latest, standing
 from settlement.rate.links import LOCATOR, MERCHANT_LEG, NEGATIVES, counting_records
 
@@ -24,8 +25,17 @@ _BANK: Final = [
     *("card_ref", "arn", "rrn", "mcc", "merchant_number"),
 ]
 _MERCHANT: Final = [*LOCATOR, "feed", "order_ref", "original_ref"]
+CLEARING: Final = [*dict.fromkeys((*_BANK, *_MERCHANT, "side", "kind"))]
+"""The columns of clearing records that are asked for."""
+REFERENCE_TABLES: Final = ("file", "account_event", "enrolment", "store", "opening_position", "fx_rate", "pnl")
+"""The tables that ``standing_facts`` reads."""
 _ACCOUNT_STATE: Final = ["programme", "account_class", "channel", "opened_on", "closed_on", "first_purchase_on"]
 _VERSIONED: Final = [*LOCATOR, "retracted"]
+_NO_RECORD: Final = counting_records(
+    pl.DataFrame(schema={name: TABLES["clearing"].schema[name] for name in (*_BANK, "kind")}),
+    pl.DataFrame(schema={name: TABLES["clearing"].schema[name] for name in (*_MERCHANT, "kind")}),
+    pl.DataFrame(schema={name: TABLES["match_member"].schema[name] for name in ("match_id", "side", *LOCATOR)}),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +48,10 @@ class Facts:
         Counting clearing records with ``programme``, ``account_id``, ``account_class``, ``own_store``, ``net_minor``
         (without cash-back, positive where the cardholder is charged, as by a purchase or by the reversal of a refund,
         negative where it is credited) and the dates of the purchase referred to.
+    holders:
+        One row a card and span of days: account, class and programme.
+    stores:
+        The merchant numbers of the partners' stores.
     accounts:
         One row an account: class, channel, opening, closing and first purchase date.
     balances:
@@ -53,6 +67,8 @@ class Facts:
     day: date
     first_night: date
     records: pl.DataFrame
+    holders: pl.DataFrame
+    stores: pl.Series
     accounts: pl.DataFrame
     balances: pl.DataFrame
     profits: pl.DataFrame
@@ -65,36 +81,61 @@ class Facts:
         return next(iter(self.rates.filter(told).sort("rate_date", descending=True)["rate"]), None)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """Clearing records of both sides and members of their matches, each with the night on which it became known.
+
+    No record outside is joined with one inside by a reference, a match or an order: what counts of them, and which
+    purchase each refers to, follows from them alone.
+    """
+
+    clearing: pl.LazyFrame
+    members: pl.LazyFrame
+
+
 def gather(inputs: StageInput, day: date) -> Facts:
     """The facts known after ``day``, which is this night or an earlier day."""
-    files = _known(inputs, "file", day, ["file", "file_date"])
-    events = standing("account_event", _known(inputs, "account_event", day, _account_columns()), files).collect()
-    accounts = _fold_accounts(events)
-    counts = pl.col("kind").is_in(["purchase", *NEGATIVES])
+    counts = known(inputs, "clearing", day, CLEARING).filter(pl.col("kind").is_in(["purchase", *NEGATIVES]))
+    everything = Reached(clearing=counts, members=members_known(inputs, day))
+    return with_records(standing_facts(inputs, day), everything)
+
+
+def with_records(facts: Facts, reached: Reached) -> Facts:
+    """The facts with what counts of the records reached, as known after the facts' day."""
+    then = pl.col("business_date") <= facts.day
+    clearing, members = reached.clearing.filter(then), reached.members.filter(then)
     bank, merchant = (
-        _known(inputs, "clearing", day, (*columns, "side", "kind")).filter(counts & (pl.col("side") == side))
+        clearing.filter(pl.col("side") == side).select(*columns, "kind").collect()
         for side, columns in (("bank", _BANK), ("merchant", _MERCHANT))
     )
-    records = counting_records(
-        bank.drop("side", "business_date").collect(),
-        merchant.drop("side", "business_date").collect(),
-        _members(inputs, day),
-    )
+    records = counting_records(bank, merchant, members.drop("business_date").collect())
+    return replace(facts, records=_describe(records, facts.holders, facts.stores))
+
+
+def standing_facts(inputs: StageInput, day: date) -> Facts:
+    """The facts known after ``day`` with no record: what grows with accounts and days, not with records."""
+    files = known(inputs, "file", day, ["file", "file_date"])
+    events = standing("account_event", known(inputs, "account_event", day, _account_columns()), files).collect()
+    accounts = _fold_accounts(events)
     cards = [*_VERSIONED, "card_ref", "account_id", "programme", "valid_from"]
-    enrolment = latest("enrolment", _known(inputs, "enrolment", day, cards), files)
-    stores = latest("store", _known(inputs, "store", day, [*_VERSIONED, "merchant_number"]), files)
-    positions = _known(inputs, "opening_position", day, [*_VERSIONED, "contract", "item", "value"])
+    enrolment = latest("enrolment", known(inputs, "enrolment", day, cards), files)
+    stores = latest("store", known(inputs, "store", day, [*_VERSIONED, "merchant_number"]), files)
+    holders = _holders(enrolment.collect(), accounts)
+    own = stores.select("merchant_number").collect()["merchant_number"]
+    positions = known(inputs, "opening_position", day, [*_VERSIONED, "contract", "item", "value"])
     opening = latest("opening_position", positions, files).collect()
     rates = [*_VERSIONED, "from_currency", "to_currency", "rate_date", "rate"]
     return Facts(
         day=day,
         first_night=first_night(inputs),
-        records=_describe(records, enrolment.collect(), stores.select("merchant_number").collect(), accounts),
+        records=_describe(_NO_RECORD, holders, own),
+        holders=holders,
+        stores=own,
         accounts=accounts,
         balances=_balances(events),
-        profits=_profits(standing("pnl", _known(inputs, "pnl", day, None), files).collect()),
+        profits=_profits(standing("pnl", known(inputs, "pnl", day, None), files).collect()),
         opening={(row["contract"], row["item"]): row["value"] for row in opening.iter_rows(named=True)},
-        rates=latest("fx_rate", _known(inputs, "fx_rate", day, rates), files).collect(),
+        rates=latest("fx_rate", known(inputs, "fx_rate", day, rates), files).collect(),
     )
 
 
@@ -108,21 +149,19 @@ def first_night(inputs: StageInput) -> date:
     return next(iter(nights_before(inputs)), inputs.business_date)
 
 
-def _known(inputs: StageInput, table: str, day: date, columns: Sequence[str] | None) -> pl.LazyFrame:
+def known(inputs: StageInput, table: str, day: date, columns: Sequence[str] | None) -> pl.LazyFrame:
     """Rows of a table known after ``day``, with the ``business_date`` on which they became known."""
     tonight = inputs.tonight(table).with_columns(pl.lit(inputs.business_date, pl.Date).alias("business_date"))
     both = pl.concat([inputs.history[table], tonight], how="diagonal").filter(pl.col("business_date") <= day)
     return both if columns is None else both.select(*columns, "business_date")
 
 
-def _members(inputs: StageInput, day: date) -> pl.DataFrame:
+def members_known(inputs: StageInput, day: date) -> pl.LazyFrame:
     """The members of matches with the merchant side: those of few matches, of other legs, are left out."""
-    others = _known(inputs, "match", day, ["match_id", "leg"]).filter(pl.col("leg") != MERCHANT_LEG)
-    members = _known(inputs, "match_member", day, ["match_id", "side", *LOCATOR]).drop("business_date")
+    others = known(inputs, "match", day, ["match_id", "leg"]).filter(pl.col("leg") != MERCHANT_LEG)
+    members = known(inputs, "match_member", day, ["match_id", "side", *LOCATOR])
     elsewhere = others.select("match_id").collect()
-    if elsewhere.is_empty():
-        return members.collect()
-    return members.join(elsewhere.lazy(), on="match_id", how="anti", maintain_order="left").collect()
+    return members.join(elsewhere.lazy(), on="match_id", how="anti") if elsewhere.height else members
 
 
 def _account_columns() -> list[str]:
@@ -151,10 +190,8 @@ def _profits(lines: pl.DataFrame) -> pl.DataFrame:
     return highest.unique(subset=["programme", "month", "line"], keep="last", maintain_order=True)
 
 
-def _describe(
-    records: pl.DataFrame, enrolment: pl.DataFrame, stores: pl.DataFrame, accounts: pl.DataFrame
-) -> pl.DataFrame:
-    """Add to each record its account, programme and class, whether the store is the partner's, and its net amount."""
+def _holders(enrolment: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
+    """The account that holds each card from ``starts`` to the day before ``ends``, its programme and class."""
     spans = enrolment.sort("card_ref", "valid_from").select(
         *("card_ref", "account_id", "programme"),
         # A card belongs to its first account from the beginning, so that no record falls out for a late enrolment.
@@ -163,16 +200,20 @@ def _describe(
         .otherwise(pl.col("valid_from")),
         ends=pl.col("valid_from").shift(-1, fill_value=date.max).over("card_ref"),
     )
+    return spans.join(accounts.select("account_id", "account_class"), on="account_id", how="left")
+
+
+def _describe(records: pl.DataFrame, holders: pl.DataFrame, stores: pl.Series) -> pl.DataFrame:
+    """Add to each record its account, programme and class, whether the store is the partner's, and its net amount."""
     day = pl.coalesce("transaction_date", "posting_date")
-    of_card = spans.join(accounts.select("account_id", "account_class"), on="account_id", how="left")
     amount = pl.col("amount_minor") - pl.col("cashback_minor").fill_null(0)
     gone = ("direction", "starts", "ends", "card_ref", "amount_minor", "cashback_minor")
     return (
         records.lazy()
-        .join(of_card.lazy(), on="card_ref")
+        .join(holders.lazy(), on="card_ref")
         .filter((pl.col("starts") <= day) & (day < pl.col("ends")))
         .with_columns(
-            own_store=pl.col("merchant_number").is_in(stores["merchant_number"].implode()).fill_null(value=False),
+            own_store=pl.col("merchant_number").is_in(stores.implode()).fill_null(value=False),
             net_minor=pl.col("direction") * amount,
         )
         .drop(gone)

@@ -26,9 +26,9 @@ LOCATOR: Final = ["file", "record"]
 MERCHANT_LEG: Final = "MERCHANT"
 NEGATIVES: Final = ["refund", "reversal", "chargeback"]
 _ORIGIN: Final = ["origin_file", "origin_record", "origin_posting_date", "origin_transaction_date"]
-_REFERENCE: Final = pl.coalesce("arn", "rrn").alias("reference")
-_PURCHASE: Final = [*LOCATOR, "card_ref", _REFERENCE, "amount_minor", "posting_date", "transaction_date", "reconciled"]
-_NAMED: Final = [*LOCATOR, "card_ref", _REFERENCE, "amount_minor"]
+REFERENCE: Final = pl.coalesce("arn", "rrn").alias("reference")
+_PURCHASE: Final = [*LOCATOR, "card_ref", REFERENCE, "amount_minor", "posting_date", "transaction_date", "reconciled"]
+_NAMED: Final = [*LOCATOR, "card_ref", REFERENCE, "amount_minor"]
 
 _PURCHASE_ORDER: Final = ["posting_date", "file_of_purchase", "record_of_purchase"]
 

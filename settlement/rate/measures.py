@@ -17,6 +17,7 @@ import polars as pl
 from settlement.errors import TerminalError
 from settlement.model.contract import Contract, ContractVersion
 from settlement.model.contract_measures import (
+    AccountLimit,
     AccountMeasure,
     AccountsWithin,
     BalanceMeasure,
@@ -63,6 +64,10 @@ SCHEMA: Final = pl.Schema(
     }
 )
 """A contribution: the columns of table ``rated`` and the first day of the period."""
+SELECTOR: Final = ("term", "period", "selector")
+"""What contributions are added up by."""
+ACCOUNT: Final = ("version", "term", "period", "period_first", "account_id")
+"""What the units of an account are limited by."""
 
 _DATE_COLUMN: Final[Mapping[EventDate, str]] = {
     EventDate.POSTING: "posting_date",
@@ -115,6 +120,12 @@ def contributions(versions: Sequence[ContractVersion], facts: Facts) -> pl.DataF
     TerminalError
         Where a record has no rate, or another currency than its contract.
     """
+    rows = unlimited(versions, facts)
+    return pl.concat([rows, limits(versions, by_account(versions, rows))])
+
+
+def unlimited(versions: Sequence[ContractVersion], facts: Facts) -> pl.DataFrame:
+    """All contributions but what the limits of accounts add to them or take from them."""
     frames = [SCHEMA.to_frame().lazy()]
     for index, version in enumerate(versions):
         until = versions[index + 1].effective if index + 1 < len(versions) else date.max
@@ -133,6 +144,39 @@ def contributions(versions: Sequence[ContractVersion], facts: Facts) -> pl.DataF
     return pl.concat(frames).collect()
 
 
+def by_account(versions: Sequence[ContractVersion], rows: pl.DataFrame) -> pl.DataFrame:
+    """What each account has in each period of a term that limits it: ``units`` without the limit, and ``rows``."""
+    named = [(version.effective, term.id) for version, term, _ in _limited(versions)]
+    terms = pl.DataFrame(named, schema={"version": pl.Date(), "term": pl.String()}, orient="row")
+    of_limited = rows.join(terms, on=["version", "term"], how="semi")
+    return of_limited.group_by(ACCOUNT).agg(units=pl.col("quantity").sum(), rows=pl.len().cast(pl.Int64()))
+
+
+def limits(versions: Sequence[ContractVersion], accounts: pl.DataFrame) -> pl.DataFrame:
+    """A contribution for each account and period whose units, as ``by_account`` tells them, are brought to a limit."""
+    frames = [SCHEMA.to_frame()]
+    for version, term, limit in _limited(versions):
+        of_term = accounts.filter((pl.col("version") == version.effective) & (pl.col("term") == term.id))
+        told = limited(of_term, limit).with_columns(
+            pl.lit(version.contract.id).alias("contract"),
+            pl.lit(term.clause).alias("clause"),
+            pl.lit(_unit(version.contract, term)).alias("unit"),
+        )
+        frames.append(told.select(SCHEMA.names()))
+    return pl.concat(frames)
+
+
+def _limited(versions: Sequence[ContractVersion]) -> list[tuple[ContractVersion, UnitPriceTerm, AccountLimit]]:
+    """The terms that limit what an account has in a period."""
+    found = []
+    for version in versions:
+        for term in version.contract.terms:
+            measure = version.contract.measures[term.measure] if isinstance(term, UnitPriceTerm) else None
+            if isinstance(term, UnitPriceTerm) and isinstance(measure, UnitMeasure) and measure.account_limit:
+                found.append((version, term, measure.account_limit))
+    return found
+
+
 def _unit(contract: Contract, term: Term) -> str:
     if isinstance(term, UnitPriceTerm):
         measure = contract.measures[term.measure]
@@ -142,18 +186,27 @@ def _unit(contract: Contract, term: Term) -> str:
 
 def add_up(rows: pl.DataFrame) -> Sums:
     """The sums of contributions by term, period and selector."""
+    return sums_of(summed(rows), rows.group_by("term", "period").agg(accounts=pl.col("account_id").n_unique()))
+
+
+def summed(rows: pl.DataFrame) -> pl.DataFrame:
+    """Contributions added up as ``quantity``, and counted as ``rows``, by term, period and selector."""
+    return rows.group_by(SELECTOR).agg(pl.col("quantity").sum(), rows=pl.len().cast(pl.Int64()))
+
+
+def sums_of(totals: pl.DataFrame, accounts: pl.DataFrame) -> Sums:
+    """The sums that terms see, from those of ``summed`` and from the accounts of each term and period."""
     sums: dict[tuple[str, str], dict[str, int]] = {}
     counts: dict[tuple[str, str, str], int] = {}
-    keys = ["term", "period", "selector"]
-    added = rows.group_by(keys).agg(pl.col("quantity").sum(), pl.len().alias("rows")).sort(keys)
-    for term, period, selector, quantity, height in added.iter_rows():
+    ordered = totals.select(*SELECTOR, "quantity", "rows").sort(SELECTOR)
+    for term, period, selector, quantity, height in ordered.iter_rows():
         sums.setdefault((term, period), {})[selector] = quantity
         counts[term, period, selector] = height
-    accounts = rows.group_by("term", "period").agg(pl.col("account_id").n_unique())
+    told = accounts.select("term", "period", "accounts").iter_rows()
     return Sums(
         by_selector=sums,
         counts=counts,
-        with_accounts={(term, period): count for term, period, count in accounts.iter_rows()},
+        with_accounts={(term, period): count for term, period, count in told},
     )
 
 
@@ -190,8 +243,6 @@ def _of_measure(contract: Contract, measure: Measure, facts: Facts) -> pl.DataFr
         case UnitMeasure():
             volume = _volume(contract, contract.measures[measure.of], facts).with_columns(pl.lit("").alias("selector"))
             rows = units(volume, measure, contract.currency)
-            if measure.account_limit is not None:
-                return limited(_in_period(rows, contract.period.calendar), measure.account_limit)
         case AccountMeasure() | AccountsWithin():
             rows = _accounts(contract, measure, facts)
         case BalanceMeasure():

@@ -1,8 +1,9 @@
 """The stage ``rate``: what each contract's partners have earned, as known after this night.
 
-Each contract is evaluated anew from all facts known, the nights before included. Table ``rated`` receives the
-difference between the contributions that follow from that and those that it already holds; table ``payout`` receives
-the statement of the current period.
+A night rates what it touches (``touched``, ``changes``): table ``rated`` receives what the contributions of the records
+it reaches differ by, ``rated_total`` the totals to date, ``payout`` the statement of the current period. A contract
+whose totals rest on something else than its files and this version say, such as a new one, one with a new file, or the
+first night of a newer version, is rated anew from all facts; ``rated`` then receives the difference to what it holds.
 
 A period closes after the night of its last day. Where no files came for that day, the first night after it closes the
 period as if an empty night had been settled on it: as known on that day, under that day as ``as_of``.
@@ -10,15 +11,17 @@ period as if an empty night had been settled on it: as known on that day, under 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import date
-from functools import cache
+from functools import cache, cached_property
 from typing import Final
 
 import numpy as np
 import polars as pl
 
+from settlement import __version__
 from settlement.errors import TerminalError
 from settlement.kernels import radix
 from settlement.kernels.choice import cores
@@ -26,13 +29,16 @@ from settlement.model.clearing import StatementState
 from settlement.model.contract import ContractVersion
 from settlement.model.stage import StageInput, StageOutput
 from settlement.model.tables import TABLES
+from settlement.rate.changes import Rated, rated_by_change, rated_from_all, sums_on
 from settlement.rate.contract_file import read_contracts
 from settlement.rate.evaluate import evaluate, periods_known
-from settlement.rate.facts import Facts, gather, nights_before
-from settlement.rate.measures import SCHEMA, add_up, contributions
+from settlement.rate.facts import REFERENCE_TABLES, Facts, gather, nights_before, standing_facts, with_records
+from settlement.rate.measures import Sums, add_up, contributions
 from settlement.rate.order import in_order
 from settlement.rate.statement import PayoutRow, read_stated, statement
+from settlement.rate.touched import reached_tonight
 
+_WRITES: Final = ("rated", "rated_total", "rated_account", "rated_basis")
 _KEY: Final = [name for name in TABLES["rated"].schema if name != "quantity"]
 
 
@@ -47,27 +53,114 @@ def run(inputs: StageInput) -> StageOutput:
     """
     contracts = read_contracts(inputs.documents)
     _require_known(contracts, inputs)
-    nights = [*nights_before(inputs), inputs.business_date]
-    gathered = cache(lambda night: gather(inputs, night))
-
-    def facts_of(day: date) -> Facts:
-        """What is known after a day: what the latest night up to it has brought, as that day sees it."""
-        return replace(gathered(max(night for night in nights if night <= day)), day=day)
-
+    scene = _Scene(_reference_once(inputs))
     rows: list[PayoutRow] = []
-    rated = [SCHEMA.to_frame()]
+    changes, totals, units, basis = ([TABLES[name].empty()] for name in _WRITES)
     for contract_id in sorted(contracts):
         versions = contracts[contract_id]
-        if versions[0].effective <= inputs.business_date:
-            contributed = contributions(versions, facts_of(inputs.business_date))
-            rows += _statements(versions, facts_of, contributed, inputs)
-            rated.append(contributed)
+        if versions[0].effective > inputs.business_date:
+            continue
+        now = _basis(versions, inputs)
+        before = scene.totals_before(contract_id, now)
+        rated, sums = _anew(versions, scene) if before is None else _changed(versions, scene, before)
+        rows += _statements(versions, scene, sums)
+        name = pl.lit(contract_id).alias("contract")
+        changes.append(_difference(rated.now, rated.before))
+        totals.append(rated.totals.with_columns(name).select(TABLES["rated_total"].schema.names()))
+        units.append(rated.accounts.with_columns(name).select(TABLES["rated_account"].schema.names()))
+        basis.append(pl.DataFrame({"contract": [contract_id], "basis": [now]}))
     return StageOutput(
         tables={
-            "rated": _difference(pl.concat(rated), inputs),
+            "rated": in_order(pl.concat(changes)),
+            "rated_total": pl.concat(totals),
+            "rated_account": pl.concat(units).sort(TABLES["rated_account"].key),
+            "rated_basis": pl.concat(basis),
             "payout": pl.DataFrame([asdict(row) for row in rows], schema=TABLES["payout"].schema),
         }
     )
+
+
+class _Scene:
+    """The night's tables, and the facts that are made of them as they are asked for, once."""
+
+    def __init__(self, inputs: StageInput) -> None:
+        self.inputs = inputs
+        self.night = inputs.business_date
+        self.before = nights_before(inputs)
+        self.standing = cache(lambda night: standing_facts(inputs, night))
+        self.gathered = cache(lambda night: gather(inputs, night))
+        self._basis, self._totals = (self._last_night(name) for name in ("rated_basis", "rated_total"))
+
+    def _last_night(self, table: str) -> pl.DataFrame:
+        if not self.before:
+            return TABLES[table].empty()
+        return self.inputs.history[table].filter(pl.col("business_date") == self.before[-1]).collect()
+
+    def last(self, day: date) -> date:
+        """The latest night up to a day."""
+        return max(night for night in (*self.before, self.night) if night <= day)
+
+    def facts_of(self, day: date) -> Facts:
+        """What the latest night up to a day has brought, as that day sees it, without its records."""
+        return replace(self.standing(self.last(day)), day=day)
+
+    def totals_before(self, contract_id: str, basis: str) -> pl.DataFrame | None:
+        """The totals of a contract as of the night before; None where there are none that rest on this basis."""
+        if self._basis.filter((pl.col("contract") == contract_id) & (pl.col("basis") == basis)).is_empty():
+            return None
+        return self._totals.filter(pl.col("contract") == contract_id)
+
+    @cached_property
+    def reached(self) -> tuple[Facts, Facts]:
+        """The facts of the night before and of this night, with the records that this night reaches."""
+        before, now = self.standing(self.before[-1]), self.standing(self.night)
+        reached = reached_tonight(self.inputs, before, now)
+        return with_records(before, reached), with_records(now, reached)
+
+    def of_contract(self, table: str, contract_id: str) -> pl.LazyFrame:
+        """What earlier nights have written of a contract."""
+        return self.inputs.history[table].filter(pl.col("contract") == contract_id)
+
+
+def _reference_once(inputs: StageInput) -> StageInput:
+    """The inputs with the history of reference data in memory: it is read for several days."""
+    read = {name: inputs.history[name].collect().lazy() for name in REFERENCE_TABLES}
+    return replace(inputs, history={**inputs.history, **read})
+
+
+def _basis(versions: Sequence[ContractVersion], inputs: StageInput) -> str:
+    """The digest of what a contract is rated by: its files, their dates, and the version of this house."""
+    texts = [f"{version.effective} {inputs.documents[version.source]}" for version in versions]
+    return hashlib.sha256("\0".join([__version__, *texts]).encode()).hexdigest()
+
+
+def _anew(versions: Sequence[ContractVersion], scene: _Scene) -> tuple[Rated, Callable[[date], Sums]]:
+    """A contract rated from all facts, and its sums as known after a day."""
+    contract_id = versions[0].contract.id
+    held, units = (scene.of_contract(name, contract_id) for name in ("rated", "rated_account"))
+    rated = rated_from_all(versions, scene.gathered(scene.night), held.collect(), units)
+
+    def sums(day: date) -> Sums:
+        if day == scene.night:
+            return rated.sums
+        return add_up(contributions(versions, replace(scene.gathered(scene.last(day)), day=day)))
+
+    return rated, sums
+
+
+def _changed(
+    versions: Sequence[ContractVersion], scene: _Scene, totals: pl.DataFrame
+) -> tuple[Rated, Callable[[date], Sums]]:
+    """A contract rated by what the night reaches, and its sums as known after a day since the night before."""
+    units = scene.of_contract("rated_account", versions[0].contract.id)
+    rated = rated_by_change(versions, *scene.reached, totals, units)
+
+    def sums(day: date) -> Sums:
+        if day == scene.night:
+            return rated.sums
+        return sums_on(versions, scene.standing(scene.before[-1]), totals, day)
+
+    return rated, sums
 
 
 def _require_known(contracts: Mapping[str, Sequence[ContractVersion]], inputs: StageInput) -> None:
@@ -81,22 +174,16 @@ def _require_known(contracts: Mapping[str, Sequence[ContractVersion]], inputs: S
             )
 
 
-def _statements(
-    versions: Sequence[ContractVersion],
-    facts_of: Callable[[date], Facts],
-    contributed: pl.DataFrame,
-    inputs: StageInput,
-) -> list[PayoutRow]:
+def _statements(versions: Sequence[ContractVersion], scene: _Scene, sums: Callable[[date], Sums]) -> list[PayoutRow]:
     """The statement of the current period, after those of periods whose last day brought no files."""
-    stated_rows = _stated_before(inputs, versions[0].contract.id)
-    facts = facts_of(inputs.business_date)
+    stated_rows = _stated_before(scene.inputs, versions[0].contract.id)
     closed = read_stated(stated_rows).terms
-    overdue = [p.last for p in periods_known(versions, facts) if p.last < facts.day and p.text not in closed]
+    known = periods_known(versions, scene.facts_of(scene.night))
+    overdue = [period.last for period in known if period.last < scene.night and period.text not in closed]
     rows: list[PayoutRow] = []
-    for day in [*overdue, facts.day]:
-        then = facts_of(day)
-        sums = add_up(contributed if day == facts.day else contributions(versions, then))
-        lines = evaluate(versions, then, sums)
+    for day in [*overdue, scene.night]:
+        then = scene.facts_of(day)
+        lines = evaluate(versions, then, sums(day))
         rows += statement(versions, then, lines, read_stated([*stated_rows, *rows]))
     return rows
 
@@ -110,14 +197,14 @@ def _stated_before(inputs: StageInput, contract_id: str) -> list[PayoutRow]:
     return [PayoutRow(**row) for row in before.select(names).collect().iter_rows(named=True)]
 
 
-def _difference(now: pl.DataFrame, inputs: StageInput) -> pl.DataFrame:
-    """What must be added to the contributions of earlier nights to give those that hold now.
+def _difference(now: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
+    """What must be added to the contributions that held before to give those that hold now.
 
     A new contribution is added, one that is withdrawn is added with the opposite sign, one that changes is added with
     the change; one that moves to another period or selector does both.
     """
     columns = TABLES["rated"].schema.names()
-    fresh, gone = _without_equals(now.select(columns), inputs.history["rated"].select(columns).collect())
+    fresh, gone = _without_equals(now.select(columns), before.select(columns))
     both = pl.concat([fresh, gone.with_columns(-pl.col("quantity"))])
     # Rows of different hashes have different keys: few are left to be added up.
     hashes = both.select(_KEY).hash_rows()
@@ -126,7 +213,7 @@ def _difference(now: pl.DataFrame, inputs: StageInput) -> pl.DataFrame:
     again = hashes.is_in(repeated.implode())
     added = both.filter(again).group_by(_KEY).agg(pl.col("quantity").sum())
     changes = pl.concat([both.lazy().filter(~again), added.lazy().select(columns)]).filter(pl.col("quantity") != 0)
-    return in_order(changes.collect())
+    return changes.collect()
 
 
 def _without_equals(now: pl.DataFrame, before: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -31,15 +31,16 @@ def units(rows: pl.DataFrame, measure: UnitMeasure, currency: str) -> pl.DataFra
     return rows.with_columns(quantity=pl.col("quantity").sign() * counted)
 
 
-def limited(rows: pl.DataFrame, limit: AccountLimit) -> pl.DataFrame:
-    """Contributions, and one more for each account and period whose units it brings to the limit."""
-    by = ["account_id", "period", "period_first"]
-    in_all = pl.col("quantity").sum()
-    rest = rows.group_by(by).agg(quantity=in_all.clip(limit.least, limit.most) - in_all).filter(pl.col("quantity") != 0)
-    told = rest.with_columns(
-        selector=pl.lit(LIMIT), file=pl.lit(None, pl.String()), record=pl.lit(None, pl.Int64())
-    ).select(rows.columns)
-    return pl.concat([rows, told.sort(by)])
+def limited(accounts: pl.DataFrame, limit: AccountLimit) -> pl.DataFrame:
+    """What brings the ``units`` of each account and period to the limit, as ``quantity``, where that is not nothing."""
+    rest = pl.col("units").clip(limit.least, limit.most) - pl.col("units")
+    return (
+        accounts.with_columns(
+            quantity=rest, selector=pl.lit(LIMIT), file=pl.lit(None, pl.String()), record=pl.lit(None, pl.Int64())
+        )
+        .filter(pl.col("quantity") != 0)
+        .drop("units")
+    )
 
 
 def commissions(rows: pl.DataFrame, purchases: pl.DataFrame, term: RecordRateTerm, currency: str) -> pl.DataFrame:

@@ -25,6 +25,7 @@ READS = (
     *("file", "clearing", "match", "match_member", "account_event", "enrolment", "store", "fx_rate"),
     *("opening_position", "pnl"),
 )
+RATED = ("rated", "rated_basis", "rated_total", "rated_account", "payout")
 _CONTRACTS = Path(__file__).resolve().parents[2] / "contracts"
 
 
@@ -77,7 +78,7 @@ def rate_history(
     arrange: Callable[[pl.DataFrame], pl.DataFrame] = no_change,
 ) -> list[dict[str, pl.DataFrame]]:
     """The stage's tables of every night, each night run with those before it as its history."""
-    history: dict[str, list[pl.DataFrame]] = {name: [] for name in (*READS, "rated", "payout")}
+    history: dict[str, list[pl.DataFrame]] = {name: [] for name in (*READS, *RATED)}
     outputs = []
     for night in nights:
         tables = {name: arrange(frame) for name, frame in tables_of(night).items()}

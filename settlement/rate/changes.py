@@ -1,0 +1,169 @@
+"""What a night changes of one contract: contributions, the totals to date, and what accounts have under a limit.
+
+A night is rated by what it touches: the contributions of the records reached are made as known before the night and as
+known after it, and the totals of the night before change by the difference. Contributions of accounts, balances and
+profits are few, and are made whole on both sides. What limits an account follows from all its units in the period:
+these are kept as they are added, night by night.
+
+``rated_from_all`` makes the same from all facts, for a contract that has no totals yet or whose basis has changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Final
+
+import polars as pl
+
+from settlement.model.contract import ContractVersion
+from settlement.model.tables import TABLES
+from settlement.rate.facts import Facts
+from settlement.rate.measures import ACCOUNT, SELECTOR, Sums, by_account, limits, summed, sums_of, unlimited
+
+_TERM: Final = ["term", "period"]
+_TOTAL: Final = [name for name in TABLES["rated_total"].schema if name != "contract"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rated:
+    """One contract after a night.
+
+    Attributes
+    ----------
+    now, before:
+        Contributions that hold now, and those that held before, of all that the night reaches.
+    totals:
+        The totals to date: table ``rated_total`` without the contract.
+    accounts:
+        What the night adds to the units of accounts: ``ACCOUNT``, ``units`` and ``rows``.
+    """
+
+    now: pl.DataFrame
+    before: pl.DataFrame
+    totals: pl.DataFrame
+    accounts: pl.DataFrame
+
+    @property
+    def sums(self) -> Sums:
+        """The totals as terms see them."""
+        return sums_from(self.totals)
+
+
+def rated_from_all(
+    versions: Sequence[ContractVersion], facts: Facts, rated: pl.DataFrame, units: pl.LazyFrame
+) -> Rated:
+    """One contract rated from all facts.
+
+    Parameters
+    ----------
+    versions:
+        The versions of the contract.
+    facts:
+        All that is known.
+    rated:
+        The contributions of earlier nights: what they add up to held before.
+    units:
+        What earlier nights have added to the units of accounts.
+    """
+    rows = unlimited(versions, facts)
+    held = by_account(versions, rows)
+    now = pl.concat([rows, limits(versions, held)])
+    return Rated(
+        now=now,
+        before=rated,
+        totals=_totals([summed(now)], _counts(held)),
+        accounts=_added([held, _negative(units.select(*ACCOUNT, "units", "rows").collect())]),
+    )
+
+
+def rated_by_change(
+    versions: Sequence[ContractVersion], before: Facts, now: Facts, totals: pl.DataFrame, units: pl.LazyFrame
+) -> Rated:
+    """One contract rated by what a night reaches.
+
+    Parameters
+    ----------
+    versions:
+        The versions of the contract, the same as in the night before.
+    before, now:
+        The facts as known after the night before and after this one, with the records reached.
+    totals:
+        Table ``rated_total`` of the night before.
+    units:
+        What earlier nights have added to the units of accounts.
+    """
+    left, right = unlimited(versions, before), unlimited(versions, now)
+    added = _added([by_account(versions, right), _negative(by_account(versions, left))])
+    wanted = [pl.col(name).is_in(added[name].unique().implode()) for name in ("term", "period", "account_id")]
+    some = units.filter(wanted).join(added.lazy(), on=ACCOUNT, how="semi").select(*ACCOUNT, "units", "rows")
+    was = _added([some.collect()])
+    held = _added([was, added])
+    left, right = pl.concat([left, limits(versions, _held(was))]), pl.concat([right, limits(versions, _held(held))])
+    counts = pl.concat([_counts(_held(held)), _counts(_held(was)).with_columns(-pl.col("accounts"))])
+    return Rated(
+        now=right,
+        before=left,
+        totals=_totals([_sums(totals), summed(right), _minus(summed(left))], counts, totals),
+        accounts=added,
+    )
+
+
+def sums_on(versions: Sequence[ContractVersion], facts: Facts, totals: pl.DataFrame, day: date) -> Sums:
+    """The sums as known on a day between two nights, which brings no facts: accounts alone come to their day.
+
+    ``facts`` and ``totals`` are those of the night before that day.
+    """
+    before = replace(facts, records=facts.records.clear())
+    left, right = unlimited(versions, before), unlimited(versions, replace(before, day=day))
+    changed = [_sums(totals), summed(right), _minus(summed(left))]
+    return sums_from(_totals(changed, totals.select(*_TERM, "accounts").clear(), totals))
+
+
+def sums_from(totals: pl.DataFrame) -> Sums:
+    """The sums of one contract as terms see them, from its totals."""
+    return sums_of(totals, totals.select(*_TERM, "accounts").unique())
+
+
+def _totals(parts: Sequence[pl.DataFrame], counts: pl.DataFrame, before: pl.DataFrame | None = None) -> pl.DataFrame:
+    """The totals that parts come to, with the accounts counted; what has no contribution any more is gone."""
+    told = [counts] if before is None else [before.select(*_TERM, "accounts").unique(), counts]
+    accounts = pl.concat(told).group_by(_TERM).agg(pl.col("accounts").sum())
+    return (
+        pl.concat(parts)
+        .group_by(SELECTOR)
+        .agg(pl.col("quantity", "rows").sum())
+        .filter(pl.col("rows") > 0)
+        .join(accounts, on=_TERM, how="left")
+        .with_columns(pl.col("accounts").fill_null(0))
+        .select(_TOTAL)
+        .sort(SELECTOR)
+    )
+
+
+def _sums(totals: pl.DataFrame) -> pl.DataFrame:
+    return totals.select(*SELECTOR, "quantity", "rows")
+
+
+def _minus(totals: pl.DataFrame) -> pl.DataFrame:
+    return totals.with_columns(-pl.col("quantity", "rows"))
+
+
+def _negative(accounts: pl.DataFrame) -> pl.DataFrame:
+    return accounts.with_columns(-pl.col("units", "rows"))
+
+
+def _added(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """The units of accounts of several parts added up; what comes to nothing is left out."""
+    added = pl.concat(parts).group_by(ACCOUNT).agg(pl.col("units", "rows").sum())
+    return added.filter((pl.col("units") != 0) | (pl.col("rows") != 0))
+
+
+def _held(accounts: pl.DataFrame) -> pl.DataFrame:
+    """The accounts that have a contribution: of others no limit is asked."""
+    return accounts.filter(pl.col("rows") > 0)
+
+
+def _counts(accounts: pl.DataFrame) -> pl.DataFrame:
+    return accounts.group_by(_TERM).agg(accounts=pl.len().cast(pl.Int64()))

@@ -1,0 +1,126 @@
+"""A night that rates what it touches gives what one gives that rates everything anew, row for row of every table."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+from rate.histories import READS, Night, RandomHistory, contract_documents, joined, rate_history, tables_of
+
+from settlement.model.stage import StageInput
+from settlement.model.tables import TABLES
+from settlement.rate import night as rate
+from settlement.rate.facts import gather, standing_facts, with_records
+from settlement.rate.touched import reached_tonight
+
+KEPT = ("rated", "rated_basis", "rated_total", "rated_account", "payout")
+SEEDS = range(6)
+LATER = ("2011-07-03", "2011-12-31", "2013-06-30")
+
+
+class WideHistory(RandomHistory):
+    """A random history of years whose reference data are taken back, moved and corrected late as well."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        for day in map(date.fromisoformat, LATER):
+            self.nights.append(Night(day=day))
+            index = len(self.nights) - 1
+            for _ in range(self.random.randrange(8)):
+                self._purchase(index)
+            for _ in range(self.random.randrange(8)):
+                self._negative(index)
+            self._later_facts(index)
+
+    def _later_facts(self, index: int) -> None:
+        super()._later_facts(index)
+        night = self.nights[index]
+        if self.chance(30):
+            card = self.random.choice(self.cards)
+            since = night.day - timedelta(days=self.random.choice([0, 1, 40]))
+            told = {"card_ref": card["card_ref"], "programme": card["programme"], "valid_from": since}
+            night.add("enrolment", **told, account_id=self.random.choice(self.cards)["account_id"])
+        if index and self.chance(30):
+            self._taken_back(night, self.random.choice(["enrolment", "store", "account_event"]), index)
+
+    def _taken_back(self, night: Night, table: str, index: int) -> None:
+        earlier = [
+            row
+            for before in self.nights[:index]
+            for row in before.rows.get(table, [])
+            # An account must keep the class that a contract asks for.
+            if "retracted" not in row and row.get("event") != "SNAPSHOT"
+        ]
+        if not earlier:
+            return
+        row = self.random.choice(earlier)
+        kept = {name: value for name, value in row.items() if name not in ("file", "record")}
+        night.add(table, **kept, retracted="corrected")
+
+
+def inputs_of(nights: list[Night], at: int, outputs: list[dict[str, pl.DataFrame]]) -> StageInput:
+    """What the stage is handed on a night, with what the nights before it have given."""
+    frames: dict[str, list[pl.DataFrame]] = {name: [] for name in (*READS, *KEPT)}
+    for night, output in zip(nights[:at], outputs, strict=False):
+        day = pl.lit(night.day, pl.Date).alias("business_date")
+        for name, tables in frames.items():
+            tables.append((tables_of(night) | output)[name].with_columns(day))
+    return StageInput(
+        business_date=nights[at].day,
+        unit="all",
+        documents=contract_documents(),
+        tables=tables_of(nights[at]),
+        history={name: joined(name, tables).lazy() for name, tables in frames.items()},
+    )
+
+
+def without(inputs: StageInput, table: str) -> StageInput:
+    history = {**inputs.history, table: inputs.history[table].clear()}
+    return StageInput(
+        business_date=inputs.business_date,
+        unit=inputs.unit,
+        documents=inputs.documents,
+        tables=inputs.tables,
+        history=history,
+    )
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_is_touched_gives_what_everything_gives(seed: int) -> None:
+    nights = WideHistory(seed).nights
+    outputs = rate_history(nights)
+    for at in range(1, len(nights)):
+        inputs = inputs_of(nights, at, outputs)
+        anew = rate.run(without(inputs, "rated_basis")).tables
+        for table in KEPT:
+            key = TABLES[table].key
+            assert_frame_equal(outputs[at][table].sort(key), anew[table].sort(key))
+        the_rest_counts_as_before(inputs, nights[at - 1].day)
+
+
+def the_rest_counts_as_before(inputs: StageInput, last: date) -> None:
+    day = inputs.business_date
+    reached = reached_tonight(inputs, standing_facts(inputs, last), standing_facts(inputs, day))
+    places = reached.clearing.select("file", "record").collect()
+    assert places.is_unique().all()
+    before, now = (gather(inputs, one).records for one in (last, day))
+    left = [rows.join(places, on=["file", "record"], how="anti") for rows in (before, now)]
+    assert_frame_equal(*left, check_row_order=False)
+    inside = with_records(standing_facts(inputs, day), reached).records
+    assert_frame_equal(inside, now.join(places, on=["file", "record"], how="semi"), check_row_order=False)
+
+
+def test_a_night_reaches_few_records_and_a_late_chargeback_its_purchase() -> None:
+    nights = RandomHistory(3).nights
+    sale = next(row for night in nights for row in night.rows["clearing"] if row["kind"] == "purchase" and "arn" in row)
+    late = Night(day=nights[-1].day + timedelta(days=900))
+    late.add("clearing", **(sale | {"kind": "chargeback", "direction": -1, "file": "late", "record": 1}))
+    nights = [*nights, late]
+    outputs = rate_history(nights)
+    inputs = inputs_of(nights, len(nights) - 1, outputs)
+    facts = [standing_facts(inputs, night.day) for night in nights[-2:]]
+    reached = reached_tonight(inputs, *facts).clearing.collect()
+    assert {("late", 1), (sale["file"], sale["record"])} <= set(reached.select("file", "record").rows())
+    assert reached.height < inputs.history["clearing"].collect().height / 2
