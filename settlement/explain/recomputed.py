@@ -40,6 +40,8 @@ def lines_from(
         day=day,
         first_night=scene.first_night,
         records=_NOTHING,
+        holders=_NOTHING,
+        stores=pl.Series(dtype=pl.String()),
         accounts=_NOTHING,
         balances=_NOTHING,
         profits=_NOTHING,
