@@ -94,7 +94,7 @@ def test_the_file_is_left_as_it_is() -> None:
         (["settlement.convrt.to='EUR'"], "settlement has no `convrt`"),
         (["settlement.threshold=0.001"], "0.001 USD is no amount of money"),
         (["annual_volume_tier.tiers.2.to=3_000_000.00"], "the tiers leave a gap between 3,000,000.00 and 4,000,000.00"),
-        (["own_store_rate.rounding.mode='half_up'"], "did you mean `half_even`?"),
+        (["own_store_rate.rounding.mode='half_up'"], "did you mean `half_away`?"),
     ],
 )
 def test_a_wrong_path_or_value_is_one_sentence(changes: list[str], sentence: str) -> None:
