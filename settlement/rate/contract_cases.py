@@ -70,7 +70,6 @@ def _of_term(contract: Contract, term: Term) -> Iterator[Case]:
 def _of_threshold(contract: Contract) -> Iterator[Case]:
     rule, currency = contract.settlement, contract.paid_in
     for balance in _around(minor(rule.threshold, currency)):
-        # What is paid of a balance of zero is nothing, whatever the threshold says.
         paid = balance if balance >= minor(rule.threshold, currency) else 0
         yield Case(
             clause=rule.clause,

@@ -179,16 +179,14 @@ def _whole_tier(_: Contract, term: WholeTierTerm) -> str:
     return (
         f"One single rate on all of {_names(term.base)} of the year up to the end of the period{driver}: "
         f"{_tiers(term.tiers)}. {_BELOW[term.below_zero]} The period gives the rounded product less what this term "
-        f"gives "
-        f"for the earlier periods of the year. {_rounded(term.rounding)}"
+        f"gives for the earlier periods of the year. {_rounded(term.rounding)}"
     )
 
 
 def _marginal_tier(_: Contract, term: MarginalTierTerm) -> str:
     return (
         f"Each rate on the part of the period's {_name(term.measure)} inside its own bracket only: "
-        f"{_tiers(term.tiers)}. "
-        f"{_BELOW[term.below_zero]} {_rounded(term.rounding)}"
+        f"{_tiers(term.tiers)}. {_BELOW[term.below_zero]} {_rounded(term.rounding)}"
     )
 
 
@@ -196,8 +194,7 @@ def _share_over_hurdle(contract: Contract, term: ShareOverHurdleTerm) -> str:
     return (
         f"For each month of {_name(term.measure)}: {percent(term.share)} of what exceeds the hurdle of "
         f"{_money(contract, term.hurdle)}; nothing from zero up to and including the hurdle; "
-        f"{percent(term.loss_share)} of "
-        f"a loss is borne. {_rounded(term.rounding)}"
+        f"{percent(term.loss_share)} of a loss is borne. {_rounded(term.rounding)}"
     )
 
 
@@ -225,8 +222,7 @@ def _record_rate(contract: Contract, term: RecordRateTerm) -> str:
     most = "" if term.most is None else f", {_money(contract, term.most)} at most for one"
     return (
         f"{percent(term.rate)} of each record of {_name(term.measure)}{most}. What takes a purchase back takes what "
-        f"is left "
-        f"of the purchase gives before it, less what is left gives after it. {_rounded(term.rounding)}"
+        f"is left of the purchase gives before it, less what is left gives after it. {_rounded(term.rounding)}"
     )
 
 
@@ -236,9 +232,8 @@ def _cap(contract: Contract, term: CapTerm) -> str:
 
 def _minimum(contract: Contract, term: MinimumTerm) -> str:
     return (
-        f"{_money(contract, term.guarantee)} are guaranteed from {_names(term.of)} for each calendar year; what "
-        f"they lack is "
-        "given when the year's last period closes."
+        f"{_money(contract, term.guarantee)} are guaranteed from {_names(term.of)} for each calendar year; what they "
+        "lack is given when the year's last period closes."
     )
 
 
@@ -252,8 +247,7 @@ def _volume(_: Contract, measure: VolumeMeasure) -> str:
     classes = "" if "any" in measure.account_classes else f", of accounts of class {listing(measure.account_classes)}"
     return (
         f"Purchases{less}{_STORES[measure.store]}{only}{without}{classes}{ignored}. Reconciled records count, with "
-        f"the bank's "
-        "amount less cash-back."
+        "the bank's amount less cash-back."
     )
 
 
@@ -263,8 +257,7 @@ def _units(contract: Contract, measure: UnitMeasure) -> str:
     limited = f" One account counts {limit.least:,} at least and {limit.most:,} at most for a period." if limit else ""
     return (
         f"One of {measure.unit} for each whole {_money(contract, measure.per)} of each record of "
-        f"{_name(measure.of)}{most}; "
-        f"what takes back does so by its own amount.{limited}"
+        f"{_name(measure.of)}{most}; what takes back does so by its own amount.{limited}"
     )
 
 
@@ -276,8 +269,7 @@ def _accounts(_: Contract, measure: AccountMeasure) -> str:
     )
     return (
         f"Accounts whose condition day, {measure.days_from_opening} days after opening, has come in the period and "
-        f"that were "
-        f"not closed on or before that day.{excluded}"
+        f"that were not closed on or before that day.{excluded}"
     )
 
 
@@ -295,8 +287,7 @@ def _balances(_: Contract, __: BalanceMeasure) -> str:
 def _profit(_: Contract, measure: ProfitMeasure) -> str:
     return (
         f"Each month's profit: {_lines(measure.income)} less {_lines(measure.costs)}, of the months of the period "
-        f"whose "
-        "figures have come, highest version known."
+        "whose figures have come, highest version known."
     )
 
 
@@ -311,19 +302,16 @@ def _add_terms(contract: Contract) -> str:
 def _adjust(_: Contract) -> str:
     return (
         "Where a closed period, recomputed as known now with all terms together, has another total than was stated, "
-        "the "
-        "difference is added here. A closed statement is not issued again."
+        "the difference is added here. A closed statement is not issued again."
     )
 
 
 def _split(contract: Contract) -> str:
     weights = " : ".join(str(one.weight) for one in contract.beneficiaries)
     return (
-        f"The total is split {weights} between {listing([one.name for one in contract.beneficiaries])}. Each share "
-        f"is cut to "
-        "whole minor units; those left over go one each to the largest fractions cut off, equal ones to the id that "
-        "sorts "
-        "first."
+        f"The total is split {weights} between {listing([one.name for one in contract.beneficiaries])}. Each share is "
+        "cut to whole minor units; those left over go one each to the largest fractions cut off, equal ones to the "
+        "id that sorts first."
     )
 
 
@@ -331,9 +319,8 @@ def _convert(contract: Contract) -> str:
     rule = contract.settlement.convert
     mode = "" if rule is None else f" and rounded, {_MODES[rule.rounding]}"
     return (
-        f"Each share is converted from {contract.currency} to {contract.paid_in} at the latest rate that has come "
-        f"up to the "
-        f"night of the statement{mode}."
+        f"Each share is converted from {contract.currency} to {contract.paid_in} at the latest rate that has come up "
+        f"to the night of the statement{mode}."
     )
 
 
