@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 from rich import box
@@ -22,10 +22,9 @@ from settlement.rate.contract_problems import Problem, examine
 from settlement.rate.contract_prose import told
 from settlement.rate.contract_words import nearest
 from settlement.report.contract_page import contract_html, contract_markdown
+from settlement.terminal import table_console, text_of
 
 app = typer.Typer()
-
-_WIDTH: Final = 120
 
 
 @app.command("check")
@@ -35,13 +34,13 @@ def check_contract(
     show_cases: Annotated[bool, typer.Option("--cases/--no-cases", help="Print the boundary cases.")] = True,
 ) -> None:
     """Find everything that is wrong with a contract file, run its examples, and print its boundary cases."""
-    text = _text(file)
+    text = text_of(file)
     examined = examine(file.name, text)
-    console = _console()
+    console = table_console()
     lines = text.splitlines()
     for problem in examined.problems:
         _show_problem(console, problem, lines, "[red]problem[/red]")
-    warnings = [*examined.warnings, *(_of_programme(examined.version, file) if examined.version else ())]
+    warnings = [*examined.warnings, *(_of_programme(examined.version, file, text) if examined.version else ())]
     for problem in warnings:
         _show_problem(console, problem, lines, "[yellow]warning[/yellow]")
     if examined.version is None:
@@ -64,7 +63,7 @@ def show_contract(
     markdown: Annotated[Path | None, typer.Option(help="A Markdown page to write.")] = None,
 ) -> None:
     """Tell a contract in plain words beside its quoted clauses, with the order of application and the examples."""
-    page = told(read_contract(file.name, _text(file)))
+    page = told(read_contract(file.name, text_of(file)))
     written = [path for path in (html, markdown) if path is not None]
     for path in written:
         if path.resolve() == file.resolve():
@@ -73,49 +72,31 @@ def show_contract(
         html.write_bytes(contract_html(page))
     if markdown is not None:
         markdown.write_text(contract_markdown(page), encoding="utf-8")
-    console = _console()
+    console = table_console()
     if written:
         console.print(f"{escape(page.id)} is told in {escape(' and '.join(map(str, written)))}.", soft_wrap=True)
     else:
         _show_told(console, page)
 
 
-def _text(path: Path) -> str:
-    if path.is_dir():
-        raise TerminalError(f"{path} is a folder: name a file.")
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise TerminalError(f"{path} is no UTF-8 text at byte {error.start + 1}: save it as UTF-8.") from None
-
-
-def _of_programme(version: ContractVersion, file: Path) -> list[Problem]:
+def _of_programme(version: ContractVersion, file: Path, text: str) -> list[Problem]:
     """What does not fit the programme's configuration, where the file stands in one: its programme and its currency."""
     folders = file.resolve().parents
     beside = [folder / "programme.toml" for folder in folders[1:3] if (folder / "programme.toml").is_file()]
     if not beside:
         return []
-    known = {entry.get("id"): entry for entry in tomllib.loads(_text(beside[0])).get("programme", [])}
+    known = {entry.get("id"): entry for entry in tomllib.loads(text_of(beside[0])).get("programme", [])}
     contract = version.contract
     if contract.programme not in known:
         instead = nearest(contract.programme, list(known))
         sentence = f"programme: `{contract.programme}` is no programme of {beside[0].name}; {instead}"
-        return [Problem(line=_line_of(file, "programme"), sentence=sentence)]
+        return [Problem(line=lines_of(text).get(("programme",)), sentence=sentence)]
     currency = known[contract.programme].get("currency", contract.currency)
     if currency != contract.currency:
         cards = f"the cards of programme {contract.programme} are in {currency}"
         sentence = f"currency: {cards}, the contract in {contract.currency}; one of the two is wrong."
-        return [Problem(line=_line_of(file, "currency"), sentence=sentence)]
+        return [Problem(line=lines_of(text).get(("currency",)), sentence=sentence)]
     return []
-
-
-def _line_of(file: Path, key: str) -> int | None:
-    return lines_of(_text(file)).get((key,))
-
-
-def _console() -> Console:
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=_WIDTH)
 
 
 def _count(number: int, name: str) -> str:

@@ -17,7 +17,7 @@ from settlement.model.dates import PeriodKind
 from settlement.rate.contract_file import contract_version, read_content
 from settlement.rate.facts import Facts
 from settlement.rate.statement import PayoutRow
-from settlement.terminal import HomeOption, night_of
+from settlement.terminal import HomeOption, night_of, text_of
 from settlement.whatif.changed import with_changes
 from settlement.whatif.difference import changes
 from settlement.whatif.outcome import (
@@ -177,9 +177,6 @@ def _write(page: WhatIfPage, target: Path) -> None:
 
 
 def _text(path: Path) -> str:
-    if not path.is_file():
+    if not path.exists():
         raise TerminalError(f"{path} is no contract file: name one such as contracts/harbor-retail/2009-01-01.toml.")
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise TerminalError(f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8.") from None
+    return text_of(path)

@@ -16,6 +16,7 @@ from rich.table import Table
 from settlement.errors import TerminalError
 from settlement.parse.propose.layout import Proposed, propose
 from settlement.parse.tried import Tried, complaints, try_layout
+from settlement.terminal import content_of, table_console, text_of
 
 app = typer.Typer()
 layout_app = typer.Typer(help="Describe a partner's file as data: propose a layout, try one.", no_args_is_help=True)
@@ -33,14 +34,14 @@ def infer_layout(
     out: Annotated[Path | None, typer.Option(help="The layout to write; printed where it is left out.")] = None,
 ) -> None:
     """Propose a layout from a sample file, with the evidence for each choice, to be reviewed."""
-    proposed = propose(file.name, _content(file))
+    proposed = propose(file.name, content_of(file))
     if out is None:
         typer.echo(proposed.toml, nl=False)
         return
     if out.exists():
         raise TerminalError(f"{out} exists: name another file, or remove it first.")
     out.write_text(proposed.toml, encoding="utf-8")
-    _show_proposed(_console(), proposed, file, out)
+    _show_proposed(table_console(), proposed, file, out)
 
 
 @layout_app.command("check")
@@ -56,17 +57,13 @@ def check_layout(
     most: Annotated[int, typer.Option(min=1, help="Complaints to show.")] = 50,
 ) -> None:
     """Try a layout on a file: the first rows, the totals, and every complaint with its place."""
-    text = _content(layout)
-    try:
-        document = text.decode()
-    except UnicodeDecodeError as error:
-        raise TerminalError(f"{layout.name} is no UTF-8 text at byte {error.start + 1}: save it as UTF-8.") from None
-    content = _content(file)
+    document = text_of(layout)
+    content = content_of(file)
     if not content:
         raise TerminalError(f"{file.name} is empty: give a file with some lines of data.")
     given = None if day is None else _day(day)
     tried = try_layout(document, layout.name, file.name, content, day=given, most=rows)
-    _show_tried(_console(), tried, file, most)
+    _show_tried(table_console(), tried, file, most)
     wrong = [total.control for total in tried.parsed.controls if not total.agrees]
     if tried.parsed.fault is not None:
         raise TerminalError(f"{file.name}: {tried.parsed.detail or tried.parsed.fault}")
@@ -74,22 +71,11 @@ def check_layout(
         raise TerminalError(f"{file.name}: the total {wrong[0]} does not re-add: a night leaves the file out.")
 
 
-def _content(path: Path) -> bytes:
-    if path.is_dir():
-        raise TerminalError(f"{path} is a folder: name a file.")
-    return path.read_bytes()
-
-
 def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
         raise TerminalError(f"--date {text!r} is no date: write it as YYYY-MM-DD.") from None
-
-
-def _console() -> Console:
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=_WIDTH)
 
 
 def _show_proposed(console: Console, proposed: Proposed, file: Path, out: Path) -> None:

@@ -26,6 +26,8 @@ from settlement.errors import TerminalError
 from settlement.model.stage import Progress
 
 _T = TypeVar("_T")
+_WIDTH = 120
+"""Columns of tables where no terminal tells its own."""
 
 HomeOption = Annotated[Path, typer.Option("--home", help="The settlement home.", show_default=False)]
 
@@ -36,6 +38,27 @@ def night_of(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise TerminalError(f"{text!r} is no business date: write it as YYYY-MM-DD.") from None
+
+
+def content_of(path: Path) -> bytes:
+    """What stands in a file that was named. Raises TerminalError for a folder, OSError where it cannot be read."""
+    if path.is_dir():
+        raise TerminalError(f"{path} is a folder: name a file.")
+    return path.read_bytes()
+
+
+def text_of(path: Path) -> str:
+    """The text of a file that was named, in UTF-8 with or without a byte order mark. Raises as ``content_of`` does."""
+    try:
+        return content_of(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TerminalError(f"{path} is no UTF-8 text at byte {error.start + 1}: save it as UTF-8.") from None
+
+
+def table_console() -> Console:
+    """The terminal, or a page wide enough for tables where the output goes elsewhere."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_WIDTH)
 
 
 def with_progress(work: Callable[[Progress], _T], console: Console | None = None) -> _T:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
@@ -12,13 +11,14 @@ import polars as pl
 
 from settlement.explain.address import ADJUSTMENT, LineAddress
 from settlement.explain.evidence import known
-from settlement.explain.scene import Part, Scene, part_of
+from settlement.explain.scene import OF_A_TERM, Part, Scene, part_of
 from settlement.model.clearing import StatementState
 from settlement.model.contract_measures import UnitMeasure, openings
-from settlement.model.contract_terms import CapTerm, MinimumTerm, UnitPriceTerm, WholeTierTerm
+from settlement.model.contract_terms import CapTerm, MinimumTerm, UnitPriceTerm, WholeTierTerm, measures_named
 from settlement.model.dates import Period, PeriodKind, period_from, period_of
-from settlement.model.money import to_major
+from settlement.model.money import split_largest_remainder
 from settlement.model.versions import latest
+from settlement.rate.contract_words import written_minor
 from settlement.rate.evaluate import Lines
 from settlement.rate.per_record import LIMIT
 
@@ -83,8 +83,7 @@ def _of_term(scene: Scene, now: Mapping[Period, Lines]) -> Composition:
 
 def _lines_of(scene: Scene, terms: Sequence[str]) -> tuple[Part, ...]:
     """The statement's own lines of other terms."""
-    own = pl.col("beneficiary").is_null() & pl.col("adjusts").is_null()
-    return tuple(part_of(row) for row in scene.lines(own & pl.col("term").is_in(terms)))
+    return tuple(part_of(row) for row in scene.lines(OF_A_TERM & pl.col("term").is_in(terms)))
 
 
 def _earlier(scene: Scene, term: MinimumTerm, now: Mapping[Period, Lines]) -> tuple[Part, ...]:
@@ -146,13 +145,12 @@ def _limits(scene: Scene, term: UnitPriceTerm) -> tuple[str, ...]:
 def _openings(scene: Scene) -> tuple[Part, ...]:
     """The opening positions that are added to a term in the period, or the year, of the first night."""
     term = scene.term
-    if scene.version is None or term is None or isinstance(term, CapTerm | MinimumTerm):
+    if scene.version is None or term is None:
         return ()
     period = period_from(scene.address.period)
     items: list[str] = []
     if scene.first_night in period:
-        names = [*term.base, *term.driver] if isinstance(term, WholeTierTerm) else [term.measure]
-        measures = [scene.version.contract.measures[name] for name in dict.fromkeys(names)]
+        measures = [scene.version.contract.measures[name] for name in measures_named(term)]
         items += [opening.item for measure in measures for opening in openings(measure)]
     if isinstance(term, WholeTierTerm) and scene.first_night in period_of(period.last, PeriodKind.YEAR):
         items += [item for item in (term.opening_volume, term.opening_paid) if item]
@@ -190,16 +188,15 @@ def _share(scene: Scene) -> Composition:
 
 def _residue(weights: Mapping[str, int], total: int) -> tuple[str, ...]:
     """Each beneficiary's exact share cut to whole minor units, and who gets the units that are left over, and why."""
-    whole = sum(weights.values())
-    cut = {name: abs(total) * weight // whole for name, weight in weights.items()}
-    rest = {name: Fraction(abs(total) * weight, whole) - cut[name] for name, weight in weights.items()}
-    ranked = sorted(weights, key=lambda name: (-rest[name], name))
-    left = abs(total) - sum(cut.values())
-    told = [f"{name} is cut by {rest[name]} of a minor unit" for name in ranked]
-    if not left:
+    shares, whole = split_largest_remainder(abs(total), weights), sum(weights.values())
+    exact = {name: Fraction(abs(total) * weight, whole) for name, weight in weights.items()}
+    ranked = sorted(weights, key=lambda name: (-(exact[name] % 1), name))
+    told = [f"{name} is cut by {exact[name] % 1} of a minor unit" for name in ranked]
+    more = [name for name in ranked if shares[name] > exact[name]]
+    if not more:
         return ("every share is a whole number of minor units",)
-    units = "the minor unit left over goes to" if left == 1 else f"the {left} minor units left over go to"
-    got = f"{units} {', '.join(ranked[:left])}"
+    units = "the minor unit left over goes to" if len(more) == 1 else f"the {len(more)} minor units left over go to"
+    got = f"{units} {', '.join(more)}"
     return (f"{'; '.join(told)}; {got}: the largest cut first, of equal ones the name that sorts first",)
 
 
@@ -274,9 +271,11 @@ def _carry_in(scene: Scene) -> Composition:
 def _adjustment(scene: Scene) -> Composition:
     """What each term of the closed period that changed comes to now, and what was last stated for it."""
     period = scene.address.adjusts or ""
-    of_period = (pl.col("period") == period) & pl.col("beneficiary").is_null() & pl.col("adjusts").is_null()
     now = scene.tonight.filter(
-        of_period & (pl.col("as_of") == scene.row["as_of"]) & (pl.col("state") == StatementState.RESTATED)
+        OF_A_TERM
+        & (pl.col("period") == period)
+        & (pl.col("as_of") == scene.row["as_of"])
+        & (pl.col("state") == StatementState.RESTATED)
     )
     stated = scene.stated_terms(period)
     parts = []
@@ -290,4 +289,4 @@ def _adjustment(scene: Scene) -> Composition:
 
 
 def _major(amount_minor: int, scene: Scene) -> str:
-    return f"{Decimal(to_major(amount_minor, scene.row['currency'])):,}"
+    return written_minor(amount_minor, scene.row["currency"])

@@ -13,19 +13,15 @@ from settlement.model.contract import ContractVersion
 from settlement.model.dates import Period
 from settlement.rate.evaluate import Lines, evaluate
 from settlement.rate.facts import Facts
-from settlement.rate.measures import Sums
+from settlement.rate.sums import SELECTOR, Sums, summed, sums_of
 
 _NOTHING: Final = pl.DataFrame()
-_KEY: Final = ("term", "period", "selector")
 
 
-def sums_of(contributions: pl.LazyFrame | pl.DataFrame) -> Sums:
-    """The sums of contributions by term, period and selector; how many there are of them is not asked here."""
-    found: dict[tuple[str, str], dict[str, int]] = {}
-    added = contributions.lazy().group_by(_KEY).agg(pl.col("quantity").sum()).sort(_KEY).collect()
-    for term, period, selector, quantity in added.iter_rows():
-        found.setdefault((term, period), {})[selector] = quantity
-    return Sums(by_selector=found, counts={}, with_accounts={})
+def sums_kept(contributions: pl.LazyFrame | pl.DataFrame) -> Sums:
+    """The sums of contributions; the accounts behind them are not asked here."""
+    kept = contributions.lazy().select(*SELECTOR, "quantity").collect()
+    return sums_of(summed(kept), kept.select("term", "period", accounts=0).clear())
 
 
 def lines_from(
@@ -55,4 +51,4 @@ def lines_now(scene: Scene) -> Mapping[Period, Lines]:
     """The terms of every period as known on the day of the line's statement; none without the contract's files."""
     if not scene.versions:
         return {}
-    return lines_from(scene, scene.versions, sums_of(scene.contributions()), scene.positions(scene.day), scene.day)
+    return lines_from(scene, scene.versions, sums_kept(scene.contributions()), scene.positions(scene.day), scene.day)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
@@ -18,6 +18,9 @@ from settlement.model.contract_terms import Term
 from settlement.model.versions import latest
 from settlement.rate.measures import ACCOUNTS_UNIT
 from settlement.store import Home
+
+OF_A_TERM: Final = pl.col("beneficiary").is_null() & pl.col("adjusts").is_null()
+"""The lines of terms: none of a beneficiary, and no adjustment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +85,10 @@ class Scene:
 
     def stated_terms(self, period: str) -> dict[str, Mapping[str, Any]]:
         """The terms of a closed period as stated last, by term."""
-        own = (pl.col("period") == period) & pl.col("beneficiary").is_null() & pl.col("adjusts").is_null()
-        return {row["term"]: row for row in self.stated().filter(own).iter_rows(named=True)}
+        return {
+            row["term"]: row
+            for row in self.stated().filter(OF_A_TERM, pl.col("period") == period).iter_rows(named=True)
+        }
 
     def contributions(self) -> pl.LazyFrame:
         """What the nights up to the line's day told of the contract's contributions, each night its difference."""

@@ -20,12 +20,12 @@ from settlement.explain.evidence import (
     net_contributions,
     with_evidence,
 )
-from settlement.explain.recomputed import lines_from, sums_of
-from settlement.explain.scene import Scene, was_known
+from settlement.explain.recomputed import lines_from, sums_kept
+from settlement.explain.scene import OF_A_TERM, Scene, was_known
 from settlement.model.contract import ContractVersion
 from settlement.model.dates import period_from
 from settlement.rate.evaluate import in_force
-from settlement.rate.measures import Sums
+from settlement.rate.sums import Sums
 
 _MONTH: Final = r"^(\d{4}-\d{2})\.v\d+$"
 _FACT: Final = pl.coalesce(
@@ -114,8 +114,8 @@ def _restated(
     scene: Scene, period: str, term: str | None, stated: Mapping[str, Mapping[str, Any]]
 ) -> tuple[Restated, ...]:
     """The terms of the closed period as stated and now; one that the line's statement does not tell is as stated."""
-    own = (pl.col("period") == period) & pl.col("beneficiary").is_null() & pl.col("adjusts").is_null()
-    now = dict(scene.tonight.filter(own & (pl.col("as_of") == scene.day)).select("term", "amount_minor").rows())
+    here = OF_A_TERM & (pl.col("period") == period) & (pl.col("as_of") == scene.day)
+    now = dict(scene.tonight.filter(here).select("term", "amount_minor").rows())
     then = {name: row["amount_minor"] for name, row in stated.items()}
     last = max(row["as_of"] for row in stated.values())
     return tuple(
@@ -153,7 +153,7 @@ class _Steps:
         then, later = rated.filter(known), ~known
         old, new = self._versions(then)
         positions = [scene.positions(day) for day in (self.since, scene.day)]
-        sums = sums_of(then)
+        sums = sums_kept(then)
         before = self._amount(old, sums, positions[0])
         after = self._amount(old, sums, positions[1])
         yield from _told("opening positions that came or changed", after - before)
@@ -162,7 +162,7 @@ class _Steps:
             # The same records, as the new version places and selects them; what is new beside them comes after.
             held = net_contributions(then).select(_FACT).unique().lazy()
             rated = rated.with_columns(_FACT)
-            sums = sums_of(rated.join(held, on="fact", how="semi"))
+            sums = sums_kept(rated.join(held, on="fact", how="semi"))
             changes = rated.filter(later).join(held, on="fact", how="anti")
             before, after = after, self._amount(new, sums, positions[1])
             yield from _told(f"{new[-1].source} in place of {old[-1].source}", after - before)
@@ -248,7 +248,7 @@ def _told(text: str, amount_minor: int) -> Iterator[Cause]:
 
 def _added(sums: Sums, rows: pl.DataFrame) -> Sums:
     """The sums with more contributions."""
-    more = sums_of(rows)
+    more = sums_kept(rows)
     keys = {**sums.by_selector, **more.by_selector}
     return replace(
         sums, by_selector={key: _sum(sums.by_selector.get(key, {}), more.by_selector.get(key, {})) for key in keys}

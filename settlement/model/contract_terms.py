@@ -285,3 +285,13 @@ Term = (
     | MinimumTerm
 )
 AnyTerm = Annotated[Term, Field(discriminator="form")]
+
+
+def measures_named(term: Term) -> tuple[str, ...]:
+    """The measures that a term names, each once; none for a term that rests on other terms alone."""
+    match term:
+        case WholeTierTerm():
+            return tuple(dict.fromkeys([*term.base, *term.driver]))
+        case CapTerm() | MinimumTerm():
+            return ()
+    return (term.measure,)

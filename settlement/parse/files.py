@@ -98,10 +98,10 @@ def run(inputs: StageInput) -> StageOutput:
     layout = layout_of(inputs, str(delivery["layout"]))
     found = open_delivered(inputs, delivery, layout)
     # A replay gives few records; all of them are looked at again behind its reader.
-    kept = KeptRows(inputs.keep) if inputs.keep is not None and found.replay is None else None
+    kept = KeptRows(inputs.unit, inputs.keep) if inputs.keep is not None and found.replay is None else None
     source = _source(inputs, delivery, layout, found.content, kept)
     parsed = without_card_numbers(_read(source, found, kept, read_arrival(inputs.documents)[0]))
-    _require_one_place(parsed, kept)
+    _require_one_place(source.file, parsed, kept)
     for name, frame in parsed.tables.items():
         tables[f"parsed_{name}"] = frame
     tables["parsed_reject_place"] = _reject_places(source, parsed)
@@ -295,9 +295,9 @@ def _replayed(parsed: Parsed, replay: Replay) -> Parsed:
     )
 
 
-def _require_one_place(parsed: Parsed, kept: KeptRows | None) -> None:
+def _require_one_place(file: str, parsed: Parsed, kept: KeptRows | None) -> None:
     """Each row of a file is in exactly one of records, rejects and control records; anything else is our fault."""
-    places = kept.places if kept else Places()
+    places = kept.places if kept else Places(file)
     for name in _LOCATED:
         if name in parsed.tables:
             places.take(parsed.tables[name]["record"])

@@ -17,15 +17,17 @@ class KeptRows:
 
     Parameters
     ----------
+    file
+        The file they are read from.
     keep
         Stores rows aside.
     """
 
-    def __init__(self, keep: Callable[[pl.DataFrame], Part]) -> None:
+    def __init__(self, file: str, keep: Callable[[pl.DataFrame], Part]) -> None:
         self._keep = keep
         self.parts: list[Part] = []
         self.height = 0
-        self.places = Places()
+        self.places = Places(file)
 
     def take(self, rows: pl.DataFrame) -> None:
         """The next rows of the file."""
@@ -37,7 +39,8 @@ class KeptRows:
 class Places:
     """Which records of a file have a place in one of its tables. Each has one; anything else is our fault."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: str) -> None:
+        self._file = file
         self._taken: NDArray[np.bool_] = np.zeros(0, dtype=np.bool_)
 
     def take(self, records: pl.Series) -> None:
@@ -49,4 +52,4 @@ class Places:
         before = np.count_nonzero(self._taken)
         self._taken[at] = True
         if np.count_nonzero(self._taken) - before != len(at):
-            raise RuntimeError("The reader of a file put a record into two places.")
+            raise RuntimeError(f"The reader of {self._file} put a record into two places.")

@@ -16,7 +16,7 @@ import polars as pl
 
 from settlement.model.clearing import Why
 from settlement.model.layout import Layout
-from settlement.model.stage import USUAL, Bounds
+from settlement.model.stage import USUAL, Bounds, Seen
 from settlement.parse.cards import Cards
 
 
@@ -58,7 +58,7 @@ class Source:
     cards: Cards
     bounds: Bounds = USUAL
     keep: Callable[[pl.DataFrame], None] | None = None
-    seen: Callable[[int, int], None] = unseen
+    seen: Seen = unseen
 
 
 def forget(content: memoryview, last: int) -> None:

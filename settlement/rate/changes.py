@@ -20,7 +20,8 @@ import polars as pl
 from settlement.model.contract import ContractVersion
 from settlement.model.tables import TABLES
 from settlement.rate.facts import Facts
-from settlement.rate.measures import ACCOUNT, SELECTOR, Sums, by_account, limits, summed, sums_of, unlimited
+from settlement.rate.measures import ACCOUNT, by_account, limits, unlimited
+from settlement.rate.sums import SELECTOR, Sums, summed, sums_of
 
 _TERM: Final = ["term", "period"]
 _TOTAL: Final = [name for name in TABLES["rated_total"].schema if name != "contract"]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final
 
@@ -27,10 +26,10 @@ from settlement.model.contract_terms import (
     UnitPriceTerm,
     WholeTierTerm,
 )
-from settlement.model.money import exponent, minor, to_major
+from settlement.model.money import exponent, minor
 from settlement.rate.contract_days import dated_cases
-from settlement.rate.contract_words import written
-from settlement.rate.forms import ACCOUNTS, DRIVER, EARNED, EARNED_YEAR, illustrate, quantity_names
+from settlement.rate.contract_words import written_minor
+from settlement.rate.forms import ACCOUNTS, DRIVER, EARNED, EARNED_YEAR, illustrate, is_counted, quantity_names
 
 Given = dict[str, int]
 _MOST: Final = 10**15
@@ -63,7 +62,7 @@ def _of_term(contract: Contract, term: Term) -> Iterator[Case]:
             clause=term.clause,
             name=term.id,
             given=", ".join(f"{name} {_quantity(contract, term, value)}" for name, value in given.items()),
-            gives=_money(gives, contract.currency),
+            gives=written_minor(gives, contract.currency),
         )
 
 
@@ -74,17 +73,13 @@ def _of_threshold(contract: Contract) -> Iterator[Case]:
         yield Case(
             clause=rule.clause,
             name="threshold",
-            given=f"balance {_money(balance, currency)}",
-            gives=f"{_money(paid, currency)} paid, {_money(balance - paid, currency)} carried",
+            given=f"balance {written_minor(balance, currency)}",
+            gives=f"{written_minor(paid, currency)} paid, {written_minor(balance - paid, currency)} carried",
         )
 
 
-def _money(amount: int, currency: str) -> str:
-    return written(Decimal(to_major(amount, currency)))
-
-
 def _quantity(contract: Contract, term: Term, value: int) -> str:
-    return f"{value:,}" if isinstance(term, BountyTerm | UnitPriceTerm) else _money(value, contract.currency)
+    return f"{value:,}" if is_counted(term) else written_minor(value, contract.currency)
 
 
 def _around(bound: int) -> tuple[int, int, int]:

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 
 from settlement.model.contract import Contract, ContractVersion, Step
 from settlement.model.contract_measures import AccountsWithin, UnitMeasure, VolumeMeasure
 from settlement.model.contract_terms import (
-    CapTerm,
     DatedPrice,
     DatedRate,
     MarginalTierTerm,
-    MinimumTerm,
     RateByTerm,
     ShareOverHurdleTerm,
     UnitPriceTerm,
     WholeTierTerm,
+    measures_named,
 )
-from settlement.model.money import minor, round_fraction, to_major
-from settlement.rate.contract_words import Refusal, refuse, term_place, written
+from settlement.model.money import minor, round_fraction
+from settlement.rate.contract_words import Refusal, refuse, term_place, written, written_minor
 
 
 def doubts(version: ContractVersion) -> list[Refusal]:
@@ -50,18 +48,15 @@ def _falling_totals(contract: Contract) -> Iterator[Refusal]:
             below = round_fraction(Fraction(lower.rate) * (bound - 1), term.rounding.mode)
             at = round_fraction(Fraction(upper.rate) * bound, term.rounding.mode)
             if at < below:
-                least = written(Decimal(to_major(bound - 1, contract.currency)))
+                amounts = (below, bound - 1, at, below - at)
+                was, least, now, fall = (written_minor(amount, contract.currency) for amount in amounts)
                 yield refuse(
                     term_place(term),
-                    f"the total falls at {written(upper.first)}: {_told(contract, below)} for {least}, but "
-                    f"{_told(contract, at)} at the bound, {_told(contract, below - at)} less; if only what lies above "
+                    f"the total falls at {written(upper.first)}: {was} for {least}, but "
+                    f"{now} at the bound, {fall} less; if only what lies above "
                     "the bound has the lower rate, write form = `marginal_tier`.",
                     below=("tiers", number + 1),
                 )
-
-
-def _told(contract: Contract, amount: int) -> str:
-    return written(Decimal(to_major(amount, contract.currency)))
 
 
 def _negative_rates(contract: Contract) -> Iterator[Refusal]:
@@ -121,15 +116,7 @@ def _unreached(contract: Contract) -> Iterator[Refusal]:
 
 
 def _measures_used(contract: Contract) -> set[str]:
-    used: set[str] = set()
-    for term in contract.terms:
-        match term:
-            case WholeTierTerm():
-                used |= {*term.base, *term.driver}
-            case CapTerm() | MinimumTerm():
-                pass
-            case _:
-                used.add(term.measure)
+    used = {name for term in contract.terms for name in measures_named(term)}
     waiting = list(used)
     while waiting:
         measure = contract.measures[waiting.pop()]

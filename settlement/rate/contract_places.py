@@ -14,6 +14,8 @@ from typing import Final
 import tree_sitter_toml
 from tree_sitter import Language, Node, Parser
 
+from settlement.rate.contract_text import key_parts
+
 Place = tuple[str | int, ...]
 """A way through tables and lists: ``("terms", 2, "tiers", 0, "from")``."""
 
@@ -125,14 +127,9 @@ def _names(key: Node) -> list[str]:
     """The parts of a key as TOML reads them, quotes and escapes taken off."""
     told = (key.text or b"").decode()
     try:
-        content: object = tomllib.loads(f"{told} = 0")
+        return key_parts(told)
     except tomllib.TOMLDecodeError:
         return [told]
-    names = []
-    while isinstance(content, dict):
-        ((name, content),) = content.items()
-        names.append(name)
-    return names
 
 
 def _line(node: Node) -> int:

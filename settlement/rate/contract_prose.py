@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from settlement.model.contract import Contract, ContractVersion
 from settlement.model.contract_measures import AccountMeasure
-from settlement.model.contract_terms import BountyTerm, UnitPriceTerm
 from settlement.model.contract_told import Article, ContractTold, Said, Worked
 from settlement.rate.contract_words import written
+from settlement.rate.forms import is_counted
 from settlement.rate.prose import of_measure, of_period, of_step, of_term
 
 
@@ -68,7 +68,7 @@ def _worked(contract: Contract) -> Iterator[Worked]:
     terms = {term.id: term for term in contract.terms}
     for example in contract.examples:
         term = terms[example.term]
-        counted = isinstance(term, BountyTerm | UnitPriceTerm)
+        counted = is_counted(term)
         yield Worked(
             clause=term.clause,
             term=term.id,

@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from decimal import Decimal
 from itertools import pairwise
 from typing import Final
 
@@ -39,11 +38,11 @@ from settlement.model.contract_terms import (
     WholeTierTerm,
 )
 from settlement.model.dates import PeriodKind, period_of
-from settlement.model.money import is_currency, to_major, to_minor
+from settlement.model.money import is_currency, to_minor
 from settlement.rate.contract_bounds import check_amounts, check_dated_rates, check_tiers
 from settlement.rate.contract_exceptions import check_exceptions
-from settlement.rate.contract_words import Refusal, listed, nearest, refuse, term_place, written
-from settlement.rate.forms import illustrate, quantity_names
+from settlement.rate.contract_words import Refusal, listed, nearest, refuse, term_place, written, written_minor
+from settlement.rate.forms import illustrate, is_counted, quantity_names
 
 _OWN_DATES: Final = (EventDate.POSTING, EventDate.TRANSACTION)
 _ORDER: Final = tuple(Step)
@@ -331,7 +330,7 @@ def check_examples(contract: Contract) -> None:
         given = _given(contract, terms[example.term], example, where)
         comes = illustrate(terms[example.term], contract.currency, given)
         if to_minor(str(example.gives), contract.currency) != comes:
-            given_now, clause = written(Decimal(to_major(comes, contract.currency))), terms[example.term].clause
+            given_now, clause = written_minor(comes, contract.currency), terms[example.term].clause
             sentence = f"clause {clause} gives {given_now}, not {written(example.gives)}"
             raise refuse(where, f"{sentence}; correct the example or the term.", below=("gives",))
 
@@ -344,7 +343,7 @@ def _given(contract: Contract, term: Term, example: Example, where: str) -> Mapp
     missing = [name for name in names if name not in example.given]
     if missing:
         raise refuse(where, f"`{missing[0]}` is not given; {term.id} needs {', '.join(names)}.")
-    counted = isinstance(term, BountyTerm | UnitPriceTerm)
+    counted = is_counted(term)
     given = {}
     for name, value in example.given.items():
         if counted:

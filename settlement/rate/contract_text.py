@@ -53,6 +53,19 @@ _PLAIN: Final = {
 """What the reader of TOML says, in words for an author."""
 
 
+def key_parts(written: str) -> list[str]:
+    """The parts of a key, quotes and escapes taken off: ``"1.a".rate`` is ``1.a`` and ``rate``.
+
+    Raises tomllib.TOMLDecodeError where TOML reads no key.
+    """
+    parts: list[str] = []
+    here: object = tomllib.loads(f"{written} = 0")
+    while isinstance(here, dict):
+        ((name, here),) = here.items()
+        parts.append(name)
+    return parts
+
+
 def unreadable(error: tomllib.TOMLDecodeError, text: str) -> tuple[int, str]:
     """The line, from 1, on which reading stopped, and a sentence that says what to write there."""
     place = _LINE.search(str(error))

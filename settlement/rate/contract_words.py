@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 
 from settlement.model import contract as language
 from settlement.model.contract_terms import Term
+from settlement.model.money import to_major
 from settlement.rate.contract_keys import meaning
 
 _TYPES: Final = (
@@ -77,6 +78,11 @@ _MEANT: Final = {
     "annual": "year",
 }
 """What people write for words of the language that are spelt otherwise."""
+
+
+def written_minor(amount: int, currency: str) -> str:
+    """Minor units as an amount of a contract: 2,000,000.00."""
+    return written(Decimal(to_major(amount, currency)))
 
 
 def nearest(word: str, known: Sequence[str]) -> str:

@@ -36,8 +36,8 @@ from settlement.rate.forms import (
     Line,
     calculate,
 )
-from settlement.rate.measures import Sums
 from settlement.rate.per_record import LIMIT, NEGATIVES, PURCHASES
+from settlement.rate.sums import Sums
 
 Lines = Mapping[str, Line]
 """Terms of one period: term id to what it gives, in the order of the contract."""

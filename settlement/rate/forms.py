@@ -94,6 +94,11 @@ def quantity_names(term: Term) -> tuple[str, ...]:
     return _NAMES[type(term)](term)
 
 
+def is_counted(term: Term) -> bool:
+    """Whether the quantities of a term's examples are numbers of accounts or units, and no amounts."""
+    return isinstance(term, BountyTerm | UnitPriceTerm)
+
+
 def _rate(term: RateTerm, _: str, given: Mapping[str, int]) -> Line:
     volume = given[term.measure]
     return Line(

@@ -8,7 +8,6 @@ rows themselves are what an amount is explained by.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Final, Literal
 
@@ -64,8 +63,6 @@ SCHEMA: Final = pl.Schema(
     }
 )
 """A contribution: the columns of table ``rated`` and the first day of the period."""
-SELECTOR: Final = ("term", "period", "selector")
-"""What contributions are added up by."""
 ACCOUNT: Final = ("version", "term", "period", "period_first", "account_id")
 """What the units of an account are limited by."""
 
@@ -78,31 +75,6 @@ _DATE_COLUMN: Final[Mapping[EventDate, str]] = {
 _TO_CONDITION_DAY: Final = FirstPurchase.TO_CONDITION_DAY
 _ANY: Final = "any"
 _NONE: Final = "none"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sums:
-    """Contributions added up and counted: by term, period and selector; ``with_accounts`` counts accounts."""
-
-    by_selector: Mapping[tuple[str, str], Mapping[str, int]]
-    counts: Mapping[tuple[str, str, str], int]
-    with_accounts: Mapping[tuple[str, str], int]
-
-    def of(self, term: str, period: str) -> Mapping[str, int]:
-        """Sums by selector, selectors in ascending order; empty where nothing contributed."""
-        return self.by_selector.get((term, period), {})
-
-    def total(self, term: str, period: str) -> int:
-        """The sum over all selectors."""
-        return sum(self.of(term, period).values())
-
-    def rows(self, term: str, period: str, selector: str) -> int:
-        """How many contributions a selector has."""
-        return self.counts.get((term, period, selector), 0)
-
-    def accounts(self, term: str, period: str) -> int:
-        """How many accounts have contributed."""
-        return self.with_accounts.get((term, period), 0)
 
 
 def contributions(versions: Sequence[ContractVersion], facts: Facts) -> pl.DataFrame:
@@ -182,32 +154,6 @@ def _unit(contract: Contract, term: Term) -> str:
         measure = contract.measures[term.measure]
         return measure.unit if isinstance(measure, UnitMeasure) else contract.currency
     return ACCOUNTS_UNIT if isinstance(term, BountyTerm) else contract.currency
-
-
-def add_up(rows: pl.DataFrame) -> Sums:
-    """The sums of contributions by term, period and selector."""
-    return sums_of(summed(rows), rows.group_by("term", "period").agg(accounts=pl.col("account_id").n_unique()))
-
-
-def summed(rows: pl.DataFrame) -> pl.DataFrame:
-    """Contributions added up as ``quantity``, and counted as ``rows``, by term, period and selector."""
-    return rows.group_by(SELECTOR).agg(pl.col("quantity").sum(), rows=pl.len().cast(pl.Int64()))
-
-
-def sums_of(totals: pl.DataFrame, accounts: pl.DataFrame) -> Sums:
-    """The sums that terms see, from those of ``summed`` and from the accounts of each term and period."""
-    sums: dict[tuple[str, str], dict[str, int]] = {}
-    counts: dict[tuple[str, str, str], int] = {}
-    ordered = totals.select(*SELECTOR, "quantity", "rows").sort(SELECTOR)
-    for term, period, selector, quantity, height in ordered.iter_rows():
-        sums.setdefault((term, period), {})[selector] = quantity
-        counts[term, period, selector] = height
-    told = accounts.select("term", "period", "accounts").iter_rows()
-    return Sums(
-        by_selector=sums,
-        counts=counts,
-        with_accounts={(term, period): count for term, period, count in told},
-    )
 
 
 def _of_term(contract: Contract, term: Term, facts: Facts) -> pl.DataFrame:

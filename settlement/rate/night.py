@@ -33,9 +33,10 @@ from settlement.rate.changes import Rated, rated_by_change, rated_from_all, sums
 from settlement.rate.contract_file import read_contracts
 from settlement.rate.evaluate import evaluate, periods_known
 from settlement.rate.facts import REFERENCE_TABLES, Facts, gather, nights_before, standing_facts, with_records
-from settlement.rate.measures import Sums, add_up, contributions
+from settlement.rate.measures import contributions
 from settlement.rate.order import in_order
 from settlement.rate.statement import PayoutRow, read_stated, statement
+from settlement.rate.sums import Sums, add_up
 from settlement.rate.touched import reached_tonight
 
 _WRITES: Final = ("rated", "rated_total", "rated_account", "rated_basis")

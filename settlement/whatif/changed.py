@@ -18,6 +18,7 @@ from typing import Any, Final
 from settlement.errors import TerminalError
 from settlement.model.contract import Contract, ContractVersion
 from settlement.rate.contract_file import contract_version
+from settlement.rate.contract_text import key_parts
 from settlement.rate.contract_words import nearest
 
 _NAMED: Final = frozenset({"measures", "clauses", "mcc_lists"})
@@ -55,7 +56,7 @@ def _read(change: str) -> tuple[list[str], Any]:
     """The keys of the path, and the value; both are read by TOML itself."""
     path, _, value = change.partition("=")
     try:
-        chain = tomllib.loads(f"{path} = 0")
+        keys = key_parts(path)
         told = tomllib.loads(f"value = {value}", parse_float=Decimal)
     except tomllib.TOMLDecodeError:
         raise TerminalError(
@@ -64,11 +65,6 @@ def _read(change: str) -> tuple[list[str], Any]:
         ) from None
     if len(told) > 1:
         raise TerminalError(f"--set {change} gives more than one value: write a --set for each.")
-    keys: list[str] = []
-    here: Any = chain
-    while isinstance(here, dict):
-        ((key, here),) = here.items()
-        keys.append(key)
     return keys, told["value"]
 
 
