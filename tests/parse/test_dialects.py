@@ -77,7 +77,8 @@ def test_what_is_written_is_read(  # noqa: PLR0917 (Hypothesis fills them by nam
 
 
 def looks_like_an_exponent(text: str) -> bool:
-    return "e+" in text.lower()
+    """A digit, decimals or none, ``E+`` and up to three digits: what a spreadsheet makes of a long number."""
+    return re.fullmatch(r"[+-]?[0-9]([.,][0-9]+)?E\+[0-9]{1,3}", text, re.IGNORECASE) is not None
 
 
 @pytest.mark.parametrize(
