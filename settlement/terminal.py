@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
+from threading import Event
 from typing import Annotated, TypeVar
 
 import typer
@@ -64,7 +67,8 @@ def table_console() -> Console:
 def with_progress(work: Callable[[Progress], _T], console: Console | None = None) -> _T:
     """Do the work with a line for each stage: how far it is, rows a second, time gone and left.
 
-    Where no terminal looks on there is a plain line for each stage that begins, and no more.
+    Where no terminal looks on there is a plain line for each stage that begins, and no more. An interrupt that was
+    swallowed stops the work when it next tells how far it is.
     """
     console = console or Console(stderr=True)
     columns = (
@@ -75,10 +79,13 @@ def with_progress(work: Callable[[Progress], _T], console: Console | None = None
         TimeElapsedColumn(),
         _LeftColumn(),
     )
-    with Bars(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+    bars = Bars(*columns, console=console, transient=True, disable=not console.is_terminal)
+    with _interrupt_kept() as interrupted, bars:
         tasks: dict[str, TaskID] = {}
 
         def show(stage: str, done: int, total: int, rows: int = 0) -> None:
+            if interrupted.is_set():
+                raise KeyboardInterrupt
             if stage not in tasks:
                 tasks[stage] = bars.add_task(stage, total=total, rows=0)
                 if not console.is_terminal:
@@ -86,6 +93,27 @@ def with_progress(work: Callable[[Progress], _T], console: Console | None = None
             bars.update(tasks[stage], completed=done, total=total, rows=rows)
 
         return work(show)
+
+
+@contextmanager
+def _interrupt_kept() -> Iterator[Event]:
+    """Set when an interrupt came where Python lets no exception out, such as while a library's objects are collected.
+
+    Python would print its traceback and go on.
+    """
+    interrupted, before = Event(), sys.unraisablehook
+
+    def keep(lost: sys.UnraisableHookArgs) -> None:
+        if issubclass(lost.exc_type, KeyboardInterrupt):
+            interrupted.set()
+        else:
+            before(lost)
+
+    sys.unraisablehook = keep
+    try:
+        yield interrupted
+    finally:
+        sys.unraisablehook = before
 
 
 class _RowsColumn(ProgressColumn):

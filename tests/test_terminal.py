@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import weakref
 
+import pytest
 from rich.console import Console
 
 from settlement.model.stage import Progress
@@ -31,3 +33,28 @@ def test_a_terminal_shows_rows_a_second_and_time_left() -> None:
 
 def test_a_log_shows_a_line_a_stage() -> None:
     assert _shown(terminal=False) == "parse ...\n"
+
+
+class _Thing:
+    """Something that can be collected."""
+
+
+def _interrupted(_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_an_interrupt_while_objects_are_collected_stops_the_work(capsys: pytest.CaptureFixture[str]) -> None:
+    told = []
+
+    def work(progress: Progress) -> None:
+        thing = _Thing()
+        watched = weakref.ref(thing, _interrupted)
+        del thing
+        told.append(watched())
+        progress("parse", 0, 1000)
+        told.append("went on")
+
+    with pytest.raises(KeyboardInterrupt):
+        with_progress(work, Console(file=io.StringIO()))
+    assert told == [None]
+    assert capsys.readouterr().err == ""
