@@ -14,13 +14,24 @@ from settlement.explain.evidence import known
 from settlement.explain.scene import OF_A_TERM, Part, Scene, part_of
 from settlement.model.clearing import StatementState
 from settlement.model.contract_measures import UnitMeasure, openings
-from settlement.model.contract_terms import CapTerm, MinimumTerm, UnitPriceTerm, WholeTierTerm, measures_named
+from settlement.model.contract_frame import Window
+from settlement.model.contract_terms import (
+    CapTerm,
+    GateTerm,
+    MinimumTerm,
+    PickTerm,
+    SumTerm,
+    TiersTerm,
+    UnitPriceTerm,
+    WholeTierTerm,
+    named,
+)
 from settlement.model.dates import Period, PeriodKind, period_from, period_of
 from settlement.model.money import split_largest_remainder
 from settlement.model.versions import latest
 from settlement.rate.contract_words import written_minor
-from settlement.rate.evaluate import Lines
 from settlement.rate.per_record import LIMIT
+from settlement.rate.windows import Lines
 
 _MOST_ACCOUNTS: Final = 5
 
@@ -62,32 +73,65 @@ def _of_term(scene: Scene, now: Mapping[Period, Lines]) -> Composition:
     term = scene.term
     match term:
         case CapTerm():
-            parts = _lines_of(scene, term.of)
-            earned = sum(part.amount_minor for part in parts)
-            told = f"together {_major(earned, scene)}, of which {_major(-scene.row['amount_minor'], scene)} is above"
-            return Composition(
-                rule=f"of these lines what is above {term.most} is taken back", parts=parts, notes=(told,)
-            )
+            return _cap(scene, term, now)
+        case MinimumTerm() if term.window == "period":
+            rule = f"as much as these lines lack of {term.guarantee}, once the period closes"
+            return Composition(rule=rule, parts=_lines_of(scene, term.of, now))
         case MinimumTerm():
             rule = f"as much as these lines of the year lack of {term.guarantee}, once the year's last period closes"
             year = period_of(period_from(scene.address.period).last, PeriodKind.YEAR)
             opening = _positions(scene, [term.opening_earned or ""] if scene.first_night in year else [])
-            return Composition(rule=rule, parts=(*opening, *_earlier(scene, term, now), *_lines_of(scene, term.of)))
+            earlier = _earlier(scene, term.of, now, year)
+            return Composition(rule=rule, parts=(*opening, *earlier, *_lines_of(scene, term.of, now)))
         case WholeTierTerm():
             return Composition(rule="", parts=_openings(scene), notes=_given_before(scene, term, now))
+        case TiersTerm() | SumTerm() | PickTerm() | GateTerm():
+            notes = _given_before(scene, term, now) if isinstance(term, TiersTerm) and term.less != "nothing" else ()
+            parts = _lines_of(scene, named(term), now)
+            return Composition(
+                rule="rests on these lines" if parts else "", parts=_openings(scene) + parts, notes=notes
+            )
         case UnitPriceTerm():
             return Composition(rule="", parts=_openings(scene), notes=_limits(scene, term))
         case _:
             return Composition(rule="", parts=_openings(scene))
 
 
-def _lines_of(scene: Scene, terms: Sequence[str]) -> tuple[Part, ...]:
-    """The statement's own lines of other terms."""
-    return tuple(part_of(row) for row in scene.lines(OF_A_TERM & pl.col("term").is_in(terms)))
+def _cap(scene: Scene, term: CapTerm, now: Mapping[Period, Lines]) -> Composition:
+    here = period_from(scene.address.period)
+    within = period_of(here.last, PeriodKind.YEAR) if term.window == "year_to_date" else None
+    earlier = () if term.window == "period" else _earlier(scene, term.of, now, within)
+    parts = (*earlier, *_lines_of(scene, term.of, now))
+    earned, taken = sum(part.amount_minor for part in parts), scene.row["amount_minor"]
+    taken += sum(
+        found[term.id].amount_minor
+        for period, found in now.items()
+        if earlier and period.first < here.first and (within is None or period.last in within)
+    )
+    told = f"together {_major(earned, scene)}, of which {_major(-taken, scene)} is above"
+    notes = (told, *(_given_before(scene, term, now) if earlier else ()))
+    return Composition(rule=f"of these lines what is above {term.most} is taken back", parts=parts, notes=notes)
 
 
-def _earlier(scene: Scene, term: MinimumTerm, now: Mapping[Period, Lines]) -> tuple[Part, ...]:
-    """What the guarantee's terms give for the earlier periods of its year, as recomputed on the line's day."""
+def _lines_of(scene: Scene, terms: Sequence[str], now: Mapping[Period, Lines]) -> tuple[Part, ...]:
+    """The statement's own lines of other terms, and terms that are worked out for others and are no lines of it."""
+    told = [part_of(row) for row in scene.lines(OF_A_TERM & pl.col("term").is_in(terms))]
+    worked = now.get(period_from(scene.address.period), {})
+    unpaid = [term.id for term in scene.version.contract.terms if not term.paid] if scene.version else []
+    return (
+        *told,
+        *(
+            Part(text=f"{name}, not paid itself", amount_minor=worked[name].amount_minor, unit=scene.row["currency"])
+            for name in terms
+            if name in unpaid and name in worked
+        ),
+    )
+
+
+def _earlier(
+    scene: Scene, terms: Sequence[str], now: Mapping[Period, Lines], within: Period | None
+) -> tuple[Part, ...]:
+    """What terms give for earlier periods, of a year or of all, as recomputed on the line's day."""
     here = period_from(scene.address.period)
     return tuple(
         Part(
@@ -97,20 +141,22 @@ def _earlier(scene: Scene, term: MinimumTerm, now: Mapping[Period, Lines]) -> tu
             address=LineAddress(contract=scene.address.contract, period=period.text, term=name).text,
         )
         for period, found in now.items()
-        if period.first < here.first and period.last in period_of(here.last, PeriodKind.YEAR)
-        for name in term.of
+        if period.first < here.first and (within is None or period.last in within)
+        for name in terms
         if name in found
     )
 
 
-def _given_before(scene: Scene, term: WholeTierTerm, now: Mapping[Period, Lines]) -> tuple[str, ...]:
-    """What a yearly tier gives for the earlier periods of its year, which the period's own amount is less by."""
+def _given_before(
+    scene: Scene, term: WholeTierTerm | TiersTerm | CapTerm, now: Mapping[Period, Lines]
+) -> tuple[str, ...]:
+    """What a term gives for the earlier periods of its window, which the period's own amount is less by."""
     here = period_from(scene.address.period)
-    year = period_of(here.last, PeriodKind.YEAR)
+    year = None if term.window == Window.CONTRACT_TO_DATE else period_of(here.last, PeriodKind.YEAR)
     return tuple(
         f"for {period.text} it gives {_major(found[term.id].amount_minor, scene)}, as known after {scene.day}"
         for period, found in now.items()
-        if period.first < here.first and period.last in year and term.id in found
+        if period.first < here.first and (year is None or period.last in year) and term.id in found
     )
 
 
@@ -150,7 +196,8 @@ def _openings(scene: Scene) -> tuple[Part, ...]:
     period = period_from(scene.address.period)
     items: list[str] = []
     if scene.first_night in period:
-        measures = [scene.version.contract.measures[name] for name in measures_named(term)]
+        known_measures = scene.version.contract.measures
+        measures = [known_measures[name] for name in dict.fromkeys(named(term)) if name in known_measures]
         items += [opening.item for measure in measures for opening in openings(measure)]
     if isinstance(term, WholeTierTerm) and scene.first_night in period_of(period.last, PeriodKind.YEAR):
         items += [item for item in (term.opening_volume, term.opening_paid) if item]
@@ -179,11 +226,18 @@ def _terms(scene: Scene) -> tuple[Part, ...]:
 
 def _share(scene: Scene) -> Composition:
     weights = {b.id: b.weight or 0 for b in scene.version.contract.beneficiaries} if scene.version else {}
-    weight = weights.get(scene.address.beneficiary or "")
+    weight, own = weights.get(scene.address.beneficiary or ""), scene.told("own")
     split = f"{weight} of {sum(weights.values())} parts" if weight else "a share"
     parts = _terms(scene)
-    notes = _residue(weights, sum(part.amount_minor for part in parts)) if weight else ()
-    return Composition(rule=f"{split} of the sum of these lines, split by largest remainder", parts=parts, notes=notes)
+    rest = int(scene.told("of") or sum(part.amount_minor for part in parts))
+    notes = _residue(weights, rest) if weight else ()
+    rule = f"{split} of the sum of these lines, split by largest remainder"
+    if own is not None:
+        rule = (
+            f"{split} of {_major(rest, scene)}, what these lines leave beside terms that say whose they are, split by "
+        )
+        rule += f"largest remainder; and {_major(int(own), scene)} of such terms and their corrections"
+    return Composition(rule=rule, parts=parts, notes=notes)
 
 
 def _residue(weights: Mapping[str, int], total: int) -> tuple[str, ...]:

@@ -11,9 +11,10 @@ import polars as pl
 from settlement.explain.scene import Scene
 from settlement.model.contract import ContractVersion
 from settlement.model.dates import Period
-from settlement.rate.evaluate import Lines, evaluate
+from settlement.rate.evaluate import evaluate
 from settlement.rate.facts import Facts
 from settlement.rate.sums import SELECTOR, Sums, summed, sums_of
+from settlement.rate.windows import Lines
 
 _NOTHING: Final = pl.DataFrame()
 

@@ -10,10 +10,10 @@ from settlement.explain.evidence import Contribution
 from settlement.explain.scene import Part, Scene
 from settlement.model.contract_terms import RecordRateTerm
 from settlement.model.dates import Period
-from settlement.model.money import exponent, minor, to_major
-from settlement.rate.evaluate import Lines
-from settlement.rate.forms import of_record
+from settlement.model.money import exponent, to_major
+from settlement.rate.forms import exact_of_record, of_record
 from settlement.rate.per_record import PURCHASES
+from settlement.rate.windows import Lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,14 +73,14 @@ def _of_share(scene: Scene) -> tuple[RoundingStep, ...]:
     if scene.version is None:
         return ()
     weights = {one.id: one.weight or 0 for one in scene.version.contract.beneficiaries}
-    weight, total = weights.get(scene.address.beneficiary or "", 0), _told(scene, "of")
+    weight, total = weights.get(scene.address.beneficiary or "", 0), scene.told("of")
     if not weight or total is None:
         return ()
     step = RoundingStep(
         name=f"{weight} of {sum(weights.values())} parts",
         exact=Fraction(int(total) * weight, sum(weights.values())),
         mode=str(scene.version.contract.settlement.residue),
-        rounded=scene.row["amount_minor"],
+        rounded=scene.row["amount_minor"] - int(scene.told("own") or 0),
         currency=scene.row["currency"],
     )
     return (step,)
@@ -88,7 +88,7 @@ def _of_share(scene: Scene) -> tuple[RoundingStep, ...]:
 
 def _of_conversion(scene: Scene, amount: int) -> tuple[RoundingStep, ...]:
     """An amount at the rate that the line tells."""
-    rate = _told(scene, "rate")
+    rate = scene.told("rate")
     rule = scene.version.contract.settlement.convert if scene.version else None
     if scene.version is None or rule is None or rate in (None, "none"):
         return ()
@@ -104,27 +104,22 @@ def _of_conversion(scene: Scene, amount: int) -> tuple[RoundingStep, ...]:
     return (step,)
 
 
-def _told(scene: Scene, name: str) -> str | None:
-    """A quantity that the line tells."""
-    told = dict(quantity.partition("=")[::2] for quantity in scene.row["quantities"].split(";"))
-    return told.get(name)
-
-
 def of_contribution(scene: Scene, contribution: Contribution) -> RoundingStep | None:
     """The rounding of one purchase under a rate that is rounded record by record; None for anything else.
 
-    A cap for a record is part of the exact value: it is whole.
+    A flat amount and bounds for a record are part of the exact value: bounds are whole.
     """
     term, source = scene.term, next(iter(contribution.sources), None)
     if not isinstance(term, RecordRateTerm) or contribution.selector != PURCHASES or source is None:
         return None
     if source.counted_minor is None:
         return None
-    exact = Fraction(term.rate) * source.counted_minor
+    flat = "" if term.flat is None else f" and {term.flat}"
+    least = "" if term.least is None else f", {term.least} at least"
     most = "" if term.most is None else f", {term.most} at most"
     return RoundingStep(
-        name=f"{term.rate} of {to_major(source.counted_minor, contribution.unit)}{most}",
-        exact=exact if term.most is None else min(exact, Fraction(minor(term.most, contribution.unit))),
+        name=f"{term.rate} of {to_major(source.counted_minor, contribution.unit)}{flat}{least}{most}",
+        exact=exact_of_record(term, contribution.unit, source.counted_minor),
         mode=term.rounding.mode,
         rounded=of_record(term, contribution.unit, source.counted_minor),
         currency=contribution.unit,

@@ -63,6 +63,11 @@ class Scene:
         terms = self.version.contract.terms if self.version and self.address.beneficiary is None else ()
         return next((term for term in terms if term.id == self.address.term), None)
 
+    def told(self, name: str) -> str | None:
+        """A quantity that the line tells."""
+        quantities = dict(quantity.partition("=")[::2] for quantity in self.row["quantities"].split(";"))
+        return quantities.get(name)
+
     def lines(self, expression: pl.Expr) -> Sequence[Mapping[str, Any]]:
         """Tonight's other lines of the same statement, in a stable order."""
         same = (pl.col("period") == self.row["period"]) & (pl.col("as_of") == self.row["as_of"])

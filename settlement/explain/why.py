@@ -23,6 +23,7 @@ from settlement.explain.evidence import (
 from settlement.explain.recomputed import lines_from, sums_kept
 from settlement.explain.scene import OF_A_TERM, Scene, was_known
 from settlement.model.contract import ContractVersion
+from settlement.model.contract_terms import named
 from settlement.model.dates import period_from
 from settlement.rate.evaluate import in_force
 from settlement.rate.sums import Sums
@@ -178,7 +179,8 @@ class _Steps:
         terms = {term.id: term for version in self.scene.versions for term in version.contract.terms}
         found = [name]
         for one in found:
-            found += [other for other in getattr(terms.get(one), "of", ()) if other not in found]
+            rests_on = named(terms[one]) if one in terms else ()
+            found += [other for other in rests_on if other in terms and other not in found]
         return found
 
     def _versions(self, then: pl.LazyFrame) -> tuple[tuple[ContractVersion, ...], tuple[ContractVersion, ...]]:
@@ -196,7 +198,9 @@ class _Steps:
         """What the terms that are asked about come to."""
         lines = lines_from(self.scene, versions, sums, positions, self.scene.day)
         found = {period.text: terms for period, terms in lines.items()}.get(self.period, {})
-        return sum(line.amount_minor for name, line in found.items() if self.term in (None, name))
+        contract = in_force(versions, period_from(self.period)).contract
+        paid = [term.id for term in contract.terms if term.paid]
+        return sum(found[name].amount_minor for name in paid if name in found and self.term in (None, name))
 
     def _facts(
         self,

@@ -104,13 +104,17 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """A worked case of one term: its quantities and what it gives, both in major units (accounts as they are)."""
+    """A worked case of one term: its quantities and what it gives, both in major units (accounts as they are).
+
+    ``exact`` is what it gives before it is rounded, where that is finer than the minor unit.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = CLOSED
     term: Text
     text: Text
     given: dict[str, Exact]
     gives: Exact
+    exact: Exact | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

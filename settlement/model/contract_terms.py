@@ -1,54 +1,29 @@
-"""The forms of a contract's terms: what each needs to be said. Data only; ``settlement.rate.forms`` computes them."""
+"""The forms of a contract's terms: what each needs to be said. Data only; ``settlement.rate.forms`` computes them.
+
+Here stand the forms over one measure and the union of all forms; those over any quantity and over time stand in
+``contract_amounts``, those over other terms in ``contract_limits``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import ConfigDict, Field
 
+from settlement.model.contract_amounts import DatedAmountsTerm, InstalmentsTerm, MinimumPurchaseTerm, TiersTerm
+from settlement.model.contract_frame import BelowZero, Scope, TermFrame, TermRounding
+from settlement.model.contract_limits import CapTerm, GateTerm, MinimumTerm, PickTerm, SumTerm
 from settlement.model.contract_measures import CLOSED, Dating, Day, Exact, Text, Whole
-from settlement.model.money import Rounding
-
-
-class Scope(StrEnum):
-    """What is rounded once: the term of a period, each class and rate, month, or price in it, or each record."""
-
-    PERIOD = "period"
-    CLASS_AND_RATE = "class_and_rate"
-    MONTH = "month"
-    PRICE = "price"
-    RECORD = "record"
-
-
-class BelowZero(StrEnum):
-    """What a tiered term gives for a volume below its first bound."""
-
-    FIRST_RATE = "first_rate"
-    NOTHING = "nothing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TermRounding:
-    """The one place where a term is rounded: to the minor unit, by which mode, once for what."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
-    unit: Literal["minor"]
-    mode: Rounding
-    scope: Scope
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RateTerm:
+class RateTerm(TermFrame):
     """``rate``: one rate on a measure."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
     form: Literal["rate"]
-    id: Text
-    clause: Text
     measure: Text
     rate: Exact
     rounding: TermRounding
@@ -71,13 +46,10 @@ class DatedRate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RateByTerm:
+class RateByTerm(TermFrame):
     """``rate_by``: rates by account class and date, each class and rate rounded on its own."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
     form: Literal["rate_by"]
-    id: Text
-    clause: Text
     measure: Text
     rate_date: Dating
     opening_rate_date: Literal["first_night"]
@@ -96,17 +68,14 @@ class Tier:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WholeTierTerm:
+class WholeTierTerm(TermFrame):
     """``whole_tier``: the one rate of the tier that the year's volume lies in, on all of it, less what was given.
 
     ``quantity`` is the name under which the volume is told. ``opening_volume`` and ``opening_paid`` are the opening
     positions that stand for the part of the year before the first period.
     """
 
-    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
     form: Literal["whole_tier"]
-    id: Text
-    clause: Text
     base: tuple[Text, ...]
     driver: tuple[Text, ...]
     window: Literal["year_to_date"]
@@ -120,13 +89,10 @@ class WholeTierTerm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MarginalTierTerm:
+class MarginalTierTerm(TermFrame):
     """``marginal_tier``: each tier's rate on the part of the period's volume that lies inside the tier."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
     form: Literal["marginal_tier"]
-    id: Text
-    clause: Text
     measure: Text
     window: Literal["period"]
     tiers: tuple[Tier, ...]
@@ -135,16 +101,13 @@ class MarginalTierTerm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShareOverHurdleTerm:
+class ShareOverHurdleTerm(TermFrame):
     """``share_over_hurdle``: a share of a month's profit above the hurdle, or of its loss; between them nothing.
 
     Zero and the hurdle itself give nothing.
     """
 
-    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
     form: Literal["share_over_hurdle"]
-    id: Text
-    clause: Text
     measure: Text
     hurdle: Exact
     share: Exact
@@ -153,26 +116,20 @@ class ShareOverHurdleTerm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BountyTerm:
+class BountyTerm(TermFrame):
     """``bounty``: an amount for each account of a measure; ``replaces`` takes its accounts out of another bounty."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
     form: Literal["bounty"]
-    id: Text
-    clause: Text
     measure: Text
     amount: Exact
     replaces: Text | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BalanceRateTerm:
+class BalanceRateTerm(TermFrame):
     """``balance_rate``: a rate a year on the sum of month-end balances, divided by the balances of a year."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
     form: Literal["balance_rate"]
-    id: Text
-    clause: Text
     measure: Text
     rate_a_year: Exact
     balances_a_year: Whole
@@ -195,17 +152,14 @@ def holds_on(dated: DatedRate | DatedPrice, day: date) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnitPriceTerm:
+class UnitPriceTerm(TermFrame):
     """``unit_price``: units at the price of their date, each price rounded on its own.
 
     ``quantity`` is the name under which the units are told. A negative event is priced by the date that ``rate_date``
     names, an opening position by the first night.
     """
 
-    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
     form: Literal["unit_price"]
-    id: Text
-    clause: Text
     measure: Text
     quantity: Text
     rate_date: Dating
@@ -222,53 +176,21 @@ class UnitPriceTerm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecordRateTerm:
-    """``record_rate``: a rate on each record, rounded record by record, ``most`` at most for one.
+class RecordRateTerm(TermFrame):
+    """``record_rate``: a rate and a ``flat`` amount on each record, rounded record by record, within bounds for one.
 
     A negative event takes back what its purchase gives now less what is left of the purchase gives after it; one
     without a purchase what its own amount gives.
     """
 
-    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
     form: Literal["record_rate"]
-    id: Text
-    clause: Text
     measure: Text
     rate: Exact
     taken_back: Literal["what_is_left_gives_less"]
     rounding: TermRounding
+    flat: Exact | None = None
+    least: Exact | None = None
     most: Exact | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CapTerm:
-    """``cap``: the reduction, zero or negative, that brings other terms of the period down to ``most`` together."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
-    form: Literal["cap"]
-    id: Text
-    clause: Text
-    of: tuple[Text, ...]
-    window: Literal["period"]
-    most: Exact
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MinimumTerm:
-    """``minimum_guarantee``: what other terms of a year lack of a guarantee, when the year's last period closes.
-
-    ``opening_earned`` is the opening position that stands for the part of the year before the first period.
-    """
-
-    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
-    form: Literal["minimum_guarantee"]
-    id: Text
-    clause: Text
-    of: tuple[Text, ...]
-    window: Literal["year"]
-    checkpoint: Literal["close_of_last_period"]
-    guarantee: Exact
-    opening_earned: Text | None = None
 
 
 Term = (
@@ -283,15 +205,78 @@ Term = (
     | RecordRateTerm
     | CapTerm
     | MinimumTerm
+    | TiersTerm
+    | DatedAmountsTerm
+    | InstalmentsTerm
+    | MinimumPurchaseTerm
+    | SumTerm
+    | PickTerm
+    | GateTerm
 )
 AnyTerm = Annotated[Term, Field(discriminator="form")]
 
+OF_ONE_MEASURE: Final = (
+    *(RateTerm, RateByTerm, MarginalTierTerm, ShareOverHurdleTerm, BountyTerm, BalanceRateTerm, UnitPriceTerm),
+    RecordRateTerm,
+)
+"""The forms over one measure."""
+WITHOUT_ROUNDING: Final = (
+    *(BountyTerm, CapTerm, MinimumTerm),
+    *(DatedAmountsTerm, InstalmentsTerm, PickTerm, GateTerm),
+)
+"""The forms that give whole minor units as they are."""
 
-def measures_named(term: Term) -> tuple[str, ...]:
-    """The measures that a term names, each once; none for a term that rests on other terms alone."""
+
+def named(term: Term) -> tuple[str, ...]:
+    """The measures and the earlier terms that a term names."""
     match term:
         case WholeTierTerm():
-            return tuple(dict.fromkeys([*term.base, *term.driver]))
-        case CapTerm() | MinimumTerm():
-            return ()
-    return (term.measure,)
+            found = (*term.base, *term.driver)
+        case TiersTerm():
+            base = () if term.base is None else term.base.of
+            found = (*base, *(() if term.driver is None else (*term.driver.of, *term.driver.per)))
+        case SumTerm():
+            found = (*term.adds, *term.takes)
+        case GateTerm():
+            found = (*term.driver.of, *term.driver.per, *term.of)
+        case CapTerm() | MinimumTerm() | PickTerm() | MinimumPurchaseTerm():
+            found = term.of
+        case DatedAmountsTerm() | InstalmentsTerm():
+            found = ()
+        case _:
+            found = (term.measure,)
+    return found
+
+
+__all__ = [
+    "OF_ONE_MEASURE",
+    "WITHOUT_ROUNDING",
+    "AnyTerm",
+    "BalanceRateTerm",
+    "BelowZero",
+    "BountyTerm",
+    "CapTerm",
+    "DatedAmountsTerm",
+    "DatedPrice",
+    "DatedRate",
+    "GateTerm",
+    "InstalmentsTerm",
+    "MarginalTierTerm",
+    "MinimumPurchaseTerm",
+    "MinimumTerm",
+    "PickTerm",
+    "RateByTerm",
+    "RateTerm",
+    "RecordRateTerm",
+    "Scope",
+    "ShareOverHurdleTerm",
+    "SumTerm",
+    "Term",
+    "TermRounding",
+    "Tier",
+    "TiersTerm",
+    "UnitPriceTerm",
+    "WholeTierTerm",
+    "holds_on",
+    "named",
+]

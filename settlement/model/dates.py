@@ -74,6 +74,12 @@ def period_from(text: str) -> Period:
     return found
 
 
+def month_after(first: date, months: int) -> date:
+    """The same day that many months later; the last day of a month that has no such day."""
+    year, month = divmod(first.year * 12 + first.month - 1 + months, 12)
+    return date(year, month + 1, min(first.day, monthrange(year, month + 1)[1]))
+
+
 def latest_not_after(month: int, day: int, anchor: date) -> date | None:
     """Complete a date without a year: the latest such date not after ``anchor``.
 

@@ -8,21 +8,27 @@ from decimal import Decimal
 from itertools import pairwise
 
 from settlement.model.contract import Contract
+from settlement.model.contract_amounts import Bracket
+from settlement.model.contract_frame import Counted
 from settlement.model.contract_measures import UnitMeasure, openings
 from settlement.model.contract_terms import (
     BalanceRateTerm,
     BountyTerm,
     CapTerm,
+    DatedAmountsTerm,
     DatedPrice,
     DatedRate,
+    GateTerm,
+    InstalmentsTerm,
     MarginalTierTerm,
     MinimumTerm,
     RateByTerm,
-    RateTerm,
     RecordRateTerm,
     ShareOverHurdleTerm,
+    SumTerm,
     Term,
     Tier,
+    TiersTerm,
     UnitPriceTerm,
     WholeTierTerm,
 )
@@ -35,9 +41,12 @@ def check_tiers(contract: Contract) -> None:
     for term in contract.terms:
         if isinstance(term, WholeTierTerm | MarginalTierTerm):
             _check_tier_list(term_place(term), term.tiers)
+        if isinstance(term, TiersTerm):
+            _check_tier_list(term_place(term), term.tiers)
+            _check_precision(term)
 
 
-def _check_tier_list(where: str, tiers: Sequence[Tier]) -> None:
+def _check_tier_list(where: str, tiers: Sequence[Tier | Bracket]) -> None:
     if not tiers:
         raise refuse(where, "there are no tiers; write at least `{ from = 0.00, rate = ... }`.")
     _check_ascending(where, tiers)
@@ -78,11 +87,22 @@ def _check_tier_list(where: str, tiers: Sequence[Tier]) -> None:
         raise refuse(where, told, below=("tiers", len(tiers) - 1))
 
 
-def _check_ascending(where: str, tiers: Sequence[Tier]) -> None:
+def _check_ascending(where: str, tiers: Sequence[Tier | Bracket]) -> None:
     for number, (tier, following) in enumerate(pairwise(tiers)):
         if following.first < tier.first:
             told = f"the tier from {written(following.first)} stands behind a higher one; write it before that."
             raise refuse(where, told, below=("tiers", number + 1))
+
+
+def _check_precision(term: TiersTerm) -> None:
+    """A bound finer than the ratio that it is held against would never be met exactly."""
+    if term.driver is None or term.driver.decimals is None:
+        return
+    for number, bracket in enumerate(term.tiers):
+        if bracket.first != round(bracket.first, term.driver.decimals):
+            told = f"the bound {written(bracket.first)} is finer than the {term.driver.decimals} decimals of the ratio"
+            told = f"{told}; write more decimals, or a bound of as many."
+            raise refuse(term_place(term), told, below=("tiers", number))
 
 
 def _toml(value: Decimal) -> str:
@@ -186,6 +206,12 @@ def check_amounts(contract: Contract) -> None:
             raise refuse(term_place(term), f"`{key}` below zero limits nothing; write it without its sign.")
         if isinstance(term, ShareOverHurdleTerm) and term.hurdle < 0:
             raise refuse(term_place(term), "a `hurdle` below zero would pay for a loss; write 0.00 or more.")
+        if isinstance(term, RecordRateTerm | SumTerm) and _upside_down(term.least, term.most):
+            raise refuse(term_place(term), "`least` is above `most`; write the smaller amount as `least`.")
+        if isinstance(term, RecordRateTerm) and min(term.flat or 0, term.least or 0) < 0:
+            raise refuse(
+                term_place(term), "a `flat` amount or a `least` below zero would turn the sign; write 0.00 or more."
+            )
         if isinstance(term, BalanceRateTerm) and term.balances_a_year <= 0:
             raise refuse(term_place(term), "`balances_a_year` must be above 0; write 12 for month-end balances.")
     for where, amount in amounts:
@@ -207,10 +233,35 @@ def _amounts(term: Term) -> list[Decimal]:
             found = [term.hurdle]
         case BountyTerm():
             found = [term.amount]
-        case RecordRateTerm() | CapTerm():
+        case RecordRateTerm():
+            found = [term.least, term.most]
+        case CapTerm():
             found = [term.most]
         case MinimumTerm():
             found = [term.guarantee]
-        case RateTerm() | RateByTerm() | BalanceRateTerm() | UnitPriceTerm():
+        case TiersTerm() | SumTerm() | GateTerm() | DatedAmountsTerm() | InstalmentsTerm():
+            found = _amounts_over(term)
+        case _:
             found = []
     return [amount for amount in found if amount is not None]
+
+
+def _amounts_over(term: TiersTerm | SumTerm | GateTerm | DatedAmountsTerm | InstalmentsTerm) -> list[Decimal | None]:
+    """The amounts of a term over names or over time; bounds where they are money."""
+    match term:
+        case TiersTerm():
+            bounded = term.tiers[0].rate is not None if term.driver is None else term.driver.counts is Counted.MONEY
+            bounds = [bound for bracket in term.tiers for bound in (bracket.first, bracket.end) if bounded]
+            return [*(bracket.amount for bracket in term.tiers), *bounds]
+        case SumTerm():
+            return [term.hurdle, term.least, term.most]
+        case GateTerm():
+            return [term.least] if term.driver.counts is Counted.MONEY else []
+        case DatedAmountsTerm():
+            return [one.amount for one in term.amounts]
+        case InstalmentsTerm():
+            return [term.total]
+
+
+def _upside_down(least: Decimal | None, most: Decimal | None) -> bool:
+    return least is not None and most is not None and least > most

@@ -8,28 +8,39 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final
 
 from settlement.model.contract import Contract, ContractVersion
+from settlement.model.contract_amounts import Driver
+from settlement.model.contract_frame import Counted
 from settlement.model.contract_terms import (
     BalanceRateTerm,
     BountyTerm,
     CapTerm,
+    DatedAmountsTerm,
+    GateTerm,
+    InstalmentsTerm,
     MarginalTierTerm,
+    MinimumPurchaseTerm,
     MinimumTerm,
+    PickTerm,
     RateByTerm,
     RateTerm,
     RecordRateTerm,
     ShareOverHurdleTerm,
+    SumTerm,
     Term,
+    TiersTerm,
     UnitPriceTerm,
     WholeTierTerm,
 )
 from settlement.model.money import exponent, minor
+from settlement.rate.amounts import BASE, BEFORE, BOUGHT, DRIVER, DRIVER_PER, DUE
 from settlement.rate.contract_days import dated_cases
 from settlement.rate.contract_words import written_minor
-from settlement.rate.forms import ACCOUNTS, DRIVER, EARNED, EARNED_YEAR, illustrate, is_counted, quantity_names
+from settlement.rate.forms import ACCOUNTS, EARNED, illustrate, is_counted, quantity_names
 
 Given = dict[str, int]
 _MOST: Final = 10**15
@@ -61,7 +72,7 @@ def _of_term(contract: Contract, term: Term) -> Iterator[Case]:
         yield Case(
             clause=term.clause,
             name=term.id,
-            given=", ".join(f"{name} {_quantity(contract, term, value)}" for name, value in given.items()),
+            given=", ".join(f"{name} {_quantity(contract, term, name, value)}" for name, value in given.items()),
             gives=written_minor(gives, contract.currency),
         )
 
@@ -78,8 +89,8 @@ def _of_threshold(contract: Contract) -> Iterator[Case]:
         )
 
 
-def _quantity(contract: Contract, term: Term, value: int) -> str:
-    return f"{value:,}" if is_counted(term) else written_minor(value, contract.currency)
+def _quantity(contract: Contract, term: Term, name: str, value: int) -> str:
+    return f"{value:,}" if is_counted(term, name) else written_minor(value, contract.currency)
 
 
 def _around(bound: int) -> tuple[int, int, int]:
@@ -146,12 +157,13 @@ def _per_record(contract: Contract, term: RecordRateTerm) -> Iterator[Given]:
         return illustrate(term, contract.currency, {"amount": amount, "left_of_purchase": 0})
 
     yield from ({"amount": amount} for amount in _around_first(lambda amount: gives(amount) > 0))
-    if term.most is not None and term.rate > 0:
-        most = minor(term.most, contract.currency)
-        reached = int(Fraction(most) / Fraction(term.rate))
-        yield from ({"amount": amount} for amount in _around(reached))
-        yield {"amount": -reached, "left_of_purchase": 2 * reached}
-        yield {"amount": -reached, "left_of_purchase": reached}
+    flat = minor(term.flat, contract.currency) if term.flat is not None else 0
+    for bound in (term.least, term.most):
+        if bound is not None and term.rate > 0:
+            reached = int((minor(bound, contract.currency) - flat) / Fraction(term.rate))
+            yield from ({"amount": amount} for amount in _around(reached))
+            yield {"amount": -reached, "left_of_purchase": 2 * reached}
+            yield {"amount": -reached, "left_of_purchase": reached}
 
 
 def _cap(contract: Contract, term: CapTerm) -> Iterator[Given]:
@@ -159,7 +171,75 @@ def _cap(contract: Contract, term: CapTerm) -> Iterator[Given]:
 
 
 def _guarantee(contract: Contract, term: MinimumTerm) -> Iterator[Given]:
-    yield from ({EARNED_YEAR: earned} for earned in _around(minor(term.guarantee, contract.currency)))
+    (name,) = quantity_names(term)
+    yield from ({name: earned} for earned in _around(minor(term.guarantee, contract.currency)))
+
+
+def _brackets(contract: Contract, term: TiersTerm) -> Iterator[Given]:
+    for bracket in term.tiers:
+        if term.driver is not None:
+            # The driver alone crosses the bound; the base is so much that what the bracket gives can be seen.
+            base = {BASE: _much(contract)} if term.base is not None else {}
+            yield from ({**base, **given} for given in _around_driver(contract, term.driver, bracket.first))
+        elif term.base is not None:
+            counted = term.base.counts is Counted.COUNT
+            bound = int(bracket.first) * (term.base.block or 1) if counted or term.base.block else bracket.first
+            at = int(bound) if counted else minor(Decimal(bound), contract.currency)
+            yield from ({BASE: base} for base in _around(at))
+
+
+def _around_driver(contract: Contract, driver: Driver, bound: Decimal) -> Iterator[Given]:
+    """Around a bound of what picks a bracket, by one of what it counts, or by the last decimal of a ratio."""
+    if driver.counts is Counted.RATIO:
+        whole = 10 ** (driver.decimals or 0)
+        yield from ({DRIVER: value, DRIVER_PER: whole} for value in _around(int(bound * whole)))
+    else:
+        at = int(bound) if driver.counts is Counted.COUNT else minor(bound, contract.currency)
+        yield from ({DRIVER: value} for value in _around(at))
+
+
+def _much(contract: Contract) -> int:
+    """A hundred units of the currency, in minor units, or as many things."""
+    return int(Decimal(100).scaleb(exponent(contract.currency)))
+
+
+def _dated_amounts(_: Contract, term: DatedAmountsTerm) -> Iterator[Given]:
+    yield from ({BEFORE: number, DUE: number + 1} for number in range(len(term.amounts)))
+
+
+def _instalments(contract: Contract, term: InstalmentsTerm) -> Iterator[Given]:
+    """The first, the last that has a minor unit more, the one after it, and the last."""
+    over = minor(term.total, contract.currency) % term.number
+    numbers = sorted({0, max(0, over - 1), over, term.number - 1})
+    yield from ({BEFORE: number, DUE: number + 1} for number in numbers)
+
+
+def _minimum_purchase(_: Contract, term: MinimumPurchaseTerm) -> Iterator[Given]:
+    yield from ({BOUGHT: bought} for bought in _around(term.least))
+
+
+def _sum(contract: Contract, term: SumTerm) -> Iterator[Given]:
+    """Around the hurdle, and around what reaches the bounds, all of it from the first name that adds."""
+    name = next(iter((*term.adds, *term.takes)))
+    hurdle = minor(term.hurdle, contract.currency) if term.hurdle is not None else 0
+    reached = [
+        hurdle + int(minor(bound, contract.currency) / Fraction(term.rate))
+        for bound in (term.least, term.most)
+        if bound is not None and term.rate != 0
+    ]
+    for bound in dict.fromkeys((hurdle, *reached)):
+        yield from ({name: quantity} for quantity in _around(bound))
+
+
+def _pick(contract: Contract, term: PickTerm) -> Iterator[Given]:
+    first, *others = term.of
+    same = dict.fromkeys(others, _much(contract))
+    yield from ({first: value, **same} for value in _around(_much(contract)))
+
+
+def _gate(contract: Contract, term: GateTerm) -> Iterator[Given]:
+    given = {term.of[0]: _much(contract)}
+    yield from ({**driver, **given} for driver in _around_driver(contract, term.driver, term.least))
 
 
 _BOUNDS: Final[Mapping[type[Term], Callable[[Contract, Any], Iterator[Given]]]] = {
@@ -174,5 +254,12 @@ _BOUNDS: Final[Mapping[type[Term], Callable[[Contract, Any], Iterator[Given]]]] 
     RecordRateTerm: _per_record,
     CapTerm: _cap,
     MinimumTerm: _guarantee,
+    TiersTerm: _brackets,
+    DatedAmountsTerm: _dated_amounts,
+    InstalmentsTerm: _instalments,
+    MinimumPurchaseTerm: _minimum_purchase,
+    SumTerm: _sum,
+    PickTerm: _pick,
+    GateTerm: _gate,
 }
 """Where each form of term has its bounds: the quantities, in minor units or as counts; what is not named is 0."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fractions import Fraction
-from itertools import pairwise
+from decimal import Decimal
 
 from settlement.model.contract import Contract, ContractVersion, Step
+from settlement.model.contract_amounts import Bracket
 from settlement.model.contract_measures import AccountsWithin, UnitMeasure, VolumeMeasure
 from settlement.model.contract_terms import (
     DatedPrice,
@@ -14,12 +14,16 @@ from settlement.model.contract_terms import (
     MarginalTierTerm,
     RateByTerm,
     ShareOverHurdleTerm,
+    Tier,
+    TiersTerm,
     UnitPriceTerm,
     WholeTierTerm,
-    measures_named,
+    named,
 )
-from settlement.model.money import minor, round_fraction
+from settlement.model.money import minor
+from settlement.rate.amounts import BASE, DRIVER
 from settlement.rate.contract_words import Refusal, refuse, term_place, written, written_minor
+from settlement.rate.forms import illustrate, is_counted, quantity_names
 
 
 def doubts(version: ContractVersion) -> list[Refusal]:
@@ -41,29 +45,52 @@ def doubts(version: ContractVersion) -> list[Refusal]:
 def _falling_totals(contract: Contract) -> Iterator[Refusal]:
     """Bounds at which a rate on the whole volume gives less than a cent below them."""
     for term in contract.terms:
-        if not isinstance(term, WholeTierTerm):
-            continue
-        for number, (lower, upper) in enumerate(pairwise(term.tiers)):
-            bound = minor(upper.first, contract.currency)
-            below = round_fraction(Fraction(lower.rate) * (bound - 1), term.rounding.mode)
-            at = round_fraction(Fraction(upper.rate) * bound, term.rounding.mode)
-            if at < below:
-                amounts = (below, bound - 1, at, below - at)
-                was, least, now, fall = (written_minor(amount, contract.currency) for amount in amounts)
-                yield refuse(
-                    term_place(term),
-                    f"the total falls at {written(upper.first)}: {was} for {least}, but "
-                    f"{now} at the bound, {fall} less; if only what lies above "
-                    "the bound has the lower rate, write form = `marginal_tier`.",
-                    below=("tiers", number + 1),
-                )
+        if isinstance(term, WholeTierTerm):
+            yield from _falls(contract, term, term.quantity, "form = `marginal_tier`")
+        elif isinstance(term, TiersTerm) and _drives_itself(term):
+            yield from _falls(contract, term, BASE, "method = `marginal`")
+
+
+def _drives_itself(term: TiersTerm) -> bool:
+    """Whether what picks the bracket is what it is paid on."""
+    base, driver = term.base, term.driver
+    if base is None or driver is None or base.block is not None:
+        return False
+    return (base.of, base.window, base.counts) == (driver.of, driver.window, driver.counts)
+
+
+def _falls(contract: Contract, term: WholeTierTerm | TiersTerm, name: str, other: str) -> Iterator[Refusal]:
+    tiers: tuple[Tier | Bracket, ...] = term.tiers
+    for number, upper in enumerate(tiers[1:], start=1):
+        counted = is_counted(term, name)
+        bound = int(upper.first) if counted else minor(upper.first, contract.currency)
+        quantities = dict.fromkeys(quantity_names(term), 0)
+        below, at = (
+            illustrate(term, contract.currency, {**quantities, name: volume, **_driver(term, volume)})
+            for volume in (bound - 1, bound)
+        )
+        if at < below:
+            was, now, fall = (written_minor(amount, contract.currency) for amount in (below, at, below - at))
+            least = f"{bound - 1:,}" if counted else written_minor(bound - 1, contract.currency)
+            yield refuse(
+                term_place(term),
+                f"the total falls at {written(upper.first)}: {was} for {least}, but {now} at the bound, {fall} less; "
+                f"if only what lies above the bound has the lower {'price' if counted else 'rate'}, write {other}.",
+                below=("tiers", number),
+            )
+
+
+def _driver(term: WholeTierTerm | TiersTerm, volume: int) -> dict[str, int]:
+    return {DRIVER: volume} if DRIVER in quantity_names(term) else {}
 
 
 def _negative_rates(contract: Contract) -> Iterator[Refusal]:
     for term in contract.terms:
-        if isinstance(term, MarginalTierTerm | WholeTierTerm):
-            for number, tier in enumerate(term.tiers):
-                if tier.rate < 0:
+        if isinstance(term, MarginalTierTerm | WholeTierTerm | TiersTerm):
+            tiers: tuple[Tier | Bracket, ...] = term.tiers
+            for number, tier in enumerate(tiers):
+                rate = tier.rate if isinstance(tier, Tier) else tier.rate or tier.price or Decimal(0)
+                if rate < 0:
                     told = f"the rate from {written(tier.first)} is below zero: more volume gives less; is this meant?"
                     yield refuse(term_place(term), told, below=("tiers", number))
         if isinstance(term, ShareOverHurdleTerm) and term.loss_share < 0:
@@ -116,7 +143,7 @@ def _unreached(contract: Contract) -> Iterator[Refusal]:
 
 
 def _measures_used(contract: Contract) -> set[str]:
-    used = {name for term in contract.terms for name in measures_named(term)}
+    used = {name for term in contract.terms for name in named(term) if name in contract.measures}
     waiting = list(used)
     while waiting:
         measure = contract.measures[waiting.pop()]

@@ -68,13 +68,12 @@ def _worked(contract: Contract) -> Iterator[Worked]:
     terms = {term.id: term for term in contract.terms}
     for example in contract.examples:
         term = terms[example.term]
-        counted = is_counted(term)
         yield Worked(
             clause=term.clause,
             term=term.id,
             text=example.text,
             given=", ".join(
-                f"{name.replace('_', ' ')} {int(value) if counted else value:,}"
+                f"{name.replace('_', ' ')} {int(value) if is_counted(term, name) else value:,}"
                 for name, value in example.given.items()
             ),
             gives=f"{written(example.gives)} {contract.currency}",

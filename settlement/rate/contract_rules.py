@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from fractions import Fraction
 from itertools import pairwise
 from typing import Final
 
@@ -23,6 +24,8 @@ from settlement.model.contract_measures import (
     VolumeMeasure,
 )
 from settlement.model.contract_terms import (
+    OF_ONE_MEASURE,
+    WITHOUT_ROUNDING,
     BalanceRateTerm,
     BountyTerm,
     CapTerm,
@@ -38,11 +41,13 @@ from settlement.model.contract_terms import (
     WholeTierTerm,
 )
 from settlement.model.dates import PeriodKind, period_of
-from settlement.model.money import is_currency, to_minor
+from settlement.model.money import exponent, is_currency, to_minor
 from settlement.rate.contract_bounds import check_amounts, check_dated_rates, check_tiers
 from settlement.rate.contract_exceptions import check_exceptions
+from settlement.rate.contract_names import check_named
+from settlement.rate.contract_shares import check_payees, check_shares
 from settlement.rate.contract_words import Refusal, listed, nearest, refuse, term_place, written, written_minor
-from settlement.rate.forms import illustrate, is_counted, quantity_names
+from settlement.rate.forms import exactly, illustrate, is_counted, quantity_names
 
 _OWN_DATES: Final = (EventDate.POSTING, EventDate.TRANSACTION)
 _ORDER: Final = tuple(Step)
@@ -96,6 +101,7 @@ def check_versions(versions: Sequence[ContractVersion]) -> None:
                 f"{earlier.contract.period.calendar} to {later.contract.period.calendar}; a contract keeps its "
                 "calendar: give the new agreement a new id."
             )
+        check_payees(earlier, later)
 
 
 def _check_names(contract: Contract) -> None:
@@ -225,7 +231,7 @@ def _check_term_measures(contract: Contract) -> None:
                         raise refuse(term_place(term), f"`{key}` names no volume; write at least one of [measures].")
                 for name in (*term.base, *term.driver):
                     _known_measure(contract, term_place(term), name, _VOLUMES)
-            case _:
+            case _ if isinstance(term, OF_ONE_MEASURE):
                 if isinstance(term, BountyTerm):
                     _check_replaces(contract, term)
                 _known_measure(contract, term_place(term), term.measure, _MEASURED[type(term)])
@@ -239,6 +245,8 @@ def _check_replaces(contract: Contract, term: BountyTerm) -> None:
 
 def _check_of(contract: Contract, term: CapTerm | MinimumTerm) -> None:
     """A cap or a guarantee looks at terms that stand before it."""
+    if isinstance(term, MinimumTerm) and term.window == "period" and term.opening_earned is not None:
+        raise refuse(term_place(term), "an opening position belongs to a year; drop `opening_earned`.")
     ids = [one.id for one in contract.terms]
     before = ids[: ids.index(term.id)]
     for name in term.of:
@@ -254,7 +262,7 @@ def _one_of(names: Sequence[str]) -> str:
 
 def _check_rounding(contract: Contract) -> None:
     for term in contract.terms:
-        if not isinstance(term, BountyTerm | CapTerm | MinimumTerm):
+        if not isinstance(term, WITHOUT_ROUNDING):
             right = _SCOPES.get(type(term), Scope.PERIOD)
             if isinstance(term, UnitPriceTerm) and len(term.prices) == 1:
                 right = Scope.PERIOD
@@ -282,12 +290,19 @@ def _check_settlement(contract: Contract) -> None:
     if rule.advance is not None and not any(one.opening_advance for one in contract.beneficiaries):
         raise refuse("[settlement.advance]", "no beneficiary says what is open; write its `opening_advance`.")
     if Step.SPLIT in rule.order:
+        named_by_terms = {name for term in contract.terms for name in term.shares}
+        rest = any(term.paid and not term.shares for term in contract.terms)
         for beneficiary in contract.beneficiaries:
-            if beneficiary.weight is None or beneficiary.weight <= 0:
+            left_out = beneficiary.weight is None and beneficiary.id in named_by_terms
+            if not left_out and (beneficiary.weight is None or beneficiary.weight <= 0):
                 raise refuse(
                     f"beneficiary {beneficiary.id}",
                     "the total is split, so it needs a `weight` above 0, such as `weight = 7`.",
                 )
+        if rest and not any(beneficiary.weight for beneficiary in contract.beneficiaries):
+            raise refuse(
+                "beneficiaries", "terms without `to` or `parts` are split, and nobody has a `weight`; write one."
+            )
         if rule.residue is None:
             raise refuse("[settlement]", 'a split leaves units over; write `residue = "largest_remainder"`.')
     elif len(contract.beneficiaries) > 1:
@@ -333,6 +348,21 @@ def check_examples(contract: Contract) -> None:
             given_now, clause = written_minor(comes, contract.currency), terms[example.term].clause
             sentence = f"clause {clause} gives {given_now}, not {written(example.gives)}"
             raise refuse(where, f"{sentence}; correct the example or the term.", below=("gives",))
+        _check_exact(contract, terms[example.term], example, given, where)
+
+
+def _check_exact(contract: Contract, term: Term, example: Example, given: Mapping[str, int], where: str) -> None:
+    """An example may say what its term gives before it is rounded."""
+    if example.exact is None:
+        return
+    exact = exactly(term, contract.currency, given)
+    if exact is None:
+        sentence = f"{term.id} is not rounded once, so it has no exact value here; leave `exact` out."
+        raise refuse(where, sentence, below=("exact",))
+    if Fraction(example.exact) * 10 ** exponent(contract.currency) != exact:
+        told = exact / 10 ** exponent(contract.currency)
+        sentence = f"before rounding clause {term.clause} gives {told}, not {written(example.exact)}."
+        raise refuse(where, sentence, below=("exact",))
 
 
 def _given(contract: Contract, term: Term, example: Example, where: str) -> Mapping[str, int]:
@@ -343,10 +373,9 @@ def _given(contract: Contract, term: Term, example: Example, where: str) -> Mapp
     missing = [name for name in names if name not in example.given]
     if missing:
         raise refuse(where, f"`{missing[0]}` is not given; {term.id} needs {', '.join(names)}.")
-    counted = is_counted(term)
     given = {}
     for name, value in example.given.items():
-        if counted:
+        if is_counted(term, name):
             units, unit = int(value) if value == int(value) else None, "accounts or units"
         else:
             units, unit = to_minor(str(value), contract.currency), f"minor units of {contract.currency}"
@@ -374,6 +403,8 @@ RULES: Final[tuple[Callable[[Contract], None], ...]] = (
     _check_datings,
     _check_measures,
     _check_term_measures,
+    check_named,
+    check_shares,
     check_dated_rates,
     _check_prices,
     _check_rounding,

@@ -7,13 +7,13 @@ order, because a yearly term gives less what it gave, as recomputed now, for the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-from settlement.model.contract import Contract, ContractVersion
+from settlement.model.contract import ContractVersion
+from settlement.model.contract_frame import Window
 from settlement.model.contract_measures import UnitMeasure, openings
 from settlement.model.contract_terms import (
     BountyTerm,
-    CapTerm,
+    MinimumPurchaseTerm,
     MinimumTerm,
     RateByTerm,
     RecordRateTerm,
@@ -24,10 +24,10 @@ from settlement.model.contract_terms import (
     holds_on,
 )
 from settlement.model.dates import Period, PeriodKind, period_of
+from settlement.rate.amounts import DRIVER
 from settlement.rate.facts import Facts
 from settlement.rate.forms import (
     ACCOUNTS,
-    DRIVER,
     EARNED,
     EARNED_YEAR,
     GIVEN,
@@ -37,26 +37,9 @@ from settlement.rate.forms import (
     calculate,
 )
 from settlement.rate.per_record import LIMIT, NEGATIVES, PURCHASES
+from settlement.rate.quantities import OverNames, OverTime, added, of_days, of_names
 from settlement.rate.sums import Sums
-
-Lines = Mapping[str, Line]
-"""Terms of one period: term id to what it gives, in the order of the contract."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Scene:
-    """What a term may look at while it is evaluated."""
-
-    contract: Contract
-    facts: Facts
-    sums: Sums
-    period: Period
-    earlier: Mapping[Period, Lines]
-    lines: Mapping[str, Line]
-
-    def opening(self, item: str | None) -> int:
-        """An opening position; it belongs to the period, and the year, that contain the first night."""
-        return self.facts.opening.get((self.contract.id, item), 0) if item is not None else 0
+from settlement.rate.windows import Lines, Scene
 
 
 def periods_known(versions: Sequence[ContractVersion], facts: Facts) -> tuple[Period, ...]:
@@ -91,24 +74,31 @@ def evaluate(versions: Sequence[ContractVersion], facts: Facts, sums: Sums) -> M
     for period in periods_known(versions, facts):
         contract = in_force(versions, period).contract
         lines: dict[str, Line] = {}
-        scene = _Scene(contract=contract, facts=facts, sums=sums, period=period, earlier=done, lines=lines)
         for term in contract.terms:
+            scene = Scene(
+                contract=contract, facts=facts, sums=sums, period=period, earlier=done, lines=lines, term=term
+            )
             lines[term.id] = _line(term, scene)
         done[period] = lines
     return done
 
 
-def _line(term: Term, scene: _Scene) -> Line:
+def _line(term: Term, scene: Scene) -> Line:
     line = calculate(term, scene.contract.currency, _quantities(term, scene))
-    if isinstance(term, MinimumTerm):
-        year = period_of(scene.period.last, PeriodKind.YEAR)
-        if scene.period.last != year.last or scene.facts.day < year.last:
+    if isinstance(term, MinimumTerm | MinimumPurchaseTerm):
+        # A minimum is looked at when its window closes; before that day nobody lacks anything.
+        last = scene.period.last if term.window == "period" else period_of(scene.period.last, PeriodKind.YEAR).last
+        if scene.period.last != last or scene.facts.day < last:
             return Line(amount_minor=0, quantities=line.quantities)
     return line
 
 
-def _quantities(term: Term, scene: _Scene) -> dict[str, int]:
+def _quantities(term: Term, scene: Scene) -> dict[str, int]:
     """The quantities of a term, as ``forms.calculate`` takes them."""
+    if isinstance(term, OverNames):
+        return of_names(term, scene)
+    if isinstance(term, OverTime):
+        return of_days(term, scene.period)
     period = scene.period.text
     match term:
         case WholeTierTerm():
@@ -124,27 +114,25 @@ def _quantities(term: Term, scene: _Scene) -> dict[str, int]:
         case RecordRateTerm():
             counts = {name: scene.sums.rows(term.id, period, name) for name in (PURCHASES, NEGATIVES)}
             found = {GIVEN: scene.sums.total(term.id, period), **counts}
-        case CapTerm():
-            found = {EARNED: sum(scene.lines[name].amount_minor for name in term.of)}
         case MinimumTerm():
-            found = {EARNED_YEAR: _earned_in_year(term, scene)}
+            found = _earned(term, scene)
         case _:
             found = {term.measure: scene.sums.total(term.id, period) + _opening_total(term.measure, scene)}
     return found
 
 
-def _by_rate(term: RateByTerm, scene: _Scene) -> dict[str, int]:
+def _by_rate(term: RateByTerm, scene: Scene) -> dict[str, int]:
     found, opening = scene.sums.of(term.id, scene.period.text), _opening_by_rate(term, scene)
     return {rate.selector: found.get(rate.selector, 0) + opening.get(rate.selector, 0) for rate in term.rates}
 
 
-def _opening_total(measure: str, scene: _Scene) -> int:
+def _opening_total(measure: str, scene: Scene) -> int:
     if scene.facts.first_night not in scene.period:
         return 0
     return sum(scene.opening(opening.item) for opening in openings(scene.contract.measures[measure]))
 
 
-def _opening_by_rate(term: RateByTerm, scene: _Scene) -> dict[str, int]:
+def _opening_by_rate(term: RateByTerm, scene: Scene) -> dict[str, int]:
     """Opening volumes by selector, each at the rate of its class in force on the first night."""
     night = scene.facts.first_night
     found: dict[str, int] = {}
@@ -157,7 +145,7 @@ def _opening_by_rate(term: RateByTerm, scene: _Scene) -> dict[str, int]:
     return found
 
 
-def _units(term: UnitPriceTerm, scene: _Scene) -> dict[str, int]:
+def _units(term: UnitPriceTerm, scene: Scene) -> dict[str, int]:
     """Units by price, opening positions at the price of the first night; of a limited measure what the limit took."""
     found = scene.sums.of(term.id, scene.period.text)
     measure = scene.contract.measures[term.measure]
@@ -173,7 +161,13 @@ def _units(term: UnitPriceTerm, scene: _Scene) -> dict[str, int]:
     }
 
 
-def _earned_in_year(term: MinimumTerm, scene: _Scene) -> int:
+def _earned(term: MinimumTerm, scene: Scene) -> dict[str, int]:
+    if term.window == "period":
+        return {EARNED: added(term.of, Window.PERIOD, scene)}
+    return {EARNED_YEAR: _earned_in_year(term, scene)}
+
+
+def _earned_in_year(term: MinimumTerm, scene: Scene) -> int:
     """What the terms of the guarantee have given in the periods of the year so far, as recomputed now."""
     year = period_of(scene.period.last, PeriodKind.YEAR)
     lines = [scene.lines, *(found for period, found in scene.earlier.items() if period.last in year)]
@@ -181,7 +175,7 @@ def _earned_in_year(term: MinimumTerm, scene: _Scene) -> int:
     return earned + (scene.opening(term.opening_earned) if scene.facts.first_night in year else 0)
 
 
-def _year_to_date(term: WholeTierTerm, scene: _Scene) -> dict[str, int]:
+def _year_to_date(term: WholeTierTerm, scene: Scene) -> dict[str, int]:
     """The year's volume up to the end of the period, and what the term gives for the earlier periods of the year."""
     year = period_of(scene.period.last, PeriodKind.YEAR)
     earlier = [period for period in scene.earlier if period.last in year]
@@ -197,7 +191,7 @@ def _year_to_date(term: WholeTierTerm, scene: _Scene) -> dict[str, int]:
     return {**found, PAID_TO_DATE: paid}
 
 
-def _year_volume(term: WholeTierTerm, measure: str, scene: _Scene, periods: Sequence[Period]) -> int:
+def _year_volume(term: WholeTierTerm, measure: str, scene: Scene, periods: Sequence[Period]) -> int:
     seen = sum(scene.sums.of(term.id, period.text).get(measure, 0) for period in periods)
     opens = any(scene.facts.first_night in period for period in periods)
     return seen + (sum(scene.opening(o.item) for o in openings(scene.contract.measures[measure])) if opens else 0)

@@ -13,26 +13,48 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final
 
+from settlement.model.contract_amounts import Driver
+from settlement.model.contract_frame import Counted
 from settlement.model.contract_terms import (
+    WITHOUT_ROUNDING,
     BalanceRateTerm,
     BelowZero,
     BountyTerm,
     CapTerm,
+    DatedAmountsTerm,
+    GateTerm,
+    InstalmentsTerm,
     MarginalTierTerm,
+    MinimumPurchaseTerm,
     MinimumTerm,
+    PickTerm,
     RateByTerm,
     RateTerm,
     RecordRateTerm,
     ShareOverHurdleTerm,
+    SumTerm,
     Term,
     Tier,
+    TiersTerm,
     UnitPriceTerm,
     WholeTierTerm,
 )
 from settlement.model.money import Rounded, exponent, minor, round_fraction, roundings_told
+from settlement.rate.amounts import (
+    BASE,
+    BEFORE,
+    BOUGHT,
+    DRIVER,
+    DRIVER_PER,
+    DUE,
+    dated_amounts,
+    instalments,
+    minimum_purchase,
+    tiers,
+)
+from settlement.rate.limits import gate, pick, sum_of
 
 PAID_TO_DATE = "paid_to_date"
-DRIVER = "driver"
 ACCOUNTS = "accounts"
 UNCAPPED = "uncapped"
 EARNED = "earned"
@@ -65,8 +87,30 @@ def calculate(term: Term, currency: str, given: Mapping[str, int]) -> Line:
         The term's quantities by name, money in minor units (``quantity_names`` tells the names).
     """
     with roundings_told() as told:
-        line = _FORMS[type(term)](term, currency, given)
+        line = _given(term, currency, given)
     return replace(line, roundings=tuple(told))
+
+
+def _given(term: Term, currency: str, given: Mapping[str, int]) -> Line:
+    form = _FORMS.get(type(term))
+    if form is not None:
+        return form(term, currency, given)
+    exact = _EXACT[type(term)](term, currency, given)
+    # What has no rounding gives whole minor units as they are.
+    amount = int(exact) if isinstance(term, WITHOUT_ROUNDING) else round_fraction(exact, term.rounding.mode)
+    told = ";".join(f"{name}={value}" for name, value in given.items())
+    return Line(amount_minor=amount - given.get(PAID_TO_DATE, 0), quantities=told)
+
+
+def exactly(term: Term, currency: str, given: Mapping[str, int]) -> Fraction | None:
+    """What ``term`` gives before it is rounded, in minor units; None for a form that is rounded part by part."""
+    if isinstance(term, RecordRateTerm):
+        left, own = given["left_of_purchase"], given["amount"]
+        return None if left or own < 0 else exact_of_record(term, currency, own)
+    if type(term) not in _EXACT:
+        return None
+    exact: Fraction = _EXACT[type(term)](term, currency, given)
+    return exact - given.get(PAID_TO_DATE, 0)
 
 
 def illustrate(term: Term, currency: str, given: Mapping[str, int]) -> int:
@@ -80,9 +124,23 @@ def illustrate(term: Term, currency: str, given: Mapping[str, int]) -> int:
 
 
 def of_record(term: RecordRateTerm, currency: str, amount: int) -> int:
-    """What a ``record_rate`` gives for one amount in minor units."""
-    given = round_fraction(Fraction(term.rate) * amount, term.rounding.mode)
-    return given if term.most is None else min(given, minor(term.most, currency))
+    """What a ``record_rate`` gives for one amount in minor units; a flat amount and a least go with its sign."""
+    if amount < 0 and (term.flat is not None or term.least is not None):
+        return -of_record(term, currency, -amount)
+    return round_fraction(exact_of_record(term, currency, amount), term.rounding.mode)
+
+
+def exact_of_record(term: RecordRateTerm, currency: str, amount: int) -> Fraction:
+    """What ``of_record`` rounds: the rate on an amount with the flat amount, within bounds; of nothing, nothing.
+
+    Bounds are whole minor units, so that it is the same whether they or the rounding come first.
+    """
+    if not amount:
+        return Fraction(0)
+    flat: Fraction = Fraction(term.flat or 0) * 10 ** exponent(currency)
+    given = Fraction(term.rate) * amount + flat
+    given = given if term.least is None else max(given, Fraction(minor(term.least, currency)))
+    return given if term.most is None else min(given, Fraction(minor(term.most, currency)))
 
 
 def quantity_names(term: Term) -> tuple[str, ...]:
@@ -94,17 +152,8 @@ def quantity_names(term: Term) -> tuple[str, ...]:
     return _NAMES[type(term)](term)
 
 
-def is_counted(term: Term) -> bool:
-    """Whether the quantities of a term's examples are numbers of accounts or units, and no amounts."""
-    return isinstance(term, BountyTerm | UnitPriceTerm)
-
-
-def _rate(term: RateTerm, _: str, given: Mapping[str, int]) -> Line:
-    volume = given[term.measure]
-    return Line(
-        amount_minor=round_fraction(Fraction(term.rate) * volume, term.rounding.mode),
-        quantities=f"{term.measure}={volume}",
-    )
+def _rate(term: RateTerm, _: str, given: Mapping[str, int]) -> Fraction:
+    return Fraction(term.rate) * given[term.measure]
 
 
 def _rate_by(term: RateByTerm, _: str, given: Mapping[str, int]) -> Line:
@@ -134,7 +183,7 @@ def _tier_rate(tiers: tuple[Tier, ...], below_zero: BelowZero, currency: str, dr
     return [tier.rate for tier in tiers if minor(tier.first, currency) <= driver][-1]
 
 
-def _marginal_tier(term: MarginalTierTerm, currency: str, given: Mapping[str, int]) -> Line:
+def _marginal_tier(term: MarginalTierTerm, currency: str, given: Mapping[str, int]) -> Fraction:
     volume = given[term.measure]
     exact = Fraction(0)
     for tier in term.tiers:
@@ -144,7 +193,7 @@ def _marginal_tier(term: MarginalTierTerm, currency: str, given: Mapping[str, in
     below = min(0, volume - minor(term.tiers[0].first, currency))
     if term.below_zero is BelowZero.FIRST_RATE:
         exact += Fraction(term.tiers[0].rate) * below
-    return Line(amount_minor=round_fraction(exact, term.rounding.mode), quantities=f"{term.measure}={volume}")
+    return exact
 
 
 def _share_over_hurdle(term: ShareOverHurdleTerm, currency: str, given: Mapping[str, int]) -> Line:
@@ -168,10 +217,8 @@ def _bounty(term: BountyTerm, currency: str, given: Mapping[str, int]) -> Line:
     return Line(amount_minor=minor(term.amount, currency) * accounts, quantities=f"{ACCOUNTS}={accounts}")
 
 
-def _balance_rate(term: BalanceRateTerm, _: str, given: Mapping[str, int]) -> Line:
-    balances = given[term.measure]
-    exact = Fraction(term.rate_a_year) * balances / term.balances_a_year
-    return Line(amount_minor=round_fraction(exact, term.rounding.mode), quantities=f"{term.measure}={balances}")
+def _balance_rate(term: BalanceRateTerm, _: str, given: Mapping[str, int]) -> Fraction:
+    return Fraction(term.rate_a_year) * given[term.measure] / term.balances_a_year
 
 
 def _unit_price(term: UnitPriceTerm, currency: str, given: Mapping[str, int]) -> Line:
@@ -191,28 +238,54 @@ def _record_rate(_: RecordRateTerm, __: str, given: Mapping[str, int]) -> Line:
 
 
 def _cap(term: CapTerm, currency: str, given: Mapping[str, int]) -> Line:
-    most = minor(term.most, currency)
-    return Line(amount_minor=min(0, most - given[EARNED]), quantities=f"cap={most}")
+    most, paid = minor(term.most, currency), given.get(PAID_TO_DATE)
+    told = "" if paid is None else f";{EARNED}={given[EARNED]};{PAID_TO_DATE}={paid}"
+    return Line(amount_minor=min(0, most - given[EARNED]) - (paid or 0), quantities=f"cap={most}{told}")
 
 
 def _minimum(term: MinimumTerm, currency: str, given: Mapping[str, int]) -> Line:
-    guarantee, earned = minor(term.guarantee, currency), given[EARNED_YEAR]
-    return Line(amount_minor=max(0, guarantee - earned), quantities=f"{EARNED_YEAR}={earned};guarantee={guarantee}")
+    guarantee = minor(term.guarantee, currency)
+    ((name, earned),) = given.items()
+    return Line(amount_minor=max(0, guarantee - earned), quantities=f"{name}={earned};guarantee={guarantee}")
 
 
 _FORMS: Final[Mapping[type[Term], Callable[[Any, str, Mapping[str, int]], Line]]] = {
-    RateTerm: _rate,
     RateByTerm: _rate_by,
     WholeTierTerm: _whole_tier,
-    MarginalTierTerm: _marginal_tier,
     ShareOverHurdleTerm: _share_over_hurdle,
     BountyTerm: _bounty,
-    BalanceRateTerm: _balance_rate,
     UnitPriceTerm: _unit_price,
     RecordRateTerm: _record_rate,
     CapTerm: _cap,
     MinimumTerm: _minimum,
 }
+"""Forms that are rounded part by part, or tell their quantities in their own way."""
+
+_EXACT: Final[Mapping[type[Term], Callable[[Any, str, Mapping[str, int]], Fraction]]] = {
+    RateTerm: _rate,
+    MarginalTierTerm: _marginal_tier,
+    BalanceRateTerm: _balance_rate,
+    TiersTerm: tiers,
+    DatedAmountsTerm: dated_amounts,
+    InstalmentsTerm: instalments,
+    MinimumPurchaseTerm: minimum_purchase,
+    SumTerm: sum_of,
+    PickTerm: pick,
+    GateTerm: gate,
+}
+"""Forms that are rounded once for the period."""
+
+
+def _of_tiers(term: TiersTerm) -> tuple[str, ...]:
+    paid = () if term.less == "nothing" else (PAID_TO_DATE,)
+    return (*(() if term.base is None else (BASE,)), *_of_driver(term.driver), *paid)
+
+
+def _of_driver(driver: Driver | None) -> tuple[str, ...]:
+    if driver is None:
+        return ()
+    return (DRIVER, DRIVER_PER) if driver.per else (DRIVER,)
+
 
 _NAMES: Final[Mapping[type[Term], Callable[[Any], tuple[str, ...]]]] = {
     RateTerm: lambda term: (term.measure,),
@@ -224,6 +297,25 @@ _NAMES: Final[Mapping[type[Term], Callable[[Any], tuple[str, ...]]]] = {
     BalanceRateTerm: lambda term: (term.measure,),
     UnitPriceTerm: lambda term: tuple(term.selectors),
     RecordRateTerm: lambda _: ("amount", "left_of_purchase"),
-    CapTerm: lambda _: (EARNED,),
-    MinimumTerm: lambda _: (EARNED_YEAR,),
+    CapTerm: lambda term: (EARNED,) if term.window == "period" else (EARNED, PAID_TO_DATE),
+    MinimumTerm: lambda term: (EARNED,) if term.window == "period" else (EARNED_YEAR,),
+    TiersTerm: _of_tiers,
+    DatedAmountsTerm: lambda _: (BEFORE, DUE),
+    InstalmentsTerm: lambda _: (BEFORE, DUE),
+    MinimumPurchaseTerm: lambda _: (BOUGHT,),
+    SumTerm: lambda term: (*term.adds, *term.takes),
+    PickTerm: lambda term: term.of,
+    GateTerm: lambda term: (*_of_driver(term.driver), *term.of),
 }
+
+
+def is_counted(term: Term, name: str) -> bool:
+    """Whether a quantity of a term is a number of things, and no money; the two sides of a ratio are read alike."""
+    match term:
+        case BountyTerm() | UnitPriceTerm() | DatedAmountsTerm() | InstalmentsTerm() | MinimumPurchaseTerm():
+            return True
+        case TiersTerm() if name == BASE and term.base is not None:
+            return term.base.counts is Counted.COUNT
+        case TiersTerm() | GateTerm() if name in {DRIVER, DRIVER_PER} and term.driver is not None:
+            return term.driver.counts is Counted.COUNT
+    return False

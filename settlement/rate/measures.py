@@ -30,16 +30,15 @@ from settlement.model.contract_measures import (
     VolumeMeasure,
 )
 from settlement.model.contract_terms import (
+    OF_ONE_MEASURE,
     BountyTerm,
-    CapTerm,
     DatedPrice,
     DatedRate,
-    MinimumTerm,
     RateByTerm,
     RecordRateTerm,
     Term,
     UnitPriceTerm,
-    WholeTierTerm,
+    named,
 )
 from settlement.model.dates import PeriodKind, period_of
 from settlement.rate.facts import Facts
@@ -110,7 +109,7 @@ def unlimited(versions: Sequence[ContractVersion], facts: Facts) -> pl.DataFrame
                     pl.lit(version.effective, pl.Date).alias("version"),
                     pl.lit(term.clause).alias("clause"),
                     pl.lit(term.id).alias("term"),
-                    pl.lit(_unit(version.contract, term)).alias("unit"),
+                    _unit(version.contract, term).alias("unit"),
                 ).select(SCHEMA.names())
             )
     return pl.concat(frames).collect()
@@ -132,7 +131,7 @@ def limits(versions: Sequence[ContractVersion], accounts: pl.DataFrame) -> pl.Da
         told = limited(of_term, limit).with_columns(
             pl.lit(version.contract.id).alias("contract"),
             pl.lit(term.clause).alias("clause"),
-            pl.lit(_unit(version.contract, term)).alias("unit"),
+            pl.lit(_measured_in(version.contract, term.measure)).alias("unit"),
         )
         frames.append(told.select(SCHEMA.names()))
     return pl.concat(frames)
@@ -149,20 +148,25 @@ def _limited(versions: Sequence[ContractVersion]) -> list[tuple[ContractVersion,
     return found
 
 
-def _unit(contract: Contract, term: Term) -> str:
-    if isinstance(term, UnitPriceTerm):
-        measure = contract.measures[term.measure]
-        return measure.unit if isinstance(measure, UnitMeasure) else contract.currency
-    return ACCOUNTS_UNIT if isinstance(term, BountyTerm) else contract.currency
+def _unit(contract: Contract, term: Term) -> pl.Expr:
+    """What the quantities of a term's contributions count; where it names several measures, each row its own."""
+    if isinstance(term, OF_ONE_MEASURE):
+        return pl.lit(_measured_in(contract, term.measure))
+    units = {name: _measured_in(contract, name) for name in named(term) if name in contract.measures}
+    return pl.col("selector").replace_strict(units, default=contract.currency, return_dtype=pl.String())
+
+
+def _measured_in(contract: Contract, name: str) -> str:
+    match contract.measures[name]:
+        case UnitMeasure() as measure:
+            return measure.unit
+        case AccountMeasure() | AccountsWithin():
+            return ACCOUNTS_UNIT
+    return contract.currency
 
 
 def _of_term(contract: Contract, term: Term, facts: Facts) -> pl.DataFrame:
     """Contributions to a term: period, period_first, selector, file, record, account_id, quantity."""
-    if isinstance(term, WholeTierTerm):
-        return pl.concat(
-            _of_measure(contract, contract.measures[name], facts).with_columns(pl.lit(name).alias("selector"))
-            for name in sorted({*term.base, *term.driver})
-        )
     if isinstance(term, RateByTerm):
         return _by_rate(contract, term, facts)
     if isinstance(term, UnitPriceTerm):
@@ -171,9 +175,14 @@ def _of_term(contract: Contract, term: Term, facts: Facts) -> pl.DataFrame:
         rows = _volume(contract, contract.measures[term.measure], facts, *map(pl.col, OF_RECORDS))
         bought = facts.records.lazy().filter(pl.col("kind") == "purchase").select("file", "record", "net_minor")
         return _in_period(commissions(rows, bought.collect(), term, contract.currency), contract.period.calendar)
-    if isinstance(term, CapTerm | MinimumTerm):
-        # These rest on other terms alone.
-        return SCHEMA.to_frame()
+    if not isinstance(term, OF_ONE_MEASURE):
+        # Several measures are told apart by their names; terms that stand before are no contributions.
+        names = [name for name in sorted(set(named(term))) if name in contract.measures]
+        frames = [
+            _of_measure(contract, contract.measures[name], facts).with_columns(pl.lit(name).alias("selector"))
+            for name in names
+        ]
+        return pl.concat(frames) if frames else SCHEMA.to_frame()
     rows = _of_measure(contract, contract.measures[term.measure], facts)
     replacing = [t for t in contract.terms if isinstance(t, BountyTerm) and t.replaces == term.id]
     for other in replacing:

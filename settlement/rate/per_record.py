@@ -6,13 +6,14 @@ Amounts are whole minor units. Products are taken in 128 bits, so that no amount
 from __future__ import annotations
 
 from fractions import Fraction
+from math import lcm
 from typing import Final
 
 import polars as pl
 
 from settlement.model.contract_measures import AccountLimit, UnitMeasure
 from settlement.model.contract_terms import RecordRateTerm
-from settlement.model.money import Rounding, minor
+from settlement.model.money import Rounding, exponent, minor
 
 LIMIT: Final = "limit"
 """The selector of what a limit adds to, or takes from, the units of one account."""
@@ -75,14 +76,20 @@ def commissions(rows: pl.DataFrame, purchases: pl.DataFrame, term: RecordRateTer
 
 def _given(amount: pl.Expr, term: RecordRateTerm, currency: str) -> pl.Expr:
     """What the term gives for an amount."""
-    given = times(amount, Fraction(term.rate), term.rounding.mode)
-    return given if term.most is None else given.clip(upper_bound=minor(term.most, currency))
+    rate = Fraction(term.rate)
+    if term.flat is None and term.least is None:
+        given = times(amount, rate, term.rounding.mode)
+        return given if term.most is None else given.clip(upper_bound=minor(term.most, currency))
+    flat = Fraction(term.flat or 0) * 10 ** exponent(currency)
+    least, most = (None if bound is None else minor(bound, currency) for bound in (term.least, term.most))
+    return amount.sign() * times(amount.abs(), rate, term.rounding.mode, flat).clip(least, most)
 
 
-def times(amount: pl.Expr, rate: Fraction, mode: Rounding) -> pl.Expr:
-    """Whole amounts at an exact rate, each rounded to a whole number by the mode: Int64, exact at any size."""
-    divisor = pl.lit(rate.denominator, pl.Int128)
-    product = amount.cast(pl.Int128) * pl.lit(rate.numerator, pl.Int128)
+def times(amount: pl.Expr, rate: Fraction, mode: Rounding, plus: Fraction = Fraction(0)) -> pl.Expr:
+    """Whole amounts at an exact rate ``plus`` a part, each rounded to a whole number by the mode: Int64, exact."""
+    scale = lcm(rate.denominator, plus.denominator)
+    divisor = pl.lit(scale, pl.Int128)
+    product = amount.cast(pl.Int128) * pl.lit(int(rate * scale), pl.Int128) + pl.lit(int(plus * scale), pl.Int128)
     whole = product // divisor
     twice = 2 * (product - whole * divisor)
     match mode:

@@ -7,7 +7,6 @@ that the file quotes.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
 from typing import Any, Final
 
 from settlement.model.contract import Contract, Step
@@ -30,38 +29,32 @@ from settlement.model.contract_terms import (
     BalanceRateTerm,
     BelowZero,
     BountyTerm,
-    CapTerm,
     DatedPrice,
     DatedRate,
     MarginalTierTerm,
-    MinimumTerm,
     RateByTerm,
     RateTerm,
     RecordRateTerm,
-    Scope,
     ShareOverHurdleTerm,
     Term,
-    TermRounding,
     Tier,
     UnitPriceTerm,
     WholeTierTerm,
 )
-from settlement.model.money import Rounding
 from settlement.rate.contract_words import written
+from settlement.rate.prose_named import FORMS as NAMED
+from settlement.rate.prose_named import whose
+from settlement.rate.wording import (
+    MODES,
+    all_spoken,
+    bounds,
+    listing,
+    money,
+    percent,
+    rounded,
+    spoken,
+)
 
-_MODES: Final = {
-    Rounding.HALF_AWAY: "half a unit away from zero",
-    Rounding.HALF_EVEN: "half a unit to the even one",
-    Rounding.DOWN: "towards zero",
-    Rounding.FLOOR: "down",
-}
-_ONCE: Final = {
-    Scope.PERIOD: "once for the period",
-    Scope.CLASS_AND_RATE: "once for each class and rate",
-    Scope.MONTH: "once for each month",
-    Scope.PRICE: "once for each price",
-    Scope.RECORD: "for each record",
-}
 _STORES: Final = {
     Store.OWN: " at the partner's own stores (merchant numbers of its store feed)",
     Store.OTHER: " at merchants that are not in the partner's store feed",
@@ -86,7 +79,7 @@ _BELOW: Final = {
 
 def of_term(contract: Contract, term: Term) -> str:
     """What a term says."""
-    return FORMS[type(term)](contract, term)
+    return FORMS[type(term)](contract, term) + whose(term)
 
 
 def of_measure(contract: Contract, measure: Measure) -> str:
@@ -108,34 +101,6 @@ def of_period(contract: Contract) -> str:
     )
 
 
-def percent(rate: Decimal) -> str:
-    """A rate for a person: 0.0030 is ``0.30 %``."""
-    shown = (rate * 100).normalize()
-    places = max(2, -int(shown.as_tuple().exponent))
-    return f"{shown:,.{places}f} %"
-
-
-def listing(names: Sequence[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _name(code: str) -> str:
-    return code.replace("_", " ")
-
-
-def _names(codes: Sequence[str]) -> str:
-    return listing([_name(code) for code in codes])
-
-
-def _money(contract: Contract, amount: Decimal) -> str:
-    return f"{written(amount)} {contract.currency}"
-
-
-def _rounded(rounding: TermRounding) -> str:
-    return f"Rounded {_ONCE[rounding.scope]} to the minor unit, {_MODES[rounding.mode]}."
-
-
 def _dating(dating: Dating) -> str:
     return (
         f"a purchase by its {_DATES[dating.purchase]}, what takes it back by its {_DATES[dating.negative]}, a refund "
@@ -150,100 +115,82 @@ def _days(dated: DatedRate | DatedPrice) -> str:
 
 
 def _tiers(tiers: Sequence[Tier]) -> str:
-    told = [
-        f"{percent(tier.rate)} "
-        + (
-            f"from {written(tier.first)} on"
-            if tier.end is None
-            else f"from {written(tier.first)} and below {written(tier.end)}"
-        )
-        for tier in tiers
-    ]
-    return "; ".join(told)
+    return "; ".join(f"{percent(tier.rate)} {bounds(tier)}" for tier in tiers)
 
 
 def _rate(_: Contract, term: RateTerm) -> str:
-    return f"{percent(term.rate)} of {_name(term.measure)}. {_rounded(term.rounding)}"
+    return f"{percent(term.rate)} of {spoken(term.measure)}. {rounded(term.rounding)}"
 
 
 def _rate_by(_: Contract, term: RateByTerm) -> str:
     rates = "; ".join(f"class {rate.account_class} {percent(rate.rate)}{_days(rate)}" for rate in term.rates)
     return (
-        f"A rate on {_name(term.measure)} by account class and date: {rates}. The rate is picked for "
-        f"{_dating(term.rate_date)}, for an opening position by the first night. {_rounded(term.rounding)}"
+        f"A rate on {spoken(term.measure)} by account class and date: {rates}. The rate is picked for "
+        f"{_dating(term.rate_date)}, for an opening position by the first night. {rounded(term.rounding)}"
     )
 
 
 def _whole_tier(_: Contract, term: WholeTierTerm) -> str:
-    driver = "" if term.driver == term.base else f", chosen by {_names(term.driver)}"
+    driver = "" if term.driver == term.base else f", chosen by {all_spoken(term.driver)}"
     return (
-        f"One single rate on all of {_names(term.base)} of the year up to the end of the period{driver}: "
+        f"One single rate on all of {all_spoken(term.base)} of the year up to the end of the period{driver}: "
         f"{_tiers(term.tiers)}. {_BELOW[term.below_zero]} The period gives the rounded product less what this term "
-        f"gives for the earlier periods of the year. {_rounded(term.rounding)}"
+        f"gives for the earlier periods of the year. {rounded(term.rounding)}"
     )
 
 
 def _marginal_tier(_: Contract, term: MarginalTierTerm) -> str:
     return (
-        f"Each rate on the part of the period's {_name(term.measure)} inside its own bracket only: "
-        f"{_tiers(term.tiers)}. {_BELOW[term.below_zero]} {_rounded(term.rounding)}"
+        f"Each rate on the part of the period's {spoken(term.measure)} inside its own bracket only: "
+        f"{_tiers(term.tiers)}. {_BELOW[term.below_zero]} {rounded(term.rounding)}"
     )
 
 
 def _share_over_hurdle(contract: Contract, term: ShareOverHurdleTerm) -> str:
     return (
-        f"For each month of {_name(term.measure)}: {percent(term.share)} of what exceeds the hurdle of "
-        f"{_money(contract, term.hurdle)}; nothing from zero up to and including the hurdle; "
-        f"{percent(term.loss_share)} of a loss is borne. {_rounded(term.rounding)}"
+        f"For each month of {spoken(term.measure)}: {percent(term.share)} of what exceeds the hurdle of "
+        f"{money(contract, term.hurdle)}; nothing from zero up to and including the hurdle; "
+        f"{percent(term.loss_share)} of a loss is borne. {rounded(term.rounding)}"
     )
 
 
 def _bounty(contract: Contract, term: BountyTerm) -> str:
-    instead = f" These accounts earn it instead of {_name(term.replaces)}." if term.replaces else ""
-    return f"{_money(contract, term.amount)} for each account of {_name(term.measure)}.{instead}"
+    instead = f" These accounts earn it instead of {spoken(term.replaces)}." if term.replaces else ""
+    return f"{money(contract, term.amount)} for each account of {spoken(term.measure)}.{instead}"
 
 
 def _balance_rate(_: Contract, term: BalanceRateTerm) -> str:
     return (
-        f"{percent(term.rate_a_year)} a year on {_name(term.measure)}: their sum divided by {term.balances_a_year}. "
-        f"{_rounded(term.rounding)}"
+        f"{percent(term.rate_a_year)} a year on {spoken(term.measure)}: their sum divided by {term.balances_a_year}. "
+        f"{rounded(term.rounding)}"
     )
 
 
 def _unit_price(contract: Contract, term: UnitPriceTerm) -> str:
-    prices = "; ".join(f"{_money(contract, price.price)}{_days(price)}" for price in term.prices)
+    prices = "; ".join(f"{money(contract, price.price)}{_days(price)}" for price in term.prices)
     dating = ""
     if len(term.prices) > 1:
         dating = f" The price is picked for {_dating(term.rate_date)}, for an opening position by the first night."
-    return f"Each of {_name(term.measure)} costs {prices}.{dating} {_rounded(term.rounding)}"
+    return f"Each of {spoken(term.measure)} costs {prices}.{dating} {rounded(term.rounding)}"
 
 
 def _record_rate(contract: Contract, term: RecordRateTerm) -> str:
-    most = "" if term.most is None else f", {_money(contract, term.most)} at most for one"
+    flat = "" if term.flat is None else f" and {money(contract, term.flat)}"
+    least = "" if term.least is None else f", {money(contract, term.least)} at least for one"
+    most = "" if term.most is None else f", {money(contract, term.most)} at most for one"
     return (
-        f"{percent(term.rate)} of each record of {_name(term.measure)}{most}. What takes a purchase back takes what "
-        f"is left of the purchase gives before it, less what is left gives after it. {_rounded(term.rounding)}"
-    )
-
-
-def _cap(contract: Contract, term: CapTerm) -> str:
-    return f"{_money(contract, term.most)} at most for one period from {_names(term.of)}; this term is the reduction."
-
-
-def _minimum(contract: Contract, term: MinimumTerm) -> str:
-    return (
-        f"{_money(contract, term.guarantee)} are guaranteed from {_names(term.of)} for each calendar year; what they "
-        "lack is given when the year's last period closes."
+        f"{percent(term.rate)}{flat} of each record of {spoken(term.measure)}{least}{most}. What takes a purchase "
+        f"back takes what is left of the purchase gives before it, less what is left gives after it. {rounded(term.rounding)}"
     )
 
 
 def _volume(_: Contract, measure: VolumeMeasure) -> str:
-    negatives = listing([f"{_name(kind)}s" for kind in measure.takes_back]) if measure.takes_back else ""
+    negatives = listing([f"{spoken(kind)}s" for kind in measure.takes_back]) if measure.takes_back else ""
     less = f" less {negatives}" if negatives else ""
-    left_out = listing([f"{_name(kind)}s" for kind in Negative if kind not in measure.takes_back] or [""])
+    left_out = listing([f"{spoken(kind)}s" for kind in Negative if kind not in measure.takes_back] or [""])
     ignored = f", {left_out} take nothing back" if left_out else ""
-    only = "" if measure.mcc_in == "any" else f", of the merchant categories {_name(measure.mcc_in)} only"
-    without = "" if measure.mcc_not_in == "none" else f", without the merchant categories {_name(measure.mcc_not_in)}"
+    only = "" if measure.mcc_in == "any" else f", of the merchant categories {spoken(measure.mcc_in)} only"
+    without = "" if measure.mcc_not_in == "none" else f", without the merchant categories {spoken(measure.mcc_not_in)}"
     classes = "" if "any" in measure.account_classes else f", of accounts of class {listing(measure.account_classes)}"
     return (
         f"Purchases{less}{_STORES[measure.store]}{only}{without}{classes}{ignored}. Reconciled records count, with "
@@ -256,8 +203,8 @@ def _units(contract: Contract, measure: UnitMeasure) -> str:
     limit = measure.account_limit
     limited = f" One account counts {limit.least:,} at least and {limit.most:,} at most for a period." if limit else ""
     return (
-        f"One of {measure.unit} for each whole {_money(contract, measure.per)} of each record of "
-        f"{_name(measure.of)}{most}; what takes back does so by its own amount.{limited}"
+        f"One of {measure.unit} for each whole {money(contract, measure.per)} of each record of "
+        f"{spoken(measure.of)}{most}; what takes back does so by its own amount.{limited}"
     )
 
 
@@ -275,7 +222,7 @@ def _accounts(_: Contract, measure: AccountMeasure) -> str:
 
 def _accounts_within(_: Contract, measure: AccountsWithin) -> str:
     return (
-        f"Those of {_name(measure.of)} that came through channel {listing(measure.channels)}, "
+        f"Those of {spoken(measure.of)} that came through channel {listing(measure.channels)}, "
         f"{_FIRST_PURCHASE[measure.first_purchase]}."
     )
 
@@ -292,11 +239,12 @@ def _profit(_: Contract, measure: ProfitMeasure) -> str:
 
 
 def _lines(names: Sequence[str]) -> str:
-    return listing([_name(name).lower() for name in names]) if names else "nothing"
+    return listing([spoken(name).lower() for name in names]) if names else "nothing"
 
 
 def _add_terms(contract: Contract) -> str:
-    return f"All terms of the {contract.period.calendar} are added up: {_names([term.id for term in contract.terms])}."
+    paid = all_spoken([term.id for term in contract.terms if term.paid])
+    return f"All terms of the {contract.period.calendar} are added up: {paid}."
 
 
 def _adjust(_: Contract) -> str:
@@ -307,9 +255,14 @@ def _adjust(_: Contract) -> str:
 
 
 def _split(contract: Contract) -> str:
-    weights = " : ".join(str(one.weight) for one in contract.beneficiaries)
+    own = any(term.shares for term in contract.terms)
+    total = "What no term gives to somebody by itself" if own else "The total"
+    weighed = [one for one in contract.beneficiaries if one.weight]
+    if not weighed:
+        return "Nothing is left to split: every term says whose it is."
+    weights = " : ".join(str(one.weight) for one in weighed)
     return (
-        f"The total is split {weights} between {listing([one.name for one in contract.beneficiaries])}. Each share is "
+        f"{total} is split {weights} between {listing([one.name for one in weighed])}. Each share is "
         "cut to whole minor units; those left over go one each to the largest fractions cut off, equal ones to the "
         "id that sorts first."
     )
@@ -317,7 +270,7 @@ def _split(contract: Contract) -> str:
 
 def _convert(contract: Contract) -> str:
     rule = contract.settlement.convert
-    mode = "" if rule is None else f" and rounded, {_MODES[rule.rounding]}"
+    mode = "" if rule is None else f" and rounded, {MODES[rule.rounding]}"
     return (
         f"Each share is converted from {contract.currency} to {contract.paid_in} at the latest rate that has come up "
         f"to the night of the statement{mode}."
@@ -350,8 +303,7 @@ FORMS: Final[Mapping[type[Term], Callable[[Contract, Any], str]]] = {
     BalanceRateTerm: _balance_rate,
     UnitPriceTerm: _unit_price,
     RecordRateTerm: _record_rate,
-    CapTerm: _cap,
-    MinimumTerm: _minimum,
+    **NAMED,
 }
 MEASURES: Final[Mapping[type[Measure], Callable[[Contract, Any], str]]] = {
     VolumeMeasure: _volume,

@@ -20,8 +20,9 @@ from settlement.model.clearing import StatementState
 from settlement.model.contract import Contract, ContractVersion, Conversion, Step
 from settlement.model.dates import Period
 from settlement.model.money import exponent, minor, round_fraction, split_largest_remainder
-from settlement.rate.evaluate import Lines, in_force
+from settlement.rate.evaluate import in_force
 from settlement.rate.facts import Facts
+from settlement.rate.windows import Lines
 
 ADJUSTMENT: Final = "adjustment"
 SHARE: Final = "share"
@@ -118,18 +119,47 @@ def statement(
     rows = [
         writer.row(term.id, lines[period][term.id].amount_minor, lines[period][term.id].quantities, clause=term.clause)
         for term in contract.terms
+        if term.paid
     ]
+    own = allotted(contract, {term.id: lines[period][term.id].amount_minor for term in contract.terms})
     for closed in [p for p in lines if p.text in stated.terms and p < period]:
-        restated = _restated(in_force(versions, closed), closed, lines[closed], stated.terms[closed.text], facts.day)
+        version = in_force(versions, closed)
+        restated = _restated(version, closed, lines[closed], stated.terms[closed.text], facts.day)
         if restated:
-            now = sum(line.amount_minor for line in lines[closed].values())
-            before = sum(stated.terms[closed.text].values())
+            comes = {term.id: lines[closed][term.id].amount_minor for term in version.contract.terms if term.paid}
+            now, before = sum(comes.values()), sum(stated.terms[closed.text].values())
+            own = _changed(
+                own, allotted(version.contract, comes), allotted(version.contract, stated.terms[closed.text])
+            )
             told = f"period={closed.text};restated={now};stated={before}"
             rows += restated
             clause = contract.settlement.adjustments.clause
             rows.append(writer.row(ADJUSTMENT, now - before, told, clause=clause, adjusts=closed.text))
     total = sum(row.amount_minor for row in rows if row.state is state)
-    return [*rows, *_settle(writer, facts, total, _brought_in(contract, facts, period, stated))]
+    return [*rows, *_settle(writer, facts, total, own, _brought_in(contract, facts, period, stated))]
+
+
+def allotted(contract: Contract, amounts: Mapping[str, int]) -> dict[str, int]:
+    """What the terms that say themselves whose they are give to each beneficiary: parts that sum to their terms.
+
+    Parameters
+    ----------
+    contract:
+        The version whose terms say it.
+    amounts:
+        Terms to minor units; a term that is not there gives nothing.
+    """
+    found: dict[str, int] = {}
+    for term in contract.terms:
+        if term.shares:
+            for beneficiary, amount in split_largest_remainder(amounts.get(term.id, 0), term.shares).items():
+                found[beneficiary] = found.get(beneficiary, 0) + amount
+    return found
+
+
+def _changed(own: Mapping[str, int], now: Mapping[str, int], before: Mapping[str, int]) -> dict[str, int]:
+    """What each beneficiary has of its own with the difference of a closed period."""
+    return {name: own.get(name, 0) + now.get(name, 0) - before.get(name, 0) for name in {*own, *now, *before}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +205,7 @@ def _restated(
     return [
         writer.row(term.id, lines[term.id].amount_minor, lines[term.id].quantities, clause=term.clause)
         for term in version.contract.terms
-        if lines[term.id].amount_minor != stated.get(term.id, 0)
+        if term.paid and lines[term.id].amount_minor != stated.get(term.id, 0)
     ]
 
 
@@ -202,17 +232,27 @@ def _brought_in(contract: Contract, facts: Facts, period: Period, stated: Stated
     return found
 
 
-def _settle(writer: _Writer, facts: Facts, total: int, brought: Mapping[str, _Brought]) -> list[PayoutRow]:
-    """Split, conversion, carry, advance and threshold, beneficiaries in ascending order of their ids."""
+def _settle(
+    writer: _Writer, facts: Facts, total: int, own: Mapping[str, int], brought: Mapping[str, _Brought]
+) -> list[PayoutRow]:
+    """Split, conversion, carry, advance and threshold, beneficiaries in ascending order of their ids.
+
+    ``own`` is what terms give to a beneficiary by themselves; the rest of the total is split by weight.
+    """
     contract = writer.contract
     rule, shares = contract.settlement, {beneficiary.id: total for beneficiary in contract.beneficiaries}
     splits = Step.SPLIT in rule.order
+    rest = total - sum(own.values())
     if splits:
-        shares = split_largest_remainder(total, {b.id: b.weight or 0 for b in contract.beneficiaries})
+        weights = {b.id: b.weight or 0 for b in contract.beneficiaries}
+        # Where every term says whose it is, there is no rest and nobody has a weight.
+        shares = split_largest_remainder(rest, weights) if any(weights.values()) else dict.fromkeys(weights, 0)
     rows = []
-    for beneficiary, share in sorted(shares.items()):
+    for beneficiary, of_rest in sorted(shares.items()):
+        share = of_rest + own.get(beneficiary, 0)
         if splits:
-            rows.append(writer.row(SHARE, share, f"of={total}", clause=rule.clause, beneficiary=beneficiary))
+            told = f"of={total}" if not own else f"of={rest};own={own.get(beneficiary, 0)}"
+            rows.append(writer.row(SHARE, share, told, clause=rule.clause, beneficiary=beneficiary))
         lines: list[_Own] = []
         earned = share
         if rule.convert is not None:
