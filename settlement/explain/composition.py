@@ -13,14 +13,11 @@ from settlement.explain.address import ADJUSTMENT, LineAddress
 from settlement.explain.evidence import known
 from settlement.explain.scene import OF_A_TERM, Part, Scene, part_of
 from settlement.model.clearing import StatementState
-from settlement.model.contract_measures import UnitMeasure, openings
 from settlement.model.contract_frame import Window
+from settlement.model.contract_measures import UnitMeasure, openings
 from settlement.model.contract_terms import (
     CapTerm,
-    GateTerm,
     MinimumTerm,
-    PickTerm,
-    SumTerm,
     TiersTerm,
     UnitPriceTerm,
     WholeTierTerm,
@@ -72,29 +69,35 @@ def _of_term(scene: Scene, now: Mapping[Period, Lines]) -> Composition:
     """What a term rests on beside its contributions."""
     term = scene.term
     match term:
+        case MinimumTerm():
+            return _guarantee(scene, term, now)
         case CapTerm():
             return _cap(scene, term, now)
-        case MinimumTerm() if term.window == "period":
-            rule = f"as much as these lines lack of {term.guarantee}, once the period closes"
-            return Composition(rule=rule, parts=_lines_of(scene, term.of, now))
-        case MinimumTerm():
-            rule = f"as much as these lines of the year lack of {term.guarantee}, once the year's last period closes"
-            year = period_of(period_from(scene.address.period).last, PeriodKind.YEAR)
-            opening = _positions(scene, [term.opening_earned or ""] if scene.first_night in year else [])
-            earlier = _earlier(scene, term.of, now, year)
-            return Composition(rule=rule, parts=(*opening, *earlier, *_lines_of(scene, term.of, now)))
         case WholeTierTerm():
             return Composition(rule="", parts=_openings(scene), notes=_given_before(scene, term, now))
-        case TiersTerm() | SumTerm() | PickTerm() | GateTerm():
-            notes = _given_before(scene, term, now) if isinstance(term, TiersTerm) and term.less != "nothing" else ()
-            parts = _lines_of(scene, named(term), now)
-            return Composition(
-                rule="rests on these lines" if parts else "", parts=_openings(scene) + parts, notes=notes
-            )
         case UnitPriceTerm():
             return Composition(rule="", parts=_openings(scene), notes=_limits(scene, term))
         case _:
-            return Composition(rule="", parts=_openings(scene))
+            return _on_names(scene, now)
+
+
+def _on_names(scene: Scene, now: Mapping[Period, Lines]) -> Composition:
+    """Opening positions, and the lines of the terms that the term names, if any."""
+    term = scene.term
+    parts = () if term is None else _lines_of(scene, named(term), now)
+    notes = _given_before(scene, term, now) if isinstance(term, TiersTerm) and term.less != "nothing" else ()
+    return Composition(rule="rests on these lines" if parts else "", parts=_openings(scene) + parts, notes=notes)
+
+
+def _guarantee(scene: Scene, term: MinimumTerm, now: Mapping[Period, Lines]) -> Composition:
+    lines = _lines_of(scene, term.of, now)
+    if term.window == "period":
+        rule = f"as much as these lines lack of {term.guarantee}, once the period closes"
+        return Composition(rule=rule, parts=lines)
+    rule = f"as much as these lines of the year lack of {term.guarantee}, once the year's last period closes"
+    year = period_of(period_from(scene.address.period).last, PeriodKind.YEAR)
+    opening = _positions(scene, [term.opening_earned or ""] if scene.first_night in year else [])
+    return Composition(rule=rule, parts=(*opening, *_earlier(scene, term.of, now, year), *lines))
 
 
 def _cap(scene: Scene, term: CapTerm, now: Mapping[Period, Lines]) -> Composition:

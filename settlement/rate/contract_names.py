@@ -140,7 +140,8 @@ def _check_terms(term: GateTerm | PickTerm, before: Sequence[str]) -> None:
         raise refuse(term_place(term), f"of must name at least {fewest} term{'s' * (fewest > 1)} before this one.")
     for name in term.of:
         if name not in before:
-            raise refuse(term_place(term), f"of = `{name}` is no term before this one; {nearest(name, before)}")
+            how = nearest(name, before) if before else "put it behind the terms that it looks at."
+            raise refuse(term_place(term), f"of = `{name}` is no term before this one; {how}")
 
 
 def _values(bracket: Bracket) -> list[str]:

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 from typing import Final
@@ -49,6 +50,7 @@ from settlement.rate.contract_shares import check_payees, check_shares
 from settlement.rate.contract_words import Refusal, listed, nearest, refuse, term_place, written, written_minor
 from settlement.rate.forms import exactly, illustrate, is_counted, quantity_names
 
+_MOST_DECIMALS: Final = 20
 _OWN_DATES: Final = (EventDate.POSTING, EventDate.TRANSACTION)
 _ORDER: Final = tuple(Step)
 _OPTIONAL: Final = frozenset({Step.SPLIT, Step.CONVERT, Step.RECOUP})
@@ -359,10 +361,14 @@ def _check_exact(contract: Contract, term: Term, example: Example, given: Mappin
     if exact is None:
         sentence = f"{term.id} is not rounded once, so it has no exact value here; leave `exact` out."
         raise refuse(where, sentence, below=("exact",))
-    if Fraction(example.exact) * 10 ** exponent(contract.currency) != exact:
-        told = exact / 10 ** exponent(contract.currency)
-        sentence = f"before rounding clause {term.clause} gives {told}, not {written(example.exact)}."
-        raise refuse(where, sentence, below=("exact",))
+    scale = 10 ** exponent(contract.currency)
+    if Fraction(example.exact) * scale != exact:
+        ratio = exact / scale
+        # A third of a cent has no decimals that end; it is told as a fraction.
+        ends = 10**_MOST_DECIMALS % ratio.denominator == 0
+        told = written(Decimal(ratio.numerator) / ratio.denominator) if ends else str(ratio)
+        sentence = f"before rounding clause {term.clause} gives {told}, not {written(example.exact)}"
+        raise refuse(where, f"{sentence}; correct the example or the term.", below=("exact",))
 
 
 def _given(contract: Contract, term: Term, example: Example, where: str) -> Mapping[str, int]:

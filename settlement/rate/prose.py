@@ -180,7 +180,8 @@ def _record_rate(contract: Contract, term: RecordRateTerm) -> str:
     most = "" if term.most is None else f", {money(contract, term.most)} at most for one"
     return (
         f"{percent(term.rate)}{flat} of each record of {spoken(term.measure)}{least}{most}. What takes a purchase "
-        f"back takes what is left of the purchase gives before it, less what is left gives after it. {rounded(term.rounding)}"
+        f"back takes what is left of the purchase gives before it, less what is left gives after it. "
+        f"{rounded(term.rounding)}"
     )
 
 

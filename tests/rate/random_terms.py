@@ -1,0 +1,152 @@
+"""Random contracts of terms over names, over time and over other terms, as TOML text, and what is measured for them."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+HEAD = (Path(__file__).resolve().parents[1] / "docs" / "contract_of_kinds.toml").read_text("utf-8")
+ROUNDING = 'rounding = { unit = "minor", mode = "half_away", scope = "period" }'
+MONTHS = [f"{year}-{month:02}" for year in (2009, 2010) for month in range(1, 13)]
+MONEY = ("volume", "fees", "losses")
+COUNTS = ("miles", "accounts", "used_accounts")
+PARTIES = ("ACQUIRER", "ISSUER", "NETWORK")
+TO_DATE = ("year_to_date", "contract_to_date")
+
+
+class RandomContract:
+    """One contract made from a seed: its ``text``, and ``measured`` by measure and month in minor units or things."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.terms: list[str] = []
+        self.ids: list[str] = []
+        makers = (
+            self.tiers,
+            self.tiers,
+            self.sum,
+            self.pick,
+            self.gate,
+            self.cap,
+            self.minimum,
+            self.purchase,
+            self.due,
+        )
+        self.add("rate", f'measure = "volume"\nrate = 0.0{self.random.randrange(1, 999):03}\n{ROUNDING}')
+        for _ in range(self.random.randrange(2, 7)):
+            self.random.choice(makers)()
+        self.text = f"{HEAD}\n" + "\n".join(self.terms)
+        months = MONTHS[: self.random.randrange(1, len(MONTHS) + 1)]
+        self.months = months
+        self.measured = {
+            (name, month): self.random.choice((0, 1, -1, self.random.randrange(-2_000, 60_000)))
+            for name in (*MONEY, *COUNTS)
+            for month in months
+        }
+
+    def add(self, form: str, body: str) -> None:
+        name = f"t{len(self.ids)}"
+        share = self.random.choice(("", "", f'to = "{self.random.choice(PARTIES)}"\n', self.parts()))
+        self.terms.append(f'[[terms]]\nid = "{name}"\nform = "{form}"\nclause = "1"\n{share}{body}\n')
+        self.ids.append(name)
+
+    def parts(self) -> str:
+        chosen = self.random.sample(PARTIES, self.random.randrange(2, 4))
+        said = ", ".join(f'{{ to = "{name}", weight = {self.random.randrange(1, 9)} }}' for name in chosen)
+        return f"parts = [{said}]\n"
+
+    def names(self, known: tuple[str, ...], most: int = 2) -> str:
+        chosen = self.random.sample(known, self.random.randrange(1, min(most, len(known)) + 1))
+        return "[" + ", ".join(f'"{name}"' for name in chosen) + "]"
+
+    def money(self) -> tuple[str, ...]:
+        return (*MONEY, *self.ids)
+
+    def driver(self) -> str:
+        counts = self.random.choice(("money", "count", "ratio"))
+        windows = ("period", "previous_period", "last_12_full_months", *TO_DATE)
+        ratio = f", per = {self.names(COUNTS)}, decimals = 2" if counts == "ratio" else ""
+        of = self.names(self.money() if counts == "money" else COUNTS)
+        return f'{{ of = {of}, window = "{self.random.choice(windows)}", counts = "{counts}"{ratio} }}'
+
+    def brackets(self, word: str) -> str:
+        bounds = [0, *sorted(self.random.sample(range(1, 400), self.random.randrange(0, 4)))]
+        said = []
+        for number, first in enumerate(bounds):
+            end = f", to = {bounds[number + 1]}" if number + 1 < len(bounds) else ""
+            value = {"rate": "0.0{:03}", "price": "{}.005", "amount": "{}.25"}[word].format(
+                self.random.randrange(0, 99)
+            )
+            said.append(f"{{ from = {first}{end}, {word} = {value} }}")
+        return f"tiers = [{', '.join(said)}]"
+
+    def tiers(self) -> None:
+        method = self.random.choice(("marginal", "whole", "amount"))
+        counts = self.random.choice(("money", "count"))
+        window = self.random.choice(("period", "previous_period", *TO_DATE))
+        block = self.random.choice(("", f", block = {self.random.randrange(1, 40)}"))
+        word = "rate" if counts == "money" and not block else "price"
+        body = [f'method = "{method}"', f'below_zero = "{self.random.choice(("first_rate", "nothing"))}"', ROUNDING]
+        if method != "amount":
+            of = self.names(self.money() if counts == "money" else COUNTS)
+            body.append(f'base = {{ of = {of}, window = "{window}", counts = "{counts}"{block} }}')
+        if method != "marginal":
+            driver = self.driver()
+            body.append(f"driver = {driver}")
+            if method == "amount":
+                window, word = driver.split('window = "')[1].split('"')[0], "amount"
+        body.append(f'less = "{"given_for_earlier_periods" if window in TO_DATE else "nothing"}"')
+        self.add("tiers", "\n".join([*body, self.brackets(word)]))
+
+    def sum(self) -> None:
+        window = self.random.choice(("period", "previous_period"))
+        bounds = self.random.choice(
+            ("", "least = 0.00\n", "most = 30.00\n", "hurdle = 50.00\nleast = -10.00\nmost = 10.00\n")
+        )
+        adds = self.names(self.money())
+        takes = self.random.choice(("[]", *(f'["{name}"]' for name in MONEY if name not in adds)))
+        body = f'adds = {adds}\ntakes = {takes}\nwindow = "{window}"\nrate = 0.{self.random.randrange(1, 999):03}'
+        self.add("sum", f"{body}\n{bounds}{ROUNDING}")
+
+    def pick(self) -> None:
+        if len(self.ids) > 1:
+            first, second = self.random.sample(self.ids, 2)
+            self.add(self.random.choice(("least", "greatest")), f'of = ["{first}", "{second}"]')
+
+    def gate(self) -> None:
+        self.add(
+            "gate",
+            f"of = {self.names(tuple(self.ids))}\ndriver = {self.driver()}\nleast = {self.random.randrange(200)}",
+        )
+
+    def cap(self) -> None:
+        window = self.random.choice(("period", *TO_DATE))
+        self.add(
+            "cap", f'of = {self.names(tuple(self.ids))}\nwindow = "{window}"\nmost = {self.random.randrange(90)}.10'
+        )
+
+    def minimum(self) -> None:
+        window = f'window = "{self.random.choice(("period", "year"))}"\ncheckpoint = "close_of_last_period"'
+        self.add(
+            "minimum_guarantee",
+            f"of = {self.names(tuple(self.ids))}\n{window}\nguarantee = {self.random.randrange(900)}.00",
+        )
+
+    def purchase(self) -> None:
+        window = f'window = "{self.random.choice(("period", "year"))}"\ncheckpoint = "close_of_last_period"'
+        least = self.random.randrange(90_000)
+        self.add(
+            "minimum_purchase", f"of = {self.names(COUNTS)}\n{window}\nleast = {least}\nprice = 0.0125\n{ROUNDING}"
+        )
+
+    def due(self) -> None:
+        if self.random.random() < 0.5:
+            days = [f"20{self.random.randrange(9, 11):02}-{self.random.randrange(1, 13):02}-{d}" for d in ("01", "28")]
+            self.add(
+                "dated_amounts", "amounts = [" + ", ".join(f"{{ on = {day}, amount = 12.34 }}" for day in days) + "]"
+            )
+        else:
+            number = self.random.randrange(1, 30)
+            start = f"2009-0{self.random.randrange(1, 10)}-{self.random.choice(('01', '28'))}"
+            body = f'number = {number}\nevery = "month"\nresidue = "largest_remainder"\nfrom = {start}'
+            self.add("instalments", f"total = {self.random.randrange(10_000)}.01\n{body}")

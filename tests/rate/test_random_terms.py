@@ -1,0 +1,135 @@
+"""Terms over names, over time and over other terms: a naive reading agrees, and laws hold, on random contracts."""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import date
+from functools import lru_cache
+
+import polars as pl
+import pytest
+from rate.oracle_terms import Reading
+from rate.random_terms import PARTIES, RandomContract
+
+from settlement.model.contract import ContractVersion
+from settlement.model.contract_limits import CapTerm, GateTerm
+from settlement.model.contract_terms import TiersTerm, named
+from settlement.model.dates import period_from
+from settlement.rate.contract_file import read_contract
+from settlement.rate.evaluate import evaluate
+from settlement.rate.facts import Facts
+from settlement.rate.measures import Sums
+from settlement.rate.statement import SHARE, Stated, allotted, statement
+from settlement.rate.windows import Lines
+
+CASES = int(os.environ.get("SETTLEMENT_CASES", "1600"))
+SEED = int(os.environ.get("SETTLEMENT_SEED", "20101231"))
+NOTHING_STATED = Stated(terms={}, carried={}, recouped={})
+
+
+@lru_cache(maxsize=1000)
+def rated(seed: int) -> tuple[RandomContract, ContractVersion, Facts, dict[str, Lines]]:
+    """A random contract loaded, and its terms by month, worked out on the last day of the last month."""
+    made = RandomContract(seed)
+    version = read_contract("contracts/partner/2009-01-01.toml", made.text)
+    sums: dict[tuple[str, str], dict[str, int]] = {}
+    for term in version.contract.terms:
+        for name in set(named(term)) & version.contract.measures.keys():
+            for month in made.months:
+                sums.setdefault((term.id, month), {})[name] = made.measured.get((name, month), 0)
+    facts = facts_on(period_from(made.months[-1]).last)
+    lines = evaluate([version], facts, Sums(by_selector=sums, counts={}, with_accounts={}))
+    return made, version, facts, {period.text: found for period, found in lines.items()}
+
+
+def facts_on(day: date) -> Facts:
+    none = pl.DataFrame()
+    first = date(2009, 1, 1)
+    return Facts(
+        day=day, first_night=first, records=none, accounts=none, balances=none, profits=none, opening={}, rates=none
+    )
+
+
+@pytest.mark.parametrize("part", range(8))
+def test_a_naive_reading_agrees(part: int) -> None:
+    for seed in range(SEED + part, SEED + CASES, 8):
+        made, _, _, lines = rated(seed)
+        told = [{name: line.amount_minor for name, line in lines[month].items()} for month in made.months]
+        assert told == Reading(made.text, made.months, made.measured).given, f"seed {seed}\n{made.text}"
+
+
+def test_the_random_contracts_have_every_form() -> None:
+    forms = {
+        form for seed in range(SEED, SEED + 100) for form in re.findall(r'form = "(\w+)"', RandomContract(seed).text)
+    }
+    assert forms == {
+        *("rate", "tiers", "sum", "least", "greatest", "gate", "cap", "minimum_guarantee", "minimum_purchase"),
+        *("dated_amounts", "instalments"),
+    }
+
+
+def test_parts_sum_to_their_terms_and_shares_to_the_total() -> None:
+    for seed in range(SEED, SEED + CASES // 4):
+        _, version, facts, lines = rated(seed)
+        periods = {period_from(month): found for month, found in lines.items()}
+        rows = statement([version], facts, periods, NOTHING_STATED)
+        terms = {row.term: row.amount_minor for row in rows if row.beneficiary is None}
+        own = allotted(version.contract, terms)
+        assert sum(own.values()) == sum(terms[term.id] for term in version.contract.terms if term.shares), seed
+        shares = {row.beneficiary: row.amount_minor for row in rows if row.term == SHARE}
+        assert sum(shares.values()) == sum(terms.values()), seed
+        assert sorted(filter(None, shares)) == list(PARTIES)
+
+
+def test_what_is_given_to_date_is_what_one_evaluation_gives_whatever_came_before() -> None:
+    """Cumulative tiers telescope: the months together give what the last month gives when nothing was given before."""
+    seen = 0
+    for seed in range(SEED, SEED + CASES):
+        made, version, _, lines = rated(seed)
+        for term in version.contract.terms:
+            if isinstance(term, TiersTerm) and term.window == "contract_to_date":
+                last = lines[made.months[-1]][term.id]
+                paid = int(re.findall(r"paid_to_date=(-?\d+)", last.quantities)[0])
+                assert sum(lines[month][term.id].amount_minor for month in made.months) == last.amount_minor + paid
+                seen += 1
+    assert seen
+
+
+def test_caps_and_gates_hold_under_any_history() -> None:
+    seen = set()
+    for seed in range(SEED, SEED + CASES):
+        made, version, _, lines = rated(seed)
+        for term in version.contract.terms:
+            if isinstance(term, CapTerm) and term.window == "contract_to_date":
+                for number in range(len(made.months)):
+                    to_date = [lines[month] for month in made.months[: number + 1]]
+                    kept = sum(found[name].amount_minor for found in to_date for name in (*term.of, term.id))
+                    earned = sum(found[name].amount_minor for found in to_date for name in term.of)
+                    assert kept == min(earned, int(term.most * 100)), seed
+                    seen.add("cap")
+            if isinstance(term, GateTerm):
+                for found in lines.values():
+                    whole = sum(found[name].amount_minor for name in term.of)
+                    assert found[term.id].amount_minor in {0, whole}, seed
+                    seen.add("gate" if whole else "nothing")
+    assert {"cap", "gate"} <= seen
+
+
+@pytest.mark.parametrize(
+    ("total", "weights", "parts"),
+    [
+        (65, {"ISSUER": 1, "NETWORK": 1}, {"ISSUER": 33, "NETWORK": 32}),
+        (65, {"NETWORK": 1, "ISSUER": 1}, {"ISSUER": 33, "NETWORK": 32}),
+        (5, {"ISSUER": 70, "NETWORK": 30}, {"ISSUER": 4, "NETWORK": 1}),
+        (5, {"ISSUER": 30, "NETWORK": 70}, {"ISSUER": 2, "NETWORK": 3}),
+        (1250, {"ISSUER": 90, "NETWORK": 13, "ACQUIRER": 22}, {"ISSUER": 900, "NETWORK": 130, "ACQUIRER": 220}),
+    ],
+)
+def test_published_splits(total: int, weights: dict[str, int], parts: dict[str, int]) -> None:
+    said = ", ".join(f'{{ to = "{name}", weight = {weight} }}' for name, weight in weights.items())
+    head = RandomContract(0).text.partition("[[terms]]")[0]
+    day = "{ on = 2009-01-01, amount = " + f"{total / 100:.2f}" + " }"
+    term = f'[[terms]]\nid = "fee"\nform = "dated_amounts"\nclause = "1"\namounts = [{day}]\nparts = [{said}]\n'
+    contract = read_contract("contracts/partner/2009-01-01.toml", head + term).contract
+    assert allotted(contract, {"fee": total}) == parts
