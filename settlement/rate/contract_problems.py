@@ -18,9 +18,10 @@ from pydantic import ValidationError
 from settlement.errors import TerminalError
 from settlement.model.contract import Contract, ContractVersion
 from settlement.rate.contract_doubts import doubts
+from settlement.rate.contract_examples import check_examples
 from settlement.rate.contract_file import READER, effective_date
 from settlement.rate.contract_places import Place, line_for, lines_of, place_named
-from settlement.rate.contract_rules import RULES, check_effective, check_examples
+from settlement.rate.contract_rules import RULES, check_effective
 from settlement.rate.contract_text import unreadable
 from settlement.rate.contract_words import Refusal, sentences_for
 

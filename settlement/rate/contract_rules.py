@@ -1,4 +1,4 @@
-"""What must hold inside a contract that its shape alone does not say: references, tiers, dates, shares, examples."""
+"""What must hold inside a contract that its shape alone does not say: references, tiers, dates, shares."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from decimal import Decimal
-from fractions import Fraction
 from itertools import pairwise
 from typing import Final
 
 from settlement.errors import TerminalError
-from settlement.model.contract import Contract, ContractVersion, Example, Settlement, Step
+from settlement.model.contract import Contract, ContractVersion, Settlement, Step
 from settlement.model.contract_measures import (
     AccountMeasure,
     AccountsWithin,
@@ -42,15 +40,14 @@ from settlement.model.contract_terms import (
     WholeTierTerm,
 )
 from settlement.model.dates import PeriodKind, period_of
-from settlement.model.money import exponent, is_currency, to_minor
+from settlement.model.money import is_currency
 from settlement.rate.contract_bounds import check_amounts, check_dated_rates, check_tiers
+from settlement.rate.contract_examples import check_examples
 from settlement.rate.contract_exceptions import check_exceptions
 from settlement.rate.contract_names import check_named
 from settlement.rate.contract_shares import check_payees, check_shares
-from settlement.rate.contract_words import Refusal, listed, nearest, refuse, term_place, written, written_minor
-from settlement.rate.forms import exactly, illustrate, is_counted, quantity_names
+from settlement.rate.contract_words import Refusal, listed, nearest, refuse, term_place
 
-_MOST_DECIMALS: Final = 20
 _OWN_DATES: Final = (EventDate.POSTING, EventDate.TRANSACTION)
 _ORDER: Final = tuple(Step)
 _OPTIONAL: Final = frozenset({Step.SPLIT, Step.CONVERT, Step.RECOUP})
@@ -335,60 +332,6 @@ def _check_order(rule: Settlement) -> None:
 def _steps(wanted: AbstractSet[Step]) -> str:
     """The steps of a statement that are wanted, and those that every statement takes, in their order."""
     return ", ".join(f'"{step}"' for step in _ORDER if step not in _OPTIONAL or step in wanted)
-
-
-def check_examples(contract: Contract) -> None:
-    """Refuse an example that does not come out."""
-    terms = {term.id: term for term in contract.terms}
-    for number, example in enumerate(contract.examples, start=1):
-        where = f"example {number} ({example.text})"
-        if example.term not in terms:
-            raise refuse(where, f"there is no term `{example.term}`; {nearest(example.term, list(terms))}")
-        given = _given(contract, terms[example.term], example, where)
-        comes = illustrate(terms[example.term], contract.currency, given)
-        if to_minor(str(example.gives), contract.currency) != comes:
-            given_now, clause = written_minor(comes, contract.currency), terms[example.term].clause
-            sentence = f"clause {clause} gives {given_now}, not {written(example.gives)}"
-            raise refuse(where, f"{sentence}; correct the example or the term.", below=("gives",))
-        _check_exact(contract, terms[example.term], example, given, where)
-
-
-def _check_exact(contract: Contract, term: Term, example: Example, given: Mapping[str, int], where: str) -> None:
-    """An example may say what its term gives before it is rounded."""
-    if example.exact is None:
-        return
-    exact = exactly(term, contract.currency, given)
-    if exact is None:
-        sentence = f"{term.id} is not rounded once, so it has no exact value here; leave `exact` out."
-        raise refuse(where, sentence, below=("exact",))
-    scale = 10 ** exponent(contract.currency)
-    if Fraction(example.exact) * scale != exact:
-        ratio = exact / scale
-        # A third of a cent has no decimals that end; it is told as a fraction.
-        ends = 10**_MOST_DECIMALS % ratio.denominator == 0
-        told = written(Decimal(ratio.numerator) / ratio.denominator) if ends else str(ratio)
-        sentence = f"before rounding clause {term.clause} gives {told}, not {written(example.exact)}"
-        raise refuse(where, f"{sentence}; correct the example or the term.", below=("exact",))
-
-
-def _given(contract: Contract, term: Term, example: Example, where: str) -> Mapping[str, int]:
-    names = quantity_names(term)
-    for name in example.given:
-        if name not in names:
-            raise refuse(where, f"`{name}` is no quantity of {term.id}; {nearest(name, names)}")
-    missing = [name for name in names if name not in example.given]
-    if missing:
-        raise refuse(where, f"`{missing[0]}` is not given; {term.id} needs {', '.join(names)}.")
-    given = {}
-    for name, value in example.given.items():
-        if is_counted(term, name):
-            units, unit = int(value) if value == int(value) else None, "accounts or units"
-        else:
-            units, unit = to_minor(str(value), contract.currency), f"minor units of {contract.currency}"
-        if units is None:
-            raise refuse(where, f"`{name}` = {value} is no whole number of {unit}; write one.")
-        given[name] = units
-    return given
 
 
 def check_effective(version: ContractVersion) -> None:
