@@ -6,9 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
+from rate.test_prose import tells_every_figure
 
 from settlement.errors import TerminalError
-from settlement.model.contract import Contract
+from settlement.model.contract import ContractVersion
+from settlement.rate.contract_cases import cases
+from settlement.rate.contract_doubts import doubts
 from settlement.rate.contract_file import read_contract
 
 _PAGE = (Path(__file__).resolve().parents[2] / "docs" / "CONTRACT_KINDS.md").read_text("utf-8")
@@ -17,9 +20,9 @@ HEAD = (Path(__file__).resolve().parent / "contract_of_kinds.toml").read_text("u
 SOURCE = "contracts/partner/2009-01-01.toml"
 
 
-def contract_with(fragment: str) -> Contract:
+def contract_with(fragment: str) -> ContractVersion:
     """The contract of the page's measures with the terms and examples of one fragment."""
-    return read_contract(SOURCE, f"{HEAD}\n{fragment}").contract
+    return read_contract(SOURCE, f"{HEAD}\n{fragment}")
 
 
 def test_the_page_has_its_examples() -> None:
@@ -29,8 +32,18 @@ def test_the_page_has_its_examples() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_kind_of_term_loads_and_its_examples_come_out(kind: str) -> None:
-    contract = contract_with(KINDS[kind])
-    assert contract.examples
+    assert contract_with(KINDS[kind]).contract.examples
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_of_term_is_told_in_words_and_has_boundary_cases(kind: str) -> None:
+    version = contract_with(KINDS[kind])
+    tells_every_figure(version.contract)
+    worked = {case.name for case in cases(version)}
+    assert worked >= {term.id for term in version.contract.terms}
+    # The page's head has measures that not every kind uses.
+    falls = [doubt for doubt in doubts(version) if "total falls" in doubt.sentence]
+    assert bool(falls) == (kind.startswith(("11.", "12.")) and "whole" in KINDS[kind])
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -19,8 +19,8 @@ from settlement.model.dates import period_from
 from settlement.rate.contract_file import read_contract
 from settlement.rate.evaluate import evaluate
 from settlement.rate.facts import Facts
-from settlement.rate.measures import Sums
 from settlement.rate.statement import SHARE, Stated, allotted, statement
+from settlement.rate.sums import Sums
 from settlement.rate.windows import Lines
 
 CASES = int(os.environ.get("SETTLEMENT_CASES", "1600"))
@@ -47,7 +47,16 @@ def facts_on(day: date) -> Facts:
     none = pl.DataFrame()
     first = date(2009, 1, 1)
     return Facts(
-        day=day, first_night=first, records=none, accounts=none, balances=none, profits=none, opening={}, rates=none
+        day=day,
+        first_night=first,
+        records=none,
+        holders=none,
+        stores=pl.Series(dtype=pl.String()),
+        accounts=none,
+        balances=none,
+        profits=none,
+        opening={},
+        rates=none,
     )
 
 
