@@ -330,7 +330,7 @@ C2-RET-COBRAND/2010-Q4/own_store_rate
   quantities  own_volume = 4400
   clause      1: 0.30 % of own-store volume, rounded once per quarter.
               (contracts/harbor-retail/2009-01-01.toml, in force from 2009-01-01)
-  computed    form rate, id own_store_rate, measure own_volume, rate 0.0030, rounding unit minor, mode half_away,
+  computed    id own_store_rate, form rate, measure own_volume, rate 0.0030, rounding unit minor, mode half_away,
               scope period
 
 Opening positions that enter

@@ -21,8 +21,11 @@ def table_of(value: Any) -> Mapping[str, Any]:
     if isinstance(value, Mapping):
         return value
     hints = get_type_hints(type(value), include_extras=True)
-    told = {key_of(field.name, hints[field.name]): getattr(value, field.name) for field in fields(value)}
-    return {word: one for word, one in told.items() if one is not None and one != ()}
+    return {
+        key_of(field.name, hints[field.name]): getattr(value, field.name)
+        for field in fields(value)
+        if getattr(value, field.name) != field.default
+    }
 
 
 def said(value: object) -> str:

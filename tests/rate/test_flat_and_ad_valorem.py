@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import polars as pl
 import pytest
-from hypothesis import given, seed
+from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
 from settlement.model.contract_frame import Scope, TermRounding
@@ -55,6 +55,7 @@ def columns(term: RecordRateTerm, amounts: list[int], origins: list[int | None])
 
 
 @seed(20101231)
+@settings(deadline=None)
 @given(
     mode=st.sampled_from(Rounding),
     flat=st.sampled_from(("0.21", "0.005", "0.0333", "0")),

@@ -122,7 +122,7 @@ def test_a_term_that_comes_goes_or_has_another_form() -> None:
             "1",
             "term own_store_rate",
             (
-                "taken out: form rate, id own_store_rate, measure own_volume, rate 0.0030, rounding unit minor, "
+                "taken out: id own_store_rate, form rate, measure own_volume, rate 0.0030, rounding unit minor, "
                 "mode half_away, scope period"
             ),
         ),
