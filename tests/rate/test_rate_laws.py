@@ -13,6 +13,7 @@ from settlement.errors import TerminalError
 from settlement.model.stage import StageInput
 from settlement.model.tables import TABLES
 from settlement.rate import night as rate
+from settlement.rate.measures import ACCOUNTS_UNIT
 
 SEEDS = (3, 11, 19)
 KEY = [name for name in TABLES["rated"].schema if name != "quantity"]
@@ -49,6 +50,19 @@ def test_contributions_of_all_nights_add_up_to_those_of_one_evaluation(seed: int
     )
     once = rate.run(inputs).tables["rated"]
     assert_frame_equal(added.select(once.columns), once, check_row_order=False)
+
+
+@pytest.mark.parametrize("seed", (5, 11, 23))
+def test_no_term_pays_twice_for_one_event(seed: int) -> None:
+    by_night = pl.concat([output["rated"] for output in rate_history(RandomHistory(seed).nights)])
+    net = by_night.group_by(KEY).agg(pl.col("quantity").sum()).filter(pl.col("quantity") != 0)
+    records = net.filter(pl.col("file").is_not_null()).group_by("term", "file", "record").len()
+    # An account counts once for ever, and for one of two bounties where one stands in the other's place.
+    accounts = net.filter(pl.col("unit") == ACCOUNTS_UNIT).group_by("term", "account_id").agg(pl.col("quantity").sum())
+    replaced = pl.col("term").is_in(["opening_bounty", "gip_bounty"])
+    bounties = accounts.filter(replaced).group_by("account_id").agg(pl.col("quantity").sum())
+    assert set(records["len"]) == {1}
+    assert set(accounts["quantity"]) == set(bounties["quantity"]) == {1}
 
 
 @pytest.mark.parametrize("seed", SEEDS)
