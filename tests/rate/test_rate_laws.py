@@ -52,7 +52,7 @@ def test_contributions_of_all_nights_add_up_to_those_of_one_evaluation(seed: int
     assert_frame_equal(added.select(once.columns), once, check_row_order=False)
 
 
-@pytest.mark.parametrize("seed", (5, 11, 23))
+@pytest.mark.parametrize("seed", [5, 11, 23])
 def test_no_term_pays_twice_for_one_event(seed: int) -> None:
     by_night = pl.concat([output["rated"] for output in rate_history(RandomHistory(seed).nights)])
     net = by_night.group_by(KEY).agg(pl.col("quantity").sum()).filter(pl.col("quantity") != 0)
