@@ -8,7 +8,7 @@ not come out.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import PurePosixPath
@@ -44,11 +44,15 @@ def read_contracts(documents: Mapping[str, str]) -> dict[str, tuple[ContractVers
     TerminalError
         Where a file cannot be read, or two files do not fit together.
     """
+    sources = [source for source in sorted(documents) if source.startswith(FOLDER) and source.endswith(".toml")]
+    return versions_of([read_contract(source, documents[source]) for source in sources])
+
+
+def versions_of(read: Iterable[ContractVersion]) -> dict[str, tuple[ContractVersion, ...]]:
+    """Contract files by contract id, in ascending order of their dates; TerminalError where two do not fit together."""
     found: dict[str, list[ContractVersion]] = {}
-    for source in sorted(documents):
-        if source.startswith(FOLDER) and source.endswith(".toml"):
-            version = read_contract(source, documents[source])
-            found.setdefault(version.contract.id, []).append(version)
+    for version in read:
+        found.setdefault(version.contract.id, []).append(version)
     contracts = {}
     for contract_id, versions in found.items():
         contracts[contract_id] = tuple(sorted(versions, key=lambda version: version.effective))
