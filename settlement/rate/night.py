@@ -26,7 +26,7 @@ from settlement.errors import TerminalError
 from settlement.kernels import radix
 from settlement.kernels.choice import cores
 from settlement.model.clearing import StatementState
-from settlement.model.contract import ContractVersion
+from settlement.model.contract import ContractVersion, known_versions
 from settlement.model.stage import StageInput, StageOutput
 from settlement.model.tables import TABLES
 from settlement.rate.changes import Rated, rated_by_change, rated_from_all, sums_on
@@ -58,13 +58,13 @@ def run(inputs: StageInput) -> StageOutput:
     rows: list[PayoutRow] = []
     changes, totals, units, basis = ([TABLES[name].empty()] for name in _WRITES)
     for contract_id in sorted(contracts):
-        versions = contracts[contract_id]
-        if versions[0].effective > inputs.business_date:
+        versions = known_versions(contracts[contract_id], inputs.business_date)
+        if not versions or versions[0].effective > inputs.business_date:
             continue
         now = _basis(versions, inputs)
         before = scene.totals_before(contract_id, now)
         rated, sums = _anew(versions, scene) if before is None else _changed(versions, scene, before)
-        rows += _statements(versions, scene, sums)
+        rows += _statements(contracts[contract_id], scene, sums)
         name = pl.lit(contract_id).alias("contract")
         changes.append(_difference(rated.now, rated.before))
         totals.append(rated.totals.with_columns(name).select(TABLES["rated_total"].schema.names()))
@@ -144,7 +144,8 @@ def _anew(versions: Sequence[ContractVersion], scene: _Scene) -> tuple[Rated, Ca
     def sums(day: date) -> Sums:
         if day == scene.night:
             return rated.sums
-        return add_up(contributions(versions, replace(scene.gathered(scene.last(day)), day=day)))
+        then = replace(scene.gathered(scene.last(day)), day=day)
+        return add_up(contributions(known_versions(versions, day), then))
 
     return rated, sums
 

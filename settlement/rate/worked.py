@@ -13,7 +13,7 @@ import polars as pl
 
 from settlement.errors import TerminalError
 from settlement.model.clearing import StatementState
-from settlement.model.contract import ContractVersion
+from settlement.model.contract import ContractVersion, known_versions
 from settlement.model.dates import Period, period_of
 from settlement.model.events import EventKind, Events
 from settlement.model.money import exponent, to_major
@@ -25,7 +25,6 @@ from settlement.rate.measures import contributions
 from settlement.rate.per_record import LIMIT
 from settlement.rate.statement import PayoutRow
 from settlement.rate.sums import add_up
-from settlement.rate.windows import Lines
 
 _MOST_DECIMALS: Final = 18
 _LINE: Final = ("as_of", "contract", "version", "clause", "term", "period", "selector")
@@ -62,7 +61,7 @@ def work_out(
     Parameters
     ----------
     versions:
-        The versions of one contract in ascending order of their effective dates.
+        All versions of one contract, in order; each statement looks at those that are known after its day.
     events:
         All events; what is known later than ``day`` is not looked at.
     within:
@@ -75,11 +74,13 @@ def work_out(
     """
     # A statement asks for its own day alone, and is told before the next.
     facts_of = lru_cache(maxsize=2)(lambda one: facts_on(events, versions, one))
-    rated = lru_cache(maxsize=1)(lambda one: contributions(versions, facts_of(one)))
-    known = periods_known(versions, facts_of(day))
+    rated = lru_cache(maxsize=1)(lambda one: contributions(known_versions(versions, one), facts_of(one)))
+    told = known_versions(versions, day)
+    known = periods_known(told, facts_of(day)) if told else ()
     if not known:
+        first = min(max(version.effective, version.known_on) for version in versions)
         raise TerminalError(
-            f"Contract {versions[0].contract.id} is in force from {versions[0].effective}: nothing is owed as of {day}."
+            f"Contract {versions[0].contract.id} is in force and known from {first} on: nothing is owed as of {day}."
         )
     first, last = within or (known[0].first, known[-1].last)
     wanted = [period for period in known if first <= period.first and period.last <= last]
@@ -97,7 +98,7 @@ def work_out(
             rows += closing.rows
             behind = wanted if closing.day == day else [own]
             lines.append(_lines(events, rated(closing.day), closing.day, [period.text for period in behind]))
-            steps.append(_steps(versions, own, closing))
+            steps.append(_steps(own, closing))
     about = {"contract": versions[0].contract.id, "as_of": day.isoformat(), "events": events.name}
     return Worked(statement=_statement(rows), lines=pl.concat(lines), steps={**about, "statements": steps})
 
@@ -130,27 +131,25 @@ def _lines(events: Events, rows: pl.DataFrame, day: date, periods: Sequence[str]
     )
 
 
-def _steps(versions: Sequence[ContractVersion], period: Period, closing: Closing) -> Json:
+def _steps(period: Period, closing: Closing) -> Json:
     """One statement: its terms with every step, closed periods that are restated, and the lines of the settlement."""
     restated = {row.period for row in closing.rows if row.state == StatementState.RESTATED}
     own = [row for row in closing.rows if row.state != StatementState.RESTATED]
-    terms = {term.id for term in in_force(versions, period).contract.terms}
+    terms = {term.id for term in in_force(closing.versions, period).contract.terms}
     return {
         "as_of": closing.day.isoformat(),
         "period": period.text,
         "state": str(own[0].state),
-        "terms": _terms(versions, period, closing.lines[period]),
+        "terms": _terms(closing, period),
         "restated": [
-            {"period": one.text, "terms": _terms(versions, one, closing.lines[one])}
-            for one in closing.lines
-            if one.text in restated
+            {"period": one.text, "terms": _terms(closing, one)} for one in closing.lines if one.text in restated
         ],
         "settlement": [_settled(row) for row in own if row.beneficiary is not None or row.term not in terms],
     }
 
 
-def _terms(versions: Sequence[ContractVersion], period: Period, lines: Lines) -> list[Json]:
-    version = in_force(versions, period)
+def _terms(closing: Closing, period: Period) -> list[Json]:
+    version, lines = in_force(closing.versions, period), closing.lines[period]
     currency = version.contract.currency
     return [
         {
@@ -158,6 +157,7 @@ def _terms(versions: Sequence[ContractVersion], period: Period, lines: Lines) ->
             "form": term.form,
             "clause": term.clause,
             "version": version.effective.isoformat(),
+            "known_on": version.known_on.isoformat(),
             "quantities": _quantities(lines[term.id].quantities),
             "roundings": [
                 {"exact": _exact(one.exact, currency), "mode": str(one.mode), "gives": to_major(one.whole, currency)}

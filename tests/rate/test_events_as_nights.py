@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 
 import polars as pl
@@ -10,6 +11,7 @@ from acceptance import nights_dir
 from pipeline import run_nights, stage_input
 from rate.exported import exported
 from rate.histories import READS, Night, RandomHistory, contract_documents, joined, rate_history, tables_of
+from rate.random_terms import HEAD, ROUNDING
 
 from settlement.model.stage import StageInput
 from settlement.model.tables import TABLES
@@ -18,6 +20,16 @@ from settlement.rate.events_check import read_events
 from settlement.rate.facts import Facts, gather
 from settlement.rate.worked import work_out
 
+VOLUME = HEAD.replace(
+    'account_classes = ["any"]', 'account_classes = ["any"]\nopening = [{ item = "volume_before" }]', 1
+)
+RATE = f'[[terms]]\nid = "rate"\nform = "rate"\nclause = "1"\nmeasure = "volume"\n{ROUNDING}\nrate = '
+AMENDED = {
+    "contracts/partner/2009-01-01.toml": VOLUME + f"{RATE}0.0050\n",
+    "contracts/partner/2010-12-01.known-2011-01-01.toml": "known_on = 2011-01-01\n" + VOLUME + f"{RATE}0.0075\n",
+    "contracts/partner/2010-12-01.known-2011-01-02.toml": "known_on = 2011-01-02\n" + VOLUME + f"{RATE}0.0010\n",
+}
+"""The rate of December 2010 changes in January 2011, and again a day later."""
 NIGHTS = ("2010-12-29", "2010-12-30", "2010-12-31")
 PAYOUT = TABLES["payout"].schema.names()
 
@@ -37,6 +49,18 @@ def test_random_histories(seed: int) -> None:
     _compare(_gathered(nights), [output["payout"] for output in outputs])
 
 
+@pytest.mark.parametrize("seed", [0, 2, 3, 5])
+def test_an_amendment_is_used_from_the_day_on_which_it_is_known(seed: int) -> None:
+    nights = RandomHistory(seed).nights
+    for row in (row for night in nights for row in night.rows.get("clearing", [])):
+        row["cashback_minor"] = None
+    nights[0].add("opening_position", contract="P1-KINDS", item="volume_before", value=70_000, unit="USD minor")
+    payouts = [output["payout"] for output in rate_history(nights, AMENDED)]
+    _compare(_gathered(nights), payouts, AMENDED)
+    restated = pl.concat(payouts).filter(pl.col("state") == "RESTATED", pl.col("period") == "2010-12")
+    assert restated["as_of"].min() == min(night.day for night in nights if night.day > date(2010, 12, 31))
+
+
 def test_the_nights_with_truth() -> None:
     folder = nights_dir()
     tables = run_nights(folder, NIGHTS, until="rate")
@@ -47,11 +71,11 @@ def test_the_nights_with_truth() -> None:
     _compare(facts, [tables[night, "payout"] for night in NIGHTS])
 
 
-def _compare(facts: list[Facts], payouts: list[pl.DataFrame]) -> None:
+def _compare(facts: list[Facts], payouts: list[pl.DataFrame], documents: Mapping[str, str] | None = None) -> None:
     """Every row of every night comes out, closings of days without a night among them."""
     stated = pl.concat(payouts)
     content = exported(facts)
-    for contract_id, versions in read_contracts(contract_documents()).items():
+    for contract_id, versions in read_contracts(documents or contract_documents()).items():
         events = read_events("events.csv", content)
         for known, payout in zip(facts, payouts, strict=True):
             rows = work_out(versions, events, known.day).statement.select(PAYOUT)
