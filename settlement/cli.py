@@ -46,8 +46,10 @@ def commands(words: Sequence[str]) -> typer.Typer:
         from settlement.key_commands import app as key_app  # noqa: PLC0415 - only where a night may be meant
         from settlement.night_commands import app as night_app  # noqa: PLC0415
         from settlement.quarantine_commands import app as quarantine_app  # noqa: PLC0415
+        from settlement.rate_commands import app as rate_app  # noqa: PLC0415
 
         app.add_typer(night_app)
+        app.add_typer(rate_app)
         app.add_typer(key_app, name="keys")
         app.add_typer(quarantine_app, name="quarantine")
         contract = typer.Typer(help="Check, show, compare and try contracts.", no_args_is_help=True)

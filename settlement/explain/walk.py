@@ -24,6 +24,7 @@ from settlement.explain.rounding import RoundingStep, of_contribution, roundings
 from settlement.explain.scene import Part, Scene, was_known
 from settlement.explain.why import Correction, correction
 from settlement.model.clearing import StatementState
+from settlement.model.contract import known_versions
 from settlement.model.dates import period_from
 from settlement.rate.contract_file import read_contracts
 from settlement.rate.contract_said import said
@@ -115,7 +116,7 @@ def _scene(home: Home, as_of: date, address: LineAddress) -> Scene:
     payout = store.read_table(home, "payout", as_of)
     row = _find(payout, as_of, address)
     address = address_of(row)
-    versions = read_contracts(store.read_documents(home)).get(address.contract, ())
+    versions = known_versions(read_contracts(store.read_documents(home)).get(address.contract, ()), row["as_of"])
     return Scene(
         home=home,
         night=as_of,

@@ -8,6 +8,7 @@ which date places an event, which population counts, where tiers begin, how and 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -15,7 +16,7 @@ from typing import ClassVar, Literal
 
 from pydantic import ConfigDict
 
-from settlement.model.contract_measures import CLOSED, AnyMeasure, Dating, Exact, Text, Whole
+from settlement.model.contract_measures import CLOSED, AnyMeasure, Dating, Day, Exact, Text, Whole
 from settlement.model.contract_terms import AnyTerm
 from settlement.model.dates import PeriodKind
 from settlement.model.money import Rounding
@@ -119,7 +120,11 @@ class Example:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
-    """One agreement with one partner, as one dated file says it."""
+    """One agreement with one partner, as one dated file says it.
+
+    ``known_on`` is the day from which the file is known, such as that of its signature: no statement of an earlier day
+    looks at it.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = CLOSED
     id: Text
@@ -135,6 +140,7 @@ class Contract:
     settlement: Settlement
     mcc_lists: dict[str, tuple[Text, ...]] = field(default_factory=dict)
     examples: tuple[Example, ...] = ()
+    known_on: Day | None = None
 
     @property
     def paid_in(self) -> str:
@@ -149,3 +155,19 @@ class ContractVersion:
     source: str
     effective: date
     contract: Contract
+
+    @property
+    def known_on(self) -> date:
+        """The day from which the file is known: its first day in force where it says none."""
+        return self.contract.known_on or self.effective
+
+
+def known_versions(versions: Iterable[ContractVersion], day: date) -> tuple[ContractVersion, ...]:
+    """The versions of one contract that are known after a day; of those from one day on, the one known last.
+
+    Parameters
+    ----------
+    versions:
+        In ascending order of their effective dates, then of the days from which they are known.
+    """
+    return tuple({version.effective: version for version in versions if version.known_on <= day}.values())

@@ -57,7 +57,7 @@ def run(inputs: StageInput) -> StageOutput:
     places = own.select("beneficiary", "as_of", "period", "state").unique()
     # A period whose last day brought no files is closed with the next night: then two statements are told at once.
     for beneficiary, as_of, period, state in places.sort("beneficiary", "as_of", "period", "state").iter_rows():
-        texts = clause_texts(inputs.documents, inputs.unit, period)
+        texts = clause_texts(inputs.documents, inputs.unit, period, as_of)
         told[beneficiary] = told.get(beneficiary, 0) + 1
         of_statement = lines.filter(pl.col("period") == period)
         statement = Statement(

@@ -8,7 +8,7 @@ not come out.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import PurePosixPath
@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from settlement.errors import TerminalError
 from settlement.model.contract import Contract, ContractVersion
-from settlement.rate.contract_rules import check_contract, check_versions
+from settlement.rate.contract_rules import KNOWN, check_contract, check_versions
 from settlement.rate.contract_text import unreadable
 from settlement.rate.contract_words import sentences_for
 
@@ -37,21 +37,25 @@ def read_contracts(documents: Mapping[str, str]) -> dict[str, tuple[ContractVers
 
     Returns
     -------
-    By contract id its versions in ascending order of their effective dates.
+    By contract id its versions in ascending order of their effective dates, then of the days from which they are known.
 
     Raises
     ------
     TerminalError
         Where a file cannot be read, or two files do not fit together.
     """
+    sources = [source for source in sorted(documents) if source.startswith(FOLDER) and source.endswith(".toml")]
+    return versions_of([read_contract(source, documents[source]) for source in sources])
+
+
+def versions_of(read: Iterable[ContractVersion]) -> dict[str, tuple[ContractVersion, ...]]:
+    """Contract files by contract id, in ascending order of their dates; TerminalError where two do not fit together."""
     found: dict[str, list[ContractVersion]] = {}
-    for source in sorted(documents):
-        if source.startswith(FOLDER) and source.endswith(".toml"):
-            version = read_contract(source, documents[source])
-            found.setdefault(version.contract.id, []).append(version)
+    for version in read:
+        found.setdefault(version.contract.id, []).append(version)
     contracts = {}
     for contract_id, versions in found.items():
-        contracts[contract_id] = tuple(sorted(versions, key=lambda version: version.effective))
+        contracts[contract_id] = tuple(sorted(versions, key=lambda one: (one.effective, one.known_on)))
         check_versions(contracts[contract_id])
     return contracts
 
@@ -96,10 +100,10 @@ def contract_version(source: str, content: Mapping[str, Any]) -> ContractVersion
 
 
 def effective_date(source: str) -> date:
-    """The day that a contract file is named by; TerminalError where its name is none."""
+    """The first day in force that a contract file is named by; TerminalError where its name is none."""
     stem = PurePosixPath(source).stem
     try:
-        return date.fromisoformat(stem)
+        return date.fromisoformat(stem.partition(KNOWN)[0])
     except ValueError:
         raise TerminalError(
             f"{source}: a contract file is named by the day from which it is in force; call it YYYY-MM-DD.toml, "

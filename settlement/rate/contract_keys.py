@@ -64,6 +64,7 @@ KEYS: Final[Mapping[str, str]] = {
     "Contract.id": "The name of the contract in tables, statements and books; all its versions have the same.",
     "income": "The lines of the profit-and-loss figures that are added.",
     "item": "The name of the opening position in the feed of opening positions.",
+    "known_on": "The day from which the file is known, such as that of its signature; its first day where left out.",
     "least": "The smallest number that counts.",
     "GateTerm.least": "From which quantity on the terms are given.",
     "MinimumPurchaseTerm.least": "How much is to be bought in the window.",

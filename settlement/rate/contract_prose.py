@@ -57,6 +57,8 @@ def _parties(contract: Contract) -> Iterator[Said]:
     for one in contract.beneficiaries:
         yield Said(name="is paid", sentence=f"{one.name} ({one.id})")
     yield Said(name="programme", sentence=contract.programme)
+    if contract.known_on is not None:
+        yield Said(name="known", sentence=f"from {contract.known_on} on; statements of earlier days do not look at it")
     paid = "" if contract.paid_in == contract.currency else f", paid in {contract.paid_in}"
     yield Said(name="currency", sentence=f"{contract.currency}{paid}")
     yield Said(name="period", sentence=contract.period.calendar.value)

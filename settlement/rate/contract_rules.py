@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import pairwise
+from pathlib import PurePosixPath
 from typing import Final
 
 from settlement.errors import TerminalError
@@ -48,6 +49,8 @@ from settlement.rate.contract_names import check_named
 from settlement.rate.contract_shares import check_payees, check_shares
 from settlement.rate.contract_words import Refusal, listed, nearest, refuse, term_place
 
+KNOWN: Final = ".known-"
+"""Stands in the name of a contract file between its first day in force and the day from which it is known."""
 _OWN_DATES: Final = (EventDate.POSTING, EventDate.TRANSACTION)
 _ORDER: Final = tuple(Step)
 _OPTIONAL: Final = frozenset({Step.SPLIT, Step.CONVERT, Step.RECOUP})
@@ -89,10 +92,10 @@ def check_contract(version: ContractVersion) -> None:
 def check_versions(versions: Sequence[ContractVersion]) -> None:
     """Raise TerminalError where the dated files of one contract do not fit together."""
     for earlier, later in pairwise(versions):
-        if earlier.effective == later.effective:
+        if (earlier.effective, earlier.known_on) == (later.effective, later.known_on):
             raise TerminalError(
                 f"{earlier.source} and {later.source} both say contract {later.contract.id} from {later.effective}: "
-                "keep one of them."
+                "keep one of them, or say in the later one from when on it is known, `known_on`."
             )
         if earlier.contract.period.calendar is not later.contract.period.calendar:
             raise TerminalError(
@@ -335,7 +338,7 @@ def _steps(wanted: AbstractSet[Step]) -> str:
 
 
 def check_effective(version: ContractVersion) -> None:
-    """Refuse a version that begins inside a period."""
+    """Refuse a version that begins inside a period, or that is named by another day than it is known from."""
     calendar = version.contract.period.calendar
     period = period_of(version.effective, calendar)
     if period.first != version.effective:
@@ -344,6 +347,9 @@ def check_effective(version: ContractVersion) -> None:
             f"{version.effective} lies inside the {calendar} {period.text}; a version is in force for whole periods: "
             f"name the file {period.first}.toml or {period.next().first}.toml.",
         )
+    named = PurePosixPath(version.source).stem.partition(KNOWN)[2]
+    if named and named != version.known_on.isoformat():
+        raise refuse("known_on", f"the file is named as known on {named}, and says {version.known_on}; let both agree.")
 
 
 RULES: Final[tuple[Callable[[Contract], None], ...]] = (

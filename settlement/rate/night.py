@@ -26,16 +26,16 @@ from settlement.errors import TerminalError
 from settlement.kernels import radix
 from settlement.kernels.choice import cores
 from settlement.model.clearing import StatementState
-from settlement.model.contract import ContractVersion
+from settlement.model.contract import ContractVersion, known_versions
 from settlement.model.stage import StageInput, StageOutput
 from settlement.model.tables import TABLES
 from settlement.rate.changes import Rated, rated_by_change, rated_from_all, sums_on
+from settlement.rate.closings import closings
 from settlement.rate.contract_file import read_contracts
-from settlement.rate.evaluate import evaluate, periods_known
 from settlement.rate.facts import REFERENCE_TABLES, Facts, gather, nights_before, standing_facts, with_records
 from settlement.rate.measures import contributions
 from settlement.rate.order import in_order
-from settlement.rate.statement import PayoutRow, read_stated, statement
+from settlement.rate.statement import PayoutRow
 from settlement.rate.sums import Sums, add_up
 from settlement.rate.touched import reached_tonight
 
@@ -58,13 +58,13 @@ def run(inputs: StageInput) -> StageOutput:
     rows: list[PayoutRow] = []
     changes, totals, units, basis = ([TABLES[name].empty()] for name in _WRITES)
     for contract_id in sorted(contracts):
-        versions = contracts[contract_id]
-        if versions[0].effective > inputs.business_date:
+        versions = known_versions(contracts[contract_id], inputs.business_date)
+        if not versions or versions[0].effective > inputs.business_date:
             continue
         now = _basis(versions, inputs)
         before = scene.totals_before(contract_id, now)
         rated, sums = _anew(versions, scene) if before is None else _changed(versions, scene, before)
-        rows += _statements(versions, scene, sums)
+        rows += _statements(contracts[contract_id], scene, sums)
         name = pl.lit(contract_id).alias("contract")
         changes.append(_difference(rated.now, rated.before))
         totals.append(rated.totals.with_columns(name).select(TABLES["rated_total"].schema.names()))
@@ -144,7 +144,8 @@ def _anew(versions: Sequence[ContractVersion], scene: _Scene) -> tuple[Rated, Ca
     def sums(day: date) -> Sums:
         if day == scene.night:
             return rated.sums
-        return add_up(contributions(versions, replace(scene.gathered(scene.last(day)), day=day)))
+        then = replace(scene.gathered(scene.last(day)), day=day)
+        return add_up(contributions(known_versions(versions, day), then))
 
     return rated, sums
 
@@ -177,16 +178,8 @@ def _require_known(contracts: Mapping[str, Sequence[ContractVersion]], inputs: S
 
 def _statements(versions: Sequence[ContractVersion], scene: _Scene, sums: Callable[[date], Sums]) -> list[PayoutRow]:
     """The statement of the current period, after those of periods whose last day brought no files."""
-    stated_rows = _stated_before(scene.inputs, versions[0].contract.id)
-    closed = read_stated(stated_rows).terms
-    known = periods_known(versions, scene.facts_of(scene.night))
-    overdue = [period.last for period in known if period.last < scene.night and period.text not in closed]
-    rows: list[PayoutRow] = []
-    for day in [*overdue, scene.night]:
-        then = scene.facts_of(day)
-        lines = evaluate(versions, then, sums(day))
-        rows += statement(versions, then, lines, read_stated([*stated_rows, *rows]))
-    return rows
+    stated = _stated_before(scene.inputs, versions[0].contract.id)
+    return [row for closing in closings(versions, scene.night, scene.facts_of, sums, stated) for row in closing.rows]
 
 
 def _stated_before(inputs: StageInput, contract_id: str) -> list[PayoutRow]:

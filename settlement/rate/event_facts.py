@@ -1,0 +1,218 @@
+"""The facts of one contract as known after a day, from an events table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Final
+
+import polars as pl
+
+from settlement.errors import TerminalError
+from settlement.model.contract import Contract, ContractVersion
+from settlement.model.contract_measures import openings
+from settlement.model.contract_terms import MinimumTerm, WholeTierTerm
+from settlement.model.events import ACCOUNTS, LINE, RECORDS, EventKind, Events
+from settlement.rate.contract_words import nearest
+from settlement.rate.facts import Facts
+
+_OF_ACCOUNT: Final = ("programme", "account_class", "channel")
+_ON: Final[Mapping[str, EventKind]] = {
+    "opened_on": EventKind.ACCOUNT_OPENED,
+    "closed_on": EventKind.ACCOUNT_CLOSED,
+    "first_purchase_on": EventKind.ACCOUNT_FIRST_USED,
+}
+_IN_MONEY: Final = (*RECORDS, EventKind.BALANCE, EventKind.PROFIT_LINE)
+_LOCATED: Final = (pl.col("event_id").alias("file"), pl.col(LINE).alias("record"))
+"""An event is told as a file of its own, whose record is the line it stands on."""
+
+
+def facts_on(events: Events, versions: Sequence[ContractVersion], day: date) -> Facts:
+    """What is known after ``day`` of all that the versions of one contract measure.
+
+    A negative event counts once the event it refers to stands. The first night, to which opening positions belong, is
+    the day of the ``opening`` events; where there are none, the first day of the contract.
+
+    Raises
+    ------
+    TerminalError
+        Where an event contradicts another, or does not fit the contract.
+    """
+    rows = _of_programme(events, versions, events.standing(day))
+    of = {kind: rows.filter(pl.col("kind") == kind) for kind in EventKind}
+    accounts = _accounts(rows)
+    return Facts(
+        day=day,
+        first_night=first_day(events, versions),
+        records=_records(rows, accounts),
+        holders=pl.DataFrame(schema={"card_ref": pl.String}),
+        stores=pl.Series(dtype=pl.String),
+        accounts=accounts,
+        balances=_balances(events, of[EventKind.BALANCE]),
+        profits=_profits(events, of[EventKind.PROFIT_LINE]),
+        opening=_opening(events, versions, of[EventKind.OPENING]),
+        rates=_rates(events, of[EventKind.FX_RATE]),
+    )
+
+
+def first_day(events: Events, versions: Sequence[ContractVersion]) -> date:
+    """The first night of a contract: the one day of its opening positions, or the first day in force."""
+    rows = events.rows.filter((pl.col("kind") == EventKind.OPENING) & _of_contract(versions))
+    days = rows["event_date"].unique().sort().to_list()
+    if len(days) > 1:
+        line = rows.filter(pl.col("event_date") != days[0]).select(pl.col(LINE).min()).item()
+        raise TerminalError(
+            f"{events.at(line)}: opening positions are of {days[0]} and of {days[1]}; what was settled elsewhere ends "
+            "on one day: give all the same event_date."
+        )
+    return days[0] if days else versions[0].effective
+
+
+def _of_contract(versions: Sequence[ContractVersion]) -> pl.Expr:
+    return (pl.col("contract") == versions[0].contract.id).fill_null(value=True)
+
+
+def _of_programme(events: Events, versions: Sequence[ContractVersion], rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows with their programme, the contract's where they say none, all money of it in the contract's currency."""
+    contracts = [version.contract for version in versions]
+    programmes = sorted({contract.programme for contract in contracts})
+    silent = rows.filter(pl.col("programme").is_null() & pl.col("kind").is_in(_IN_MONEY)).sort(LINE)
+    if len(programmes) > 1 and silent.height:
+        raise TerminalError(
+            f"{events.at(silent[LINE][0])}: contract {contracts[0].id} is of {' and '.join(programmes)}: say "
+            "the programme of each event."
+        )
+    told = rows.with_columns(pl.col("programme").fill_null(programmes[0]))
+    currencies = {contract.currency for contract in contracts}
+    foreign = told.filter(
+        pl.col("programme").is_in(programmes)
+        & pl.col("kind").is_in(_IN_MONEY)
+        & ~pl.col("currency").is_in(list(currencies))
+    ).sort(LINE)
+    for row in foreign.head(1).iter_rows(named=True):
+        raise TerminalError(
+            f"{events.at(row[LINE])}: {row['kind']} {row['event_id']} is in {row['currency']}, but contract "
+            f"{contracts[0].id} is settled in {' and '.join(sorted(currencies))}: write the amount in that, or the "
+            "programme of another contract."
+        )
+    return told
+
+
+def _records(rows: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
+    """Card events that count, as ``Facts.records``: signed, and with the purchase that they take back or give back."""
+    classes = accounts.select("account_id", class_of_account="account_class")
+    named = ("kind", "refers_to", "event_date", "posting_date")
+    card = rows.filter(pl.col("kind").is_in(RECORDS)).select(
+        *_LOCATED,
+        *("kind", "account_id", "account_class", "currency", "programme", "mcc", "posting_date", "refers_to"),
+        transaction_date="event_date",
+        own_store=(pl.col("own_store") == "true").fill_null(value=False),
+        net_minor="amount_minor",
+    )
+    told = rows.select(refers_to="event_id", **{f"original_{name}": name for name in named}, original_line=LINE)
+    seconds = told.select(pl.all().name.prefix("second_")).rename({"second_refers_to": "original_refers_to"})
+    found = (
+        card.join(told, on="refers_to", how="left")
+        .join(seconds, on="original_refers_to", how="left")
+        .join(classes, on="account_id", how="left")
+    )
+    of_refund = (pl.col("original_kind") == EventKind.REFUND).fill_null(value=False)
+    stands = pl.col("refers_to").is_null() | (
+        pl.col("original_kind").is_not_null()
+        & (~of_refund | pl.col("original_refers_to").is_null() | pl.col("second_original_kind").is_not_null())
+    )
+    charged = (pl.col("kind") == EventKind.PURCHASE) | of_refund
+    origin = {"file": "refers_to", "record": "line", "posting_date": "posting_date", "transaction_date": "event_date"}
+    return (
+        found.filter(stands)
+        .with_columns(
+            pl.col("account_class").fill_null(pl.col("class_of_account")),
+            net_minor=pl.when(charged).then("net_minor").otherwise(-pl.col("net_minor")),
+            origin_file=pl.when(of_refund).then("original_refers_to").otherwise("refers_to"),
+            **{
+                f"origin_{name}": pl.when(of_refund).then(f"second_original_{column}").otherwise(f"original_{column}")
+                for name, column in origin.items()
+                if name != "file"
+            },
+        )
+        .select(*(c for c in card.columns if c != "refers_to"), *(f"origin_{name}" for name in origin))
+    )
+
+
+def _accounts(rows: pl.DataFrame) -> pl.DataFrame:
+    """The state of each account: of every field what the latest event tells, and the days of its events."""
+    of_kind = {name: pl.when(pl.col("kind") == kind).then("event_date") for name, kind in _ON.items()}
+    return (
+        rows.filter(pl.col("kind").is_in(ACCOUNTS))
+        .sort("event_date", "event_id")
+        .with_columns(**of_kind)
+        .group_by("account_id", maintain_order=True)
+        .agg(pl.col(name).drop_nulls().last() for name in (*_OF_ACCOUNT, *_ON))
+        .sort("account_id")
+    )
+
+
+def _once(events: Events, rows: pl.DataFrame, key: Sequence[str], what: str) -> None:
+    """Refuse two events that tell the same."""
+    for row in rows.filter(~pl.struct(key).is_first_distinct()).sort(LINE).head(1).iter_rows(named=True):
+        raise TerminalError(
+            f"{events.at(row[LINE])}: {row['event_id']} tells {what} that another event tells too: keep one "
+            "of them, or give the later the event_id of the earlier."
+        )
+
+
+def _balances(events: Events, rows: pl.DataFrame) -> pl.DataFrame:
+    _once(events, rows, ["account_id", "event_date"], "the balance of an account and day")
+    return rows.select(
+        *_LOCATED,
+        *("account_id", "programme"),
+        effective_on="event_date",
+        statement_balance_minor="amount_minor",
+    )
+
+
+def _profits(events: Events, rows: pl.DataFrame) -> pl.DataFrame:
+    lines = rows.with_columns(
+        month=pl.col("event_date").dt.strftime("%Y-%m"), version=pl.col("version").cast(pl.Int64).fill_null(1)
+    )
+    _once(events, lines, ["programme", "month", "version", "item"], "the line of a month")
+    highest = lines.filter(pl.col("version") == pl.col("version").max().over("programme", "month"))
+    return highest.select(*_LOCATED, *("programme", "month", "version", "currency", "amount_minor"), line="item")
+
+
+def _opening(events: Events, versions: Sequence[ContractVersion], rows: pl.DataFrame) -> dict[tuple[str, str], int]:
+    """Opening positions: minor units, or a whole number of things."""
+    own = rows.filter(_of_contract(versions))
+    _once(events, own, ["item"], "the opening position")
+    known = sorted({item for version in versions for item in opening_items(version.contract)})
+    found = {}
+    for row in own.sort(LINE).iter_rows(named=True):
+        where = events.at(row[LINE])
+        if row["item"] not in known:
+            remedy = nearest(row["item"], known) if known else "leave the row out."
+            raise TerminalError(f"{where}: the contract has no opening position `{row['item']}`; {remedy}")
+        value = row["amount_minor"]
+        if value is None:
+            if "." in row["quantity"]:
+                raise TerminalError(f"{where}: quantity {row['quantity']} is no whole number: write one, or an amount.")
+            value = int(row["quantity"])
+        found[versions[0].contract.id, row["item"]] = value
+    return found
+
+
+def opening_items(contract: Contract) -> set[str]:
+    """The opening positions that a contract names."""
+    found = {opening.item for measure in contract.measures.values() for opening in openings(measure)}
+    for term in contract.terms:
+        if isinstance(term, WholeTierTerm):
+            found |= {item for item in (term.opening_volume, term.opening_paid) if item}
+        if isinstance(term, MinimumTerm) and term.opening_earned:
+            found.add(term.opening_earned)
+    for one in contract.beneficiaries:
+        found |= {item for item in (one.opening_carry, one.opening_advance) if item}
+    return found
+
+
+def _rates(events: Events, rows: pl.DataFrame) -> pl.DataFrame:
+    _once(events, rows, ["from_currency", "to_currency", "event_date"], "the rate of two currencies and a day")
+    return rows.select("from_currency", "to_currency", "rate", rate_date="event_date")
