@@ -42,6 +42,7 @@ KEYS: Final[Mapping[str, str]] = {
     "Base.counts": "What is counted: money, or things.",
     "Driver.counts": "What is counted: money, things, or a ratio of one quantity to another.",
     "currency": "The ISO 4217 code of all amounts in the file, such as USD.",
+    "cycle_days": "The days of a month on which its cycles begin, ascending from 1; with the calendar `cycle`.",
     "days_from_opening": "Days from the opening of an account to its condition day.",
     "decimals": "To how many decimals a ratio is cut.",
     "driver": "The volumes that pick the tier, which may differ from what it is paid on.",
@@ -153,7 +154,8 @@ KEYS: Final[Mapping[str, str]] = {
     "weight": "The weight in the split.",
     "Part.weight": "The weight of its part.",
     "window": "The time over which the quantity is taken.",
-    "year": "Which year yearly terms look at.",
+    "year": "Which years windows and minimums look at: of the calendar, a fiscal one, or from the first effective day.",
+    "year_begins": 'The month and day on which fiscal years begin, such as "07-01".',
 }
 
 

@@ -40,7 +40,7 @@ from settlement.model.contract_terms import (
     UnitPriceTerm,
     named,
 )
-from settlement.model.dates import PeriodKind, period_of
+from settlement.model.dates import Calendar, period_of
 from settlement.rate.facts import Facts
 from settlement.rate.per_record import OF_RECORDS, commissions, limited, units
 
@@ -174,7 +174,7 @@ def _of_term(contract: Contract, term: Term, facts: Facts) -> pl.DataFrame:
     if isinstance(term, RecordRateTerm):
         rows = _volume(contract, contract.measures[term.measure], facts, *map(pl.col, OF_RECORDS))
         bought = facts.records.lazy().filter(pl.col("kind") == "purchase").select("file", "record", "net_minor")
-        return _in_period(commissions(rows, bought.collect(), term, contract.currency), contract.period.calendar)
+        return _in_period(commissions(rows, bought.collect(), term, contract.currency), contract.calendar)
     if not isinstance(term, OF_ONE_MEASURE):
         # Several measures are told apart by their names; terms that stand before are no contributions.
         names = [name for name in sorted(set(named(term))) if name in contract.measures]
@@ -209,7 +209,7 @@ def _of_measure(contract: Contract, measure: Measure, facts: Facts) -> pl.DataFr
             )
         case ProfitMeasure():
             rows = _profits(contract, measure, facts)
-    return _in_period(rows, contract.period.calendar)
+    return _in_period(rows, contract.calendar)
 
 
 def _volume(contract: Contract, measure: Measure, facts: Facts, *more: pl.Expr) -> pl.DataFrame:
@@ -279,7 +279,7 @@ def _by_rate(contract: Contract, term: RateByTerm, facts: Facts) -> pl.DataFrame
             f"Contract {contract.id}, clause {term.clause} ({term.id}) has no rate for account class {class_} on {day} "
             f"(record {record} of {file}): add a rate for that class and date, or correct the account's class."
         )
-    return _in_period(rows, contract.period.calendar)
+    return _in_period(rows, contract.calendar)
 
 
 def _holds(dated: DatedRate | DatedPrice, day: pl.Expr) -> pl.Expr:
@@ -307,7 +307,7 @@ def _by_price(contract: Contract, term: UnitPriceTerm, facts: Facts) -> pl.DataF
             f"Contract {contract.id}, clause {term.clause} ({term.id}): record {record} of {file} has no date that "
             "picks its price: correct its file."
         )
-    return _in_period(units(rows, measure, contract.currency), contract.period.calendar)
+    return _in_period(units(rows, measure, contract.currency), contract.calendar)
 
 
 def _accounts(contract: Contract, measure: AccountMeasure | AccountsWithin, facts: Facts) -> pl.DataFrame:
@@ -366,7 +366,7 @@ def _profits(contract: Contract, measure: ProfitMeasure, facts: Facts) -> pl.Dat
     )
 
 
-def _in_period(rows: pl.DataFrame, calendar: PeriodKind) -> pl.DataFrame:
+def _in_period(rows: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     """What a contribution tells of each row, with ``period`` and ``period_first`` for the day that places it."""
     days = rows["day"].unique().sort().to_list()
     if None in days:

@@ -42,6 +42,7 @@ from settlement.model.contract_terms import (
     WholeTierTerm,
 )
 from settlement.rate.contract_words import written
+from settlement.rate.prose_calendar import calendar_spoken, kind_spoken
 from settlement.rate.prose_named import FORMS as NAMED
 from settlement.rate.prose_named import whose
 from settlement.rate.wording import (
@@ -95,10 +96,7 @@ def of_step(contract: Contract, step: Step) -> str:
 
 def of_period(contract: Contract) -> str:
     """By which calendar a contract closes, and which date places an event in a period."""
-    calendar = contract.period.calendar
-    return (
-        f"Settled by the calendar {calendar}; it closes on its last day. Placed by: {_dating(contract.period.place)}."
-    )
+    return f"{calendar_spoken(contract)} Placed by: {_dating(contract.period.place)}."
 
 
 def _dating(dating: Dating) -> str:
@@ -245,7 +243,7 @@ def _lines(names: Sequence[str]) -> str:
 
 def _add_terms(contract: Contract) -> str:
     paid = all_spoken([term.id for term in contract.terms if term.paid])
-    return f"All terms of the {contract.period.calendar} are added up: {paid}."
+    return f"All terms of the {kind_spoken(contract)} are added up: {paid}."
 
 
 def _adjust(_: Contract) -> str:
@@ -279,7 +277,7 @@ def _convert(contract: Contract) -> str:
 
 
 def _carry(contract: Contract) -> str:
-    return f"What was carried from the {contract.period.calendar} before is added; that may be below zero."
+    return f"What was carried from the {kind_spoken(contract)} before is added; that may be below zero."
 
 
 def _recoup(_: Contract) -> str:
@@ -290,7 +288,7 @@ def _threshold(contract: Contract) -> str:
     threshold = f"{written(contract.settlement.threshold)} {contract.paid_in}"
     return (
         f"A balance of {threshold} or more is paid in full; any other, one below zero too, is carried to the next "
-        f"{contract.period.calendar}."
+        f"{kind_spoken(contract)}."
     )
 
 
