@@ -10,7 +10,7 @@ from typing import Final
 import polars as pl
 
 from settlement.explain.address import ADJUSTMENT, LineAddress
-from settlement.explain.evidence import known
+from settlement.explain.exchange import exchange_told
 from settlement.explain.scene import OF_A_TERM, Part, Scene, part_of
 from settlement.model.clearing import StatementState
 from settlement.model.contract_frame import Window
@@ -25,7 +25,6 @@ from settlement.model.contract_terms import (
 )
 from settlement.model.dates import Calendar, Period, PeriodKind, period_from, year_of
 from settlement.model.money import split_largest_remainder
-from settlement.model.versions import latest
 from settlement.rate.contract_words import written_minor
 from settlement.rate.per_record import LIMIT
 from settlement.rate.windows import Lines
@@ -268,23 +267,7 @@ def _converted(scene: Scene) -> Composition:
     own = (pl.col("term") == "share") & (pl.col("beneficiary") == scene.address.beneficiary)
     rows = scene.lines(own)
     parts = tuple(part_of(row) for row in rows) or _terms(scene)
-    return Composition(rule="converted at the rate told among the quantities", parts=parts, notes=_rate_told(scene))
-
-
-def _rate_told(scene: Scene) -> tuple[str, ...]:
-    """The exchange rate of the line's day with its date and the record that told it."""
-    rule = scene.version.contract.settlement.convert if scene.version else None
-    if scene.version is None or rule is None:
-        return ()
-    currency = scene.version.contract.currency
-    rows, files = (known(scene.home, table, scene.day) for table in ("fx_rate", "file"))
-    pair = (pl.col("from_currency") == currency) & (pl.col("to_currency") == rule.to)
-    held = latest("fx_rate", rows.filter(pair), files).filter(pl.col("rate_date") <= scene.day).sort("rate_date")
-    found = held.last().collect().rows(named=True)
-    return tuple(
-        f"1 {currency} = {row['rate']} {rule.to} of {row['rate_date']}, {row['file']} record {row['record']}"
-        for row in found
-    )
+    return Composition(rule="converted at the rate told among the quantities", parts=parts, notes=exchange_told(scene))
 
 
 def _recouped(scene: Scene) -> Composition:

@@ -15,10 +15,10 @@ from typing import ClassVar, Literal
 
 from pydantic import ConfigDict
 
+from settlement.model.contract_convert import Conversion
 from settlement.model.contract_measures import CLOSED, AnyMeasure, Dating, Exact, Text, Whole
 from settlement.model.contract_terms import AnyTerm
 from settlement.model.dates import Calendar, PeriodKind
-from settlement.model.money import Rounding
 
 
 class Step(StrEnum):
@@ -72,17 +72,6 @@ class AdjustmentRule:
     clause: Text
     booked_in: Literal["current_period"]
     recomputes: Literal["all_terms"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conversion:
-    """Into which currency a share is converted, at the latest rate of the feed up to the night that states it."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
-    clause: Text
-    to: Text
-    rate: Literal["latest_until_as_of_night"]
-    rounding: Rounding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

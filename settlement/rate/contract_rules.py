@@ -45,6 +45,7 @@ from settlement.rate.contract_bounds import check_amounts, check_dated_rates, ch
 from settlement.rate.contract_calendar import begun, check_calendar, check_effective, check_same_calendar, check_year
 from settlement.rate.contract_examples import check_examples
 from settlement.rate.contract_exceptions import check_exceptions
+from settlement.rate.contract_fixing import check_conversion, check_same_currency
 from settlement.rate.contract_names import check_named
 from settlement.rate.contract_shares import check_payees, check_shares
 from settlement.rate.contract_words import Refusal, listed, nearest, refuse, term_place
@@ -97,6 +98,7 @@ def check_versions(versions: Sequence[ContractVersion]) -> None:
                 "keep one of them."
             )
         check_same_calendar(earlier, later)
+        check_same_currency(earlier, later)
         check_payees(earlier, later)
 
 
@@ -348,6 +350,7 @@ RULES: Final[tuple[Callable[[Contract], None], ...]] = (
     check_amounts,
     check_tiers,
     _check_settlement,
+    check_conversion,
     check_exceptions,
     check_examples,
 )

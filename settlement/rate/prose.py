@@ -42,11 +42,10 @@ from settlement.model.contract_terms import (
     WholeTierTerm,
 )
 from settlement.rate.contract_words import written
-from settlement.rate.prose_calendar import calendar_spoken, kind_spoken
+from settlement.rate.prose_calendar import calendar_spoken, conversion_spoken, kind_spoken
 from settlement.rate.prose_named import FORMS as NAMED
 from settlement.rate.prose_named import whose
 from settlement.rate.wording import (
-    MODES,
     all_spoken,
     bounds,
     listing,
@@ -267,15 +266,6 @@ def _split(contract: Contract) -> str:
     )
 
 
-def _convert(contract: Contract) -> str:
-    rule = contract.settlement.convert
-    mode = "" if rule is None else f" and rounded, {MODES[rule.rounding]}"
-    return (
-        f"Each share is converted from {contract.currency} to {contract.paid_in} at the latest rate that has come up "
-        f"to the night of the statement{mode}."
-    )
-
-
 def _carry(contract: Contract) -> str:
     return f"What was carried from the {kind_spoken(contract)} before is added; that may be below zero."
 
@@ -316,7 +306,7 @@ STEPS: Final[Mapping[Step, Callable[[Contract], str]]] = {
     Step.TERMS: _add_terms,
     Step.ADJUSTMENTS: _adjust,
     Step.SPLIT: _split,
-    Step.CONVERT: _convert,
+    Step.CONVERT: conversion_spoken,
     Step.CARRY: _carry,
     Step.RECOUP: _recoup,
     Step.THRESHOLD: _threshold,
