@@ -29,7 +29,10 @@ _DAY: Final = timedelta(days=1)
 _NEW_YEAR: Final = (1, 1)
 _PARTS_OF_A_YEAR: Final = {PeriodKind.QUARTER: ("Q", 3), PeriodKind.HALF_YEAR: ("H", 6), PeriodKind.YEAR: ("Y", 12)}
 """The letter and the months of what a year is cut into; years begin where the calendar says."""
-_WRITTEN: Final = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?(?:-(?:([QH])(\d)|(Y)|W(\d\d)|C(\d\d)-(\d\d)))?")
+PERIOD_TEXT: Final = (
+    "([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?(?:-(?:([QH])([0-9])|(Y)|W([0-9]{2})|C([0-9]{2})-([0-9]{2})))?"
+)
+"""The regular expression of all that may be the text of a period."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +112,7 @@ def closes_year(period: Period, calendar: Calendar) -> bool:
 
 def period_from(text: str) -> Period:
     """The period that is written ``text``; ValueError where no period is written so."""
-    read = _WRITTEN.fullmatch(text)
+    read = re.fullmatch(PERIOD_TEXT, text)
     found = None if read is None else _read(*read.groups())
     if found is None or found.text != text:
         raise ValueError(f"{text!r} is no period")
