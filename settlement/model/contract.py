@@ -16,7 +16,7 @@ from typing import ClassVar, Literal
 from pydantic import ConfigDict
 
 from settlement.model.contract_convert import Conversion
-from settlement.model.contract_measures import CLOSED, AnyMeasure, Dating, Exact, Text, Whole
+from settlement.model.contract_measures import CLOSED, AnyMeasure, Dating, Exact, Text, VolumeMeasure, Whole
 from settlement.model.contract_terms import AnyTerm
 from settlement.model.dates import Calendar, PeriodKind
 
@@ -141,6 +141,11 @@ class Contract:
             month, day = rule.year_begins.split("-")
             begins = (int(month), int(day))
         return Calendar(kind=rule.calendar, cycle_days=rule.cycle_days, begins=begins)
+
+    @property
+    def converts_events(self) -> bool:
+        """Whether a measure converts amounts at the exchange rates of their own days."""
+        return any(isinstance(one, VolumeMeasure) and one.convert is not None for one in self.measures.values())
 
     @property
     def paid_in(self) -> str:

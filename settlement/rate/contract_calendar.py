@@ -74,6 +74,16 @@ def check_calendar(contract: Contract) -> None:
         )
 
 
+def has_periods(contract: Contract) -> bool:
+    """Whether the calendar of a contract is said whole, so that days have periods."""
+    try:
+        check_year(contract)
+        check_calendar(contract)
+    except Refusal:
+        return False
+    return True
+
+
 def check_effective(version: ContractVersion) -> None:
     """Refuse a version that is in force from a day inside a period."""
     calendar = version.contract.calendar

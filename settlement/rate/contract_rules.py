@@ -146,6 +146,8 @@ def _check_datings(contract: Contract) -> None:
     datings = [("[period], place", contract.period.place)]
     dated = (RateByTerm, UnitPriceTerm)
     datings += [(f"{term_place(t)}, rate_date", t.rate_date) for t in contract.terms if isinstance(t, dated)]
+    converted = {name: one.convert for name, one in contract.measures.items() if isinstance(one, VolumeMeasure)}
+    datings += [(f"[measures.{name}.convert], rate_date", rule.rate_date) for name, rule in converted.items() if rule]
     for where, dating in datings:
         for name in ("purchase", "refund_without_purchase"):
             if _dating(dating, name) not in _OWN_DATES:

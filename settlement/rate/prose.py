@@ -15,6 +15,7 @@ from settlement.model.contract_measures import (
     AccountsWithin,
     BalanceMeasure,
     Dating,
+    EventConversion,
     EventDate,
     FirstPurchase,
     Measure,
@@ -46,6 +47,7 @@ from settlement.rate.prose_calendar import calendar_spoken, conversion_spoken, k
 from settlement.rate.prose_named import FORMS as NAMED
 from settlement.rate.prose_named import whose
 from settlement.rate.wording import (
+    MODES,
     all_spoken,
     bounds,
     listing,
@@ -192,7 +194,16 @@ def _volume(_: Contract, measure: VolumeMeasure) -> str:
     classes = "" if "any" in measure.account_classes else f", of accounts of class {listing(measure.account_classes)}"
     return (
         f"Purchases{less}{_STORES[measure.store]}{only}{without}{classes}{ignored}. Reconciled records count, with "
-        "the bank's amount less cash-back."
+        f"the bank's amount less cash-back.{'' if measure.convert is None else _converted(measure.convert)}"
+    )
+
+
+def _converted(rule: EventConversion) -> str:
+    missing = "that of the nearest day before it" if rule.missing == "previous_day" else "none: the night is refused"
+    return (
+        " An amount in another currency counts at the exchange rate of its own day, rounded by itself, "
+        f"{MODES[rule.rounding]}; that day is picked by: {_dating(rule.rate_date)}. A day without a rate takes "
+        f"{missing}."
     )
 
 

@@ -7,6 +7,7 @@ comes to less what was given for it is given in the current statement.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
@@ -43,31 +44,7 @@ class Fixed:
 
     def terms(self, known: Known, periods: list[str]) -> dict[str, dict[str, Line]]:
         """As by the day, but each event in the period of its posting date."""
-        events = sorted(
-            known.counting("CLB"), key=lambda pair: (pair[0]["posting_date"], pair[0]["file"], pair[0]["record"])
-        )
-        left: dict[tuple[str, int], int] = {}
-        given: dict[str, list[tuple[int, int]]] = {period: [] for period in periods}
-        for row, purchase in events:
-            if row["kind"] == "purchase":
-                amount = commission(net(row))
-            elif purchase is None:
-                amount = -commission(-net(row))
-            else:
-                key = (purchase["file"], purchase["record"])
-                before = left.get(key, net(purchase))
-                left[key] = before + net(row)
-                amount = commission(left[key]) - commission(before)
-            period = self.says.name(row["posting_date"])
-            if period in given:
-                given[period].append((int(row["kind"] != "purchase"), amount))
-        found = {}
-        for period in periods:
-            total = sum(amount for _, amount in given[period])
-            negatives = sum(negative for negative, _ in given[period])
-            told = f"purchases={len(given[period]) - negatives};negatives={negatives}"
-            found[period] = {"club_commission": (total, told), "daily_cap": (min(0, 850_00 - total), "cap=85000")}
-        return found
+        return club_terms(known, periods, self.says, lambda row, _: net(row))
 
     def fixing_days(self, last: date) -> list[date]:
         """Banking days up to the day of the month, counted backwards."""
@@ -114,15 +91,11 @@ class Fixed:
         What is carried says too what each closed period shares out and what was given for it, by names of its own.
         """
         here = self.says.periods(known.day, known.day)[0]
-        sign, magnitude = (-1 if total < 0 else 1), abs(total)
-        shares = {"ORIENT-CLUB": magnitude * 3 // 10, "ORIENT-ESTATE": magnitude * 7 // 10}
-        rest = {"ORIENT-CLUB": magnitude * 3 % 10, "ORIENT-ESTATE": magnitude * 7 % 10}
-        for who in sorted(rest, key=lambda one: (-rest[one], one))[: magnitude - sum(shares.values())]:
-            shares[who] += 1
+        shares = shares_of(total)
         rows: list[Own] = []
         out = {name: amount for name, amount in carried.items() if "/" in name}
         for who in sorted(shares):
-            share = sign * shares[who]
+            share = shares[who]
             own, told = self.at(known, here.last, share)
             converted, differences = own, ""
             closed = sorted({name.split("/")[0] for name in out if name.endswith(f"/{who}/share")})
@@ -148,6 +121,98 @@ class Fixed:
                 ("carry_out", who, out[who], ""),
             ]
         return rows, out
+
+
+@dataclass(frozen=True)
+class ByEvent:
+    """The club's contract settled in US dollars: each amount in yuan at the rate of its own day, rounded by itself.
+
+    A purchase and what takes it back have the purchase's transaction date, a refund without a purchase its own posting
+    date. A day without a rate takes that of the nearest day before it.
+    """
+
+    says: Says
+
+    @property
+    def toml(self) -> str:
+        """The table behind the measure."""
+        return (
+            '[measures.day_volume.convert]\nrate = "day_of_event"\n'
+            'rate_date = { purchase = "transaction_date", negative = "purchase_transaction_date", '
+            'refund_without_purchase = "posting_date" }\nmissing = "previous_day"\nrounding = "half_away"\n'
+            'residue = "stays_with_each_record"\n'
+        )
+
+    def terms(self, known: Known, periods: list[str]) -> dict[str, dict[str, Line]]:
+        """What each period gives, from amounts in dollars."""
+        rates = {row["rate_date"]: row["rate"] for row in known.of("fx_rate")}
+
+        def dollars(row: dict[str, Any], purchase: dict[str, Any] | None) -> int:
+            day = row["transaction_date"] if row["kind"] == "purchase" else row["posting_date"]
+            if purchase is not None:
+                day = purchase["transaction_date"]
+            while day not in rates:
+                day -= DAY
+            return rounded(Fraction(rates[day]) * net(row))
+
+        return club_terms(known, periods, self.says, dollars)
+
+    def settle(self, known: Known, total: int, carried: dict[str, int]) -> tuple[list[Own], dict[str, int]]:
+        """7 : 3 by largest remainder; USD 50.00 or more is paid."""
+        rows: list[Own] = []
+        out = {}
+        for who, share in sorted(shares_of(total).items()):
+            brought = carried.get(who, known.opening("C4-CLB-CLUB", f"carry_forward_{who}"))
+            paid = brought + share if brought + share >= 50_00 else 0
+            out[who] = brought + share - paid
+            rows += [("share", who, share, f"of={total}"), ("carry_in", who, brought, "")]
+            rows += [("payout", who, paid, ""), ("carry_out", who, out[who], "")]
+        return rows, out
+
+
+def club_terms(
+    known: Known,
+    periods: list[str],
+    says: Says,
+    amount_of: Callable[[dict[str, Any], dict[str, Any] | None], int],
+) -> dict[str, dict[str, Line]]:
+    """The club's terms by period; ``amount_of`` is an event's amount, seen beside the purchase it refers to."""
+    events = sorted(
+        known.counting("CLB"), key=lambda pair: (pair[0]["posting_date"], pair[0]["file"], pair[0]["record"])
+    )
+    left: dict[tuple[str, int], int] = {}
+    given: dict[str, list[tuple[int, int]]] = {period: [] for period in periods}
+    for row, purchase in events:
+        own = amount_of(row, purchase)
+        if row["kind"] == "purchase":
+            amount = commission(own)
+        elif purchase is None:
+            amount = -commission(-own)
+        else:
+            key = (purchase["file"], purchase["record"])
+            before = left.get(key, amount_of(purchase, None))
+            left[key] = before + own
+            amount = commission(left[key]) - commission(before)
+        period = says.name(row["posting_date"])
+        if period in given:
+            given[period].append((int(row["kind"] != "purchase"), amount))
+    found = {}
+    for period in periods:
+        total = sum(amount for _, amount in given[period])
+        negatives = sum(negative for negative, _ in given[period])
+        told = f"purchases={len(given[period]) - negatives};negatives={negatives}"
+        found[period] = {"club_commission": (total, told), "daily_cap": (min(0, 850_00 - total), "cap=85000")}
+    return found
+
+
+def shares_of(total: int) -> dict[str, int]:
+    """7 : 3 by largest remainder, on the magnitude."""
+    sign, magnitude = (-1 if total < 0 else 1), abs(total)
+    shares = {"ORIENT-CLUB": magnitude * 3 // 10, "ORIENT-ESTATE": magnitude * 7 // 10}
+    rest = {"ORIENT-CLUB": magnitude * 3 % 10, "ORIENT-ESTATE": magnitude * 7 % 10}
+    for who in sorted(rest, key=lambda one: (-rest[one], one))[: magnitude - sum(shares.values())]:
+        shares[who] += 1
+    return {who: sign * share for who, share in shares.items()}
 
 
 def add_rates(nights: list[Any], random: Any) -> None:

@@ -10,9 +10,9 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 from rate.histories import READS, Night, RandomHistory, contract_documents, joined, rate_history, tables_of
-from rate.oracle_fixing import Fixed, add_rates
+from rate.oracle_fixing import ByEvent, Fixed, add_rates
 from rate.oracle_periods import Says
-from rate.test_fixings import fixed_club
+from rate.test_fixings import by_event_club, fixed_club
 
 from settlement.model.stage import StageInput
 from settlement.model.tables import TABLES
@@ -98,7 +98,7 @@ def without(inputs: StageInput, table: str) -> StageInput:
 
 
 def other_calendars() -> dict[str, str]:
-    """The shipped contracts by weeks, cycles, half-years and fiscal quarters, the club's with a fixing."""
+    """The shipped contracts by other calendars, the club's with a fixing, and once more at the rates of events."""
     texts = {source.split("/")[1]: text for source, text in contract_documents().items()}
     said = {
         "meridian-air": ("2008-12-29", 'calendar = "month"\nyear = "calendar"', Says("week").toml),
@@ -109,8 +109,10 @@ def other_calendars() -> dict[str, str]:
     for partner, (effective, old, new) in said.items():
         assert old in texts[partner]
         found[f"contracts/{partner}/{effective}.toml"] = texts[partner].replace(old, new)
-    cycles = Fixed(Says("cycle", cycle_days=(1, 8, 16, 23)), days=3, to_day=31, decimals=9)
-    return found | {"contracts/orient-estate/2009-01-01.toml": fixed_club(cycles)}
+    cycles = Says("cycle", cycle_days=(1, 8, 16, 23))
+    by_event = by_event_club(ByEvent(cycles)).replace('"C4-CLB-CLUB"', '"C5-CLB-EVENTS"')
+    fixed = fixed_club(Fixed(cycles, days=3, to_day=31, decimals=9))
+    return found | {"contracts/orient-estate/2009-01-01.toml": fixed, "contracts/events/2009-01-01.toml": by_event}
 
 
 @pytest.mark.parametrize("documents", [contract_documents(), other_calendars()], ids=["shipped", "other calendars"])

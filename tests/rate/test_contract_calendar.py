@@ -42,6 +42,12 @@ def test_a_contract_year_begins_on_the_anniversary_of_the_first_version() -> Non
         read_contracts({f"contracts/p/{day}.toml": text for day in ("2010-04-15", "2011-02-15")})
 
 
+def test_a_version_begins_with_a_period_of_its_fiscal_year() -> None:
+    text = club('calendar = "quarter"\nyear = "fiscal"\nyear_begins = "02-15"')
+    with pytest.raises(TerminalError, match=r"inside the quarter 2008-02-15-Q4.+2008-11-15\.toml or 2009-02-15\.toml"):
+        read_contract("contracts/p/2009-01-01.toml", text)
+
+
 @pytest.mark.parametrize(
     ("later", "sentence"),
     [

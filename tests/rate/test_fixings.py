@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 from datetime import date
 from typing import Any
 
@@ -11,7 +12,7 @@ import polars as pl
 import pytest
 from rate import oracle
 from rate.histories import Night, RandomHistory, rate_history
-from rate.oracle_fixing import Fixed, add_rates
+from rate.oracle_fixing import ByEvent, Fixed, add_rates
 from rate.oracle_periods import Says
 from rate.test_contract_calendar import club
 from rate.test_statement import card, night, reconciled
@@ -48,10 +49,36 @@ def test_every_night_equals_the_naive_evaluator(fixed: Fixed, seed: int) -> None
     effective = fixed.says.periods(date(2009, 1, 1), date(2009, 1, 1))[0].first
     nights = rate_history(history.nights, {f"contracts/orient-estate/{effective}.toml": fixed_club(fixed)})
     agreement = oracle.Agreement("C4-CLB-CLUB", fixed.terms, fixed.says.name, fixed.settle)
+    equal(nights, history.nights, agreement)
+
+
+def equal(outputs: list[dict[str, pl.DataFrame]], nights: list[Night], agreement: oracle.Agreement) -> None:
     columns = ("as_of", "contract", "period", "term", "beneficiary", "amount_minor", "state", "quantities")
-    told = pl.concat([output["payout"] for output in nights]).select(columns).rows()
+    told = pl.concat([output["payout"] for output in outputs]).select(columns).rows()
     key = lambda row: [str(value) for value in row]  # noqa: E731
-    assert sorted(told, key=key) == sorted(oracle.payouts(history.nights, [agreement]), key=key)
+    assert sorted(told, key=key) == sorted(oracle.payouts(nights, [agreement]), key=key)
+
+
+def by_event_club(by_event: ByEvent) -> str:
+    """The club's contract in dollars, with amounts at the rates of their days."""
+    text = club(by_event.says.toml).replace('currency = "CNY"', 'currency = "USD"').replace('"convert", ', "")
+    convert = text[text.index("[settlement.convert]") : text.index("[settlement.adjustments]")]
+    text = text.replace(convert, "").replace('clause = "statement"', 'clause = "statement"', 1)
+    text = re.sub(r"^convert = .*\n", "", text, flags=re.MULTILINE)
+    return text.replace("[[terms]]", f"{by_event.toml}\n[[terms]]", 1)
+
+
+@pytest.mark.parametrize(
+    "says", [Says("month"), Says("week"), Says("quarter", "07-01")], ids=lambda says: says.calendar
+)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_amounts_at_the_rates_of_their_days_equal_the_naive_evaluator(says: Says, seed: int) -> None:
+    history, by_event = RandomHistory(seed), ByEvent(says)
+    add_rates(history.nights, random.Random(seed))
+    effective = says.periods(date(2009, 1, 1), date(2009, 1, 1))[0].first
+    nights = rate_history(history.nights, {f"contracts/orient-estate/{effective}.toml": by_event_club(by_event)})
+    agreement = oracle.Agreement("C4-CLB-CLUB", by_event.terms, says.name, by_event.settle)
+    equal(nights, history.nights, agreement)
 
 
 def rate(night_: Night, day: str, value: str) -> None:
@@ -155,3 +182,41 @@ def test_banking_days_up_to_a_day_of_the_month(to_day: int, last: str, days: lis
     assert rule is not None
     assert rule.mean is not None
     assert [str(day) for day in banking_days(rule.mean, date.fromisoformat(last))] == days
+
+
+@pytest.mark.parametrize("day", ["2010-12-30", "2010-12-29"], ids=["corrected", "late"])
+def test_a_rate_that_comes_later_changes_the_records_of_its_days(day: str) -> None:
+    nights = [night("2010-12-30"), night("2010-12-31"), night("2011-01-01")]
+    card(nights[0], "CLB")
+    reconciled(nights[0], "purchase", "a", 1_000_000, currency="CNY")
+    for row in nights[0].rows["clearing"]:
+        row["transaction_date"] = date(2010, 12, 30)
+    rate(nights[0], "2010-12-28" if day.endswith("29") else day, "0.15")
+    rate(nights[1], day, "0.16")
+    rate(nights[1], "2010-12-31", "0.9")
+    rate(nights[2], day, "0.17")
+    document = {"contracts/p/2009-01-01.toml": by_event_club(ByEvent(Says("month")))}
+    outputs = rate_history(nights, document)
+    told = [
+        output["payout"].filter(term="club_commission").select("period", "amount_minor", "state").rows()
+        for output in outputs
+    ]
+    assert told == [
+        [("2010-12", 900, "PREVIEW")],
+        [("2010-12", 960, "CLOSED")],
+        [("2011-01", 0, "PREVIEW"), ("2010-12", 1020, "RESTATED")],
+    ]
+
+
+def test_a_record_whose_rate_has_not_come_is_refused_by_name() -> None:
+    nights = [night("2010-12-30")]
+    card(nights[0], "CLB")
+    reconciled(nights[0], "purchase", "a", 1_000_000, currency="CNY")
+    rate(nights[0], "2010-12-29", "0.15")
+    text = by_event_club(ByEvent(Says("month"))).replace('"previous_day"', '"refused"')
+    sentence = (
+        "Record 1 of 2010-12-30/clearing is in CNY, and contract C4-CLB-CLUB asks for the exchange rate from CNY to "
+        "USD of 2010-12-30, which has not come: deliver it."
+    )
+    with pytest.raises(TerminalError, match=re.escape(sentence)):
+        rate_history(nights, {"contracts/p/2009-01-01.toml": text})
