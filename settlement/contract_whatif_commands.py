@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +13,7 @@ import typer
 from settlement import store, worklist
 from settlement.errors import TerminalError
 from settlement.model.contract import ContractVersion
-from settlement.model.dates import PeriodKind
+from settlement.model.dates import Calendar, PeriodKind
 from settlement.rate.contract_file import contract_version, read_content
 from settlement.rate.facts import Facts
 from settlement.rate.statement import PayoutRow
@@ -144,7 +144,7 @@ def _tell(sides: Sequence[tuple[str, ContractVersion]], asked: _Asked, title: st
         raise TerminalError(f"--from {first} lies after --to {last}: write the earlier day as --from.")
     given = {name: _within(version, facts, first, last) for name, version in sides}
     rows = [*given.values()]
-    lines = compared(rows[0], rows[-1], asked.by)
+    lines = compared(rows[0], rows[-1], _spans(asked.by, sides[0][1].contract.calendar))
     if not lines:
         raise TerminalError(
             f"No period from {first} to {last} is known: the nights are {facts.first_night} to {facts.day}."
@@ -158,6 +158,13 @@ def _tell(sides: Sequence[tuple[str, ContractVersion]], asked: _Asked, title: st
         page = WhatIfPage(title=title, known=known, lines=tuple(lines), both=both, series=series, currency=currency)
         _write(page, asked.out)
         typer.echo(f"\nIt is in {asked.out}.")
+
+
+def _spans(by: PeriodKind | None, calendar: Calendar) -> Calendar | None:
+    """Spans of a kind, in the contract's own years; cycles are those of the contract."""
+    if by is PeriodKind.CYCLE and not calendar.cycle_days:
+        raise TerminalError("--by cycle: the contract has no cycles of a month; write month, quarter or year.")
+    return None if by is None else replace(calendar, kind=by)
 
 
 def _within(version: ContractVersion, facts: Facts, first: date, last: date) -> list[PayoutRow]:

@@ -174,6 +174,35 @@ def test_a_conversion_names_its_rate_with_day_and_record(home: Home) -> None:
     assert "1.513512 USD half_away to 1.51, residue 0.003512, of 10.01 CNY at 0.1512000" in render_text(found)
 
 
+def test_a_fixing_names_the_rates_it_is_the_mean_of_and_the_periods_it_converts_anew(home: Home) -> None:
+    file = home.config / "contracts" / "orient-estate" / "2009-01-01.toml"
+    text = file.read_text("utf-8").replace('calendar = "day"', 'calendar = "month"')
+    mean = (
+        'rate = "mean_of_banking_days"\nmissing = "previous_day"\nmean = { days = 2, to_day = 28, decimals = 6, '
+        'rounding = "half_even", weekend = ["saturday", "sunday"], holidays = [] }'
+    )
+    file.write_text(text.replace('rate = "latest_until_as_of_night"', mean), encoding="utf-8")
+    rate = {"file": "2010-12-29/FX.csv", "from_currency": "CNY", "to_currency": "USD", "retracted": None}
+    rows = [rate | {"record": 2, "rate_date": date(2010, 12, 24), "rate": "0.1500"}]
+    rows += [rate | {"record": 3, "rate_date": date(2010, 12, 28), "rate": "0.1512"}]
+    write(home, "fx_rate", 1, rows)
+    told = "rate=0.1506000;2010-12-27=0.1500@2010-12-24;2010-12-28=0.1512;converted=151"
+    own = {"contract": CLUB, "period": "2010-12"}
+    lines = [line("share", 1_000, "ORIENT-CLUB", currency="CNY", quantities="of=3333", **own)]
+    again = ";2010-11.refixed=643;2010-11.stated=635"
+    lines += [line("share_converted", 159, "ORIENT-CLUB", quantities=told + again, **own)]
+    tell(home, 1, lines)
+    found = explained(home, f"{CLUB}/2010-12/share_converted/ORIENT-CLUB", 1)
+    assert found.notes == (
+        "1 CNY = 0.1500 USD of 2010-12-24, 2010-12-29/FX.csv record 2, taken for 2010-12-27, which has none",
+        "1 CNY = 0.1512 USD of 2010-12-28, 2010-12-29/FX.csv record 3",
+        "the rate is the mean of these 2, rounded to 6 decimals",
+        "2010-11 comes to 6.43 USD at its fixing as known now, and 6.35 was stated for it",
+    )
+    (step,) = found.roundings
+    assert (str(step.exact), step.rounded) == ("753/5", 151)
+
+
 def test_a_cap_and_a_limit_by_account_tell_what_they_take(home: Home) -> None:
     own = {"contract": CLUB, "period": "2010-12-29", "currency": "CNY"}
     tell(home, 1, [line("club_commission", 90_000, **own), line("daily_cap", -5_000, quantities="cap=85000", **own)])

@@ -27,6 +27,7 @@ from settlement.model.clearing import (
     StatementState,
     Why,
 )
+from settlement.model.dates import PERIOD_TEXT
 from settlement.model.money import EXPONENTS
 
 Rows = Callable[[date, measures.Tables], pl.DataFrame]
@@ -127,7 +128,7 @@ def no_card_number(column: str) -> Rule:
     return Rule(form=Form.NEVER_MATCHES, columns=(column,), pattern=r"(?:^|[^0-9])[0-9]{13,19}(?:[^0-9]|$)", text=text)
 
 
-_PERIOD: Final = r"^[0-9]{4}(?:-Q[1-4]|-[0-9]{2}(?:-[0-9]{2})?)?$"
+_PERIOD: Final = f"^{PERIOD_TEXT}$"
 _MASKED: Final = matches(
     "card_masked", r"^[0-9]{6}\*{3,9}[0-9]{4}$", "card_masked shows the first six and the last four digits, no more."
 )
@@ -332,7 +333,7 @@ SUITES: Final[tuple[Suite, ...]] = (
         present("contract"),
         present("clause"),
         present("term"),
-        matches("period", _PERIOD, "period is a year, quarter, month or day."),
+        matches("period", _PERIOD, "period is a year, or a part of one down to a day."),
         present("unit"),
         zero("locator_torn", "File and record stand together or not at all."),
         unique("contract", "term", "period", "selector", "file", "record", "account_id", "quantity"),
@@ -342,7 +343,7 @@ SUITES: Final[tuple[Suite, ...]] = (
         "payout",
         "Statements",
         unique("contract", "period", "term", "beneficiary", "adjusts"),
-        matches("period", _PERIOD, "period is a year, quarter, month or day."),
+        matches("period", _PERIOD, "period is a year, or a part of one down to a day."),
         one_of("state", tuple(StatementState)),
         present("clause"),
         currency(),

@@ -10,7 +10,7 @@ from typing import Final
 import polars as pl
 
 from settlement.explain.address import ADJUSTMENT, LineAddress
-from settlement.explain.evidence import known
+from settlement.explain.exchange import exchange_told
 from settlement.explain.scene import OF_A_TERM, Part, Scene, part_of
 from settlement.model.clearing import StatementState
 from settlement.model.contract_frame import Window
@@ -23,9 +23,8 @@ from settlement.model.contract_terms import (
     WholeTierTerm,
     named,
 )
-from settlement.model.dates import Period, PeriodKind, period_from, period_of
+from settlement.model.dates import Calendar, Period, PeriodKind, period_from, year_of
 from settlement.model.money import split_largest_remainder
-from settlement.model.versions import latest
 from settlement.rate.contract_words import written_minor
 from settlement.rate.per_record import LIMIT
 from settlement.rate.windows import Lines
@@ -95,14 +94,14 @@ def _guarantee(scene: Scene, term: MinimumTerm, now: Mapping[Period, Lines]) -> 
         rule = f"as much as these lines lack of {term.guarantee}, once the period closes"
         return Composition(rule=rule, parts=lines)
     rule = f"as much as these lines of the year lack of {term.guarantee}, once the year's last period closes"
-    year = period_of(period_from(scene.address.period).last, PeriodKind.YEAR)
+    year = _year(scene)
     opening = _positions(scene, [term.opening_earned or ""] if scene.first_night in year else [])
     return Composition(rule=rule, parts=(*opening, *_earlier(scene, term.of, now, year), *lines))
 
 
 def _cap(scene: Scene, term: CapTerm, now: Mapping[Period, Lines]) -> Composition:
     here = period_from(scene.address.period)
-    within = period_of(here.last, PeriodKind.YEAR) if term.window == "year_to_date" else None
+    within = _year(scene) if term.window == "year_to_date" else None
     earlier = () if term.window == "period" else _earlier(scene, term.of, now, within)
     parts = (*earlier, *_lines_of(scene, term.of, now))
     earned, taken = sum(part.amount_minor for part in parts), scene.row["amount_minor"]
@@ -131,6 +130,12 @@ def _lines_of(scene: Scene, terms: Sequence[str], now: Mapping[Period, Lines]) -
     )
 
 
+def _year(scene: Scene) -> Period:
+    """The contract's year that the line's period lies in."""
+    calendar = Calendar(kind=PeriodKind.YEAR) if scene.version is None else scene.version.contract.calendar
+    return year_of(period_from(scene.address.period).last, calendar)
+
+
 def _earlier(
     scene: Scene, terms: Sequence[str], now: Mapping[Period, Lines], within: Period | None
 ) -> tuple[Part, ...]:
@@ -155,7 +160,7 @@ def _given_before(
 ) -> tuple[str, ...]:
     """What a term gives for the earlier periods of its window, which the period's own amount is less by."""
     here = period_from(scene.address.period)
-    year = None if term.window == Window.CONTRACT_TO_DATE else period_of(here.last, PeriodKind.YEAR)
+    year = None if term.window == Window.CONTRACT_TO_DATE else _year(scene)
     return tuple(
         f"for {period.text} it gives {_major(found[term.id].amount_minor, scene)}, as known after {scene.day}"
         for period, found in now.items()
@@ -202,7 +207,7 @@ def _openings(scene: Scene) -> tuple[Part, ...]:
         known_measures = scene.version.contract.measures
         measures = [known_measures[name] for name in dict.fromkeys(named(term)) if name in known_measures]
         items += [opening.item for measure in measures for opening in openings(measure)]
-    if isinstance(term, WholeTierTerm) and scene.first_night in period_of(period.last, PeriodKind.YEAR):
+    if isinstance(term, WholeTierTerm) and scene.first_night in _year(scene):
         items += [item for item in (term.opening_volume, term.opening_paid) if item]
     return _positions(scene, items)
 
@@ -262,23 +267,7 @@ def _converted(scene: Scene) -> Composition:
     own = (pl.col("term") == "share") & (pl.col("beneficiary") == scene.address.beneficiary)
     rows = scene.lines(own)
     parts = tuple(part_of(row) for row in rows) or _terms(scene)
-    return Composition(rule="converted at the rate told among the quantities", parts=parts, notes=_rate_told(scene))
-
-
-def _rate_told(scene: Scene) -> tuple[str, ...]:
-    """The exchange rate of the line's day with its date and the record that told it."""
-    rule = scene.version.contract.settlement.convert if scene.version else None
-    if scene.version is None or rule is None:
-        return ()
-    currency = scene.version.contract.currency
-    rows, files = (known(scene.home, table, scene.day) for table in ("fx_rate", "file"))
-    pair = (pl.col("from_currency") == currency) & (pl.col("to_currency") == rule.to)
-    held = latest("fx_rate", rows.filter(pair), files).filter(pl.col("rate_date") <= scene.day).sort("rate_date")
-    found = held.last().collect().rows(named=True)
-    return tuple(
-        f"1 {currency} = {row['rate']} {rule.to} of {row['rate_date']}, {row['file']} record {row['record']}"
-        for row in found
-    )
+    return Composition(rule="converted at the rate told among the quantities", parts=parts, notes=exchange_told(scene))
 
 
 def _recouped(scene: Scene) -> Composition:

@@ -11,6 +11,7 @@ from settlement.explain.scene import Part, Scene
 from settlement.model.contract_terms import RecordRateTerm
 from settlement.model.dates import Period
 from settlement.model.money import exponent, to_major
+from settlement.rate.conversion import read_own
 from settlement.rate.forms import exact_of_record, of_record
 from settlement.rate.per_record import PURCHASES
 from settlement.rate.windows import Lines
@@ -87,7 +88,7 @@ def _of_share(scene: Scene) -> tuple[RoundingStep, ...]:
 
 
 def _of_conversion(scene: Scene, amount: int) -> tuple[RoundingStep, ...]:
-    """An amount at the rate that the line tells."""
+    """An amount at the rate that the line tells, without what closed periods come to anew."""
     rate = scene.told("rate")
     rule = scene.version.contract.settlement.convert if scene.version else None
     if scene.version is None or rule is None or rate in (None, "none"):
@@ -98,7 +99,7 @@ def _of_conversion(scene: Scene, amount: int) -> tuple[RoundingStep, ...]:
         name=f"{to_major(amount, currency)} {currency} at {rate}",
         exact=Fraction(rate) * scale * amount,
         mode=rule.rounding,
-        rounded=scene.row["amount_minor"],
+        rounded=read_own(scene.row["amount_minor"], scene.row["quantities"]),
         currency=rule.to,
     )
     return (step,)

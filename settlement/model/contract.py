@@ -16,10 +16,10 @@ from typing import ClassVar, Literal
 
 from pydantic import ConfigDict
 
-from settlement.model.contract_measures import CLOSED, AnyMeasure, Dating, Day, Exact, Text, Whole
+from settlement.model.contract_convert import Conversion
+from settlement.model.contract_measures import CLOSED, AnyMeasure, Dating, Day, Exact, Text, VolumeMeasure, Whole
 from settlement.model.contract_terms import AnyTerm
-from settlement.model.dates import PeriodKind
-from settlement.model.money import Rounding
+from settlement.model.dates import Calendar, PeriodKind
 
 
 class Step(StrEnum):
@@ -36,14 +36,21 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeriodRule:
-    """The calendar by which the contract closes, and the date that places a record in it."""
+    """The calendar by which the contract closes, its years, and the date that places a record in it.
+
+    A ``fiscal`` year begins on ``year_begins``, month and day as ``07-01``. A ``contract`` year begins on the
+    anniversary of the day from which the contract's first version is in force; the loader fills ``year_begins`` in.
+    ``cycle_days`` are the days of a month on which its cycles begin.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = CLOSED
     calendar: PeriodKind
-    year: Literal["calendar"]
+    year: Literal["calendar", "fiscal", "contract"]
     closes: Literal["last_calendar_day"]
     place: Dating
     clause: Text
+    year_begins: Text | None = None
+    cycle_days: tuple[Whole, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,17 +73,6 @@ class AdjustmentRule:
     clause: Text
     booked_in: Literal["current_period"]
     recomputes: Literal["all_terms"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conversion:
-    """Into which currency a share is converted, at the latest rate of the feed up to the night that states it."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
-    clause: Text
-    to: Text
-    rate: Literal["latest_until_as_of_night"]
-    rounding: Rounding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +137,21 @@ class Contract:
     mcc_lists: dict[str, tuple[Text, ...]] = field(default_factory=dict)
     examples: tuple[Example, ...] = ()
     known_on: Day | None = None
+
+    @property
+    def calendar(self) -> Calendar:
+        """How days fall into its periods and years."""
+        rule = self.period
+        begins = (1, 1)
+        if rule.year_begins is not None:
+            month, day = rule.year_begins.split("-")
+            begins = (int(month), int(day))
+        return Calendar(kind=rule.calendar, cycle_days=rule.cycle_days, begins=begins)
+
+    @property
+    def converts_events(self) -> bool:
+        """Whether a measure converts amounts at the exchange rates of their own days."""
+        return any(isinstance(one, VolumeMeasure) and one.convert is not None for one in self.measures.values())
 
     @property
     def paid_in(self) -> str:

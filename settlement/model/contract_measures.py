@@ -11,6 +11,8 @@ from typing import Annotated, ClassVar, Final, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, Strict
 from pydantic_core import PydanticCustomError
 
+from settlement.model.money import Rounding
+
 CLOSED: Final = ConfigDict(extra="forbid")
 """Every table of a contract file is closed: a key that is no word of it is refused."""
 
@@ -84,11 +86,27 @@ class Opening:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EventConversion:
+    """Amounts in other currencies than the contract's, each at the rate of the day that ``rate_date`` names.
+
+    Each amount is rounded to a minor unit of the contract's currency by itself. ``missing`` says what a day without a
+    rate takes: nothing, so that the night is refused, or the rate of the nearest day before it.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
+    rate: Literal["day_of_event"]
+    rate_date: Dating
+    missing: Literal["refused", "previous_day"]
+    rounding: Rounding
+    residue: Literal["stays_with_each_record"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VolumeMeasure:
     """Net volume in minor units: the bank-side amounts of the records that count, purchases less negative events.
 
     ``mcc_in`` and ``mcc_not_in`` name a list of ``mcc_lists``, or ``any`` and ``none``; ``account_classes`` lists
-    classes, or ``any`` alone.
+    classes, or ``any`` alone. Without ``convert`` all records are in the contract's currency.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = CLOSED
@@ -102,6 +120,7 @@ class VolumeMeasure:
     mcc_not_in: Text
     account_classes: tuple[Text, ...]
     opening: tuple[Opening, ...] = ()
+    convert: EventConversion | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ from settlement.model.contract_terms import (
     WholeTierTerm,
     holds_on,
 )
-from settlement.model.dates import PeriodKind, period_of
+from settlement.model.dates import period_of, year_of
 from settlement.model.money import exponent, minor
 from settlement.rate.contract_words import written
 
@@ -71,17 +71,17 @@ def _words(code: str) -> str:
 def _periods(version: ContractVersion) -> Iterator[Told]:
     contract = version.contract
     rule = contract.period
-    first = period_of(version.effective, rule.calendar)
+    first = period_of(version.effective, contract.calendar)
     days = [first.first, first.last, first.last + _DAY, leap_day(version.effective)]
     for day in dict.fromkeys(days):
-        period = period_of(day, rule.calendar)
+        period = period_of(day, contract.calendar)
         gives = f"{period.text}, closes {period.last}"
         yield _told(rule.clause, "period", f"{_words(rule.place.purchase)} {day}", gives)
     for term in contract.terms:
         if isinstance(term, WholeTierTerm | MinimumTerm):
-            year = period_of(version.effective, PeriodKind.YEAR)
+            year = year_of(version.effective, contract.calendar)
             for day in (year.last, year.last + _DAY):
-                gives = f"year {period_of(day, PeriodKind.YEAR).text}"
+                gives = f"year {year_of(day, contract.calendar).text}"
                 yield _told(term.clause, term.id, f"{_words(rule.place.purchase)} {day}", gives)
 
 
@@ -119,10 +119,10 @@ def _of_measure(version: ContractVersion, name: str, measure: Measure) -> Iterat
 
 
 def _condition_days(version: ContractVersion, name: str, measure: AccountMeasure) -> Iterator[Told]:
-    period = period_of(version.effective, version.contract.period.calendar)
+    period = period_of(version.effective, version.contract.calendar)
     days = timedelta(days=measure.days_from_opening)
     for condition in (period.last, period.last + _DAY, leap_day(version.effective)):
-        placed = period_of(condition, version.contract.period.calendar)
+        placed = period_of(condition, version.contract.calendar)
         given = f"opened {condition - days}, condition day {condition}"
         yield _told(measure.clause, name, given, f"counts in {placed.text}")
     yield _told(measure.clause, name, "closed on the condition day", "does not count")

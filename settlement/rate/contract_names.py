@@ -28,7 +28,7 @@ from settlement.model.dates import PeriodKind
 from settlement.rate.contract_words import nearest, refuse, term_place
 
 _TO_DATE: Final = (Window.YEAR_TO_DATE, Window.CONTRACT_TO_DATE)
-_ROLLING: Final = (PeriodKind.MONTH, PeriodKind.QUARTER)
+_NOT_MONTHS: Final = (PeriodKind.DAY, PeriodKind.WEEK)
 
 
 def check_named(contract: Contract) -> None:
@@ -94,7 +94,7 @@ def _check_base(contract: Contract, term: TiersTerm, base: Base, before: Sequenc
 
 def _check_driver(contract: Contract, term: Term, driver: Driver, before: Sequence[str]) -> None:
     where = f"{term_place(term)}, driver"
-    if driver.window is Window.LAST_12_FULL_MONTHS and contract.period.calendar not in _ROLLING:
+    if driver.window is Window.LAST_12_FULL_MONTHS and contract.period.calendar in _NOT_MONTHS:
         calendar = contract.period.calendar
         raise refuse(
             where, f"periods of a {calendar} do not make up the last 12 full months; settle by month or quarter."

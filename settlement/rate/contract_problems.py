@@ -17,11 +17,12 @@ from pydantic import ValidationError
 
 from settlement.errors import TerminalError
 from settlement.model.contract import Contract, ContractVersion
+from settlement.rate.contract_calendar import begun, check_effective, has_periods
 from settlement.rate.contract_doubts import doubts
 from settlement.rate.contract_examples import check_examples
 from settlement.rate.contract_file import READER, effective_date
 from settlement.rate.contract_places import Place, line_for, lines_of, place_named
-from settlement.rate.contract_rules import RULES, check_effective
+from settlement.rate.contract_rules import RULES, check_known
 from settlement.rate.contract_text import unreadable
 from settlement.rate.contract_words import Refusal, sentences_for
 
@@ -82,9 +83,12 @@ def examine(source: str, text: str) -> Examined:
     found = [located(refusal) for refusal in _refusals(contract)]
     if unnamed:
         return _refused([*unnamed, *found])
-    version = ContractVersion(source=source, effective=effective_date(source), contract=contract)
+    effective = effective_date(source)
+    version = begun(ContractVersion(source=source, effective=effective, contract=contract), effective)
     try:
-        check_effective(version)
+        if has_periods(contract):
+            check_effective(version)
+        check_known(version)
     except Refusal as refusal:
         found.append(Problem(line=None, sentence=f"{refusal.where}: {refusal.sentence}"))
     if found:

@@ -10,6 +10,7 @@ from settlement.model.contract_told import Article, ContractTold, Said, Worked
 from settlement.rate.contract_words import written
 from settlement.rate.forms import is_counted
 from settlement.rate.prose import of_measure, of_period, of_step, of_term
+from settlement.rate.prose_calendar import kind_spoken
 
 
 def told(version: ContractVersion) -> ContractTold:
@@ -61,7 +62,7 @@ def _parties(contract: Contract) -> Iterator[Said]:
         yield Said(name="known", sentence=f"from {contract.known_on} on; statements of earlier days do not look at it")
     paid = "" if contract.paid_in == contract.currency else f", paid in {contract.paid_in}"
     yield Said(name="currency", sentence=f"{contract.currency}{paid}")
-    yield Said(name="period", sentence=contract.period.calendar.value)
+    yield Said(name="period", sentence=kind_spoken(contract))
     for name, entries in contract.mcc_lists.items():
         yield Said(name=f"merchant categories {name}", sentence=", ".join(entries))
 

@@ -40,11 +40,13 @@ from settlement.model.contract_terms import (
     UnitPriceTerm,
     WholeTierTerm,
 )
-from settlement.model.dates import PeriodKind, period_of
+from settlement.model.dates import PeriodKind
 from settlement.model.money import is_currency
 from settlement.rate.contract_bounds import check_amounts, check_dated_rates, check_tiers
+from settlement.rate.contract_calendar import begun, check_calendar, check_effective, check_same_calendar, check_year
 from settlement.rate.contract_examples import check_examples
 from settlement.rate.contract_exceptions import check_exceptions
+from settlement.rate.contract_fixing import check_conversion, check_same_currency
 from settlement.rate.contract_names import check_named
 from settlement.rate.contract_shares import check_payees, check_shares
 from settlement.rate.contract_words import Refusal, listed, nearest, refuse, term_place
@@ -75,6 +77,7 @@ _MEASURED: Final[Mapping[type[Term], tuple[type[Measure], ...]]] = {
     UnitPriceTerm: _UNITS,
 }
 """What each form measures."""
+_SHORT: Final = (PeriodKind.DAY, PeriodKind.WEEK, PeriodKind.CYCLE)
 _RESERVED: Final = frozenset({"share", "share_converted", "adjustment", "carry_in", "recouped", "payout", "carry_out"})
 
 
@@ -84,7 +87,8 @@ def check_contract(version: ContractVersion) -> None:
     try:
         for rule in RULES:
             rule(contract)
-        check_effective(version)
+        check_effective(begun(version, version.effective))
+        check_known(version)
     except Refusal as refusal:
         raise TerminalError(f"{version.source}{refusal}") from None
 
@@ -97,12 +101,8 @@ def check_versions(versions: Sequence[ContractVersion]) -> None:
                 f"{earlier.source} and {later.source} both say contract {later.contract.id} from {later.effective}: "
                 "keep one of them, or say in the later one from when on it is known, `known_on`."
             )
-        if earlier.contract.period.calendar is not later.contract.period.calendar:
-            raise TerminalError(
-                f"{later.source}: the calendar of contract {later.contract.id} changes from "
-                f"{earlier.contract.period.calendar} to {later.contract.period.calendar}; a contract keeps its "
-                "calendar: give the new agreement a new id."
-            )
+        check_same_calendar(earlier, later)
+        check_same_currency(earlier, later)
         check_payees(earlier, later)
 
 
@@ -150,6 +150,8 @@ def _check_datings(contract: Contract) -> None:
     datings = [("[period], place", contract.period.place)]
     dated = (RateByTerm, UnitPriceTerm)
     datings += [(f"{term_place(t)}, rate_date", t.rate_date) for t in contract.terms if isinstance(t, dated)]
+    converted = {name: one.convert for name, one in contract.measures.items() if isinstance(one, VolumeMeasure)}
+    datings += [(f"[measures.{name}.convert], rate_date", rule.rate_date) for name, rule in converted.items() if rule]
     for where, dating in datings:
         for name in ("purchase", "refund_without_purchase"):
             if _dating(dating, name) not in _OWN_DATES:
@@ -179,9 +181,10 @@ def _check_measures(contract: Contract) -> None:
                 _known_measure(contract, where, measure.of, _ACCOUNTS)
                 _refuse_circle(contract, name, measure)
             case ProfitMeasure():
-                if contract.period.calendar is PeriodKind.DAY:
+                if contract.period.calendar in _SHORT:
+                    told = contract.period.calendar.value
                     raise refuse(
-                        where, "a month's profit has no place in a period of one day; settle by month or longer."
+                        where, f"a month's profit has no place in a period of one {told}; settle by month or longer."
                     )
 
 
@@ -337,16 +340,8 @@ def _steps(wanted: AbstractSet[Step]) -> str:
     return ", ".join(f'"{step}"' for step in _ORDER if step not in _OPTIONAL or step in wanted)
 
 
-def check_effective(version: ContractVersion) -> None:
-    """Refuse a version that begins inside a period, or that is named by another day than it is known from."""
-    calendar = version.contract.period.calendar
-    period = period_of(version.effective, calendar)
-    if period.first != version.effective:
-        raise refuse(
-            "effective date",
-            f"{version.effective} lies inside the {calendar} {period.text}; a version is in force for whole periods: "
-            f"name the file {period.first}.toml or {period.next().first}.toml.",
-        )
+def check_known(version: ContractVersion) -> None:
+    """Refuse a version that is named by another day than it is known from."""
     named = PurePosixPath(version.source).stem.partition(KNOWN)[2]
     if named and named != version.known_on.isoformat():
         raise refuse("known_on", f"the file is named as known on {named}, and says {version.known_on}; let both agree.")
@@ -354,6 +349,8 @@ def check_effective(version: ContractVersion) -> None:
 
 RULES: Final[tuple[Callable[[Contract], None], ...]] = (
     _check_names,
+    check_year,
+    check_calendar,
     _check_clauses,
     _check_datings,
     _check_measures,
@@ -366,6 +363,7 @@ RULES: Final[tuple[Callable[[Contract], None], ...]] = (
     check_amounts,
     check_tiers,
     _check_settlement,
+    check_conversion,
     check_exceptions,
     check_examples,
 )

@@ -41,6 +41,12 @@ Location = tuple[str | int, ...]
 """A place as the reader tells it: like the way through the file, with the tag of what was chosen by its tag."""
 
 
+_MEASURE_TYPE: Final = re.compile(
+    r"^(, \[measures\.[^.\]]+)\.(?:volume|units|accounts|accounts_within|month_end_balances|monthly_profit)\b"
+)
+"""The tag of a measure's type, which the reader puts behind its name."""
+
+
 class Refusal(Exception):  # noqa: N818  # a sentence on its way to the reader of files, who adds the file's name
     """What is wrong, from the place in the file on: ``, clause 3 (annual_volume_tier): ...``.
 
@@ -186,7 +192,7 @@ def _where(location: Sequence[str | int], content: Mapping[str, object]) -> str:
         place, rest = f", {head} {number + 1}", location[2:-1]
     else:
         place, rest = (f", [{'.'.join(str(part) for part in location[:-1])}]" if len(location) > 1 else ""), ()
-        place = re.sub(r"\.(?:volume|units|accounts|accounts_within|month_end_balances|monthly_profit)\]$", "]", place)
+        place = _MEASURE_TYPE.sub(r"\1", place)
     parts = [f", {part}" if isinstance(part, str) else f" {part + 1}" for part in rest]
     return place + "".join(parts)
 

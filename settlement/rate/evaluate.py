@@ -23,7 +23,7 @@ from settlement.model.contract_terms import (
     WholeTierTerm,
     holds_on,
 )
-from settlement.model.dates import Period, PeriodKind, period_of
+from settlement.model.dates import Period, closes_year, following, period_of, year_of
 from settlement.rate.amounts import DRIVER
 from settlement.rate.facts import Facts
 from settlement.rate.forms import (
@@ -44,12 +44,12 @@ from settlement.rate.windows import Lines, Scene
 
 def periods_known(versions: Sequence[ContractVersion], facts: Facts) -> tuple[Period, ...]:
     """The contract's periods from the first that is settled here to the one that contains the facts' day."""
-    calendar = versions[0].contract.period.calendar
+    calendar = versions[0].contract.calendar
     period = period_of(max(facts.first_night, versions[0].effective), calendar)
     found = []
     while period.first <= facts.day:
         found.append(period)
-        period = period.next()
+        period = following(period, calendar)
     return tuple(found)
 
 
@@ -87,8 +87,8 @@ def _line(term: Term, scene: Scene) -> Line:
     line = calculate(term, scene.contract.currency, _quantities(term, scene))
     if isinstance(term, MinimumTerm | MinimumPurchaseTerm):
         # A minimum is looked at when its window closes; before that day nobody lacks anything.
-        last = scene.period.last if term.window == "period" else period_of(scene.period.last, PeriodKind.YEAR).last
-        if scene.period.last != last or scene.facts.day < last:
+        closes = term.window == "period" or closes_year(scene.period, scene.contract.calendar)
+        if not closes or scene.facts.day < scene.period.last:
             return Line(amount_minor=0, quantities=line.quantities)
     return line
 
@@ -169,7 +169,7 @@ def _earned(term: MinimumTerm, scene: Scene) -> dict[str, int]:
 
 def _earned_in_year(term: MinimumTerm, scene: Scene) -> int:
     """What the terms of the guarantee have given in the periods of the year so far, as recomputed now."""
-    year = period_of(scene.period.last, PeriodKind.YEAR)
+    year = year_of(scene.period.last, scene.contract.calendar)
     lines = [scene.lines, *(found for period, found in scene.earlier.items() if period.last in year)]
     earned = sum(found[name].amount_minor for found in lines for name in term.of if name in found)
     return earned + (scene.opening(term.opening_earned) if scene.facts.first_night in year else 0)
@@ -177,7 +177,7 @@ def _earned_in_year(term: MinimumTerm, scene: Scene) -> int:
 
 def _year_to_date(term: WholeTierTerm, scene: Scene) -> dict[str, int]:
     """The year's volume up to the end of the period, and what the term gives for the earlier periods of the year."""
-    year = period_of(scene.period.last, PeriodKind.YEAR)
+    year = year_of(scene.period.last, scene.contract.calendar)
     earlier = [period for period in scene.earlier if period.last in year]
     volumes = {name: _year_volume(term, name, scene, [*earlier, scene.period]) for name in {*term.base, *term.driver}}
     paid = sum(scene.earlier[period][term.id].amount_minor for period in earlier if term.id in scene.earlier[period])

@@ -75,10 +75,10 @@ class Facts:
     opening: Mapping[tuple[str, str], int]
     rates: pl.DataFrame
 
-    def rate(self, one: str, other: str) -> str | None:
-        """Units of ``other`` for one of ``one`` as the feed writes it, of the latest date up to the day."""
-        told = (pl.col("from_currency") == one) & (pl.col("to_currency") == other) & (pl.col("rate_date") <= self.day)
-        return next(iter(self.rates.filter(told).sort("rate_date", descending=True)["rate"]), None)
+    def rates_of(self, one: str, other: str) -> Mapping[date, str]:
+        """Units of ``other`` for one of ``one`` as the feed writes them, by date; more than one a date is no key."""
+        told = (pl.col("from_currency") == one) & (pl.col("to_currency") == other)
+        return dict(self.rates.filter(told).select("rate_date", "rate").iter_rows())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

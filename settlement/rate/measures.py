@@ -40,8 +40,9 @@ from settlement.model.contract_terms import (
     UnitPriceTerm,
     named,
 )
-from settlement.model.dates import PeriodKind, period_of
+from settlement.model.dates import Calendar, period_of
 from settlement.rate.facts import Facts
+from settlement.rate.foreign import EXCHANGE_DAY, in_own_currency
 from settlement.rate.per_record import OF_RECORDS, commissions, limited, units
 
 ACCOUNTS_UNIT: Final = "accounts"
@@ -172,9 +173,10 @@ def _of_term(contract: Contract, term: Term, facts: Facts) -> pl.DataFrame:
     if isinstance(term, UnitPriceTerm):
         return _by_price(contract, term, facts)
     if isinstance(term, RecordRateTerm):
-        rows = _volume(contract, contract.measures[term.measure], facts, *map(pl.col, OF_RECORDS))
-        bought = facts.records.lazy().filter(pl.col("kind") == "purchase").select("file", "record", "net_minor")
-        return _in_period(commissions(rows, bought.collect(), term, contract.currency), contract.period.calendar)
+        measure = contract.measures[term.measure]
+        rows = _volume(contract, measure, facts, *map(pl.col, OF_RECORDS))
+        bought = _bought(contract, measure, facts, rows)
+        return _in_period(commissions(rows, bought, term, contract.currency), contract.calendar)
     if not isinstance(term, OF_ONE_MEASURE):
         # Several measures are told apart by their names; terms that stand before are no contributions.
         names = [name for name in sorted(set(named(term))) if name in contract.measures]
@@ -209,7 +211,7 @@ def _of_measure(contract: Contract, measure: Measure, facts: Facts) -> pl.DataFr
             )
         case ProfitMeasure():
             rows = _profits(contract, measure, facts)
-    return _in_period(rows, contract.period.calendar)
+    return _in_period(rows, contract.calendar)
 
 
 def _volume(contract: Contract, measure: Measure, facts: Facts, *more: pl.Expr) -> pl.DataFrame:
@@ -230,15 +232,37 @@ def _volume(contract: Contract, measure: Measure, facts: Facts, *more: pl.Expr) 
     if measure.account_classes != (_ANY,):
         wanted &= pl.col("account_class").is_in(measure.account_classes)
     told = ("file", "record", "account_id", "account_class", "currency", pl.col("net_minor").alias("quantity"))
-    rows = facts.records.lazy().filter(wanted).select(*told, dated(contract.period.place).alias("day"), *more).collect()
+    day = dated(contract.period.place).alias("day")
+    rule = measure.convert
+    if rule is not None:
+        exchange_day = dated(rule.rate_date).alias(EXCHANGE_DAY)
+        rows = facts.records.lazy().filter(wanted).select(*told, day, exchange_day, *more).collect()
+        return in_own_currency(rows, contract, rule, facts)
+    rows = facts.records.lazy().filter(wanted).select(*told, day, *more).collect()
     foreign = rows.filter(pl.col("currency") != contract.currency).sort("file", "record")
     if foreign.height:
         file, record, currency = foreign.select("file", "record", "currency").row(0)
         raise TerminalError(
             f"Record {record} of {file} is in {currency}, but contract {contract.id} is settled in "
-            f"{contract.currency}: give the programme one currency, or the contract the record's."
+            f"{contract.currency}: give the programme one currency, the contract the record's, or the measure a "
+            "`convert`."
         )
     return rows
+
+
+def _bought(contract: Contract, measure: Measure, facts: Facts, rows: pl.DataFrame) -> pl.DataFrame:
+    """The purchases that ``rows`` take back from, those that count: ``file``, ``record`` and ``net_minor``."""
+    rule = measure.convert if isinstance(measure, VolumeMeasure) else None
+    bought = facts.records.lazy().filter(pl.col("kind") == "purchase")
+    if rule is None:
+        return bought.select("file", "record", "net_minor").collect()
+    told = ("file", "record", "currency", pl.col("net_minor").alias("quantity"))
+    origins = rows.select(file="origin_file", record="origin_record").lazy()
+    amounts = bought.join(origins, on=["file", "record"], how="semi").select(
+        *told, dated(rule.rate_date).alias(EXCHANGE_DAY)
+    )
+    converted = in_own_currency(amounts.collect(), contract, rule, facts)
+    return converted.select("file", "record", net_minor="quantity")
 
 
 def _in_list(entries: Sequence[str]) -> pl.Expr:
@@ -279,7 +303,7 @@ def _by_rate(contract: Contract, term: RateByTerm, facts: Facts) -> pl.DataFrame
             f"Contract {contract.id}, clause {term.clause} ({term.id}) has no rate for account class {class_} on {day} "
             f"(record {record} of {file}): add a rate for that class and date, or correct the account's class."
         )
-    return _in_period(rows, contract.period.calendar)
+    return _in_period(rows, contract.calendar)
 
 
 def _holds(dated: DatedRate | DatedPrice, day: pl.Expr) -> pl.Expr:
@@ -307,7 +331,7 @@ def _by_price(contract: Contract, term: UnitPriceTerm, facts: Facts) -> pl.DataF
             f"Contract {contract.id}, clause {term.clause} ({term.id}): record {record} of {file} has no date that "
             "picks its price: correct its file."
         )
-    return _in_period(units(rows, measure, contract.currency), contract.period.calendar)
+    return _in_period(units(rows, measure, contract.currency), contract.calendar)
 
 
 def _accounts(contract: Contract, measure: AccountMeasure | AccountsWithin, facts: Facts) -> pl.DataFrame:
@@ -366,7 +390,7 @@ def _profits(contract: Contract, measure: ProfitMeasure, facts: Facts) -> pl.Dat
     )
 
 
-def _in_period(rows: pl.DataFrame, calendar: PeriodKind) -> pl.DataFrame:
+def _in_period(rows: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     """What a contribution tells of each row, with ``period`` and ``period_first`` for the day that places it."""
     days = rows["day"].unique().sort().to_list()
     if None in days:

@@ -54,7 +54,8 @@ def run(inputs: StageInput) -> StageOutput:
     """
     contracts = read_contracts(inputs.documents)
     _require_known(contracts, inputs)
-    scene = _Scene(_reference_once(inputs))
+    by_rates = any(version.contract.converts_events for versions in contracts.values() for version in versions)
+    scene = _Scene(_reference_once(inputs), by_rates=by_rates)
     rows: list[PayoutRow] = []
     changes, totals, units, basis = ([TABLES[name].empty()] for name in _WRITES)
     for contract_id in sorted(contracts):
@@ -84,8 +85,9 @@ def run(inputs: StageInput) -> StageOutput:
 class _Scene:
     """The night's tables, and the facts that are made of them as they are asked for, once."""
 
-    def __init__(self, inputs: StageInput) -> None:
+    def __init__(self, inputs: StageInput, *, by_rates: bool) -> None:
         self.inputs = inputs
+        self.by_rates = by_rates
         self.night = inputs.business_date
         self.before = nights_before(inputs)
         self.standing = cache(lambda night: standing_facts(inputs, night))
@@ -115,7 +117,7 @@ class _Scene:
     def reached(self) -> tuple[Facts, Facts]:
         """The facts of the night before and of this night, with the records that this night reaches."""
         before, now = self.standing(self.before[-1]), self.standing(self.night)
-        reached = reached_tonight(self.inputs, before, now)
+        reached = reached_tonight(self.inputs, before, now, by_rates=self.by_rates)
         return with_records(before, reached), with_records(now, reached)
 
     def of_contract(self, table: str, contract_id: str) -> pl.LazyFrame:

@@ -90,6 +90,11 @@ def times(amount: pl.Expr, rate: Fraction, mode: Rounding, plus: Fraction = Frac
     scale = lcm(rate.denominator, plus.denominator)
     divisor = pl.lit(scale, pl.Int128)
     product = amount.cast(pl.Int128) * pl.lit(int(rate * scale), pl.Int128) + pl.lit(int(plus * scale), pl.Int128)
+    return quotient(product, divisor, mode)
+
+
+def quotient(product: pl.Expr, divisor: pl.Expr, mode: Rounding) -> pl.Expr:
+    """A whole number by another above zero, both of 128 bits, rounded to a whole number by the mode: Int64, exact."""
     whole = product // divisor
     twice = 2 * (product - whole * divisor)
     match mode:

@@ -15,6 +15,7 @@ from settlement.model.contract_measures import (
     AccountsWithin,
     BalanceMeasure,
     Dating,
+    EventConversion,
     EventDate,
     FirstPurchase,
     Measure,
@@ -42,6 +43,7 @@ from settlement.model.contract_terms import (
     WholeTierTerm,
 )
 from settlement.rate.contract_words import written
+from settlement.rate.prose_calendar import calendar_spoken, conversion_spoken, kind_spoken
 from settlement.rate.prose_named import FORMS as NAMED
 from settlement.rate.prose_named import whose
 from settlement.rate.wording import (
@@ -95,10 +97,7 @@ def of_step(contract: Contract, step: Step) -> str:
 
 def of_period(contract: Contract) -> str:
     """By which calendar a contract closes, and which date places an event in a period."""
-    calendar = contract.period.calendar
-    return (
-        f"Settled by the calendar {calendar}; it closes on its last day. Placed by: {_dating(contract.period.place)}."
-    )
+    return f"{calendar_spoken(contract)} Placed by: {_dating(contract.period.place)}."
 
 
 def _dating(dating: Dating) -> str:
@@ -195,7 +194,16 @@ def _volume(_: Contract, measure: VolumeMeasure) -> str:
     classes = "" if "any" in measure.account_classes else f", of accounts of class {listing(measure.account_classes)}"
     return (
         f"Purchases{less}{_STORES[measure.store]}{only}{without}{classes}{ignored}. Reconciled records count, with "
-        "the bank's amount less cash-back."
+        f"the bank's amount less cash-back.{'' if measure.convert is None else _converted(measure.convert)}"
+    )
+
+
+def _converted(rule: EventConversion) -> str:
+    missing = "that of the nearest day before it" if rule.missing == "previous_day" else "none: the night is refused"
+    return (
+        " An amount in another currency counts at the exchange rate of its own day, rounded by itself, "
+        f"{MODES[rule.rounding]}; that day is picked by: {_dating(rule.rate_date)}. A day without a rate takes "
+        f"{missing}."
     )
 
 
@@ -245,7 +253,7 @@ def _lines(names: Sequence[str]) -> str:
 
 def _add_terms(contract: Contract) -> str:
     paid = all_spoken([term.id for term in contract.terms if term.paid])
-    return f"All terms of the {contract.period.calendar} are added up: {paid}."
+    return f"All terms of the {kind_spoken(contract)} are added up: {paid}."
 
 
 def _adjust(_: Contract) -> str:
@@ -269,17 +277,8 @@ def _split(contract: Contract) -> str:
     )
 
 
-def _convert(contract: Contract) -> str:
-    rule = contract.settlement.convert
-    mode = "" if rule is None else f" and rounded, {MODES[rule.rounding]}"
-    return (
-        f"Each share is converted from {contract.currency} to {contract.paid_in} at the latest rate that has come up "
-        f"to the night of the statement{mode}."
-    )
-
-
 def _carry(contract: Contract) -> str:
-    return f"What was carried from the {contract.period.calendar} before is added; that may be below zero."
+    return f"What was carried from the {kind_spoken(contract)} before is added; that may be below zero."
 
 
 def _recoup(_: Contract) -> str:
@@ -290,7 +289,7 @@ def _threshold(contract: Contract) -> str:
     threshold = f"{written(contract.settlement.threshold)} {contract.paid_in}"
     return (
         f"A balance of {threshold} or more is paid in full; any other, one below zero too, is carried to the next "
-        f"{contract.period.calendar}."
+        f"{kind_spoken(contract)}."
     )
 
 
@@ -318,7 +317,7 @@ STEPS: Final[Mapping[Step, Callable[[Contract], str]]] = {
     Step.TERMS: _add_terms,
     Step.ADJUSTMENTS: _adjust,
     Step.SPLIT: _split,
-    Step.CONVERT: _convert,
+    Step.CONVERT: conversion_spoken,
     Step.CARRY: _carry,
     Step.RECOUP: _recoup,
     Step.THRESHOLD: _threshold,

@@ -21,6 +21,7 @@ from settlement.model.contract_terms import (
     TiersTerm,
 )
 from settlement.rate.contract_words import written
+from settlement.rate.prose_calendar import year_spoken
 from settlement.rate.wording import all_spoken, bounds, listing, money, percent, rounded
 
 _WINDOWS: Final = {
@@ -136,7 +137,7 @@ def _cap(contract: Contract, term: CapTerm) -> str:
 
 
 def _minimum(contract: Contract, term: MinimumTerm) -> str:
-    time = "each period" if term.window == "period" else "each calendar year"
+    time = "each period" if term.window == "period" else f"each {year_spoken(contract)}"
     return (
         f"{money(contract, term.guarantee)} are guaranteed from {all_spoken(term.of)} for {time}; what they lack is "
         f"given when {_CLOSES[term.window]} closes."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 
 from settlement.model.contract_amounts import Driver
 from settlement.model.contract_frame import Window
@@ -52,7 +52,7 @@ def of_days(term: OverTime, period: Period) -> dict[str, int]:
         if isinstance(term, DatedAmountsTerm)
         else [month_after(term.first, number) for number in range(term.number)]
     )
-    return {BEFORE: _come(days, before=period.first), DUE: _come(days, before=period.next().first)}
+    return {BEFORE: _come(days, before=period.first), DUE: _come(days, before=period.last + timedelta(days=1))}
 
 
 def _come(days: Sequence[date], *, before: date) -> int:

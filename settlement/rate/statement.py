@@ -8,18 +8,25 @@ period. An adjustment is itself stated once the statement that carries it closes
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal
-from fractions import Fraction
 from typing import Final
 
-from settlement.errors import TerminalError
 from settlement.model.clearing import StatementState
-from settlement.model.contract import Contract, ContractVersion, Conversion, Step
+from settlement.model.contract import Contract, ContractVersion, Step
 from settlement.model.dates import Period
-from settlement.model.money import exponent, minor, round_fraction, split_largest_remainder
+from settlement.model.money import minor, split_largest_remainder
+from settlement.rate.conversion import (
+    Converted,
+    Refixed,
+    converted,
+    exchange_of,
+    read_own,
+    read_refixed,
+    refixed,
+    with_refixed,
+)
 from settlement.rate.evaluate import in_force
 from settlement.rate.facts import Facts
 from settlement.rate.windows import Lines
@@ -31,7 +38,6 @@ CARRY_IN: Final = "carry_in"
 RECOUPED: Final = "recouped"
 PAYOUT: Final = "payout"
 CARRY_OUT: Final = "carry_out"
-_RATE_DECIMALS: Final = 7
 _Own = tuple[str, int, str, str]
 """A line of one beneficiary: term, amount, quantities and clause."""
 
@@ -65,11 +71,16 @@ class Stated:
         By beneficiary: the balance that the last closed statement carries out; empty before the first.
     recouped:
         By beneficiary: what closed statements have recouped of its advance, zero or negative.
+    shares, converted:
+        By closed period and beneficiary: what its statement shares out, and what has been stated for that in the
+        currency of payment, differences told in later statements included; empty where nothing is converted.
     """
 
     terms: Mapping[str, Mapping[str, int]]
     carried: Mapping[str, int]
     recouped: Mapping[str, int]
+    shares: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    converted: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 def read_stated(rows: Iterable[PayoutRow]) -> Stated:
@@ -90,7 +101,31 @@ def read_stated(rows: Iterable[PayoutRow]) -> Stated:
             # A restated term is stated only if the statement of that day, which carries the difference, closed.
             if closed or (row.state == StatementState.RESTATED and row.as_of in closings):
                 terms.setdefault(row.period, {})[row.term] = row.amount_minor
-    return Stated(terms=terms, carried=carried, recouped=recouped)
+    shares, conversions = _read_conversions([row for row in ordered if row.state == StatementState.CLOSED])
+    return Stated(terms=terms, carried=carried, recouped=recouped, shares=shares, converted=conversions)
+
+
+def _read_conversions(closed: Sequence[PayoutRow]) -> tuple[dict[str, dict[str, int]], dict[str, dict[str, int]]]:
+    """By period and beneficiary what closed statements share out and what is stated for it in the currency of payment.
+
+    Where nothing is split, the only beneficiary's share is the statement's total.
+    """
+    totals: dict[str, int] = {}
+    shares: dict[str, dict[str, int]] = {}
+    conversions: dict[str, dict[str, int]] = {}
+    for row in closed:
+        if row.beneficiary is None:
+            totals[row.period] = totals.get(row.period, 0) + row.amount_minor
+        elif row.term == SHARE:
+            shares.setdefault(row.period, {})[row.beneficiary] = row.amount_minor
+        elif row.term == SHARE_CONVERTED:
+            conversions.setdefault(row.period, {})[row.beneficiary] = read_own(row.amount_minor, row.quantities)
+            for one in read_refixed(row.quantities):
+                conversions.setdefault(one.period, {})[row.beneficiary] = one.now
+    for period, amounts in conversions.items():
+        for name in amounts:
+            shares.setdefault(period, {}).setdefault(name, totals.get(period, 0))
+    return {period: shares[period] for period in conversions}, conversions
 
 
 def statement(
@@ -136,7 +171,30 @@ def statement(
             clause = contract.settlement.adjustments.clause
             rows.append(writer.row(ADJUSTMENT, now - before, told, clause=clause, adjusts=closed.text))
     total = sum(row.amount_minor for row in rows if row.state is state)
-    return [*rows, *_settle(writer, facts, total, own, _brought_in(contract, facts, period, stated))]
+    brought = _brought_in(contract, facts, period, stated)
+    exchange, again = exchange_of(contract, facts), _all_refixed(versions, facts, lines, stated)
+
+    def conversion(beneficiary: str, share: int) -> Converted | None:
+        if exchange is None:
+            return None
+        return with_refixed(converted(exchange, period, share), again.get(beneficiary, ()))
+
+    return [*rows, *_settle(writer, total, own, brought, conversion)]
+
+
+def _all_refixed(
+    versions: Sequence[ContractVersion], facts: Facts, periods: Iterable[Period], stated: Stated
+) -> dict[str, list[Refixed]]:
+    """By beneficiary the closed periods, ascending, that come to another amount at their fixings as known now."""
+    found: dict[str, list[Refixed]] = {}
+    exchanges = {version.effective: exchange_of(version.contract, facts) for version in versions}
+    for period in sorted(period for period in periods if period.text in stated.converted):
+        exchange = exchanges[in_force(versions, period).effective]
+        if exchange is not None and exchange.is_fixed:
+            shares, before = stated.shares[period.text], stated.converted[period.text]
+            for name, one in refixed(exchange, period, shares, before).items():
+                found.setdefault(name, []).append(one)
+    return found
 
 
 def allotted(contract: Contract, amounts: Mapping[str, int]) -> dict[str, int]:
@@ -233,11 +291,16 @@ def _brought_in(contract: Contract, facts: Facts, period: Period, stated: Stated
 
 
 def _settle(
-    writer: _Writer, facts: Facts, total: int, own: Mapping[str, int], brought: Mapping[str, _Brought]
+    writer: _Writer,
+    total: int,
+    own: Mapping[str, int],
+    brought: Mapping[str, _Brought],
+    conversion: Callable[[str, int], Converted | None],
 ) -> list[PayoutRow]:
     """Split, conversion, carry, advance and threshold, beneficiaries in ascending order of their ids.
 
-    ``own`` is what terms give to a beneficiary by themselves; the rest of the total is split by weight.
+    ``own`` is what terms give to a beneficiary by themselves; the rest of the total is split by weight. ``conversion``
+    tells what a beneficiary's share comes to in the currency of payment; nothing where that is the contract's own.
     """
     contract = writer.contract
     rule, shares = contract.settlement, {beneficiary.id: total for beneficiary in contract.beneficiaries}
@@ -255,9 +318,10 @@ def _settle(
             rows.append(writer.row(SHARE, share, told, clause=rule.clause, beneficiary=beneficiary))
         lines: list[_Own] = []
         earned = share
-        if rule.convert is not None:
-            earned, rate = _converted(contract, rule.convert, facts, share)
-            lines.append((SHARE_CONVERTED, earned, f"rate={rate}", rule.convert.clause))
+        line = conversion(beneficiary, share)
+        if rule.convert is not None and line is not None:
+            earned = line.amount_minor
+            lines.append((SHARE_CONVERTED, earned, line.told, rule.convert.clause))
         lines += _balance(contract, earned, brought[beneficiary])
         rows += [
             writer.row(term, amount, told, clause=why, beneficiary=beneficiary, currency=contract.paid_in)
@@ -278,19 +342,3 @@ def _balance(contract: Contract, earned: int, brought: _Brought) -> list[_Own]:
         balance -= recouped
     paid = balance if balance >= minor(rule.threshold, contract.paid_in) else 0
     return [*lines, (PAYOUT, paid, "", rule.clause), (CARRY_OUT, balance - paid, "", rule.clause)]
-
-
-def _converted(contract: Contract, rule: Conversion, facts: Facts, amount: int) -> tuple[int, str]:
-    """An amount in the currency of payment, and the rate with seven decimals at least."""
-    told = facts.rate(contract.currency, rule.to)
-    if told is None and not amount:
-        # Nothing is nothing at any rate: a night without the feed goes on.
-        return 0, "none"
-    if told is None:
-        raise TerminalError(
-            f"Contract {contract.id} is paid in {rule.to}, and no exchange rate from {contract.currency} to {rule.to} "
-            f"has come up to {facts.day}: deliver the feed of exchange rates."
-        )
-    scale = Fraction(10) ** (exponent(rule.to) - exponent(contract.currency))
-    decimals = max(_RATE_DECIMALS, len(told.partition(".")[2]))
-    return round_fraction(Fraction(told) * scale * amount, rule.rounding), f"{Decimal(told):.{decimals}f}"

@@ -10,6 +10,7 @@ Of the history only the rows that are asked for are kept in memory, and only the
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Final
 
 import polars as pl
@@ -18,10 +19,11 @@ from settlement.model.stage import StageInput
 from settlement.rate.facts import CLEARING, Facts, Reached, known, members_known
 from settlement.rate.links import LOCATOR, NEGATIVES, REFERENCE
 
+_DATES: Final = ("posting_date", "transaction_date")
 _LINKS: Final = ("reference", "order", "named")
 
 
-def reached_tonight(inputs: StageInput, before: Facts, now: Facts) -> Reached:
+def reached_tonight(inputs: StageInput, before: Facts, now: Facts, *, by_rates: bool = False) -> Reached:
     """What a night reaches, by what was known of cards and stores before it and after it.
 
     Parameters
@@ -30,6 +32,8 @@ def reached_tonight(inputs: StageInput, before: Facts, now: Facts) -> Reached:
         The tables of the night and their history.
     before, now:
         Facts of the night before and of this night.
+    by_rates:
+        Whether the exchange rates of their days decide about records too.
     """
     night = inputs.business_date
     clearing = (
@@ -48,6 +52,9 @@ def reached_tonight(inputs: StageInput, before: Facts, now: Facts) -> Reached:
     touched = pl.col("business_date") == night
     if len(cards) or len(stores):
         touched |= pl.col("card_ref").is_in(cards.implode()) | pl.col("merchant_number").is_in(stores.implode())
+    if by_rates:
+        for first, end in changed_rates(before, now):
+            touched |= pl.any_horizontal(pl.col(*_DATES).is_between(first, end, closed="left"))
     rows = pl.concat([clearing.filter(touched).collect(), _at(clearing, matched)])
     return _closed(clearing, members, rows.unique(LOCATOR, maintain_order=True))
 
@@ -63,6 +70,28 @@ def changed_stores(before: Facts, now: Facts) -> pl.Series:
     """The merchant numbers that have become, or are no more, those of a partner's stores."""
     sides = [(now.stores, before.stores), (before.stores, now.stores)]
     return pl.concat([one.filter(~one.is_in(other.implode())) for one, other in sides])
+
+
+def changed_rates(before: Facts, now: Facts) -> list[tuple[date, date]]:
+    """The days [first, end) for which an exchange rate may be another than before.
+
+    The rate of a day holds for the days after it too, up to the next day that has one.
+    """
+    pair = ["from_currency", "to_currency"]
+    told = [facts.rates.select(*pair, "rate_date", "rate") for facts in (before, now)]
+    sides = [(told[0], told[1]), (told[1], told[0])]
+    changed = pl.concat([one.join(other, on=one.columns, how="anti") for one, other in sides])
+    after = told[1].select(*pair, end="rate_date").sort("end")
+    spans = changed.sort("rate_date").join_asof(
+        after,
+        left_on="rate_date",
+        right_on="end",
+        by=pair,
+        strategy="forward",
+        allow_exact_matches=False,
+        check_sortedness=False,
+    )
+    return spans.select("rate_date", pl.col("end").fill_null(date.max)).unique().sort("rate_date", "end").rows()
 
 
 def _closed(clearing: pl.LazyFrame, members: pl.LazyFrame, touched: pl.DataFrame) -> Reached:

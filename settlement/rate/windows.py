@@ -9,16 +9,13 @@ from settlement.model.contract import Contract
 from settlement.model.contract_frame import Window
 from settlement.model.contract_measures import openings
 from settlement.model.contract_terms import Term
-from settlement.model.dates import Period, PeriodKind, period_of
+from settlement.model.dates import Period, PeriodKind, month_after, year_of
 from settlement.rate.facts import Facts
 from settlement.rate.forms import Line
 from settlement.rate.sums import Sums
 
 Lines = Mapping[str, Line]
 """Terms of one period: term id to what it gives, in the order of the contract."""
-
-FULL_YEAR = {PeriodKind.MONTH: 12, PeriodKind.QUARTER: 4}
-"""How many periods the last twelve full months are, by the calendars that are made of full months."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +44,13 @@ def periods_in(scene: Scene, window: Window) -> tuple[Period, ...]:
         case Window.PREVIOUS_PERIOD:
             return earlier[-1:]
         case Window.YEAR_TO_DATE:
-            year = period_of(scene.period.last, PeriodKind.YEAR)
+            year = year_of(scene.period.last, scene.contract.calendar)
             return (*(period for period in earlier if period.last in year), scene.period)
         case Window.LAST_12_FULL_MONTHS:
-            return earlier[-FULL_YEAR[scene.contract.period.calendar] :]
+            end = scene.period.first
+            if scene.contract.calendar.kind is PeriodKind.CYCLE:
+                end = end.replace(day=1)
+            return tuple(period for period in earlier if month_after(end, -12) <= period.first < end)
         case Window.CONTRACT_TO_DATE:
             return (*earlier, scene.period)
 

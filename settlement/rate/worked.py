@@ -93,7 +93,7 @@ def work_out(
     lines: list[pl.DataFrame] = []
     steps: list[Json] = []
     for closing in closings(versions, day, facts_of, lambda one: add_up(rated(one))):
-        own = period_of(closing.day, versions[0].contract.period.calendar)
+        own = period_of(closing.day, versions[0].contract.calendar)
         if own in wanted:
             rows += closing.rows
             behind = wanted if closing.day == day else [own]

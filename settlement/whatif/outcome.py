@@ -16,7 +16,7 @@ import polars as pl
 from settlement import books, store
 from settlement.errors import TerminalError
 from settlement.model.contract import ContractVersion
-from settlement.model.dates import Period, PeriodKind, period_from, period_of
+from settlement.model.dates import Calendar, Period, PeriodKind, period_from, period_of
 from settlement.model.stage import StageInput
 from settlement.rate.evaluate import evaluate
 from settlement.rate.facts import Facts, gather
@@ -84,7 +84,7 @@ def facts_after(home: Home, as_of: date | None = None) -> Facts:
 
 def from_the_first(version: ContractVersion, facts: Facts) -> tuple[ContractVersion]:
     """One contract file as if it had been in force from the first night on, whatever day it is named by."""
-    first = period_of(facts.first_night, version.contract.period.calendar).first
+    first = period_of(facts.first_night, version.contract.calendar).first
     return (replace(version, effective=min(version.effective, first)),)
 
 
@@ -116,7 +116,7 @@ def within(rows: Iterable[PayoutRow], first: date, last: date) -> list[PayoutRow
     return found
 
 
-def compared(before: Iterable[PayoutRow], after: Iterable[PayoutRow], by: PeriodKind | None) -> list[Compared]:
+def compared(before: Iterable[PayoutRow], after: Iterable[PayoutRow], by: Calendar | None) -> list[Compared]:
     """The lines of two contracts side by side, periods ascending, and of several periods together at the end.
 
     Parameters
@@ -145,7 +145,7 @@ def compared(before: Iterable[PayoutRow], after: Iterable[PayoutRow], by: Period
 
 def totals_by_month(rows: Iterable[PayoutRow]) -> dict[str, int]:
     """What the terms give together by month, or by period where that is longer: minor units, months ascending."""
-    added = _added(rows, PeriodKind.MONTH)
+    added = _added(rows, Calendar(kind=PeriodKind.MONTH))
     return {text: amount for (_, text, term, *_), amount in added.items() if term == TOTAL and text != ALL}
 
 
@@ -166,7 +166,7 @@ _Key = tuple[date, str, str, str | None, str]
 """First day and name of a span of time, term, beneficiary and currency."""
 
 
-def _added(rows: Iterable[PayoutRow], by: PeriodKind | None) -> dict[_Key, int]:
+def _added(rows: Iterable[PayoutRow], by: Calendar | None) -> dict[_Key, int]:
     """Amounts by line and span of time; a balance is the first that comes in, and the last that goes out."""
     found: dict[_Key, int] = {}
     for row in rows:
@@ -184,7 +184,7 @@ def _added(rows: Iterable[PayoutRow], by: PeriodKind | None) -> dict[_Key, int]:
     return found
 
 
-def _span(period: Period, by: PeriodKind | None) -> Period:
+def _span(period: Period, by: Calendar | None) -> Period:
     """The month, quarter or year that a period lies in, or the period itself where it is the longer one."""
     if by is None:
         return period

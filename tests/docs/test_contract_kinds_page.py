@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,11 @@ from rate.test_prose import tells_every_figure
 
 from settlement.errors import TerminalError
 from settlement.model.contract import ContractVersion
+from settlement.model.dates import Calendar, PeriodKind, period_of
 from settlement.rate.contract_cases import cases
 from settlement.rate.contract_doubts import doubts
 from settlement.rate.contract_file import read_contract
+from settlement.rate.conversion import Exchange, converted
 
 _PAGE = (Path(__file__).resolve().parents[2] / "docs" / "CONTRACT_KINDS.md").read_text("utf-8")
 KINDS = dict(re.findall(r"\n### ([^\n]+)\n(?:(?!\n### ).)*?```toml\n(.*?)```", _PAGE, flags=re.DOTALL))
@@ -21,8 +24,17 @@ SOURCE = "contracts/partner/2009-01-01.toml"
 
 
 def contract_with(fragment: str) -> ContractVersion:
-    """The contract of the page's measures with the terms and examples of one fragment."""
-    return read_contract(SOURCE, f"{HEAD}\n{fragment}")
+    """The contract of the page's measures with the terms and examples of one fragment.
+
+    A table of the fragment stands in the place of the head's; a month's profit has no place in cycles.
+    """
+    head = HEAD
+    gone = re.findall(r"^\[\w+\]$", fragment, flags=re.MULTILINE)
+    gone += ["[measures.fees]", "[measures.losses]"] if "[period]" in gone else []
+    for table in gone:
+        before, _, after = head.partition(f"\n{table}\n")
+        head = f"{before}\n[{after.partition(chr(10) + '[')[2]}"
+    return read_contract(SOURCE, f"{head}\n{fragment}")
 
 
 def test_the_page_has_its_examples() -> None:
@@ -55,3 +67,32 @@ def test_every_example_bites(kind: str, word: str) -> None:
         parts[number + 1] = "987_654.32\n" + parts[number + 1].partition("\n")[2]
         with pytest.raises(TerminalError, match="example"):
             contract_with(f"\n{word} = ".join(parts))
+
+
+def test_the_fixing_of_the_page_comes_out() -> None:
+    contract = contract_with(KINDS["37. FX fixing"]).contract
+    rule = contract.settlement.convert
+    assert rule is not None
+    text = _PAGE.partition("### 37. FX fixing")[2].partition("\n### ")[0]
+    days = re.findall(r"\| (2026-01-\d\d) \| (\S+) \| (\S+) \|", text)
+    ((*means,),) = re.findall(r"\| mean \| (\S+) \| (\S+) \|", text)
+    ((share, *comes),) = re.findall(r"\| (\S+) USD are \| (\S+) EUR \| (\S+) EUR \|", text)
+    january = period_of(date(2026, 1, 31), contract.calendar)
+    for at, (mean, amount) in enumerate(zip(means, comes, strict=True)):
+        rates = {date.fromisoformat(day): known[at] for day, *known in days if known[at] != "none"}
+        exchange = Exchange(contract=contract, rule=rule, rates=rates, day=january.last)
+        found = converted(exchange, january, int(share.replace(",", "").replace(".", "")))
+        assert found.told.startswith(f"rate={mean}0;2026-01-16=0.8612;2026-01-20=0.8534;2026-01-21=")
+        assert f"{found.amount_minor / 100:,.2f}" == amount
+
+
+def test_the_periods_of_the_page_of_contracts_are_written_so() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "CONTRACTS.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (\d\d-\d\d) \| `(\S+)` \| (\S+) to (\S+) \|$", page, flags=re.MULTILINE)
+    assert {row[0] for row in rows} == set(PeriodKind)
+    for kind, begins, text, first, last in rows:
+        cycles = (1, 8, 16, 23) if kind == "cycle" else ()
+        month, day = map(int, begins.split("-"))
+        calendar = Calendar(kind=PeriodKind(kind), cycle_days=cycles, begins=(month, day))
+        period = period_of(date(2026, 1, 25), calendar)
+        assert (period.text, str(period.first), str(period.last)) == (text, first, last)

@@ -1,15 +1,18 @@
 """A second, naive reading of the terms over names, over time and over other terms: Fractions, plain loops, no classes.
 
-It reads the TOML text of a contract as plain dictionaries, is handed what each measure comes to in each month, and
-works out every month from the beginning. All of it is written from the page of the kinds of terms.
+It reads the TOML text of a contract as plain dictionaries, is handed what each measure comes to in each period, and
+works out every period from the beginning. All of it is written from the page of the kinds of terms.
 """
 
 from __future__ import annotations
 
 import tomllib
+from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
+
+from rate.oracle_periods import Named, Says, there_or_last
 
 Table = dict[str, Any]
 
@@ -20,46 +23,53 @@ def rounded(value: Fraction) -> int:
     return -cut if value < 0 else cut
 
 
-def months_of(window: str, months: list[str], now: int) -> list[int]:
-    """Which months, by number, a window looks at."""
+def periods_of(window: str, periods: list[Named], now: int) -> list[int]:
+    """Which periods, by number, a window looks at."""
     if window == "period":
         return [now]
     if window == "previous_period":
         return [now - 1] if now else []
     if window == "year_to_date":
-        return [n for n in range(now + 1) if months[n][:4] == months[now][:4]]
+        return [n for n in range(now + 1) if periods[n].year == periods[now].year]
     if window == "last_12_full_months":
-        return list(range(max(0, now - 12), now))
+        end = periods[now].first.replace(day=1) if "-C" in periods[now].text else periods[now].first
+        begins = there_or_last(end.year - 1, end.month, end.day)
+        return [n for n in range(now) if begins <= periods[n].first < end]
     return list(range(now + 1))
 
 
 class Reading:
-    """All months of one contract, one after the other."""
+    """All periods of one contract, one after the other."""
 
-    def __init__(self, text: str, months: list[str], measured: dict[tuple[str, str], int]) -> None:
+    def __init__(self, text: str, says: Says, periods: list[Named], measured: dict[tuple[str, str], int]) -> None:
         self.terms: list[Table] = tomllib.loads(text, parse_float=Decimal)["terms"]
-        self.months = months
+        self.says = says
+        self.periods = periods
         self.measured = measured
         self.given: list[dict[str, int]] = []
-        for now in range(len(months)):
+        for now in range(len(periods)):
             self.given.append({})
             for term in self.terms:
                 self.given[now][term["id"]] = self.of(term, now)
 
-    def one(self, name: str, month: int) -> int:
-        if name in self.given[month]:
-            return self.given[month][name]
-        return self.measured.get((name, self.months[month]), 0)
+    def one(self, name: str, period: int) -> int:
+        if name in self.given[period]:
+            return self.given[period][name]
+        return self.measured.get((name, self.periods[period].text), 0)
 
     def over(self, names: list[str], window: str, now: int) -> int:
         total = 0
-        for month in months_of(window, self.months, now):
+        for period in periods_of(window, self.periods, now):
             for name in names:
-                total += self.one(name, month)
+                total += self.one(name, period)
         return total
 
     def paid(self, term: Table, window: str, now: int) -> int:
-        return sum(self.given[m][term["id"]] for m in months_of(window, self.months, now) if m != now)
+        return sum(self.given[m][term["id"]] for m in periods_of(window, self.periods, now) if m != now)
+
+    def closes_year(self, now: int) -> bool:
+        after = self.periods[now].last + timedelta(days=1)
+        return self.says.periods(after, after)[0].year != self.periods[now].year
 
     def driver(self, said: Table, now: int) -> Fraction:
         of = self.over(said["of"], said["window"], now)
@@ -146,27 +156,27 @@ class Reading:
         return -max(0, too_much) - self.paid(term, term["window"], now)
 
     def minimum_guarantee(self, term: Table, now: int) -> int:
-        if term["window"] == "year" and not self.months[now].endswith("-12"):
+        if term["window"] == "year" and not self.closes_year(now):
             return 0
         window = "year_to_date" if term["window"] == "year" else "period"
         return max(0, int(term["guarantee"] * 100) - self.over(term["of"], window, now))
 
     def minimum_purchase(self, term: Table, now: int) -> int:
-        if term["window"] == "year" and not self.months[now].endswith("-12"):
+        if term["window"] == "year" and not self.closes_year(now):
             return 0
         window = "year_to_date" if term["window"] == "year" else "period"
         return rounded(Fraction(term["price"]) * 100 * max(0, term["least"] - self.over(term["of"], window, now)))
 
     def dated_amounts(self, term: Table, now: int) -> int:
-        return sum(int(one["amount"] * 100) for one in term["amounts"] if f"{one['on']:%Y-%m}" == self.months[now])
+        here = self.periods[now]
+        return sum(int(one["amount"] * 100) for one in term["amounts"] if here.first <= one["on"] <= here.last)
 
     def instalments(self, term: Table, now: int) -> int:
-        year, month = (int(part) for part in self.months[now].split("-"))
-        number = (year - term["from"].year) * 12 + month - term["from"].month
-        if not 0 <= number < term["number"]:
-            return 0
         total = int(term["total"] * 100)
         shares = [total // term["number"]] * term["number"]
         for extra in range(total - sum(shares)):
             shares[extra] += 1
-        return shares[number]
+        start = term["from"]
+        days = [there_or_last(start.year, start.month + number, start.day) for number in range(term["number"])]
+        here = self.periods[now]
+        return sum(share for share, day in zip(shares, days, strict=True) if here.first <= day <= here.last)

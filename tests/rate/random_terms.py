@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import random
+import re
+from datetime import date, timedelta
 from pathlib import Path
+
+from rate.oracle_periods import CALENDARS
 
 HEAD = (Path(__file__).resolve().parents[1] / "docs" / "contract_of_kinds.toml").read_text("utf-8")
 ROUNDING = 'rounding = { unit = "minor", mode = "half_away", scope = "period" }'
-MONTHS = [f"{year}-{month:02}" for year in (2009, 2010) for month in range(1, 13)]
+SHORT = ("week", "cycle")
+START = date(2009, 1, 1)
+MOST_DAYS = 500
 MONEY = ("volume", "fees", "losses")
 COUNTS = ("miles", "accounts", "used_accounts")
 PARTIES = ("ACQUIRER", "ISSUER", "NETWORK")
@@ -15,10 +21,14 @@ TO_DATE = ("year_to_date", "contract_to_date")
 
 
 class RandomContract:
-    """One contract made from a seed: its ``text``, and ``measured`` by measure and month in minor units or things."""
+    """One contract made from a seed: its ``text`` and ``periods``, ``measured`` by measure and period.
+
+    Money is in minor units.
+    """
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
+        self.says = CALENDARS[0] if self.random.random() < 0.4 else self.random.choice(CALENDARS)
         self.terms: list[str] = []
         self.ids: list[str] = []
         makers = (
@@ -35,13 +45,21 @@ class RandomContract:
         self.add("rate", f'measure = "volume"\nrate = 0.0{self.random.randrange(1, 999):03}\n{ROUNDING}')
         for _ in range(self.random.randrange(2, 7)):
             self.random.choice(makers)()
-        self.text = f"{HEAD}\n" + "\n".join(self.terms)
-        months = MONTHS[: self.random.randrange(1, len(MONTHS) + 1)]
-        self.months = months
+        head = HEAD.replace('calendar = "month"\nyear = "calendar"', self.says.toml)
+        # A month's profit has no place in a shorter period; what measures come to is made up here.
+        if self.says.calendar in SHORT:
+            head = re.sub(
+                'type = "monthly_profit"\nclause = "1"\n(.+\n){3}', 'type = "month_end_balances"\nclause = "1"\n', head
+            )
+        self.text = f"{head}\n" + "\n".join(self.terms)
+        start = self.says.periods(START, START)[0]
+        self.effective = start.first if start.first == START else start.last + timedelta(days=1)
+        days = MOST_DAYS if self.says.calendar in SHORT else 2 * MOST_DAYS
+        self.periods = self.says.periods(self.effective, self.effective + timedelta(days=self.random.randrange(days)))
         self.measured = {
-            (name, month): self.random.choice((0, 1, -1, self.random.randrange(-2_000, 60_000)))
+            (name, period.text): self.random.choice((0, 1, -1, self.random.randrange(-2_000, 60_000)))
             for name in (*MONEY, *COUNTS)
-            for month in months
+            for period in self.periods
         }
 
     def add(self, form: str, body: str) -> None:
@@ -64,7 +82,8 @@ class RandomContract:
 
     def driver(self) -> str:
         counts = self.random.choice(("money", "count", "ratio"))
-        windows = ("period", "previous_period", "last_12_full_months", *TO_DATE)
+        rolling = () if self.says.calendar == "week" else ("last_12_full_months",)
+        windows = ("period", "previous_period", *rolling, *TO_DATE)
         ratio = f", per = {self.names(COUNTS)}, decimals = 2" if counts == "ratio" else ""
         of = self.names(self.money() if counts == "money" else COUNTS)
         return f'{{ of = {of}, window = "{self.random.choice(windows)}", counts = "{counts}"{ratio} }}'

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Mapping
 from datetime import date, timedelta
 
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 from rate.histories import READS, Night, RandomHistory, contract_documents, joined, rate_history, tables_of
+from rate.oracle_fixing import ByEvent, Fixed, add_rates
+from rate.oracle_periods import Says
+from rate.test_fixings import by_event_club, fixed_club
 
 from settlement.model.stage import StageInput
 from settlement.model.tables import TABLES
@@ -60,7 +65,12 @@ class WideHistory(RandomHistory):
         night.add(table, **kept, retracted="corrected")
 
 
-def inputs_of(nights: list[Night], at: int, outputs: list[dict[str, pl.DataFrame]]) -> StageInput:
+def inputs_of(
+    nights: list[Night],
+    at: int,
+    outputs: list[dict[str, pl.DataFrame]],
+    documents: Mapping[str, str] | None = None,
+) -> StageInput:
     """What the stage is handed on a night, with what the nights before it have given."""
     frames: dict[str, list[pl.DataFrame]] = {name: [] for name in (*READS, *KEPT)}
     for night, output in zip(nights[:at], outputs, strict=False):
@@ -70,7 +80,7 @@ def inputs_of(nights: list[Night], at: int, outputs: list[dict[str, pl.DataFrame
     return StageInput(
         business_date=nights[at].day,
         unit="all",
-        documents=contract_documents(),
+        documents=contract_documents() if documents is None else documents,
         tables=tables_of(nights[at]),
         history={name: joined(name, tables).lazy() for name, tables in frames.items()},
     )
@@ -87,12 +97,32 @@ def without(inputs: StageInput, table: str) -> StageInput:
     )
 
 
+def other_calendars() -> dict[str, str]:
+    """The shipped contracts by other calendars, the club's with a fixing, and once more at the rates of events."""
+    texts = {source.split("/")[1]: text for source, text in contract_documents().items()}
+    said = {
+        "meridian-air": ("2008-12-29", 'calendar = "month"\nyear = "calendar"', Says("week").toml),
+        "alma-mater": ("2009-01-01", 'calendar = "quarter"\nyear = "calendar"', Says("half_year").toml),
+        "harbor-retail": ("2009-01-01", 'calendar = "quarter"\nyear = "calendar"', Says("quarter", "07-01").toml),
+    }
+    found = {}
+    for partner, (effective, old, new) in said.items():
+        assert old in texts[partner]
+        found[f"contracts/{partner}/{effective}.toml"] = texts[partner].replace(old, new)
+    cycles = Says("cycle", cycle_days=(1, 8, 16, 23))
+    by_event = by_event_club(ByEvent(cycles)).replace('"C4-CLB-CLUB"', '"C5-CLB-EVENTS"')
+    fixed = fixed_club(Fixed(cycles, days=3, to_day=31, decimals=9))
+    return found | {"contracts/orient-estate/2009-01-01.toml": fixed, "contracts/events/2009-01-01.toml": by_event}
+
+
+@pytest.mark.parametrize("documents", [contract_documents(), other_calendars()], ids=["shipped", "other calendars"])
 @pytest.mark.parametrize("seed", SEEDS)
-def test_what_is_touched_gives_what_everything_gives(seed: int) -> None:
+def test_what_is_touched_gives_what_everything_gives(seed: int, documents: Mapping[str, str]) -> None:
     nights = WideHistory(seed).nights
-    outputs = rate_history(nights)
+    add_rates(nights, random.Random(seed))
+    outputs = rate_history(nights, documents)
     for at in range(1, len(nights)):
-        inputs = inputs_of(nights, at, outputs)
+        inputs = inputs_of(nights, at, outputs, documents)
         anew = rate.run(without(inputs, "rated_basis")).tables
         for table in KEPT:
             key = TABLES[table].key

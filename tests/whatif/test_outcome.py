@@ -13,7 +13,7 @@ from rate.histories import READS, RandomHistory, contract_documents, joined, rat
 from settlement import originals, store
 from settlement.errors import TerminalError
 from settlement.model.contract import ContractVersion
-from settlement.model.dates import PeriodKind, period_from
+from settlement.model.dates import Calendar, PeriodKind, period_from
 from settlement.model.stage import StageInput
 from settlement.rate.contract_file import read_contracts
 from settlement.rate.facts import Facts, gather
@@ -167,7 +167,7 @@ def test_months_add_amounts_up_and_keep_the_outer_balances() -> None:
         *(row("2025-12-31", "carry_in", 3, "X"), row("2025-12-31", "a", 4), row("2025-12-31", "carry_out", 7, "X")),
         *(row("2026-01-01", "a", 8), row("2026-01-01", "carry_out", 9, "X")),
     ]
-    found = {(one.period, one.term): one.after for one in compared(rows, rows, PeriodKind.MONTH)}
+    found = {(one.period, one.term): one.after for one in compared(rows, rows, Calendar(kind=PeriodKind.MONTH))}
     assert (found["2025-12", "carry_in"], found["2025-12", "a"], found["2025-12", "carry_out"]) == (1, 6, 7)
     assert (found[ALL, "carry_in"], found[ALL, "a"], found[ALL, "carry_out"]) == (1, 14, 9)
     assert totals_by_month(rows) == {"2025-12": 6, "2026-01": 8}
