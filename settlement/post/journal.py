@@ -9,7 +9,7 @@ of accounts and each kind of entry by an example.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
@@ -17,24 +17,49 @@ from typing import Any, Final
 import polars as pl
 
 from settlement.errors import TerminalError
-from settlement.model.clearing import StatementState
+from settlement.model.clearing import TOLD_ONLY, StatementState
 from settlement.model.journal import Entry, Posting
 from settlement.model.money import to_major
 from settlement.model.stage import StageInput, StageOutput
+from settlement.model.statement_lines import (
+    GROSS_UP,
+    HELD,
+    MOVES,
+    RECOUPED,
+    RELEASED,
+    REVERSE_CHARGE,
+    VALUE_ADDED_TAX,
+    WITHHOLDING_TAX,
+    told,
+)
 from settlement.model.tables import TABLES
 from settlement.post import accounts
 from settlement.post.cash import cash_entries
 
 _STATEMENT: Final = ["contract", "period"]
+_ACCOUNTS: Final[Mapping[str, Callable[[str, str], str]]] = {
+    RECOUPED: accounts.advance,
+    GROSS_UP: accounts.tax_borne,
+    WITHHOLDING_TAX: accounts.tax_owed,
+    VALUE_ADDED_TAX: accounts.tax_borne,
+    REVERSE_CHARGE: accounts.tax_owed,
+    HELD: accounts.held,
+    RELEASED: accounts.held,
+}
+"""The account of each entry between what a beneficiary earns and what it is paid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Share:
-    """One beneficiary's lines of one closed statement: minor units by line name, and the line's currency."""
+    """One beneficiary's lines of one closed statement: minor units by line name, and the line's currency.
+
+    ``advanced`` is what the contract says is paid in advance in the statement's period.
+    """
 
     contract: str
     period: str
     beneficiary: str
+    advanced: Counter[str] = field(default_factory=Counter)
     amounts: dict[str, int] = field(default_factory=dict)
     currencies: dict[str, str] = field(default_factory=dict)
 
@@ -107,8 +132,8 @@ def _accrual_entries(inputs: StageInput) -> list[Entry]:
 
 
 def _terms(payout: pl.LazyFrame) -> pl.LazyFrame:
-    """Term and adjustment lines; restated lines are left out, because their difference is an adjustment line."""
-    return payout.filter(pl.col("beneficiary").is_null() & (pl.col("state") != StatementState.RESTATED))
+    """Term and adjustment lines; restated lines are left out, because their difference is an adjustment, or parked."""
+    return payout.filter(pl.col("beneficiary").is_null() & ~pl.col("state").is_in(TOLD_ONLY))
 
 
 def _last_stated_terms(inputs: StageInput) -> pl.DataFrame:
@@ -168,14 +193,13 @@ def _opening_entries(inputs: StageInput) -> list[Entry]:
 
 def _quantity(row: Mapping[str, Any], name: str) -> int:
     """One whole number out of a line's quantities."""
-    for pair in row["quantities"].split(";"):
-        found, _, value = pair.partition("=")
-        if found == name:
-            return int(value)
-    raise TerminalError(
-        f"{row['contract']} {row['period']} {row['term']} {row['beneficiary']} does not tell {name} among its "
-        f"quantities ({row['quantities']!r}): the opening balance cannot be booked without it."
-    )
+    value = told(row["quantities"], name)
+    if value is None:
+        raise TerminalError(
+            f"{row['contract']} {row['period']} {row['term']} {row['beneficiary']} does not tell {name} among its "
+            f"quantities ({row['quantities']!r}): the opening balance cannot be booked without it."
+        )
+    return int(value)
 
 
 def _close_entries(inputs: StageInput, carried_before: Mapping[tuple[str, str], int]) -> list[Entry]:
@@ -195,6 +219,7 @@ def _close_entries(inputs: StageInput, carried_before: Mapping[tuple[str, str], 
             beneficiary, _Share(contract=contract, period=period, beneficiary=beneficiary)
         )
         share.amounts[row["term"]], share.currencies[row["term"]] = row["amount_minor"], row["currency"]
+        share.advanced[row["currency"]] += int(told(row["quantities"], "advanced") or 0)
     entries: list[Entry] = []
     carried = Counter(carried_before)
     # In order of periods: where several close in one night, a later one carries in what an earlier one carries out.
@@ -252,12 +277,14 @@ def _close_postings(
     if currency is None:
         raise TerminalError(f"{share.name} has no line payout: a closed statement must say what is paid, also zero.")
     payable = share.amounts.get("share_converted", earned.get(currency, 0))
-    carry_in, recouped = share.amounts.get("carry_in", 0), share.amounts.get("recouped", 0)
+    moves = {name: share.amounts[name] for name in MOVES if name in share.amounts}
+    carry_in, between = share.amounts.get("carry_in", 0), sum(moves.values())
     payout, carry_out = share.amounts["payout"], share.amounts.get("carry_out", 0)
-    if carry_in + payable + recouped != payout + carry_out:
+    if carry_in + payable + between != payout + carry_out:
+        entries = "".join(f", {name.replace('_', ' ')} {amount}" for name, amount in moves.items())
         raise TerminalError(
-            f"{share.name} does not re-add: carried in {carry_in}, stated {payable}, recouped {recouped}, but paid "
-            f"{payout} and carried out {carry_out} (minor units of {currency})."
+            f"{share.name} does not re-add: carried in {carry_in}, stated {payable}{entries}, but paid {payout} and "
+            f"carried out {carry_out} (minor units of {currency})."
         )
     carried = accounts.carried(share.contract, share.beneficiary)
     booked = -carried_before.get((carried, currency), 0)
@@ -265,17 +292,25 @@ def _close_postings(
         raise TerminalError(
             f"{share.name} carries in {carry_in}, but the books carry {booked} (minor units of {currency})."
         )
-    converted = "share_converted" in share.amounts
+    converted, advanced = "share_converted" in share.amounts, sorted(share.advanced.items())
     lines = [(accounts.accrued_share(share.contract, share.period), unit, amount) for unit, amount in earned.items()]
     if converted:
         lines += [(accounts.CURRENCY_CONVERSION, unit, -amount) for unit, amount in earned.items()]
         lines.append((accounts.CURRENCY_CONVERSION, currency, payable))
     lines += [
         (carried, currency, -payable),
-        (carried, currency, -recouped),
-        (accounts.advance(share.contract, share.beneficiary), currency, recouped),
+        *(
+            line
+            for name, amount in moves.items()
+            for line in (
+                (carried, currency, -amount),
+                (_ACCOUNTS[name](share.contract, share.beneficiary), currency, amount),
+            )
+        ),
         (carried, currency, payout),
         (accounts.due(share.contract, share.beneficiary), currency, -payout),
+        *((accounts.advance(share.contract, share.beneficiary), unit, amount) for unit, amount in advanced),
+        *((accounts.due(share.contract, share.beneficiary), unit, -amount) for unit, amount in advanced),
     ]
     return tuple(
         Posting(account=account, currency=unit, amount_minor=amount) for account, unit, amount in lines if amount
