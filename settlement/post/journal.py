@@ -105,17 +105,18 @@ def _accrual_entries(inputs: StageInput) -> list[Entry]:
     was = _term_amounts(_last_stated_terms(inputs))
     entries = []
     for key in sorted(now.keys() | was.keys()):
-        contract, period, term, adjusts = key
+        contract, period, term, adjusts, booked = key
         change = Counter(now.get(key, {}))
         change.subtract(was.get(key, {}))
         name = f"{term}:{adjusts}" if adjusts else term
+        name = name if booked == period else f"{name}:original_period"
         postings = tuple(
             posting
             for currency, amount in sorted(change.items())
             if amount
             for posting in (
                 Posting(account=accounts.share_expense(contract, term), currency=currency, amount_minor=amount),
-                Posting(account=accounts.accrued_share(contract, period), currency=currency, amount_minor=-amount),
+                Posting(account=accounts.accrued_share(contract, booked), currency=currency, amount_minor=-amount),
             )
         )
         if postings:
@@ -150,11 +151,16 @@ def _last_stated_terms(inputs: StageInput) -> pl.DataFrame:
     )
 
 
-def _term_amounts(rows: pl.DataFrame) -> dict[tuple[str, str, str, str], dict[str, int]]:
-    """Minor units by currency, by contract, period, term and adjusted period (empty text where there is none)."""
-    found: dict[tuple[str, str, str, str], dict[str, int]] = {}
+_Term = tuple[str, str, str, str, str]
+"""Contract, period, term, adjusted period (empty text where there is none), and the period that it is booked in."""
+
+
+def _term_amounts(rows: pl.DataFrame) -> dict[_Term, dict[str, int]]:
+    """Minor units by currency of each term and adjustment."""
+    found: dict[_Term, dict[str, int]] = {}
     for row in rows.iter_rows(named=True):
-        key = (row["contract"], row["period"], row["term"], row["adjusts"] or "")
+        booked = told(row["quantities"], "booked_in") or row["period"]
+        key = (row["contract"], row["period"], row["term"], row["adjusts"] or "", booked)
         amounts = found.setdefault(key, {})
         amounts[row["currency"]] = amounts.get(row["currency"], 0) + row["amount_minor"]
     return found
@@ -210,7 +216,8 @@ def _close_entries(inputs: StageInput, carried_before: Mapping[tuple[str, str], 
         return []
     _refuse_second_close(inputs, closed)
     totals: dict[tuple[str, str], Counter[str]] = {}
-    for (contract, period, _, _), amounts in _term_amounts(_terms(closed.lazy()).collect()).items():
+    terms = _term_amounts(_terms(closed.lazy()).collect())
+    for (contract, period, *_), amounts in terms.items():
         totals.setdefault((contract, period), Counter()).update(amounts)
     shares: dict[tuple[str, str], dict[str, _Share]] = {}
     for row in closed.filter(pl.col("beneficiary").is_not_null()).iter_rows(named=True):
@@ -220,7 +227,7 @@ def _close_entries(inputs: StageInput, carried_before: Mapping[tuple[str, str], 
         )
         share.amounts[row["term"]], share.currencies[row["term"]] = row["amount_minor"], row["currency"]
         share.advanced[row["currency"]] += int(told(row["quantities"], "advanced") or 0)
-    entries: list[Entry] = []
+    entries = _from_original_periods(terms, inputs.business_date)
     carried = Counter(carried_before)
     # In order of periods: where several close in one night, a later one carries in what an earlier one carries out.
     for statement in sorted(totals.keys() | shares.keys()):
@@ -231,6 +238,25 @@ def _close_entries(inputs: StageInput, carried_before: Mapping[tuple[str, str], 
             carried[posting.account, posting.currency] += posting.amount_minor
         entries += fresh
     return entries
+
+
+def _from_original_periods(terms: Mapping[_Term, Mapping[str, int]], night: date) -> list[Entry]:
+    """Adjustments that stand in their original periods move to the statements that carry them, as these close."""
+    return [
+        Entry(
+            key=f"original_period/{contract}/{period}/{term}/{adjusts}",
+            business_date=night,
+            kind="close",
+            text=f"{contract} {period} carries the {term} of {adjusts}: {_money(amounts)}",
+            postings=tuple(
+                Posting(account=accounts.accrued_share(contract, where), currency=currency, amount_minor=sign * amount)
+                for currency, amount in sorted(amounts.items())
+                for where, sign in ((booked, 1), (period, -1))
+            ),
+        )
+        for (contract, period, term, adjusts, booked), amounts in sorted(terms.items())
+        if booked != period and any(amounts.values())
+    ]
 
 
 def _close_statement(
