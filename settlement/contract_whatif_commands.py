@@ -16,7 +16,7 @@ from settlement.model.contract import ContractVersion
 from settlement.model.dates import Calendar, PeriodKind
 from settlement.rate.contract_file import contract_version, read_content
 from settlement.rate.facts import Facts
-from settlement.rate.statement import PayoutRow
+from settlement.rate.stated import PayoutRow
 from settlement.terminal import HomeOption, night_of, text_of
 from settlement.whatif.changed import with_changes
 from settlement.whatif.difference import changes

@@ -149,12 +149,14 @@ def rated(business_date: date, tables: Tables) -> pl.DataFrame:
 def payout(business_date: date, tables: Tables) -> pl.DataFrame:
     """Statement lines with what the statement they stand in does not add up by.
 
-    Of each contract and period, leaving restated terms aside: the shares add up to the terms, and what comes in
-    (share, converted share, or the terms where there is no share; carry and recoupment) goes out (payout, carry).
+    Of each contract and period, leaving aside what is told only (restated, parked): the shares add up to the terms, and
+    what comes in (share, converted share, or the terms where there is no share; carry; recoupment, tax, hold) goes out
+    (payout, carry).
     """
-    lines = tables["payout"].filter(pl.col("state") != "RESTATED")
+    lines = tables["payout"].filter(~pl.col("state").is_in(["RESTATED", "PARKED"]))
     statement = ["contract", "period"]
-    kinds = ("share", "share_converted", "carry_in", "recouped", "payout", "carry_out")
+    between = ("recouped", "gross_up", "withholding_tax", "value_added_tax", "reverse_charge", "held", "released")
+    kinds = ("share", "share_converted", "carry_in", *between, "payout", "carry_out")
     sums = lines.group_by(statement).agg(
         pl.col("amount_minor").filter(pl.col("beneficiary").is_null()).sum().alias("terms"),
         pl.col("term").is_in(["share"]).any().alias("has_share"),
@@ -164,7 +166,8 @@ def payout(business_date: date, tables: Tables) -> pl.DataFrame:
     earned = (
         pl.when("has_converted").then("share_converted_minor").when("has_share").then("share_minor").otherwise("terms")
     )
-    came, went = earned + pl.col("carry_in_minor") + pl.col("recouped_minor"), pl.col("payout_minor", "carry_out_minor")
+    came = earned + pl.col("carry_in_minor") + pl.sum_horizontal(f"{move}_minor" for move in between)
+    went = pl.col("payout_minor", "carry_out_minor")
     checks = sums.select(
         *statement,
         split_off_minor=pl.when("has_share").then(pl.col("share_minor") - pl.col("terms")).otherwise(0),

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from settlement.errors import TerminalError
-
-ADJUSTMENT: Final = "adjustment"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

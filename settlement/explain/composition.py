@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
 import polars as pl
 
-from settlement.explain.address import ADJUSTMENT, LineAddress
+from settlement.explain.address import LineAddress
 from settlement.explain.exchange import exchange_told
 from settlement.explain.scene import OF_A_TERM, Part, Scene, part_of
-from settlement.model.clearing import StatementState
+from settlement.explain.steps import STEPS, Composition, interest, moves, parked
+from settlement.model.clearing import TOLD_ONLY, StatementState
 from settlement.model.contract_frame import Window
 from settlement.model.contract_measures import UnitMeasure, openings
 from settlement.model.contract_terms import (
@@ -24,21 +24,13 @@ from settlement.model.contract_terms import (
     named,
 )
 from settlement.model.dates import Calendar, Period, PeriodKind, period_from, year_of
-from settlement.model.money import split_largest_remainder
+from settlement.model.money import minor, split_largest_remainder
+from settlement.model.statement_lines import ADJUSTMENT, INTEREST
 from settlement.rate.contract_words import written_minor
 from settlement.rate.per_record import LIMIT
 from settlement.rate.windows import Lines
 
 _MOST_ACCOUNTS: Final = 5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Composition:
-    """How a line is made; ``parts`` add up to it where it is made of other lines, ``notes`` are sentences."""
-
-    rule: str
-    parts: tuple[Part, ...] = ()
-    notes: tuple[str, ...] = ()
 
 
 def compose(scene: Scene, now: Mapping[Period, Lines]) -> Composition:
@@ -50,14 +42,17 @@ def compose(scene: Scene, now: Mapping[Period, Lines]) -> Composition:
         The terms of every period as recomputed on the line's day.
     """
     if scene.address.beneficiary is None:
-        if scene.address.term == ADJUSTMENT:
-            return _adjustment(scene)
-        return _of_term(scene, now)
+        if scene.row["state"] == StatementState.PARKED:
+            return parked(scene)
+        if scene.address.term == INTEREST:
+            return interest(scene)
+        return _adjustment(scene) if scene.address.term == ADJUSTMENT else _of_term(scene, now)
     made: Mapping[str, Callable[[Scene], Composition]] = {
         "share": _share,
         "share_converted": _converted,
         "carry_in": _carry_in,
         "recouped": _recouped,
+        **STEPS,
         "payout": _balance,
         "carry_out": _balance,
     }
@@ -228,8 +223,8 @@ def _positions(scene: Scene, items: Sequence[str]) -> tuple[Part, ...]:
 
 def _terms(scene: Scene) -> tuple[Part, ...]:
     """Terms and adjustments of the statement, which add up to its total."""
-    rows = scene.lines(pl.col("beneficiary").is_null() & (pl.col("state") != StatementState.RESTATED))
-    return tuple(part_of(row, f"adjustment of {row['adjusts']}" if row["adjusts"] else "") for row in rows)
+    rows = scene.lines(pl.col("beneficiary").is_null() & ~pl.col("state").is_in(TOLD_ONLY))
+    return tuple(part_of(row, f"{row['term']} of {row['adjusts']}" if row["adjusts"] else "") for row in rows)
 
 
 def _share(scene: Scene) -> Composition:
@@ -271,16 +266,32 @@ def _converted(scene: Scene) -> Composition:
 
 
 def _recouped(scene: Scene) -> Composition:
-    """What was open of the advance: its opening position, less what closed statements have recouped."""
-    own = (pl.col("term") == "recouped") & (pl.col("beneficiary") == scene.address.beneficiary)
+    """What was open of the advance: its opening position and dated advances, less what closed statements recouped."""
+    contract, name = (scene.version.contract if scene.version else None), scene.address.beneficiary
+    rule = contract.settlement.advance if contract is not None else None
+    pooled = rule is not None and rule.recoups == "pool"
+    own = pl.col("term") == "recouped"
+    own = own if pooled else own & (pl.col("beneficiary") == name)
     before = [part_of(row) for row in scene.stated().filter(own).iter_rows(named=True)]
-    beneficiaries = scene.version.contract.beneficiaries if scene.version else ()
-    items = [one.opening_advance or "" for one in beneficiaries if one.id == scene.address.beneficiary]
-    balance = sum(part.amount_minor for part in _earned(scene))
+    beneficiaries = contract.beneficiaries if contract is not None else ()
+    items = [one.opening_advance or "" for one in beneficiaries if pooled or one.id == name]
+    dated = [
+        Part(
+            text=f"advanced to {one.to} on {one.on}",
+            amount_minor=minor(one.amount, scene.row["currency"]),
+            unit=scene.row["currency"],
+        )
+        for one in (rule.paid if rule is not None else ())
+        if (pooled or one.to == name) and scene.first_night <= one.on <= scene.row["as_of"]
+    ]
+    balance = _major(sum(part.amount_minor for part in _earned(scene)), scene)
+    notes = [f"the balance, carried in and earned, is {balance}"]
+    if pooled:
+        notes.append("all beneficiaries recoup together, in proportion to their balances above zero")
     return Composition(
         rule="of the advance that these lines leave open, as much as the balance is above zero",
-        parts=(*_positions(scene, items), *before),
-        notes=(f"the balance, carried in and earned, is {_major(balance, scene)}",),
+        parts=(*_positions(scene, items), *dated, *before),
+        notes=tuple(notes),
     )
 
 
@@ -294,8 +305,7 @@ def _earned(scene: Scene) -> list[Part]:
 
 def _balance(scene: Scene) -> Composition:
     """What is carried in and earned, and what becomes of it."""
-    recouped = (pl.col("beneficiary") == scene.address.beneficiary) & (pl.col("term") == "recouped")
-    parts = [*_earned(scene), *(part_of(row) for row in scene.lines(recouped))]
+    parts = [*_earned(scene), *moves(scene)]
     threshold = f"{scene.version.contract.settlement.threshold}" if scene.version else "the threshold"
     rule = f"the sum of these lines is paid in full from {threshold} {scene.row['currency']} up, else carried out whole"
     return Composition(rule=rule, parts=tuple(parts))

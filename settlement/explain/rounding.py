@@ -8,9 +8,10 @@ from fractions import Fraction
 
 from settlement.explain.evidence import Contribution
 from settlement.explain.scene import Part, Scene
+from settlement.explain.steps import exact_tax, tax_of
 from settlement.model.contract_terms import RecordRateTerm
 from settlement.model.dates import Period
-from settlement.model.money import exponent, to_major
+from settlement.model.money import exponent, round_fraction, to_major
 from settlement.rate.conversion import read_own
 from settlement.rate.forms import exact_of_record, of_record
 from settlement.rate.per_record import PURCHASES
@@ -51,6 +52,10 @@ def roundings(scene: Scene, now: Mapping[Period, Lines], parts: Sequence[Part]) 
             return _of_share(scene)
         case "share_converted" if scene.address.beneficiary:
             return _of_conversion(scene, sum(part.amount_minor for part in parts))
+        case "gross_up" | "withholding_tax" | "value_added_tax" | "reverse_charge" if scene.address.beneficiary:
+            return _of_tax(scene)
+        case "held" if scene.address.beneficiary:
+            return _of_hold(scene)
     found = {period.text: lines for period, lines in now.items()}.get(scene.address.period, {})
     line = found.get(scene.address.term)
     if scene.address.beneficiary or line is None or line.amount_minor != scene.row["amount_minor"]:
@@ -102,6 +107,35 @@ def _of_conversion(scene: Scene, amount: int) -> tuple[RoundingStep, ...]:
         rounded=read_own(scene.row["amount_minor"], scene.row["quantities"]),
         currency=rule.to,
     )
+    return (step,)
+
+
+def _of_tax(scene: Scene) -> tuple[RoundingStep, ...]:
+    """The tax of the bases to date, and that of those before the statement: the line is their difference."""
+    tax, base, before = tax_of(scene), int(scene.told("base") or 0), int(scene.told("base_before") or 0)
+    if tax is None:
+        return ()
+    return tuple(
+        RoundingStep(
+            name=f"{name} {to_major(amount, scene.row['currency'])}",
+            exact=exact_tax(tax, amount),
+            mode=tax.rounding,
+            rounded=round_fraction(exact_tax(tax, amount), tax.rounding),
+            currency=scene.row["currency"],
+        )
+        for name, amount in (("to date", before + base), ("before it", before))
+    )
+
+
+def _of_hold(scene: Scene) -> tuple[RoundingStep, ...]:
+    """The share of what the statement adds, before the balance bounds it."""
+    rule = scene.version.contract.settlement.hold if scene.version else None
+    if rule is None:
+        return ()
+    exact = Fraction(rule.share) * max(0, int(scene.told("of") or 0))
+    name = f"{rule.share} of {to_major(int(scene.told('of') or 0), scene.row['currency'])}"
+    whole = round_fraction(exact, rule.rounding)
+    step = RoundingStep(name=name, exact=exact, mode=rule.rounding, rounded=whole, currency=scene.row["currency"])
     return (step,)
 
 

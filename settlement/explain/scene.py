@@ -15,6 +15,7 @@ from settlement.explain.evidence import known
 from settlement.model.clearing import StatementState
 from settlement.model.contract import ContractVersion
 from settlement.model.contract_terms import Term
+from settlement.model.statement_lines import told
 from settlement.model.versions import latest
 from settlement.rate.measures import ACCOUNTS_UNIT
 from settlement.store import Home
@@ -65,8 +66,7 @@ class Scene:
 
     def told(self, name: str) -> str | None:
         """A quantity that the line tells."""
-        quantities = dict(quantity.partition("=")[::2] for quantity in self.row["quantities"].split(";"))
-        return quantities.get(name)
+        return told(self.row["quantities"], name)
 
     def lines(self, expression: pl.Expr) -> Sequence[Mapping[str, Any]]:
         """Tonight's other lines of the same statement, in a stable order."""

@@ -16,7 +16,7 @@ import polars as pl
 
 from settlement import store
 from settlement.errors import TerminalError
-from settlement.explain.address import ADJUSTMENT, LineAddress, address_of
+from settlement.explain.address import LineAddress, address_of
 from settlement.explain.composition import compose
 from settlement.explain.evidence import Contribution, Subtotal, known, net_contributions, subtotals, with_evidence
 from settlement.explain.recomputed import lines_now
@@ -26,6 +26,7 @@ from settlement.explain.why import Correction, correction
 from settlement.model.clearing import StatementState
 from settlement.model.contract import known_versions
 from settlement.model.dates import period_from
+from settlement.model.statement_lines import ADJUSTMENT
 from settlement.rate.contract_file import read_contracts
 from settlement.rate.contract_said import said
 from settlement.rate.evaluate import in_force
@@ -135,6 +136,8 @@ def _correction(scene: Scene, limit: int | None) -> Correction | None:
         return correction(scene, scene.address.adjusts, None, limit)
     if scene.row["state"] == StatementState.RESTATED:
         return correction(scene, scene.address.period, scene.address.term, limit)
+    if scene.row["state"] == StatementState.PARKED and scene.address.adjusts is not None:
+        return correction(scene, scene.address.adjusts, scene.address.term, limit)
     return None
 
 
@@ -158,6 +161,8 @@ def _find(payout: pl.DataFrame, as_of: date, address: LineAddress) -> Mapping[st
     if address.adjusts is not None:
         wanted &= pl.col("adjusts") == address.adjusts
     found = payout.filter(wanted).sort("as_of", "adjusts").rows(named=True)
+    # A term without a closed period is the term of its own period, also where late facts of it are parked.
+    found = [row for row in found if row["adjusts"] == address.adjusts] or found
     names = _addresses(payout)
     if not names:
         raise TerminalError(f"The night {as_of} has no payout lines: ask for a night that is settled.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 
 class Side(StrEnum):
@@ -138,3 +139,8 @@ class StatementState(StrEnum):
     CLOSED = "CLOSED"
     PREVIEW = "PREVIEW"
     RESTATED = "RESTATED"
+    PARKED = "PARKED"
+
+
+TOLD_ONLY: Final = (StatementState.RESTATED, StatementState.PARKED)
+"""States of lines that are part of no sum: what a closed period comes to now, and what it may not come to any more."""

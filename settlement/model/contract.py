@@ -18,6 +18,7 @@ from pydantic import ConfigDict
 
 from settlement.model.contract_convert import Conversion
 from settlement.model.contract_measures import CLOSED, AnyMeasure, Dating, Day, Exact, Text, VolumeMeasure, Whole
+from settlement.model.contract_steps import DatedAdvance, Hold, Interest, Reopening, Tax
 from settlement.model.contract_terms import AnyTerm
 from settlement.model.dates import Calendar, PeriodKind
 
@@ -31,6 +32,8 @@ class Step(StrEnum):
     CONVERT = "convert"
     CARRY = "carry"
     RECOUP = "recoup"
+    TAX = "tax"
+    HOLD = "hold"
     THRESHOLD = "threshold"
 
 
@@ -67,21 +70,32 @@ class Beneficiary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdjustmentRule:
-    """Where the difference of a closed period goes, and what is recomputed to find it."""
+    """Where the difference of a closed period is booked, what is recomputed to find it, how long, at what interest.
+
+    It is paid with the statement that carries it, whichever period the books put it in.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = CLOSED
     clause: Text
-    booked_in: Literal["current_period"]
+    booked_in: Literal["current_period", "original_period"]
     recomputes: Literal["all_terms"]
+    reopens: Reopening | None = None
+    interest: Interest | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advance:
-    """What was paid in advance is recouped out of a positive balance first."""
+    """What was paid in advance is recouped out of a positive balance first.
+
+    ``own``: each beneficiary recoups what itself was paid; ``pool``: all of them recoup together what any was paid.
+    An advance dated before the first night is told by the opening position.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = CLOSED
     clause: Text
     recouped: Literal["from_positive_balance"]
+    recoups: Literal["own", "pool"] = "own"
+    paid: tuple[DatedAdvance, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +111,8 @@ class Settlement:
     residue: Literal["largest_remainder"] | None = None
     convert: Conversion | None = None
     advance: Advance | None = None
+    taxes: tuple[Tax, ...] = ()
+    hold: Hold | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

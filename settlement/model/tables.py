@@ -339,14 +339,14 @@ rows int contributions added, less those taken away
 as_of date night after which this is known
 contract text contract id
 period text period
-term text term, or share, share_converted, adjustment, carry_in, recouped, payout, carry_out
+term text term, or adjustment, interest, or a line of a beneficiary such as share, carry_in, recouped, held, payout
 beneficiary text? beneficiary; empty for a term of the whole contract
 amount_minor int signed amount
 currency text currency
-state text CLOSED, PREVIEW or RESTATED
+state text CLOSED, PREVIEW, RESTATED or PARKED
 quantities text the quantities behind the amount as `name=value;...`
 clause text clause of the contract, or the settlement rule
-adjusts text? for an adjustment the closed period that it adjusts
+adjusts text? for an adjustment, its interest and what is parked the closed period
 """,
     ),
     _table(

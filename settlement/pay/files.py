@@ -13,8 +13,9 @@ from typing import Any, Final
 import polars as pl
 
 from settlement.errors import TerminalError
-from settlement.model.clearing import StatementState
+from settlement.model.clearing import TOLD_ONLY
 from settlement.model.stage import StageInput, StageOutput
+from settlement.model.statement_lines import INTEREST
 from settlement.model.tables import TABLES
 from settlement.pay.clauses import clause_texts
 from settlement.pay.statement_file import Line, Statement, own_text, write_statement
@@ -48,9 +49,7 @@ def run(inputs: StageInput) -> StageOutput:
     TerminalError
         Where a beneficiary's lines do not re-add, something negative would be paid, or a name fits no file name.
     """
-    lines = inputs.tables["payout"].filter(
-        (pl.col("contract") == inputs.unit) & (pl.col("state") != StatementState.RESTATED)
-    )
+    lines = inputs.tables["payout"].filter((pl.col("contract") == inputs.unit) & ~pl.col("state").is_in(TOLD_ONLY))
     told = _files_before(inputs)
     payables, files, contents = [], [], {}
     own = lines.filter(pl.col("beneficiary").is_not_null())
@@ -105,7 +104,8 @@ def _text(row: Mapping[str, Any], clause: str) -> str:
         meaning = own_text(row["term"])
         return f"{meaning}: {clause}" if clause and row["term"] == "payout" else meaning
     if row["adjusts"] is not None:
-        return f"adjustment of the closed period {row['adjusts']}"
+        what = "interest on the adjustment" if row["term"] == INTEREST else "adjustment"
+        return f"{what} of the closed period {row['adjusts']}"
     return clause
 
 

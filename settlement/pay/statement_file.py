@@ -5,9 +5,10 @@
     S  empty, empty, name, text, empty, amount in minor units, amount in major units, currency
     T  currency, detail lines, debits, credits, net (minor units; one line a currency)
 
-D lines come in this order: terms by clause, adjustments by period, then the beneficiary's share, what it carries in,
-what is recouped, paid and carried out. The S lines tell the two sums in between: ``total`` is the sum of the terms and
-adjustments, ``balance`` is what is carried in plus the share less what is recouped, and equals payout plus carry-out.
+D lines come in this order: terms by clause, adjustments and their interest by period, then the beneficiary's share,
+what it carries in, what is recouped, taxed, held and released, paid and carried out. The S lines tell the two sums in
+between: ``total`` is the sum of the terms and adjustments, ``balance`` is what is carried in plus the share plus the
+entries between, and equals payout plus carry-out.
 A file holds the contract's terms and the lines of its own beneficiary, never those of another one. Text that a
 spreadsheet would run as a formula is led by an apostrophe.
 """
@@ -17,27 +18,18 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
 from settlement.errors import TerminalError
 from settlement.model.money import to_major
+from settlement.model.statement_lines import CARRY_OUT, MOVES, OWN_LINES, PAYOUT
 
 FORMAT_VERSION: Final = "1"
 
-_LINE_TEXTS: Final[Mapping[str, str]] = {
-    "share": "your share of the total",
-    "share_converted": "your share in the currency of payment",
-    "carry_in": "balance carried in from your last statement",
-    "recouped": "used to recoup the advance",
-    "payout": "amount to be paid",
-    "carry_out": "balance carried to your next statement",
-}
-"""The lines of a beneficiary in the order in which they are re-added."""
-
-_USES: Final = ("payout", "carry_out")
+_USES: Final = (PAYOUT, CARRY_OUT)
 """What becomes of the balance."""
 
 _FORMULA: Final = re.compile(r"\s*[=+\-@＝＋－＠]")  # noqa: RUF001 - the wide forms start a formula too
@@ -90,7 +82,7 @@ class Statement:
     def lines(self) -> tuple[Line, ...]:
         """All detail lines in the order of the file."""
         terms = sorted(self.terms, key=lambda line: (line.adjusts or "", _natural(line.clause), line.term))
-        order = list(_LINE_TEXTS)
+        order = list(OWN_LINES)
         return (*terms, *sorted(self.own, key=lambda line: order.index(line.term)))
 
     def own_line(self, term: str) -> Line | None:
@@ -112,7 +104,7 @@ class Statement:
 
     @property
     def balance_minor(self) -> int:
-        """Carried in plus share less recouped, in minor units of the currency paid; checks that it is all used."""
+        """Carried in plus share plus the entries between, in minor units of the currency paid; checks its use."""
         for term in ("share_converted", "share"):
             line = self.own_line(term)
             if line is not None:
@@ -120,7 +112,7 @@ class Statement:
                 break
         else:
             earned = sum(line.amount_minor for line in self.terms)
-        balance = self.own_minor("carry_in") + earned + self.own_minor("recouped")
+        balance = self.own_minor("carry_in") + earned + sum(self.own_minor(entry) for entry in MOVES)
         used = self.own_minor("payout") + self.own_minor("carry_out")
         if balance != used:
             raise TerminalError(
@@ -132,9 +124,9 @@ class Statement:
 
 def own_text(term: str) -> str:
     """What a beneficiary's line means; TerminalError for a line that settlement files do not know."""
-    if term not in _LINE_TEXTS:
-        raise TerminalError(f"Settlement files know no line {term!r} of a beneficiary, only {', '.join(_LINE_TEXTS)}.")
-    return _LINE_TEXTS[term]
+    if term not in OWN_LINES:
+        raise TerminalError(f"Settlement files know no line {term!r} of a beneficiary, only {', '.join(OWN_LINES)}.")
+    return OWN_LINES[term].text
 
 
 def write_statement(statement: Statement) -> bytes:

@@ -44,6 +44,21 @@ def advance(contract: str, beneficiary: str) -> str:
     return f"asset:advance:{contract}:{beneficiary}"
 
 
+def held(contract: str, beneficiary: str) -> str:
+    """What is stated and held back from the beneficiary until its day of release."""
+    return f"liability:payable:{contract}:{beneficiary}:held"
+
+
+def tax_owed(contract: str, beneficiary: str) -> str:
+    """Tax that is taken off what the beneficiary is paid and owed to whom the contract names."""
+    return f"liability:tax:{contract}:{beneficiary}"
+
+
+def tax_borne(contract: str, beneficiary: str) -> str:
+    """Tax that is added to what the beneficiary is paid."""
+    return f"expense:tax:{contract}:{beneficiary}"
+
+
 def clearing(feed: str, file: str) -> str:
     """What one clearing file lets the bank expect as cash; zero once the cash has come, else an aged item."""
     return f"asset:clearing:{feed}:{file}"

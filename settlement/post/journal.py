@@ -9,7 +9,7 @@ of accounts and each kind of entry by an example.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
@@ -17,24 +17,49 @@ from typing import Any, Final
 import polars as pl
 
 from settlement.errors import TerminalError
-from settlement.model.clearing import StatementState
+from settlement.model.clearing import TOLD_ONLY, StatementState
 from settlement.model.journal import Entry, Posting
 from settlement.model.money import to_major
 from settlement.model.stage import StageInput, StageOutput
+from settlement.model.statement_lines import (
+    GROSS_UP,
+    HELD,
+    MOVES,
+    RECOUPED,
+    RELEASED,
+    REVERSE_CHARGE,
+    VALUE_ADDED_TAX,
+    WITHHOLDING_TAX,
+    told,
+)
 from settlement.model.tables import TABLES
 from settlement.post import accounts
 from settlement.post.cash import cash_entries
 
 _STATEMENT: Final = ["contract", "period"]
+_ACCOUNTS: Final[Mapping[str, Callable[[str, str], str]]] = {
+    RECOUPED: accounts.advance,
+    GROSS_UP: accounts.tax_borne,
+    WITHHOLDING_TAX: accounts.tax_owed,
+    VALUE_ADDED_TAX: accounts.tax_borne,
+    REVERSE_CHARGE: accounts.tax_owed,
+    HELD: accounts.held,
+    RELEASED: accounts.held,
+}
+"""The account of each entry between what a beneficiary earns and what it is paid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Share:
-    """One beneficiary's lines of one closed statement: minor units by line name, and the line's currency."""
+    """One beneficiary's lines of one closed statement: minor units by line name, and the line's currency.
+
+    ``advanced`` is what the contract says is paid in advance in the statement's period.
+    """
 
     contract: str
     period: str
     beneficiary: str
+    advanced: Counter[str] = field(default_factory=Counter)
     amounts: dict[str, int] = field(default_factory=dict)
     currencies: dict[str, str] = field(default_factory=dict)
 
@@ -80,17 +105,18 @@ def _accrual_entries(inputs: StageInput) -> list[Entry]:
     was = _term_amounts(_last_stated_terms(inputs))
     entries = []
     for key in sorted(now.keys() | was.keys()):
-        contract, period, term, adjusts = key
+        contract, period, term, adjusts, booked = key
         change = Counter(now.get(key, {}))
         change.subtract(was.get(key, {}))
         name = f"{term}:{adjusts}" if adjusts else term
+        name = name if booked == period else f"{name}:original_period"
         postings = tuple(
             posting
             for currency, amount in sorted(change.items())
             if amount
             for posting in (
                 Posting(account=accounts.share_expense(contract, term), currency=currency, amount_minor=amount),
-                Posting(account=accounts.accrued_share(contract, period), currency=currency, amount_minor=-amount),
+                Posting(account=accounts.accrued_share(contract, booked), currency=currency, amount_minor=-amount),
             )
         )
         if postings:
@@ -107,8 +133,8 @@ def _accrual_entries(inputs: StageInput) -> list[Entry]:
 
 
 def _terms(payout: pl.LazyFrame) -> pl.LazyFrame:
-    """Term and adjustment lines; restated lines are left out, because their difference is an adjustment line."""
-    return payout.filter(pl.col("beneficiary").is_null() & (pl.col("state") != StatementState.RESTATED))
+    """Term and adjustment lines; restated lines are left out, because their difference is an adjustment, or parked."""
+    return payout.filter(pl.col("beneficiary").is_null() & ~pl.col("state").is_in(TOLD_ONLY))
 
 
 def _last_stated_terms(inputs: StageInput) -> pl.DataFrame:
@@ -125,11 +151,16 @@ def _last_stated_terms(inputs: StageInput) -> pl.DataFrame:
     )
 
 
-def _term_amounts(rows: pl.DataFrame) -> dict[tuple[str, str, str, str], dict[str, int]]:
-    """Minor units by currency, by contract, period, term and adjusted period (empty text where there is none)."""
-    found: dict[tuple[str, str, str, str], dict[str, int]] = {}
+_Term = tuple[str, str, str, str, str]
+"""Contract, period, term, adjusted period (empty text where there is none), and the period that it is booked in."""
+
+
+def _term_amounts(rows: pl.DataFrame) -> dict[_Term, dict[str, int]]:
+    """Minor units by currency of each term and adjustment."""
+    found: dict[_Term, dict[str, int]] = {}
     for row in rows.iter_rows(named=True):
-        key = (row["contract"], row["period"], row["term"], row["adjusts"] or "")
+        booked = told(row["quantities"], "booked_in") or row["period"]
+        key = (row["contract"], row["period"], row["term"], row["adjusts"] or "", booked)
         amounts = found.setdefault(key, {})
         amounts[row["currency"]] = amounts.get(row["currency"], 0) + row["amount_minor"]
     return found
@@ -168,14 +199,13 @@ def _opening_entries(inputs: StageInput) -> list[Entry]:
 
 def _quantity(row: Mapping[str, Any], name: str) -> int:
     """One whole number out of a line's quantities."""
-    for pair in row["quantities"].split(";"):
-        found, _, value = pair.partition("=")
-        if found == name:
-            return int(value)
-    raise TerminalError(
-        f"{row['contract']} {row['period']} {row['term']} {row['beneficiary']} does not tell {name} among its "
-        f"quantities ({row['quantities']!r}): the opening balance cannot be booked without it."
-    )
+    value = told(row["quantities"], name)
+    if value is None:
+        raise TerminalError(
+            f"{row['contract']} {row['period']} {row['term']} {row['beneficiary']} does not tell {name} among its "
+            f"quantities ({row['quantities']!r}): the opening balance cannot be booked without it."
+        )
+    return int(value)
 
 
 def _close_entries(inputs: StageInput, carried_before: Mapping[tuple[str, str], int]) -> list[Entry]:
@@ -186,7 +216,8 @@ def _close_entries(inputs: StageInput, carried_before: Mapping[tuple[str, str], 
         return []
     _refuse_second_close(inputs, closed)
     totals: dict[tuple[str, str], Counter[str]] = {}
-    for (contract, period, _, _), amounts in _term_amounts(_terms(closed.lazy()).collect()).items():
+    terms = _term_amounts(_terms(closed.lazy()).collect())
+    for (contract, period, *_), amounts in terms.items():
         totals.setdefault((contract, period), Counter()).update(amounts)
     shares: dict[tuple[str, str], dict[str, _Share]] = {}
     for row in closed.filter(pl.col("beneficiary").is_not_null()).iter_rows(named=True):
@@ -195,7 +226,8 @@ def _close_entries(inputs: StageInput, carried_before: Mapping[tuple[str, str], 
             beneficiary, _Share(contract=contract, period=period, beneficiary=beneficiary)
         )
         share.amounts[row["term"]], share.currencies[row["term"]] = row["amount_minor"], row["currency"]
-    entries: list[Entry] = []
+        share.advanced[row["currency"]] += int(told(row["quantities"], "advanced") or 0)
+    entries = _from_original_periods(terms, inputs.business_date)
     carried = Counter(carried_before)
     # In order of periods: where several close in one night, a later one carries in what an earlier one carries out.
     for statement in sorted(totals.keys() | shares.keys()):
@@ -206,6 +238,25 @@ def _close_entries(inputs: StageInput, carried_before: Mapping[tuple[str, str], 
             carried[posting.account, posting.currency] += posting.amount_minor
         entries += fresh
     return entries
+
+
+def _from_original_periods(terms: Mapping[_Term, Mapping[str, int]], night: date) -> list[Entry]:
+    """Adjustments that stand in their original periods move to the statements that carry them, as these close."""
+    return [
+        Entry(
+            key=f"original_period/{contract}/{period}/{term}/{adjusts}",
+            business_date=night,
+            kind="close",
+            text=f"{contract} {period} carries the {term} of {adjusts}: {_money(amounts)}",
+            postings=tuple(
+                Posting(account=accounts.accrued_share(contract, where), currency=currency, amount_minor=sign * amount)
+                for currency, amount in sorted(amounts.items())
+                for where, sign in ((booked, 1), (period, -1))
+            ),
+        )
+        for (contract, period, term, adjusts, booked), amounts in sorted(terms.items())
+        if booked != period and any(amounts.values())
+    ]
 
 
 def _close_statement(
@@ -252,12 +303,14 @@ def _close_postings(
     if currency is None:
         raise TerminalError(f"{share.name} has no line payout: a closed statement must say what is paid, also zero.")
     payable = share.amounts.get("share_converted", earned.get(currency, 0))
-    carry_in, recouped = share.amounts.get("carry_in", 0), share.amounts.get("recouped", 0)
+    moves = {name: share.amounts[name] for name in MOVES if name in share.amounts}
+    carry_in, between = share.amounts.get("carry_in", 0), sum(moves.values())
     payout, carry_out = share.amounts["payout"], share.amounts.get("carry_out", 0)
-    if carry_in + payable + recouped != payout + carry_out:
+    if carry_in + payable + between != payout + carry_out:
+        entries = "".join(f", {name.replace('_', ' ')} {amount}" for name, amount in moves.items())
         raise TerminalError(
-            f"{share.name} does not re-add: carried in {carry_in}, stated {payable}, recouped {recouped}, but paid "
-            f"{payout} and carried out {carry_out} (minor units of {currency})."
+            f"{share.name} does not re-add: carried in {carry_in}, stated {payable}{entries}, but paid {payout} and "
+            f"carried out {carry_out} (minor units of {currency})."
         )
     carried = accounts.carried(share.contract, share.beneficiary)
     booked = -carried_before.get((carried, currency), 0)
@@ -265,17 +318,25 @@ def _close_postings(
         raise TerminalError(
             f"{share.name} carries in {carry_in}, but the books carry {booked} (minor units of {currency})."
         )
-    converted = "share_converted" in share.amounts
+    converted, advanced = "share_converted" in share.amounts, sorted(share.advanced.items())
     lines = [(accounts.accrued_share(share.contract, share.period), unit, amount) for unit, amount in earned.items()]
     if converted:
         lines += [(accounts.CURRENCY_CONVERSION, unit, -amount) for unit, amount in earned.items()]
         lines.append((accounts.CURRENCY_CONVERSION, currency, payable))
     lines += [
         (carried, currency, -payable),
-        (carried, currency, -recouped),
-        (accounts.advance(share.contract, share.beneficiary), currency, recouped),
+        *(
+            line
+            for name, amount in moves.items()
+            for line in (
+                (carried, currency, -amount),
+                (_ACCOUNTS[name](share.contract, share.beneficiary), currency, amount),
+            )
+        ),
         (carried, currency, payout),
         (accounts.due(share.contract, share.beneficiary), currency, -payout),
+        *((accounts.advance(share.contract, share.beneficiary), unit, amount) for unit, amount in advanced),
+        *((accounts.due(share.contract, share.beneficiary), unit, -amount) for unit, amount in advanced),
     ]
     return tuple(
         Posting(account=account, currency=unit, amount_minor=amount) for account, unit, amount in lines if amount

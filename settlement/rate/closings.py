@@ -10,7 +10,8 @@ from settlement.model.contract import ContractVersion, known_versions
 from settlement.model.dates import Period
 from settlement.rate.evaluate import evaluate, periods_known
 from settlement.rate.facts import Facts
-from settlement.rate.statement import PayoutRow, read_stated, statement
+from settlement.rate.stated import PayoutRow, read_stated
+from settlement.rate.statement import statement
 from settlement.rate.sums import Sums
 from settlement.rate.windows import Lines
 

@@ -42,6 +42,7 @@ from settlement.model.contract_terms import (
 )
 from settlement.model.dates import PeriodKind
 from settlement.model.money import is_currency
+from settlement.model.statement_lines import RESERVED
 from settlement.rate.contract_bounds import check_amounts, check_dated_rates, check_tiers
 from settlement.rate.contract_calendar import begun, check_calendar, check_effective, check_same_calendar, check_year
 from settlement.rate.contract_examples import check_examples
@@ -49,13 +50,14 @@ from settlement.rate.contract_exceptions import check_exceptions
 from settlement.rate.contract_fixing import check_conversion, check_same_currency
 from settlement.rate.contract_names import check_named
 from settlement.rate.contract_shares import check_payees, check_shares
+from settlement.rate.contract_steps import STEPS_WITH_TABLES, check_steps, clauses_of_steps
 from settlement.rate.contract_words import Refusal, listed, nearest, refuse, term_place
 
 KNOWN: Final = ".known-"
 """Stands in the name of a contract file between its first day in force and the day from which it is known."""
 _OWN_DATES: Final = (EventDate.POSTING, EventDate.TRANSACTION)
 _ORDER: Final = tuple(Step)
-_OPTIONAL: Final = frozenset({Step.SPLIT, Step.CONVERT, Step.RECOUP})
+_OPTIONAL: Final = frozenset({Step.SPLIT, *STEPS_WITH_TABLES})
 _SCOPES: Final[Mapping[type[Term], Scope]] = {
     RateByTerm: Scope.CLASS_AND_RATE,
     ShareOverHurdleTerm: Scope.MONTH,
@@ -78,7 +80,6 @@ _MEASURED: Final[Mapping[type[Term], tuple[type[Measure], ...]]] = {
 }
 """What each form measures."""
 _SHORT: Final = (PeriodKind.DAY, PeriodKind.WEEK, PeriodKind.CYCLE)
-_RESERVED: Final = frozenset({"share", "share_converted", "adjustment", "carry_in", "recouped", "payout", "carry_out"})
 
 
 def check_contract(version: ContractVersion) -> None:
@@ -121,7 +122,7 @@ def _check_names(contract: Contract) -> None:
                 second = ids.index(name, ids.index(name) + 1)
                 sentence = f"the id `{name}` is used {count} times; give each its own."
                 raise refuse(where, sentence, below=(second, "id"))
-            if name in _RESERVED:
+            if name in RESERVED:
                 raise refuse(where, f"the id `{name}` is the name of a line of every statement; choose another.")
 
 
@@ -129,11 +130,7 @@ def _check_clauses(contract: Contract) -> None:
     quoted = [(f"[measures.{name}]", measure.clause) for name, measure in contract.measures.items()]
     quoted += [(f"term {term.id}", term.clause) for term in contract.terms]
     quoted += [("[period]", contract.period.clause), ("[settlement]", contract.settlement.clause)]
-    quoted += [("[settlement.adjustments]", contract.settlement.adjustments.clause)]
-    if contract.settlement.convert is not None:
-        quoted.append(("[settlement.convert]", contract.settlement.convert.clause))
-    if contract.settlement.advance is not None:
-        quoted.append(("[settlement.advance]", contract.settlement.advance.clause))
+    quoted += clauses_of_steps(contract)
     for name, measure in contract.measures.items():
         if isinstance(measure, AccountMeasure):
             quoted += [(f"[measures.{name}], exclude", exclusion.clause) for exclusion in measure.exclude]
@@ -292,8 +289,11 @@ def _check_prices(contract: Contract) -> None:
 def _check_settlement(contract: Contract) -> None:
     rule = contract.settlement
     _check_order(rule)
-    if rule.advance is not None and not any(one.opening_advance for one in contract.beneficiaries):
-        raise refuse("[settlement.advance]", "no beneficiary says what is open; write its `opening_advance`.")
+    opens = any(one.opening_advance for one in contract.beneficiaries)
+    if rule.advance is not None and not opens and not rule.advance.paid:
+        raise refuse(
+            "[settlement.advance]", "no beneficiary says what is open; write its `opening_advance`, or what is `paid`."
+        )
     if Step.SPLIT in rule.order:
         named_by_terms = {name for term in contract.terms for name in term.shares}
         rest = any(term.paid and not term.shares for term in contract.terms)
@@ -317,14 +317,14 @@ def _check_settlement(contract: Contract) -> None:
 
 
 def _check_order(rule: Settlement) -> None:
-    told = {Step.CONVERT: rule.convert is not None, Step.RECOUP: rule.advance is not None}
-    for step, table in ((Step.CONVERT, "convert"), (Step.RECOUP, "advance")):
-        if told[step] and step not in rule.order:
+    for step, table in STEPS_WITH_TABLES.items():
+        told = bool(getattr(rule, table))
+        if told and step not in rule.order:
             steps = _steps({*rule.order, step})
             raise refuse(
                 f"[settlement.{table}]", f"no step `{step}` does this; write `order = [{steps}]`, or drop the table."
             )
-        if step in rule.order and not told[step]:
+        if step in rule.order and not told:
             raise refuse(
                 "[settlement], order",
                 f"it has the step `{step}`, but no table [settlement.{table}] says how; add the table, or drop the "
@@ -364,6 +364,7 @@ RULES: Final[tuple[Callable[[Contract], None], ...]] = (
     check_tiers,
     _check_settlement,
     check_conversion,
+    check_steps,
     check_exceptions,
     check_examples,
 )

@@ -191,7 +191,10 @@ def _where(location: Sequence[str | int], content: Mapping[str, object]) -> str:
     elif isinstance(number, int):
         place, rest = f", {head} {number + 1}", location[2:-1]
     else:
-        place, rest = (f", [{'.'.join(str(part) for part in location[:-1])}]" if len(location) > 1 else ""), ()
+        # A table in a list goes by its number: [settlement], taxes 1.
+        listed_at = next((at for at, part in enumerate(location) if isinstance(part, int)), len(location))
+        table = location[: min(listed_at, len(location)) - 1]
+        place, rest = (f", [{'.'.join(str(part) for part in table)}]" if table else ""), location[len(table) : -1]
         place = _MEASURE_TYPE.sub(r"\1", place)
     parts = [f", {part}" if isinstance(part, str) else f" {part + 1}" for part in rest]
     return place + "".join(parts)

@@ -28,6 +28,7 @@ from settlement.kernels.choice import cores
 from settlement.model.clearing import StatementState
 from settlement.model.contract import ContractVersion, known_versions
 from settlement.model.stage import StageInput, StageOutput
+from settlement.model.statement_lines import CARRY_OUT
 from settlement.model.tables import TABLES
 from settlement.rate.changes import Rated, rated_by_change, rated_from_all, sums_on
 from settlement.rate.closings import closings
@@ -35,7 +36,7 @@ from settlement.rate.contract_file import read_contracts
 from settlement.rate.facts import REFERENCE_TABLES, Facts, gather, nights_before, standing_facts, with_records
 from settlement.rate.measures import contributions
 from settlement.rate.order import in_order
-from settlement.rate.statement import PayoutRow
+from settlement.rate.stated import PayoutRow
 from settlement.rate.sums import Sums, add_up
 from settlement.rate.touched import reached_tonight
 
@@ -185,9 +186,10 @@ def _statements(versions: Sequence[ContractVersion], scene: _Scene, sums: Callab
 
 
 def _stated_before(inputs: StageInput, contract_id: str) -> list[PayoutRow]:
-    """The rows of earlier nights that may have stated something for a contract."""
+    """The rows of earlier nights that may have stated something for a contract, and of previews that there were any."""
     before = inputs.history["payout"].filter(
-        (pl.col("contract") == contract_id) & (pl.col("state") != StatementState.PREVIEW.value)
+        (pl.col("contract") == contract_id)
+        & ((pl.col("state") != StatementState.PREVIEW.value) | (pl.col("term") == CARRY_OUT))
     )
     names = [column.name for column in TABLES["payout"].columns]
     return [PayoutRow(**row) for row in before.select(names).collect().iter_rows(named=True)]

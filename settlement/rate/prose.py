@@ -42,10 +42,10 @@ from settlement.model.contract_terms import (
     UnitPriceTerm,
     WholeTierTerm,
 )
-from settlement.rate.contract_words import written
-from settlement.rate.prose_calendar import calendar_spoken, conversion_spoken, kind_spoken
+from settlement.rate.prose_calendar import calendar_spoken
 from settlement.rate.prose_named import FORMS as NAMED
 from settlement.rate.prose_named import whose
+from settlement.rate.prose_steps import STEPS
 from settlement.rate.wording import (
     MODES,
     all_spoken,
@@ -251,48 +251,6 @@ def _lines(names: Sequence[str]) -> str:
     return listing([spoken(name).lower() for name in names]) if names else "nothing"
 
 
-def _add_terms(contract: Contract) -> str:
-    paid = all_spoken([term.id for term in contract.terms if term.paid])
-    return f"All terms of the {kind_spoken(contract)} are added up: {paid}."
-
-
-def _adjust(_: Contract) -> str:
-    return (
-        "Where a closed period, recomputed as known now with all terms together, has another total than was stated, "
-        "the difference is added here. A closed statement is not issued again."
-    )
-
-
-def _split(contract: Contract) -> str:
-    own = any(term.shares for term in contract.terms)
-    total = "What no term gives to somebody by itself" if own else "The total"
-    weighed = [one for one in contract.beneficiaries if one.weight]
-    if not weighed:
-        return "Nothing is left to split: every term says whose it is."
-    weights = " : ".join(str(one.weight) for one in weighed)
-    return (
-        f"{total} is split {weights} between {listing([one.name for one in weighed])}. Each share is "
-        "cut to whole minor units; those left over go one each to the largest fractions cut off, equal ones to the "
-        "id that sorts first."
-    )
-
-
-def _carry(contract: Contract) -> str:
-    return f"What was carried from the {kind_spoken(contract)} before is added; that may be below zero."
-
-
-def _recoup(_: Contract) -> str:
-    return "A balance above zero first recoups what is open of the advance."
-
-
-def _threshold(contract: Contract) -> str:
-    threshold = f"{written(contract.settlement.threshold)} {contract.paid_in}"
-    return (
-        f"A balance of {threshold} or more is paid in full; any other, one below zero too, is carried to the next "
-        f"{kind_spoken(contract)}."
-    )
-
-
 FORMS: Final[Mapping[type[Term], Callable[[Contract, Any], str]]] = {
     RateTerm: _rate,
     RateByTerm: _rate_by,
@@ -312,13 +270,4 @@ MEASURES: Final[Mapping[type[Measure], Callable[[Contract, Any], str]]] = {
     AccountsWithin: _accounts_within,
     BalanceMeasure: _balances,
     ProfitMeasure: _profit,
-}
-STEPS: Final[Mapping[Step, Callable[[Contract], str]]] = {
-    Step.TERMS: _add_terms,
-    Step.ADJUSTMENTS: _adjust,
-    Step.SPLIT: _split,
-    Step.CONVERT: conversion_spoken,
-    Step.CARRY: _carry,
-    Step.RECOUP: _recoup,
-    Step.THRESHOLD: _threshold,
 }

@@ -23,7 +23,7 @@ from settlement.rate.evaluate import in_force, periods_known
 from settlement.rate.event_facts import facts_on
 from settlement.rate.measures import contributions
 from settlement.rate.per_record import LIMIT
-from settlement.rate.statement import PayoutRow
+from settlement.rate.stated import PayoutRow
 from settlement.rate.sums import add_up
 
 _MOST_DECIMALS: Final = 18

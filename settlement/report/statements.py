@@ -10,13 +10,14 @@ from typing import Any, Final
 
 import polars as pl
 
-from settlement.model.clearing import StatementState
+from settlement.model.clearing import TOLD_ONLY, StatementState
+from settlement.model.statement_lines import OWN_LINES
 from settlement.report.figures import Money, count_text
 
 Row = Mapping[str, Any]
 Key = tuple[str | None, ...]
 
-BENEFICIARY_TERMS: Final[tuple[str, ...]] = ("share", "share_converted", "carry_in", "recouped", "payout", "carry_out")
+BENEFICIARY_TERMS: Final = tuple(OWN_LINES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,18 +68,19 @@ class Statement:
     partners: tuple[Partner, ...]
     payouts: tuple[Money, ...]
     restated: tuple[Restatement, ...]
+    parked: tuple[Line, ...]
 
 
 def statements(payout: pl.DataFrame, history: pl.LazyFrame) -> tuple[Statement, ...]:
     """The statements of the night, by contract and period; restated terms stand with the contract's latest one."""
     before = _night_before(history)
     rows = [(row, _line(row, before)) for row in payout.iter_rows(named=True)]
-    live = sorted({(row["contract"], row["period"]) for row, _ in rows if row["state"] != StatementState.RESTATED})
+    live = sorted({(row["contract"], row["period"]) for row, _ in rows if row["state"] not in TOLD_ONLY})
     latest = dict(live)
     found = []
     for contract, period in live:
         mine = [(row, line) for row, line in rows if (row["contract"], row["period"]) == (contract, period)]
-        mine = [(row, line) for row, line in mine if row["state"] != StatementState.RESTATED]
+        mine = [(row, line) for row, line in mine if row["state"] not in TOLD_ONLY]
         terms = sorted((line for _, line in mine if line.beneficiary is None), key=_in_order)
         shared = [line for _, line in mine if line.beneficiary is not None]
         found.append(
@@ -92,6 +94,7 @@ def statements(payout: pl.DataFrame, history: pl.LazyFrame) -> tuple[Statement, 
                 partners=_partners(shared),
                 payouts=_sums(line for line in shared if line.term == "payout"),
                 restated=_restated(contract, rows) if latest[contract] == period else (),
+                parked=_parked(contract, rows) if latest[contract] == period else (),
             )
         )
     return tuple(found)
@@ -121,6 +124,12 @@ def _restated(contract: str, rows: Sequence[tuple[Row, Line]]) -> tuple[Restatem
         )
         for period in periods
     )
+
+
+def _parked(contract: str, rows: Sequence[tuple[Row, Line]]) -> tuple[Line, ...]:
+    """What closed periods may not come to any more, because it became known too late."""
+    mine = [line for row, line in rows if row["contract"] == contract and row["state"] == StatementState.PARKED]
+    return tuple(sorted(mine, key=_in_order))
 
 
 def _night_before(history: pl.LazyFrame) -> dict[Key, Money]:

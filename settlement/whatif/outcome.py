@@ -18,10 +18,12 @@ from settlement.errors import TerminalError
 from settlement.model.contract import ContractVersion
 from settlement.model.dates import Calendar, Period, PeriodKind, period_from, period_of
 from settlement.model.stage import StageInput
+from settlement.model.statement_lines import CARRY_IN, CARRY_OUT
 from settlement.rate.evaluate import evaluate
 from settlement.rate.facts import Facts, gather
 from settlement.rate.measures import contributions
-from settlement.rate.statement import CARRY_IN, CARRY_OUT, PayoutRow, read_stated, statement
+from settlement.rate.stated import PayoutRow, read_stated
+from settlement.rate.statement import statement
 from settlement.rate.sums import add_up
 from settlement.stages import stage_named
 from settlement.store import Home

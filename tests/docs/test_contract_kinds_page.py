@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from rate.settled import MONTHS, closed, own, version
 from rate.test_prose import tells_every_figure
 
 from settlement.errors import TerminalError
+from settlement.model.clearing import StatementState
 from settlement.model.contract import ContractVersion
 from settlement.model.dates import Calendar, PeriodKind, period_of
+from settlement.model.money import minor, to_major
 from settlement.rate.contract_cases import cases
 from settlement.rate.contract_doubts import doubts
 from settlement.rate.contract_file import read_contract
 from settlement.rate.conversion import Exchange, converted
 
 _PAGE = (Path(__file__).resolve().parents[2] / "docs" / "CONTRACT_KINDS.md").read_text("utf-8")
-KINDS = dict(re.findall(r"\n### ([^\n]+)\n(?:(?!\n### ).)*?```toml\n(.*?)```", _PAGE, flags=re.DOTALL))
+_EXAMPLES = dict(re.findall(r"\n### ([^\n]+)\n(?:(?!\n### ).)*?```toml\n(.*?)```", _PAGE, flags=re.DOTALL))
+KINDS = {kind: text for kind, text in _EXAMPLES.items() if "[[terms]]" in text}
+SETTLED = {kind: text for kind, text in _EXAMPLES.items() if kind not in KINDS}
 HEAD = (Path(__file__).resolve().parent / "contract_of_kinds.toml").read_text("utf-8")
 SOURCE = "contracts/partner/2009-01-01.toml"
 
@@ -39,7 +45,8 @@ def contract_with(fragment: str) -> ContractVersion:
 
 def test_the_page_has_its_examples() -> None:
     assert len(KINDS) >= 29
-    assert _PAGE.count("```toml") == len(KINDS)
+    assert len(SETTLED) >= 7
+    assert _PAGE.count("```toml") == len(KINDS) + len(SETTLED)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -96,3 +103,27 @@ def test_the_periods_of_the_page_of_contracts_are_written_so() -> None:
         calendar = Calendar(kind=PeriodKind(kind), cycle_days=cycles, begins=(month, day))
         period = period_of(date(2026, 1, 25), calendar)
         assert (period.text, str(period.first), str(period.last)) == (text, first, last)
+
+
+def settled_table(kind: str) -> tuple[list[str], list[list[str]]]:
+    """The names of the lines, and the cells of each month, of the table below a settled example."""
+    below = _PAGE.partition(f"\n### {kind}\n")[2].partition("\n### ")[0].rpartition("```\n")[2]
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in below.splitlines() if line.startswith("|")
+    ]
+    return rows[0][2:], rows[2:]
+
+
+@pytest.mark.parametrize("kind", SETTLED)
+def test_a_settled_example_comes_out_month_by_month(kind: str) -> None:
+    names, months = settled_table(kind)
+    contract = version(SETTLED[kind], {"PARTNER": 1})
+    known = [[minor(Decimal(fee.replace(",", "")), "USD") for fee in cells[1].split()] for cells in months]
+    assert [cells[0] for cells in months] == MONTHS[: len(months)]
+    for rows, cells in zip(closed(contract, known), months, strict=True):
+        parked = [row for row in rows if row.state == StatementState.PARKED]
+        told = {row.term: row.amount_minor for row in rows if row not in parked}
+        told |= {"parked": sum(row.amount_minor for row in parked)} if parked else {}
+        shown = [to_major(told[name], "USD") if name in told else "" for name in names]
+        assert shown == [cell.replace(",", "") for cell in cells[2:]], cells
+        assert own(rows, "PARTNER").keys() & {"payout"}

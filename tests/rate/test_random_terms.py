@@ -16,10 +16,13 @@ from settlement.model.contract import ContractVersion
 from settlement.model.contract_limits import CapTerm, GateTerm
 from settlement.model.contract_terms import TiersTerm, named
 from settlement.model.dates import period_from
+from settlement.model.statement_lines import SHARE
+from settlement.rate.adjustments import allotted
 from settlement.rate.contract_file import read_contract
 from settlement.rate.evaluate import evaluate
 from settlement.rate.facts import Facts
-from settlement.rate.statement import SHARE, Stated, allotted, statement
+from settlement.rate.stated import Stated
+from settlement.rate.statement import statement
 from settlement.rate.sums import Sums
 from settlement.rate.windows import Lines
 

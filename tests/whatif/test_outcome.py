@@ -17,7 +17,7 @@ from settlement.model.dates import Calendar, PeriodKind, period_from
 from settlement.model.stage import StageInput
 from settlement.rate.contract_file import read_contracts
 from settlement.rate.facts import Facts, gather
-from settlement.rate.statement import PayoutRow, read_stated
+from settlement.rate.stated import PayoutRow, read_stated
 from settlement.store import Home
 from settlement.whatif.outcome import (
     ALL,

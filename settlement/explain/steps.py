@@ -1,0 +1,136 @@
+"""Entries between what a beneficiary earns and what it is paid, interest, and what is parked: how each is made.
+
+Each entry tells among its quantities what it rests on; the parts are the lines and the earlier entries behind them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+from typing import Final
+
+import polars as pl
+
+from settlement.explain.scene import Part, Scene, part_of
+from settlement.model.contract_steps import Tax, TaxKind
+from settlement.model.money import to_major
+from settlement.model.statement_lines import (
+    ADJUSTMENT,
+    GROSS_UP,
+    HELD,
+    MOVES,
+    RELEASED,
+    REVERSE_CHARGE,
+    VALUE_ADDED_TAX,
+    WITHHOLDING_TAX,
+    told,
+)
+
+_KINDS: Final[Mapping[str, tuple[TaxKind, ...]]] = {
+    GROSS_UP: (TaxKind.GROSS_UP,),
+    WITHHOLDING_TAX: (TaxKind.WITHHOLDING, TaxKind.GROSS_UP),
+    VALUE_ADDED_TAX: (TaxKind.VALUE_ADDED,),
+    REVERSE_CHARGE: (TaxKind.VALUE_ADDED,),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composition:
+    """How a line is made; ``parts`` add up to it where it is made of other lines, ``notes`` are sentences."""
+
+    rule: str
+    parts: tuple[Part, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def moves(scene: Scene) -> tuple[Part, ...]:
+    """The beneficiary's entries between what comes in and what goes out, in their order."""
+    own = (pl.col("beneficiary") == scene.address.beneficiary) & pl.col("term").is_in(MOVES)
+    rows = sorted(scene.lines(own), key=lambda row: MOVES.index(row["term"]))
+    return tuple(part_of(row) for row in rows)
+
+
+def tax_of(scene: Scene) -> Tax | None:
+    """The tax of the contract that makes the line."""
+    taxes = scene.version.contract.settlement.taxes if scene.version else ()
+    kinds, beneficiary = _KINDS[scene.address.term], scene.address.beneficiary
+    return next((tax for tax in taxes if tax.kind in kinds and beneficiary in tax.beneficiaries), None)
+
+
+def exact_tax(tax: Tax, base: int) -> Fraction:
+    """The tax on a base to date before it is rounded; a gross-up is on what is left as the net amount."""
+    rate = Fraction(tax.rate)
+    return max(0, base) * (rate / (1 - rate) if tax.kind is TaxKind.GROSS_UP else rate)
+
+
+def _tax(scene: Scene) -> Composition:
+    base, before = int(scene.told("base") or 0), int(scene.told("base_before") or 0)
+    rule = f"{scene.told('rate')} of what is earned and not recouped, to date, less the same of the statements before"
+    tax = tax_of(scene)
+    if tax is not None and tax.kind is TaxKind.GROSS_UP:
+        rule += "; so much is added that what is left is net of the tax"
+    return Composition(
+        rule=rule,
+        notes=(
+            f"{_major(base, scene)} in this statement, {_major(before, scene)} before it",
+            f"owed by the {scene.told('owed_by')} to {scene.told('owed_to')}",
+        ),
+    )
+
+
+def _held(scene: Scene) -> Composition:
+    added, share = int(scene.told("of") or 0), scene.told("share")
+    rule = f"{share} of the {_major(added, scene)} that this statement adds, as far as the balance covers it"
+    return Composition(rule=rule, notes=(f"to be released by the first statement from {scene.told('release_on')} on",))
+
+
+def _released(scene: Scene) -> Composition:
+    """The entries of closed statements that hold back and have fallen due since the last of them."""
+    own = (pl.col("term") == HELD) & (pl.col("beneficiary") == scene.address.beneficiary)
+    stated = scene.stated().filter(pl.col("beneficiary").is_not_null())
+    last = max(stated["as_of"], default=date.min)
+    parts = []
+    for row in stated.filter(own).iter_rows(named=True):
+        due = told(row["quantities"], "release_on")
+        if due is not None and last < date.fromisoformat(due) <= scene.row["as_of"]:
+            back = part_of(row, f"held back, due on {due}")
+            parts.append(Part(text=back.text, amount_minor=-back.amount_minor, unit=back.unit, address=back.address))
+    left = _major(int(scene.told("held_after") or 0), scene)
+    return Composition(rule="what falls free of what was held back", parts=tuple(parts), notes=(f"{left} stay held",))
+
+
+def interest(scene: Scene) -> Composition:
+    """Interest on an adjustment: the adjustment, the days, and the rate."""
+    adjusted = (pl.col("term") == ADJUSTMENT) & (pl.col("adjusts") == scene.address.adjusts)
+    parts = tuple(part_of(row, f"{ADJUSTMENT} of {row['adjusts']}") for row in scene.lines(adjusted))
+    rule = (
+        f"interest at {scene.told('rate_a_year')} a year on this adjustment for {scene.told('days')} of "
+        f"{scene.told('year')} days, from {scene.told('from')} to {scene.told('to')}"
+    )
+    return Composition(rule=rule, parts=parts)
+
+
+def parked(scene: Scene) -> Composition:
+    """What a term of a closed period comes to now and may not come to any more."""
+    now, booked = (_major(int(scene.told(name) or 0), scene) for name in ("restated", "booked"))
+    return Composition(
+        rule=f"{scene.address.adjusts} would give {now} now and stays at {booked}: told, and not paid",
+        notes=(f"what became known after {scene.told('reopened_until')} is too late for the period by the contract",),
+    )
+
+
+def _major(amount_minor: int, scene: Scene) -> str:
+    return f"{to_major(amount_minor, scene.row['currency'])} {scene.row['currency']}"
+
+
+STEPS: Final[Mapping[str, Callable[[Scene], Composition]]] = {
+    GROSS_UP: _tax,
+    WITHHOLDING_TAX: _tax,
+    VALUE_ADDED_TAX: _tax,
+    REVERSE_CHARGE: _tax,
+    HELD: _held,
+    RELEASED: _released,
+}
+"""How each entry of tax and hold is made."""

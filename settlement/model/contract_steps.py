@@ -1,0 +1,98 @@
+"""Steps of a settlement between what is earned and what is paid: dated advances, taxes, holds, interest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar, Literal
+
+from pydantic import ConfigDict
+
+from settlement.model.contract_measures import CLOSED, Day, Exact, Text, Whole
+from settlement.model.money import Rounding
+
+
+class TaxKind(StrEnum):
+    """Who bears a tax: the beneficiary, the payer for it, or the one who is supplied."""
+
+    WITHHOLDING = "withholding"
+    GROSS_UP = "gross_up"
+    VALUE_ADDED = "value_added"
+
+
+class Owing(StrEnum):
+    """Who hands a tax over to whom it is owed."""
+
+    PAYER = "payer"
+    BENEFICIARY = "beneficiary"
+
+
+class DayCount(StrEnum):
+    """How the days between two dates are counted, and how many make a year."""
+
+    ACTUAL_365 = "actual_365"
+    ACTUAL_360 = "actual_360"
+    THIRTY_360 = "thirty_360"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatedAdvance:
+    """An amount, in major units of the currency of payment, that a beneficiary is paid in advance on a day."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
+    on: Day
+    amount: Exact
+    to: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tax:
+    """A tax on what a statement adds to the balances of some beneficiaries, after recoupment.
+
+    ``withholding`` is taken off, ``gross_up`` is taken off and added by the payer before, ``value_added`` is added;
+    where the payer owes it, it is taken off again. The tax of a statement is that of all its bases to date less that
+    of the bases before it, each rounded once; below zero to date there is none.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
+    clause: Text
+    kind: TaxKind
+    rate: Exact
+    beneficiaries: tuple[Text, ...]
+    owed_by: Owing
+    owed_to: Text
+    rounding: Rounding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """A share of what a statement adds to a balance, held back until some days or periods after its close."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
+    clause: Text
+    share: Exact
+    released_after: Whole
+    counted_in: Literal["days", "periods"]
+    rounding: Rounding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interest:
+    """Interest on an adjustment: from the day on which the closed period was due to the day of the statement."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
+    clause: Text
+    rate_a_year: Exact
+    day_count: DayCount
+    due_days: Whole
+    rounding: Rounding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reopening:
+    """How long after its last day a closed period may still change; what is known later is told and not paid."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
+    within: Whole
+    counted_in: Literal["days", "months"]
+    later: Literal["parked"]

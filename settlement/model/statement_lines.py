@@ -1,0 +1,74 @@
+"""The lines of a beneficiary in a statement: what each means, which ledger it is an entry of, and how they re-add.
+
+A ledger is not kept anywhere: its entries are lines of statements, each of which follows from the facts and from the
+statements that have closed. What a beneficiary brings in and earns, with the entries between, is what is paid and
+carried out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class Ledger(StrEnum):
+    """The ledgers of a beneficiary."""
+
+    CARRY = "carry"
+    ADVANCE = "advance"
+    TAX = "tax"
+    HOLD = "hold"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnLine:
+    """A line of a beneficiary: what it means for the one who is paid, and the ledger that it is an entry of."""
+
+    text: str
+    ledger: Ledger | None = None
+
+
+SHARE: Final = "share"
+SHARE_CONVERTED: Final = "share_converted"
+CARRY_IN: Final = "carry_in"
+RECOUPED: Final = "recouped"
+GROSS_UP: Final = "gross_up"
+WITHHOLDING_TAX: Final = "withholding_tax"
+VALUE_ADDED_TAX: Final = "value_added_tax"
+REVERSE_CHARGE: Final = "reverse_charge"
+HELD: Final = "held"
+RELEASED: Final = "released"
+PAYOUT: Final = "payout"
+CARRY_OUT: Final = "carry_out"
+
+OWN_LINES: Final[Mapping[str, OwnLine]] = {
+    SHARE: OwnLine(text="your share of the total"),
+    SHARE_CONVERTED: OwnLine(text="your share in the currency of payment"),
+    CARRY_IN: OwnLine(text="balance carried in from your last statement", ledger=Ledger.CARRY),
+    RECOUPED: OwnLine(text="used to recoup the advance", ledger=Ledger.ADVANCE),
+    GROSS_UP: OwnLine(text="tax that the payer bears for you", ledger=Ledger.TAX),
+    WITHHOLDING_TAX: OwnLine(text="tax withheld, which the payer hands over", ledger=Ledger.TAX),
+    VALUE_ADDED_TAX: OwnLine(text="value added tax", ledger=Ledger.TAX),
+    REVERSE_CHARGE: OwnLine(text="value added tax that the payer hands over", ledger=Ledger.TAX),
+    HELD: OwnLine(text="held back until its day of release", ledger=Ledger.HOLD),
+    RELEASED: OwnLine(text="released of what was held back", ledger=Ledger.HOLD),
+    PAYOUT: OwnLine(text="amount to be paid"),
+    CARRY_OUT: OwnLine(text="balance carried to your next statement", ledger=Ledger.CARRY),
+}
+"""The lines of a beneficiary in the order in which they are re-added."""
+
+MOVES: Final = (RECOUPED, GROSS_UP, WITHHOLDING_TAX, VALUE_ADDED_TAX, REVERSE_CHARGE, HELD, RELEASED)
+"""Entries between what comes in (carried in, earned) and what goes out (paid, carried out)."""
+
+ADJUSTMENT: Final = "adjustment"
+INTEREST: Final = "interest"
+RESERVED: Final = frozenset({*OWN_LINES, ADJUSTMENT, INTEREST})
+"""The names of lines of every statement, which no term and no beneficiary may have."""
+
+
+def told(quantities: str, name: str) -> str | None:
+    """What a line tells as ``name=`` among its quantities, None where it does not."""
+    pairs = (pair.partition("=") for pair in quantities.split(";"))
+    return next((value for found, _, value in pairs if found == name), None)

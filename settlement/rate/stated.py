@@ -1,0 +1,184 @@
+"""What has been stated for a contract so far, read back from the lines of its statements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from settlement.model.clearing import StatementState
+from settlement.model.statement_lines import (
+    CARRY_OUT,
+    GROSS_UP,
+    HELD,
+    RECOUPED,
+    SHARE,
+    SHARE_CONVERTED,
+    VALUE_ADDED_TAX,
+    WITHHOLDING_TAX,
+    told,
+)
+from settlement.rate.conversion import read_own, read_refixed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayoutRow:
+    """One row of table ``payout``."""
+
+    as_of: date
+    contract: str
+    period: str
+    term: str
+    beneficiary: str | None
+    amount_minor: int
+    currency: str
+    state: str
+    quantities: str
+    clause: str
+    adjusts: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What a term of a closed period comes to, as told on some day, with the quantities behind it."""
+
+    amount_minor: int
+    quantities: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldBack:
+    """What a closed statement has held back of a beneficiary, and the day from which on it is released."""
+
+    amount_minor: int
+    release_on: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stated:
+    """What has been stated for one contract so far.
+
+    Attributes
+    ----------
+    terms:
+        By closed period: term to the amount stated for it, adjustments that are stated themselves included.
+    carried:
+        By beneficiary: the balance that the last closed statement carries out; empty before the first.
+    recouped:
+        By beneficiary: what closed statements have recouped of its advance, zero or negative.
+    taxed:
+        By beneficiary: the bases of tax of closed statements to date.
+    held:
+        By beneficiary: what closed statements hold back and no closed statement has released.
+    days:
+        The days as of which there are statements, in ascending order, previews included.
+    closed_on:
+        The day as of which the last closed statement was made.
+    restated:
+        By closed period and day: what its terms came to where that was not what was stated.
+    shares, converted:
+        By closed period and beneficiary: what its statement shares out, and what has been stated for that in the
+        currency of payment, differences told in later statements included; empty where nothing is converted.
+    """
+
+    terms: Mapping[str, Mapping[str, int]]
+    carried: Mapping[str, int]
+    recouped: Mapping[str, int]
+    taxed: Mapping[str, int] = field(default_factory=dict)
+    held: Mapping[str, Sequence[HeldBack]] = field(default_factory=dict)
+    days: Sequence[date] = ()
+    closed_on: date | None = None
+    restated: Mapping[str, Mapping[date, Mapping[str, Known]]] = field(default_factory=dict)
+    shares: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    converted: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+    def known_on(self, period: str, day: date) -> dict[str, Known]:
+        """What was known on a day of the terms of a closed period; of others holds what was stated."""
+        last = max((one for one in self.days if one <= day), default=day)
+        if self.closed_on is not None and last <= self.closed_on:
+            # The statement that closed since has stated it.
+            return {}
+        return dict(self.restated.get(period, {}).get(last, {}))
+
+
+def read_stated(rows: Iterable[PayoutRow]) -> Stated:
+    """Read what is stated from the payout rows of all nights so far, in any order.
+
+    Of previews the lines ``carry_out`` alone are asked for: they tell that there was a statement.
+    """
+    ordered = sorted(rows, key=lambda row: (row.as_of, row.period, row.term, row.beneficiary or "", row.adjusts or ""))
+    closings = {row.as_of for row in ordered if row.term == CARRY_OUT and row.state == StatementState.CLOSED}
+    terms: dict[str, dict[str, int]] = {}
+    restated: dict[str, dict[date, dict[str, Known]]] = {}
+    for row in ordered:
+        if row.state == StatementState.RESTATED:
+            known = Known(amount_minor=row.amount_minor, quantities=row.quantities)
+            restated.setdefault(row.period, {}).setdefault(row.as_of, {})[row.term] = known
+        if row.term == CARRY_OUT and row.beneficiary is not None and row.state == StatementState.CLOSED:
+            terms.setdefault(row.period, {})
+        elif row.beneficiary is None and row.adjusts is None:
+            closed = row.state == StatementState.CLOSED
+            # A restated term is stated only if the statement of that day, which carries the difference, closed.
+            if closed or (row.state == StatementState.RESTATED and row.as_of in closings):
+                terms.setdefault(row.period, {})[row.term] = row.amount_minor
+    own = [row for row in ordered if row.beneficiary is not None and row.state == StatementState.CLOSED]
+    recouped: dict[str, int] = {}
+    for row in own:
+        if row.term == RECOUPED:
+            recouped[row.beneficiary or ""] = recouped.get(row.beneficiary or "", 0) + row.amount_minor
+    shares, conversions = _read_conversions([row for row in ordered if row.state == StatementState.CLOSED])
+    return Stated(
+        terms=terms,
+        carried={row.beneficiary or "": row.amount_minor for row in own if row.term == CARRY_OUT},
+        recouped=recouped,
+        taxed=_taxed(own),
+        held=_held(own, max(closings, default=None)),
+        days=sorted({row.as_of for row in ordered}),
+        closed_on=max(closings, default=None),
+        restated=restated,
+        shares=shares,
+        converted=conversions,
+    )
+
+
+def _read_conversions(closed: Sequence[PayoutRow]) -> tuple[dict[str, dict[str, int]], dict[str, dict[str, int]]]:
+    """By period and beneficiary what closed statements share out and what is stated for it in the currency of payment.
+
+    Where nothing is split, the only beneficiary's share is the statement's total.
+    """
+    totals: dict[str, int] = {}
+    shares: dict[str, dict[str, int]] = {}
+    conversions: dict[str, dict[str, int]] = {}
+    for row in closed:
+        if row.beneficiary is None:
+            totals[row.period] = totals.get(row.period, 0) + row.amount_minor
+        elif row.term == SHARE:
+            shares.setdefault(row.period, {})[row.beneficiary] = row.amount_minor
+        elif row.term == SHARE_CONVERTED:
+            conversions.setdefault(row.period, {})[row.beneficiary] = read_own(row.amount_minor, row.quantities)
+            for one in read_refixed(row.quantities):
+                conversions.setdefault(one.period, {})[row.beneficiary] = one.now
+    for period, amounts in conversions.items():
+        for name in amounts:
+            shares.setdefault(period, {}).setdefault(name, totals.get(period, 0))
+    return {period: shares[period] for period in conversions}, conversions
+
+
+def _taxed(own: Sequence[PayoutRow]) -> dict[str, int]:
+    """The bases of tax to date, as the last closed statement that taxes a beneficiary tells them."""
+    found = {}
+    for row in own:
+        if row.term in {GROSS_UP, WITHHOLDING_TAX, VALUE_ADDED_TAX}:
+            found[row.beneficiary or ""] = sum(int(told(row.quantities, name) or 0) for name in ("base_before", "base"))
+    return found
+
+
+def _held(own: Sequence[PayoutRow], closed_on: date | None) -> dict[str, list[HeldBack]]:
+    """What is held back and was not due yet when the last statement closed; amounts above zero."""
+    found: dict[str, list[HeldBack]] = {}
+    for row in own:
+        due = told(row.quantities, "release_on") if row.term == HELD else None
+        if due is not None and row.amount_minor and (closed_on is None or date.fromisoformat(due) > closed_on):
+            lot = HeldBack(amount_minor=-row.amount_minor, release_on=date.fromisoformat(due))
+            found.setdefault(row.beneficiary or "", []).append(lot)
+    return found

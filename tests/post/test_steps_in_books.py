@@ -1,0 +1,119 @@
+"""Random settlements, closed month after month: books, partners' files and the suite of statements agree with them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from datetime import date
+
+import polars as pl
+from hypothesis import given, settings
+from payout_frames import balances, night, post_nights
+from rate.random_steps import WEIGHTS, fees, settlements
+from rate.settled import closed, version
+
+from settlement.check import measures
+from settlement.model.clearing import TOLD_ONLY
+from settlement.model.statement_lines import told
+from settlement.model.tables import TABLES
+from settlement.pay.statement_file import Line, Statement, write_statement
+from settlement.rate.stated import PayoutRow, read_stated
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(settlements(), fees(5))
+def test_books_end_where_the_statements_do(settlement: str, known: list[list[int]]) -> None:
+    contract = version(settlement, WEIGHTS)
+    statements = closed(contract, known)
+    frames = [pl.DataFrame([asdict(row) for row in rows], schema=TABLES["payout"].schema) for rows in statements]
+    outputs = post_nights([{"payout": frame} for frame in frames])
+    expected: Counter[str] = Counter()
+    rows = [row for statement in statements for row in statement]
+    last = statements[-1]
+    for name in WEIGHTS:
+        own = f"liability:payable:P1-KINDS:{name}"
+        mine = [row for row in rows if row.beneficiary == name]
+        advanced = sum(int(told(row.quantities, "advanced") or 0) for row in mine)
+        expected[f"{own}:carried USD"] = -sum_of([row for row in last if row.beneficiary == name], "carry_out")
+        expected[f"{own}:due USD"] = -sum_of(mine, "payout") - advanced
+        expected[f"{own}:held USD"] = -sum(lot.amount_minor for lot in read_stated(rows).held.get(name, ()))
+        expected[f"asset:advance:P1-KINDS:{name} USD"] = advanced + sum_of(mine, "recouped")
+        expected[f"liability:tax:P1-KINDS:{name} USD"] = sum_of(mine, "withholding_tax") + sum_of(
+            mine, "reverse_charge"
+        )
+        expected[f"expense:tax:P1-KINDS:{name} USD"] = sum_of(mine, "gross_up") + sum_of(mine, "value_added_tax")
+    for term in ("fee", "adjustment", "interest"):
+        of_all = [row for row in rows if row.beneficiary is None and row.state not in TOLD_ONLY]
+        expected[f"expense:partner_share:P1-KINDS:{term} USD"] = sum_of(of_all, term)
+    assert balances(outputs[-1]) == {account: amount for account, amount in expected.items() if amount}
+
+
+def sum_of(rows: list[PayoutRow], term: str) -> int:
+    return sum(row.amount_minor for row in rows if row.term == term)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(settlements(), fees(4))
+def test_partners_files_and_the_suite_re_add(settlement: str, known: list[list[int]]) -> None:
+    for rows in closed(version(settlement, WEIGHTS), known):
+        frame = pl.DataFrame([asdict(row) for row in rows], schema=TABLES["payout"].schema)
+        judged = measures.payout(rows[0].as_of, {"payout": frame})
+        assert judged.filter(pl.col("state") == "CLOSED").select("split_off_minor", "statement_off_minor").sum().row(
+            0
+        ) == (
+            0,
+            0,
+        )
+        told_rows = [row for row in rows if row.state not in TOLD_ONLY]
+        for name in WEIGHTS:
+            file = Statement(
+                contract="P1-KINDS",
+                beneficiary=name,
+                period=told_rows[0].period,
+                as_of=rows[0].as_of,
+                state="CLOSED",
+                sequence=1,
+                terms=tuple(line_of(row) for row in told_rows if row.beneficiary is None),
+                own=tuple(line_of(row) for row in told_rows if row.beneficiary == name),
+            )
+            text = write_statement(file).decode()
+            assert text.count("\nD,") == len(file.terms) + len(file.own)
+
+
+def line_of(row: PayoutRow) -> Line:
+    return Line(
+        clause=row.clause,
+        term=row.term,
+        text="",
+        quantities=row.quantities,
+        amount_minor=row.amount_minor,
+        currency=row.currency,
+        adjusts=row.adjusts,
+    )
+
+
+def test_an_adjustment_of_its_original_period_stands_there_until_it_is_carried() -> None:
+    settlement = """
+[settlement]
+clause = "1"
+order = ["terms", "adjustments", "split", "carry", "threshold"]
+residue = "largest_remainder"
+threshold = 0.00
+below_threshold = "carry"
+
+[settlement.adjustments]
+clause = "1"
+booked_in = "original_period"
+recomputes = "all_terms"
+"""
+    statements = closed(version(settlement, {"A": 1}), [[1_000], [900, 10]])
+    frames = [pl.DataFrame([asdict(row) for row in rows], schema=TABLES["payout"].schema) for rows in statements]
+    preview = frames[1].with_columns(
+        state=pl.when(pl.col("state") == "CLOSED").then(pl.lit("PREVIEW")).otherwise("state"), as_of=date(2009, 2, 27)
+    )
+    _, second, third = post_nights([{"payout": frame} for frame in (frames[0], preview, frames[1])])
+    assert balances(second)["liability:accrued_share:P1-KINDS:2009-01 USD"] == 100
+    assert balances(second)["liability:accrued_share:P1-KINDS:2009-02 USD"] == -10
+    assert not [account for account in balances(third) if "accrued_share" in account]
+    assert "original_period/P1-KINDS/2009-02/adjustment/2009-01" in [entry.key for entry in third.entries]
+    assert night(3) == third.entries[0].business_date

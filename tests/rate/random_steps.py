@@ -1,0 +1,72 @@
+"""Random settlements with any of their steps, as TOML text, and random fees that change late."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+WEIGHTS = {"A": 7, "B": 3}
+AMOUNTS = st.integers(-30_000, 60_000)
+
+
+def fees(months: int) -> st.SearchStrategy[list[list[int]]]:
+    """What each month's fee comes to as known at the close of each month: most stay, some change late."""
+    late = st.one_of(st.just(0), st.just(0), st.integers(-9_000, 9_000))
+
+    @st.composite
+    def made(draw: st.DrawFn) -> list[list[int]]:
+        known: list[list[int]] = []
+        for number in range(months):
+            earlier = [amount + draw(late) for amount in known[-1]] if number else []
+            known.append([*earlier, draw(AMOUNTS)])
+        return known
+
+    return made()
+
+
+@st.composite
+def settlements(draw: st.DrawFn) -> str:
+    """The text of a settlement with any of its steps."""
+    order = ["terms", "adjustments", "split", "carry"]
+    tables = []
+    adjustments = ['clause = "1"', f'booked_in = "{draw(st.sampled_from(("current_period", "original_period")))}"']
+    adjustments.append('recomputes = "all_terms"')
+    if draw(st.booleans()):
+        within, unit = draw(st.sampled_from(((1, "months"), (3, "months"), (20, "days"), (70, "days"))))
+        adjustments.append(f'reopens = {{ within = {within}, counted_in = "{unit}", later = "parked" }}')
+    if draw(st.booleans()):
+        count = draw(st.sampled_from(("actual_365", "actual_360", "thirty_360")))
+        said = f'rate_a_year = 0.18, day_count = "{count}", due_days = {draw(st.integers(0, 60))}'
+        adjustments.append(f'interest = {{ clause = "1", {said}, rounding = "half_away" }}')
+    tables.append("[settlement.adjustments]\n" + "\n".join(adjustments))
+    if draw(st.booleans()):
+        order.append("recoup")
+        days = st.sampled_from(("2008-12-31", "2009-01-01", "2009-02-14", "2009-04-30"))
+        one = st.builds(
+            lambda on, amount, to: f'{{ on = {on}, amount = {amount}, to = "{to}" }}',
+            days,
+            st.integers(1, 500),
+            st.sampled_from(sorted(WEIGHTS)),
+        )
+        paid = ", ".join(draw(st.lists(one, min_size=1, max_size=3)))
+        recoups = draw(st.sampled_from(("own", "pool")))
+        said = f'clause = "1"\nrecouped = "from_positive_balance"\nrecoups = "{recoups}"\npaid = [{paid}]'
+        tables.append(f"[settlement.advance]\n{said}")
+    if draw(st.booleans()):
+        order.append("tax")
+        for kinds in draw(
+            st.sampled_from((("withholding",), ("gross_up",), ("value_added",), ("withholding", "value_added")))
+        ):
+            owing = draw(st.sampled_from(("payer", "beneficiary"))) if kinds == "value_added" else "payer"
+            said = f'clause = "1"\nkind = "{kinds}"\nrate = 0.{draw(st.integers(1, 49)):02}\nbeneficiaries = ["A"]'
+            tables.append(
+                f'[[settlement.taxes]]\n{said}\nowed_by = "{owing}"\nowed_to = "Revenue"\nrounding = "half_away"'
+            )
+    if draw(st.booleans()):
+        order.append("hold")
+        share = draw(st.sampled_from(("1", "0.15", "0.333")))
+        after, unit = draw(st.sampled_from(((1, "days"), (45, "days"), (90, "days"), (1, "periods"), (2, "periods"))))
+        said = f'clause = "1"\nshare = {share}\nreleased_after = {after}\ncounted_in = "{unit}"\nrounding = "half_away"'
+        tables.append(f"[settlement.hold]\n{said}")
+    listed = ", ".join(f'"{step}"' for step in (*order, "threshold"))
+    rest = f'order = [{listed}]\nresidue = "largest_remainder"\nthreshold = {draw(st.integers(0, 200))}.00'
+    return f'[settlement]\nclause = "1"\n{rest}\nbelow_threshold = "carry"\n\n' + "\n\n".join(tables) + "\n"

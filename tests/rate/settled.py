@@ -1,0 +1,95 @@
+"""Statements of one contract, month after month, from what its terms come to as known on each day."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from settlement.model.contract import ContractVersion
+from settlement.model.dates import period_from
+from settlement.rate.contract_file import read_contract
+from settlement.rate.facts import Facts
+from settlement.rate.forms import Line
+from settlement.rate.stated import PayoutRow, read_stated
+from settlement.rate.statement import statement
+
+_KINDS = (Path(__file__).resolve().parents[1] / "docs" / "contract_of_kinds.toml").read_text("utf-8")
+HEAD = _KINDS.partition("[[beneficiaries]]")[0]
+"""The contract of the page of kinds up to its beneficiaries."""
+FEE = """
+[[terms]]
+id = "fee"
+form = "rate"
+clause = "1"
+measure = "volume"
+rate = 0.0100
+rounding = { unit = "minor", mode = "half_away", scope = "period" }
+"""
+MONTHS = [f"{year}-{month:02}" for year in (2009, 2010) for month in range(1, 13)]
+FIRST_NIGHT = date(2009, 1, 1)
+
+
+def beneficiaries(weights: Mapping[str, int]) -> str:
+    return "".join(f'[[beneficiaries]]\nid = "{n}"\nname = "{n}"\nweight = {w}\n' for n, w in weights.items())
+
+
+def version(settlement: str, weights: Mapping[str, int], terms: str = FEE) -> ContractVersion:
+    """A contract with one fee, or other terms, and a settlement."""
+    return read_contract("contracts/partner/2009-01-01.toml", HEAD + beneficiaries(weights) + terms + settlement)
+
+
+def facts_on(day: date, opening: Mapping[tuple[str, str], int] | None = None) -> Facts:
+    """Facts of a day without a record."""
+    none = pl.DataFrame()
+    return Facts(
+        day=day,
+        first_night=FIRST_NIGHT,
+        records=none,
+        holders=none,
+        stores=pl.Series(dtype=pl.String),
+        accounts=none,
+        balances=none,
+        profits=none,
+        opening=opening or {},
+        rates=none,
+    )
+
+
+def told_on(
+    contract: ContractVersion,
+    day: date,
+    known: Sequence[Mapping[str, int]],
+    before: Sequence[PayoutRow],
+    opening: Mapping[tuple[str, str], int] | None = None,
+) -> list[PayoutRow]:
+    """The statement of a day: ``known`` are the terms of the months up to it."""
+    lines = {
+        period_from(month): {
+            name: Line(amount_minor=amount, quantities=f"v={amount}") for name, amount in terms.items()
+        }
+        for month, terms in zip(MONTHS, known, strict=False)
+    }
+    return statement([contract], facts_on(day, opening), lines, read_stated(before))
+
+
+def closed(
+    contract: ContractVersion,
+    known: Sequence[Sequence[int]],
+    opening: Mapping[tuple[str, str], int] | None = None,
+) -> list[list[PayoutRow]]:
+    """The statements at the close of each month; ``known[n]`` is the fee of the months up to n as known then."""
+    rows: list[PayoutRow] = []
+    found = []
+    for number, fees in enumerate(known):
+        day = period_from(MONTHS[number]).last
+        found.append(told_on(contract, day, [{"fee": fee} for fee in fees], rows, opening))
+        rows += found[-1]
+    return found
+
+
+def own(rows: Sequence[PayoutRow], beneficiary: str) -> dict[str, int]:
+    """The lines of one beneficiary in a statement."""
+    return {row.term: row.amount_minor for row in rows if row.beneficiary == beneficiary}

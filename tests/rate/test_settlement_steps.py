@@ -1,0 +1,126 @@
+"""From what is earned to what is paid: a naive reading agrees, and nothing is lost, under random histories."""
+
+from __future__ import annotations
+
+from datetime import date
+from fractions import Fraction
+
+import pytest
+from hypothesis import given, settings
+from rate.oracle_steps import Settling
+from rate.random_steps import WEIGHTS, fees, settlements
+from rate.settled import FEE, HEAD, beneficiaries, closed, own, told_on, version
+
+from settlement.model.clearing import TOLD_ONLY, StatementState
+from settlement.model.money import Rounding, round_fraction
+from settlement.model.statement_lines import MOVES, told
+from settlement.rate.contract_file import read_contract
+from settlement.rate.stated import PayoutRow, read_stated
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(settlements(), fees(6))
+def test_a_naive_reading_agrees_and_nothing_is_lost(settlement: str, known: list[list[int]]) -> None:
+    text = HEAD + beneficiaries(WEIGHTS) + FEE + settlement
+    contract = read_contract("contracts/partner/2009-01-01.toml", text)
+    reading = Settling(text, known)
+    statements = closed(contract, known)
+    for rows, expected, parked in zip(statements, reading.closes, reading.parked, strict=True):
+        for name, lines in expected.items():
+            assert own(rows, name) == lines, settlement
+        told_late = {row.adjusts: row.amount_minor for row in rows if row.state == StatementState.PARKED}
+        assert told_late == {f"2009-{month + 1:02}": amount for month, amount in parked.items()}
+    nothing_is_lost(statements)
+
+
+def nothing_is_lost(statements: list[list[PayoutRow]]) -> None:
+    """Earned is what is paid, carried, held, recouped and taxed, at every close, to the minor unit."""
+    rows: list[PayoutRow] = []
+    for statement in statements:
+        rows += statement
+        earned = sum(r.amount_minor for r in rows if r.beneficiary is None and r.state not in TOLD_ONLY)
+        to_date = {term: sum(r.amount_minor for r in rows if r.term == term) for term in (*MOVES, "payout")}
+        carried = sum(r.amount_minor for r in statement if r.term == "carry_out")
+        held = sum(lot.amount_minor for lots in read_stated(rows).held.values() for lot in lots)
+        assert held == -to_date["held"] - to_date["released"]
+        taken = sum(-to_date[term] for term in MOVES if term not in {"held", "released"})
+        assert earned == to_date["payout"] + carried + held + taken
+        for row in statement:
+            if row.term == "released":
+                told_held = [int(told(row.quantities, n) or 0) for n in ("held_before", "held_now", "held_after")]
+                assert told_held[0] + told_held[1] - row.amount_minor == told_held[2]
+
+
+REOPENS = """
+[settlement]
+clause = "1"
+order = ["terms", "adjustments", "split", "carry", "threshold"]
+residue = "largest_remainder"
+threshold = 0.00
+below_threshold = "carry"
+
+[settlement.adjustments]
+clause = "1"
+booked_in = "current_period"
+recomputes = "all_terms"
+reopens = { within = 10, counted_in = "days", later = "parked" }
+"""
+
+
+def test_what_was_known_in_time_is_paid_though_the_statement_closes_later() -> None:
+    """January may change until 10 February: what is known on the 9th is paid at the end of the month, the rest not."""
+    contract = version(REOPENS, {"A": 1})
+    rows = told_on(contract, date(2009, 1, 31), [{"fee": 1_000}], [])
+    for day, january in ((date(2009, 2, 9), 1_300), (date(2009, 2, 10), 1_200), (date(2009, 2, 11), 1_750)):
+        rows += told_on(contract, day, [{"fee": january}, {"fee": 0}], rows)
+    last = told_on(contract, date(2009, 2, 28), [{"fee": 1_750}, {"fee": 50}], rows)
+    assert own(last, "A") == {"share": 250, "carry_in": 0, "payout": 250, "carry_out": 0}
+    (parked,) = [row for row in last if row.state == StatementState.PARKED]
+    assert (parked.period, parked.adjusts, parked.amount_minor) == ("2009-02", "2009-01", 550)
+    assert parked.quantities == "restated=1750;booked=1200;reopened_until=2009-02-10"
+    later = told_on(contract, date(2009, 3, 31), [{"fee": 1_750}, {"fee": 50}, {"fee": 0}], [*rows, *last])
+    assert own(later, "A")["payout"] == 0
+    assert [row.amount_minor for row in later if row.state == StatementState.PARKED] == [550]
+
+
+def test_a_difference_that_is_taken_back_in_time_is_not_paid() -> None:
+    contract = version(REOPENS, {"A": 1})
+    rows = told_on(contract, date(2009, 1, 31), [{"fee": 1_000}], [])
+    for day, january in ((date(2009, 2, 9), 1_300), (date(2009, 2, 10), 1_000)):
+        rows += told_on(contract, day, [{"fee": january}, {"fee": 0}], rows)
+    last = told_on(contract, date(2009, 2, 28), [{"fee": 1_750}, {"fee": 0}], rows)
+    assert own(last, "A")["payout"] == 0
+    assert [row.amount_minor for row in last if row.state == StatementState.PARKED] == [750]
+
+
+def test_a_hold_that_a_later_version_drops_is_released_on_its_day() -> None:
+    hold = '[settlement.hold]\nclause = "1"\nshare = 1\nreleased_after = 2\ncounted_in = "periods"\nrounding = "down"\n'
+    plain = REOPENS.replace('reopens = { within = 10, counted_in = "days", later = "parked" }\n', "")
+    holding = version(plain.replace('"carry", "threshold"', '"carry", "hold", "threshold"') + hold, {"A": 1})
+    rows = told_on(holding, date(2009, 1, 31), [{"fee": 700}], [])
+    assert own(rows, "A") == {"share": 700, "carry_in": 0, "held": -700, "released": 0, "payout": 0, "carry_out": 0}
+    after = version(plain, {"A": 1})
+    rows += told_on(after, date(2009, 2, 28), [{"fee": 700}, {"fee": 0}], rows)
+    last = told_on(after, date(2009, 3, 31), [{"fee": 700}, {"fee": 0}, {"fee": 1}], rows)
+    assert own(last, "A") == {"share": 1, "carry_in": 0, "released": 700, "payout": 701, "carry_out": 0}
+
+
+@pytest.mark.parametrize("mode", Rounding)
+def test_taxes_to_date_telescope(mode: Rounding) -> None:
+    """All tax lines together are the once-rounded tax on all that was earned, whatever came between."""
+    tax = f"""
+[[settlement.taxes]]
+clause = "1"
+kind = "withholding"
+rate = 0.15
+beneficiaries = ["A"]
+owed_by = "payer"
+owed_to = "Revenue"
+rounding = "{mode}"
+"""
+    plain = REOPENS.replace('"carry", "threshold"', '"carry", "tax", "threshold"')
+    contract = version(plain + tax, {"A": 1})
+    months = [7, 13, -50, 3, 90, 11]
+    statements = closed(contract, [months[: n + 1] for n in range(len(months))])
+    withheld = sum(own(rows, "A")["withholding_tax"] for rows in statements)
+    assert withheld == -round_fraction(Fraction("0.15") * sum(months), mode)
