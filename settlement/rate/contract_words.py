@@ -186,7 +186,9 @@ def _where(location: Sequence[str | int], content: Mapping[str, object]) -> str:
         place, rest = f", {head} {number + 1}", location[2:-1]
     else:
         place, rest = (f", [{'.'.join(str(part) for part in location[:-1])}]" if len(location) > 1 else ""), ()
-        place = re.sub(r"\.(?:volume|units|accounts|accounts_within|month_end_balances|monthly_profit)\]$", "]", place)
+        place = re.sub(
+            r"\.(?:volume|units|accounts|accounts_within|month_end_balances|monthly_profit|event_\w+)\]$", "]", place
+        )
     parts = [f", {part}" if isinstance(part, str) else f" {part + 1}" for part in rest]
     return place + "".join(parts)
 
