@@ -144,6 +144,12 @@ def by_event(out: Out, name: str) -> dict[str, int]:
     return dict(rows.select("event_id", "quantity").iter_rows())
 
 
+def exact(out: Out, name: str) -> dict[str, str]:
+    """What each event gives before it is rounded."""
+    rows = out["lines"].filter(pl.col("term") == name, pl.col("as_of") == pl.col("as_of").max())
+    return dict(rows.select("event_id", "exact").iter_rows())
+
+
 def test_whole_volume_and_marginal_tiers(rate: Rate) -> None:
     whole = tiers("whole", "whole", "units", [(first, f"{price}.00") for first, price in FIVE])
     marginal = tiers("marginal", "marginal", "units", [(max(0, first - 1), f"{price}.00") for first, price in FIVE])
@@ -204,6 +210,8 @@ def test_flat_and_ad_valorem(rate: Rate) -> None:
     )
     events = ["P50,purchase,2010-01-10,,50.00,USD,,,", "P200,purchase,2010-01-11,,200.00,USD,,,"]
     out = rate({"2010-01-01": head() + terms}, events, "2010-01-31")
+    assert exact(out, "tariff") == {"P50": "0.235", "P200": "0.31"}
+    assert exact(out, "adjusted") == {"P50": "0.245", "P200": "0.32"}
     assert by_event(out, "tariff") == {"P50": 24, "P200": 31}
     assert by_event(out, "adjusted") == {"P50": 25, "P200": 32}
 
@@ -230,7 +238,7 @@ def test_a_restaurant_credit_sale_under_the_rule_of_its_date(rate: Rate) -> None
         ("2016-09-05", "NETWORK", "1.30"),
     ]
     assert by_event(out, "issuer_fee") == {"B": 450}
-    # 0.325 a side is 0.33 where it is paid.
+    assert exact(out, "network_of_issuer") == {"B": "0.325"}
     assert by_event(out, "network_of_issuer") == by_event(out, "network_of_acquirer") == {"B": 33}
 
 
@@ -243,6 +251,8 @@ def test_a_debit_fee_with_its_cap(rate: Rate) -> None:
     events = [f"P{amount},purchase,2016-09-10,,{amount}.00,CNY,,," for amount in amounts]
     out = rate({"2016-09-01": head("CNY") + terms}, events, "2016-09-30")
     assert by_event(out, "issuer_fee") == {f"P{amount}": 1300 for amount in amounts}
+    assert exact(out, "issuer_fee") | {"P3714": "13"} == {f"P{amount}": "13" for amount in amounts}
+    assert exact(out, "issuer_fee")["P3714"] == "12.999"
     assert by_event(out, "network_side") == {"P3714": 121, "P3715": 121, "P10000": 325, "P20000": 325}
 
 

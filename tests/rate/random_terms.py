@@ -8,8 +8,8 @@ from pathlib import Path
 HEAD = (Path(__file__).resolve().parents[1] / "docs" / "contract_of_kinds.toml").read_text("utf-8")
 ROUNDING = 'rounding = { unit = "minor", mode = "half_away", scope = "period" }'
 MONTHS = [f"{year}-{month:02}" for year in (2009, 2010) for month in range(1, 13)]
-MONEY = ("volume", "fees", "losses")
-COUNTS = ("miles", "accounts", "used_accounts")
+MONEY = ("volume", "fees", "losses", "offer_sales")
+COUNTS = ("miles", "accounts", "used_accounts", "tickets", "carrying_accounts")
 PARTIES = ("ACQUIRER", "ISSUER", "NETWORK")
 TO_DATE = ("year_to_date", "contract_to_date")
 
