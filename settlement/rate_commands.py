@@ -19,6 +19,7 @@ from settlement.errors import TerminalError
 from settlement.model.contract import ContractVersion
 from settlement.model.dates import period_from
 from settlement.model.events import LINE, Events
+from settlement.rate.contract_events import kinds_named
 from settlement.rate.contract_file import read_contract, versions_of
 from settlement.rate.events_check import read_events
 from settlement.rate.worked import Worked, work_out
@@ -50,7 +51,7 @@ def rate(
 ) -> None:
     """Work out a contract's statements from a file of events."""
     versions = _versions(contract)
-    read = read_events(events.name, content_of(_existing(events, "events")))
+    read = read_events(events.name, content_of(_existing(events, "events")), kinds_named(versions))
     _refuse_cards(read)
     worked = work_out(versions, read, night_of(as_of), None if period is None else _days(period))
     _write(worked, out, [events, *_files(contract)])

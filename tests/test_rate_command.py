@@ -106,7 +106,7 @@ QUARTER_ENDS = ("03-31", "06-30", "09-30", "12-31")
         (
             "--as-of",
             "2008-12-31",
-            "Contract C2-RET-COBRAND is in force from 2009-01-01: nothing is owed ",
+            "Contract C2-RET-COBRAND is in force and known from 2009-01-01 on: ",
         ),
         ("--as-of", "yesterday", "'yesterday' is no business date: write it as YYYY-MM-DD."),
         ("--contract", "nowhere", "--contract nowhere: there is no such file; correct the path."),

@@ -213,12 +213,66 @@ class UnitMeasure:
     opening: tuple[Opening, ...] = ()
 
 
-Measure = VolumeMeasure | UnitMeasure | AccountMeasure | AccountsWithin | BalanceMeasure | ProfitMeasure
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventSelection:
+    """Events of any kind: those that add less those that take back, by their attributes.
+
+    An event that takes back an event that takes back gives back. ``where`` names attributes and the words of which an
+    event has one, ``where_not`` those of which it has none. ``[period], place`` says by which date events count:
+    ``purchase`` holds for what adds, ``negative`` for what refers to an event that adds.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
+    clause: Text
+    adds: tuple[Text, ...]
+    takes_back: tuple[Text, ...]
+    where: dict[str, tuple[Text, ...]]
+    where_not: dict[str, tuple[Text, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventAmounts(EventSelection):
+    """The amounts of events, in minor units."""
+
+    type: Literal["event_amounts"]
+    opening: tuple[Opening, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventUnits(EventSelection):
+    """The quantities of events in units of ``per``: 1 counts whole ones, 0.1 tenths. A finer quantity is refused."""
+
+    type: Literal["event_units"]
+    unit: Text
+    per: Exact
+    opening: tuple[Opening, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventAccounts(EventSelection):
+    """Accounts, each once a period, for which more events add than take back."""
+
+    type: Literal["event_accounts"]
+
+
+EVENT_MEASURES: Final = (EventAmounts, EventUnits, EventAccounts)
+Measure = (
+    VolumeMeasure
+    | UnitMeasure
+    | AccountMeasure
+    | AccountsWithin
+    | BalanceMeasure
+    | ProfitMeasure
+    | EventAmounts
+    | EventUnits
+    | EventAccounts
+)
 
 
 def openings(measure: Measure) -> tuple[Opening, ...]:
     """The opening positions that are added to a measure; most measures have none."""
-    return measure.opening if isinstance(measure, VolumeMeasure | UnitMeasure | BalanceMeasure) else ()
+    kinds = (VolumeMeasure, UnitMeasure, BalanceMeasure, EventAmounts, EventUnits)
+    return measure.opening if isinstance(measure, kinds) else ()
 
 
 AnyMeasure = Annotated[Measure, Field(discriminator="type")]

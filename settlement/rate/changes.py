@@ -18,6 +18,7 @@ from typing import Final
 import polars as pl
 
 from settlement.model.contract import ContractVersion
+from settlement.model.contract_measures import EventAccounts
 from settlement.model.tables import TABLES
 from settlement.rate.facts import Facts
 from settlement.rate.measures import ACCOUNT, by_account, limits, unlimited
@@ -50,6 +51,12 @@ class Rated:
     def sums(self) -> Sums:
         """The totals as terms see them."""
         return sums_from(self.totals)
+
+
+def by_change(versions: Sequence[ContractVersion]) -> bool:
+    """Whether a contract counts what its records count together: accounts that count once are no such sum."""
+    measures = [measure for version in versions for measure in version.contract.measures.values()]
+    return not any(isinstance(measure, EventAccounts) for measure in measures)
 
 
 def rated_from_all(

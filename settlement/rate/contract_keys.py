@@ -14,6 +14,7 @@ KEYS: Final[Mapping[str, str]] = {
     "account_classes": 'The account classes that count, or ["any"].',
     "account_limit": "The fewest and the most units that one account counts for in a period.",
     "adds": "The measures and earlier terms that are added.",
+    "Event.adds": "The kinds of events that add, such as purchase, or one of your own.",
     "adjustments": "Where the difference of a closed period goes when it is recomputed.",
     "advance": "That an advance is recouped, and out of what; with the step `recoup`.",
     "amount": "Which amount of a record counts.",
@@ -125,6 +126,7 @@ KEYS: Final[Mapping[str, str]] = {
     "Term.parts": "Whose parts it is split into; without it, it is split with the others by the settlement.",
     "payer": "Who pays.",
     "per": "The amount, in major units, that one unit stands for.",
+    "EventUnits.per": "How much of an event's quantity is one unit: 1, or 0.1 to count in tenths.",
     "Driver.per": "The measures and earlier terms that a ratio divides by.",
     "period": "By which calendar the contract closes, and which date places a record.",
     "place": "Which date places an event in a period.",
@@ -169,6 +171,7 @@ KEYS: Final[Mapping[str, str]] = {
     "taken_back": "How a negative event takes back what its purchase gave.",
     "taxes": "Taxes on what is left to beneficiaries after recoupment; with the step `tax`.",
     "takes": "The measures and earlier terms that are taken off.",
+    "Event.takes_back": "The kinds of events that take back; [] where nothing does.",
     "takes_back": "The events that take volume back; what is left out takes nothing back.",
     "term": "The id of the term that the example works out.",
     "terms": "What the partner earns, in the order in which it is worked out.",
@@ -190,6 +193,8 @@ KEYS: Final[Mapping[str, str]] = {
     "weekend": "The days of the week that are no banking days.",
     "weight": "The weight in the split.",
     "Part.weight": "The weight of its part.",
+    "where": "Attributes of events, and the words of which an event must have one; {} asks for nothing.",
+    "where_not": "Attributes of events, and the words of which an event may have none; {} leaves nothing out.",
     "window": "The time over which the quantity is taken.",
     "within": "How many days or months after its last day.",
     "year": "Which year windows and minimums look at: of the calendar, a fiscal one, or from the first effective day.",
@@ -200,7 +205,9 @@ KEYS: Final[Mapping[str, str]] = {
 def meaning(table: str, key: str) -> str | None:
     """What a key means in a table, which goes by the name of its class; None for a key without a sentence.
 
-    What stands at ``Term.`` holds for terms of every form that has no sentence of its own.
+    What stands at ``Term.`` holds for terms of every form that has no sentence of its own, what stands at ``Event.``
+    for measures over events.
     """
     of_terms = KEYS.get(f"Term.{key}") if table.endswith("Term") else None
-    return KEYS.get(f"{table}.{key}") or of_terms or KEYS.get(key)
+    of_events = KEYS.get(f"Event.{key}") if table.startswith("Event") else None
+    return KEYS.get(f"{table}.{key}") or of_terms or of_events or KEYS.get(key)

@@ -17,7 +17,10 @@ from settlement.model.contract_measures import (
     AccountsWithin,
     BalanceMeasure,
     Dating,
+    EventAccounts,
+    EventAmounts,
     EventDate,
+    EventUnits,
     Measure,
     ProfitMeasure,
     UnitMeasure,
@@ -45,6 +48,7 @@ from settlement.model.money import is_currency
 from settlement.model.statement_lines import RESERVED
 from settlement.rate.contract_bounds import check_amounts, check_dated_rates, check_tiers
 from settlement.rate.contract_calendar import begun, check_calendar, check_effective, check_same_calendar, check_year
+from settlement.rate.contract_events import check_events
 from settlement.rate.contract_examples import check_examples
 from settlement.rate.contract_exceptions import check_exceptions
 from settlement.rate.contract_fixing import check_conversion, check_same_currency
@@ -67,16 +71,16 @@ _SCOPES: Final[Mapping[type[Term], Scope]] = {
 _MCC_ENTRY: Final = re.compile(r"\d{4}(-\d{4})?")
 _VOLUMES: Final[tuple[type[Measure], ...]] = (VolumeMeasure,)
 _ACCOUNTS: Final[tuple[type[Measure], ...]] = (AccountMeasure, AccountsWithin)
-_UNITS: Final[tuple[type[Measure], ...]] = (UnitMeasure,)
+_AMOUNTS: Final[tuple[type[Measure], ...]] = (VolumeMeasure, EventAmounts)
 _MEASURED: Final[Mapping[type[Term], tuple[type[Measure], ...]]] = {
-    RateTerm: _VOLUMES,
-    RateByTerm: _VOLUMES,
-    MarginalTierTerm: _VOLUMES,
-    RecordRateTerm: _VOLUMES,
-    BountyTerm: _ACCOUNTS,
+    RateTerm: _AMOUNTS,
+    RateByTerm: _AMOUNTS,
+    MarginalTierTerm: _AMOUNTS,
+    RecordRateTerm: _AMOUNTS,
+    BountyTerm: (*_ACCOUNTS, EventAccounts),
     BalanceRateTerm: (BalanceMeasure,),
     ShareOverHurdleTerm: (ProfitMeasure,),
-    UnitPriceTerm: _UNITS,
+    UnitPriceTerm: (UnitMeasure, EventUnits),
 }
 """What each form measures."""
 _SHORT: Final = (PeriodKind.DAY, PeriodKind.WEEK, PeriodKind.CYCLE)
@@ -354,6 +358,7 @@ RULES: Final[tuple[Callable[[Contract], None], ...]] = (
     _check_clauses,
     _check_datings,
     _check_measures,
+    check_events,
     _check_term_measures,
     check_named,
     check_shares,

@@ -42,7 +42,7 @@ Location = tuple[str | int, ...]
 
 
 _MEASURE_TYPE: Final = re.compile(
-    r"^(, \[measures\.[^.\]]+)\.(?:volume|units|accounts|accounts_within|month_end_balances|monthly_profit)\b"
+    r"^(, \[measures\.[^.\]]+)\.(?:volume|units|accounts|accounts_within|month_end_balances|monthly_profit|event_\w+)\b"
 )
 """The tag of a measure's type, which the reader puts behind its name."""
 

@@ -23,6 +23,8 @@ _ON: Final[Mapping[str, EventKind]] = {
     "first_purchase_on": EventKind.ACCOUNT_FIRST_USED,
 }
 _IN_MONEY: Final = (*RECORDS, EventKind.BALANCE, EventKind.PROFIT_LINE)
+_MOST_REFERENCES: Final = 12
+"""How many events may stand one after the other, each referring to the one before."""
 _LOCATED: Final = (pl.col("event_id").alias("file"), pl.col(LINE).alias("record"))
 """An event is told as a file of its own, whose record is the line it stands on."""
 
@@ -41,10 +43,11 @@ def facts_on(events: Events, versions: Sequence[ContractVersion], day: date) -> 
     rows = _of_programme(events, versions, events.standing(day))
     of = {kind: rows.filter(pl.col("kind") == kind) for kind in EventKind}
     accounts = _accounts(rows)
+    told = _events(events, rows, accounts)
     return Facts(
         day=day,
         first_night=first_day(events, versions),
-        records=_records(rows, accounts),
+        records=_records(told),
         holders=pl.DataFrame(schema={"card_ref": pl.String}),
         stores=pl.Series(dtype=pl.String),
         accounts=accounts,
@@ -52,6 +55,7 @@ def facts_on(events: Events, versions: Sequence[ContractVersion], day: date) -> 
         profits=_profits(events, of[EventKind.PROFIT_LINE]),
         opening=_opening(events, versions, of[EventKind.OPENING]),
         rates=_rates(events, of[EventKind.FX_RATE]),
+        events=told,
     )
 
 
@@ -98,44 +102,64 @@ def _of_programme(events: Events, versions: Sequence[ContractVersion], rows: pl.
     return told
 
 
-def _records(rows: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
-    """Card events that count, as ``Facts.records``: signed, and with the purchase that they take back or give back."""
-    classes = accounts.select("account_id", class_of_account="account_class")
-    named = ("kind", "refers_to", "event_date", "posting_date")
-    card = rows.filter(pl.col("kind").is_in(RECORDS)).select(
-        *_LOCATED,
-        *("kind", "account_id", "account_class", "currency", "programme", "mcc", "posting_date", "refers_to"),
-        transaction_date="event_date",
-        own_store=(pl.col("own_store") == "true").fill_null(value=False),
-        net_minor="amount_minor",
+def _events(events: Events, rows: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
+    """All events that stand, in the shape of ``Facts.records``, with the event that each refers to at last.
+
+    ``original_kind`` is the kind of what an event refers to, ``origin_kind`` that of what this refers to in turn, and
+    so on; ``origin_file`` and the dates are those of the last. What refers to an event that does not stand waits.
+    """
+    origins = _origins(events, rows)
+    named = rows.select(refers_to="event_id", original_kind="kind")
+    last = rows.select(
+        origin_file="event_id",
+        origin_record=LINE,
+        origin_kind="kind",
+        origin_posting_date="posting_date",
+        origin_transaction_date="event_date",
     )
-    told = rows.select(refers_to="event_id", **{f"original_{name}": name for name in named}, original_line=LINE)
-    seconds = told.select(pl.all().name.prefix("second_")).rename({"second_refers_to": "original_refers_to"})
-    found = (
-        card.join(told, on="refers_to", how="left")
-        .join(seconds, on="original_refers_to", how="left")
-        .join(classes, on="account_id", how="left")
-    )
-    of_refund = (pl.col("original_kind") == EventKind.REFUND).fill_null(value=False)
-    stands = pl.col("refers_to").is_null() | (
-        pl.col("original_kind").is_not_null()
-        & (~of_refund | pl.col("original_refers_to").is_null() | pl.col("second_original_kind").is_not_null())
-    )
-    charged = (pl.col("kind") == EventKind.PURCHASE) | of_refund
-    origin = {"file": "refers_to", "record": "line", "posting_date": "posting_date", "transaction_date": "event_date"}
     return (
-        found.filter(stands)
+        rows.join(origins, on="event_id", how="left")
+        .filter(pl.col("refers_to").is_null() | pl.col("origin_file").is_not_null())
+        .join(named, on="refers_to", how="left")
+        .join(last, on="origin_file", how="left")
+        .join(accounts.select("account_id", class_of_account="account_class"), on="account_id", how="left")
         .with_columns(
+            *_LOCATED,
             pl.col("account_class").fill_null(pl.col("class_of_account")),
-            net_minor=pl.when(charged).then("net_minor").otherwise(-pl.col("net_minor")),
-            origin_file=pl.when(of_refund).then("original_refers_to").otherwise("refers_to"),
-            **{
-                f"origin_{name}": pl.when(of_refund).then(f"second_original_{column}").otherwise(f"original_{column}")
-                for name, column in origin.items()
-                if name != "file"
-            },
+            transaction_date="event_date",
         )
-        .select(*(c for c in card.columns if c != "refers_to"), *(f"origin_{name}" for name in origin))
+        .drop("class_of_account")
+    )
+
+
+def _origins(events: Events, rows: pl.DataFrame) -> pl.DataFrame:
+    """By ``event_id`` the event at the end of what it refers to, as ``origin_file``; none where one does not stand."""
+    told = rows.select(target="event_id", further="refers_to")
+    waiting = rows.filter(pl.col("refers_to").is_not_null()).select("event_id", target="refers_to")
+    found = [pl.DataFrame(schema={"event_id": pl.String, "origin_file": pl.String})]
+    for _ in range(_MOST_REFERENCES):
+        met = waiting.join(told, on="target")
+        found.append(met.filter(pl.col("further").is_null()).select("event_id", origin_file="target"))
+        waiting = met.filter(pl.col("further").is_not_null()).select("event_id", target="further")
+    if waiting.height:
+        (line,) = rows.join(waiting, on="event_id", how="semi").select(pl.col(LINE).min()).row(0)
+        raise TerminalError(f"{events.at(line)}: its refers_to leads on and on, perhaps in a circle: correct it.")
+    return pl.concat(found)
+
+
+def _records(events: pl.DataFrame) -> pl.DataFrame:
+    """Card events that count, signed; of what takes back, the purchase that it takes back or gives back."""
+    charged = (pl.col("kind") == EventKind.PURCHASE) | (pl.col("original_kind") == EventKind.REFUND).fill_null(
+        value=False
+    )
+    bought = pl.col("origin_kind") == EventKind.PURCHASE
+    origin = ("origin_file", "origin_record", "origin_posting_date", "origin_transaction_date")
+    return events.filter(pl.col("kind").is_in(RECORDS)).select(
+        *("file", "record", "kind", "account_id", "account_class", "currency", "programme", "mcc"),
+        *("posting_date", "transaction_date"),
+        *(pl.when(bought).then(name).alias(name) for name in origin),
+        own_store=(pl.col("own_store") == "true").fill_null(value=False),
+        net_minor=pl.when(charged).then("amount_minor").otherwise(-pl.col("amount_minor")),
     )
 
 

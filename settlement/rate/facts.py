@@ -62,6 +62,8 @@ class Facts:
         Opening positions by contract and item; an item that has not come is 0.
     rates:
         One row a pair of currencies and date, the exchange rate as the latest file told it.
+    events:
+        All events of an events table, with their attributes; None in a night, where the other facts tell them.
     """
 
     day: date
@@ -74,6 +76,7 @@ class Facts:
     profits: pl.DataFrame
     opening: Mapping[tuple[str, str], int]
     rates: pl.DataFrame
+    events: pl.DataFrame | None = None
 
     def rates_of(self, one: str, other: str) -> Mapping[date, str]:
         """Units of ``other`` for one of ``one`` as the feed writes them, by date; more than one a date is no key."""

@@ -7,7 +7,7 @@ rows themselves are what an amount is explained by.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Final, Literal
 
@@ -20,8 +20,9 @@ from settlement.model.contract_measures import (
     AccountMeasure,
     AccountsWithin,
     BalanceMeasure,
-    Dating,
-    EventDate,
+    EventAccounts,
+    EventAmounts,
+    EventUnits,
     FirstPurchase,
     Measure,
     ProfitMeasure,
@@ -41,6 +42,8 @@ from settlement.model.contract_terms import (
     named,
 )
 from settlement.model.dates import Calendar, period_of
+from settlement.rate.dating import dated
+from settlement.rate.event_measures import accounts_counted, events_counted
 from settlement.rate.facts import Facts
 from settlement.rate.foreign import EXCHANGE_DAY, in_own_currency
 from settlement.rate.per_record import OF_RECORDS, commissions, limited, units
@@ -66,12 +69,6 @@ SCHEMA: Final = pl.Schema(
 ACCOUNT: Final = ("version", "term", "period", "period_first", "account_id")
 """What the units of an account are limited by."""
 
-_DATE_COLUMN: Final[Mapping[EventDate, str]] = {
-    EventDate.POSTING: "posting_date",
-    EventDate.TRANSACTION: "transaction_date",
-    EventDate.PURCHASE_POSTING: "origin_posting_date",
-    EventDate.PURCHASE_TRANSACTION: "origin_transaction_date",
-}
 _TO_CONDITION_DAY: Final = FirstPurchase.TO_CONDITION_DAY
 _ANY: Final = "any"
 _NONE: Final = "none"
@@ -159,9 +156,9 @@ def _unit(contract: Contract, term: Term) -> pl.Expr:
 
 def _measured_in(contract: Contract, name: str) -> str:
     match contract.measures[name]:
-        case UnitMeasure() as measure:
+        case (UnitMeasure() | EventUnits()) as measure:
             return measure.unit
-        case AccountMeasure() | AccountsWithin():
+        case AccountMeasure() | AccountsWithin() | EventAccounts():
             return ACCOUNTS_UNIT
     return contract.currency
 
@@ -195,8 +192,11 @@ def _of_term(contract: Contract, term: Term, facts: Facts) -> pl.DataFrame:
 
 def _of_measure(contract: Contract, measure: Measure, facts: Facts) -> pl.DataFrame:
     match measure:
-        case VolumeMeasure():
+        case VolumeMeasure() | EventAmounts() | EventUnits():
             rows = _volume(contract, measure, facts).with_columns(pl.lit("").alias("selector"))
+        case EventAccounts():
+            events = events_counted(contract, measure, facts).with_columns(pl.lit("").alias("selector"))
+            return accounts_counted(_in_period(events, contract.calendar))
         case UnitMeasure():
             volume = _volume(contract, contract.measures[measure.of], facts).with_columns(pl.lit("").alias("selector"))
             rows = units(volume, measure, contract.currency)
@@ -219,6 +219,8 @@ def _volume(contract: Contract, measure: Measure, facts: Facts, *more: pl.Expr) 
 
     Only these columns are made: records are many, and have others.
     """
+    if isinstance(measure, EventAmounts | EventUnits):
+        return events_counted(contract, measure, facts, *more)
     if not isinstance(measure, VolumeMeasure):
         raise TypeError("records are counted in volumes")
     kinds = ["purchase", *(kind.value for kind in measure.takes_back)]
@@ -253,7 +255,8 @@ def _volume(contract: Contract, measure: Measure, facts: Facts, *more: pl.Expr) 
 def _bought(contract: Contract, measure: Measure, facts: Facts, rows: pl.DataFrame) -> pl.DataFrame:
     """The purchases that ``rows`` take back from, those that count: ``file``, ``record`` and ``net_minor``."""
     rule = measure.convert if isinstance(measure, VolumeMeasure) else None
-    bought = facts.records.lazy().filter(pl.col("kind") == "purchase")
+    records = added(contract, measure, facts) if isinstance(measure, EventAmounts) else facts.records
+    bought = records.lazy().filter(pl.col("kind") == "purchase")
     if rule is None:
         return bought.select("file", "record", "net_minor").collect()
     told = ("file", "record", "currency", pl.col("net_minor").alias("quantity"))
@@ -274,17 +277,6 @@ def _in_list(entries: Sequence[str]) -> pl.Expr:
             first, last = entry.split("-")
             found |= pl.col("mcc").is_between(pl.lit(first), pl.lit(last))
     return found.fill_null(value=False)
-
-
-def dated(dating: Dating) -> pl.Expr:
-    """The date of a record that a contract's rule names."""
-    return (
-        pl.when(pl.col("kind") == "purchase")
-        .then(pl.col(_DATE_COLUMN[dating.purchase]))
-        .when(pl.col("origin_file").is_null())
-        .then(pl.col(_DATE_COLUMN[dating.refund_without_purchase]))
-        .otherwise(pl.col(_DATE_COLUMN[dating.negative]))
-    )
 
 
 def _by_rate(contract: Contract, term: RateByTerm, facts: Facts) -> pl.DataFrame:
@@ -315,7 +307,7 @@ def _holds(dated: DatedRate | DatedPrice, day: pl.Expr) -> pl.Expr:
 def _by_price(contract: Contract, term: UnitPriceTerm, facts: Facts) -> pl.DataFrame:
     """Units of records, each with the price that it falls under as its selector; of an only price no date is asked."""
     measure = contract.measures[term.measure]
-    if not isinstance(measure, UnitMeasure):
+    if not isinstance(measure, UnitMeasure | EventUnits):
         raise TypeError(f"{term.measure} counts no units")
     if len(term.prices) == 1:
         only = pl.when(pl.col("selector") == "").then(pl.lit(term.quantity)).otherwise("selector")
@@ -323,7 +315,8 @@ def _by_price(contract: Contract, term: UnitPriceTerm, facts: Facts) -> pl.DataF
     day, selector = dated(term.rate_date), pl.lit(None, pl.String())
     for name, price in term.selectors.items():
         selector = pl.when(_holds(price, day)).then(pl.lit(name)).otherwise(selector)
-    rows = _volume(contract, contract.measures[measure.of], facts, selector.alias("selector"))
+    base = contract.measures[measure.of] if isinstance(measure, UnitMeasure) else measure
+    rows = _volume(contract, base, facts, selector.alias("selector"))
     without = rows.filter(pl.col("selector").is_null()).sort("file", "record")
     if without.height:
         file, record = without.select("file", "record").row(0)
@@ -331,7 +324,8 @@ def _by_price(contract: Contract, term: UnitPriceTerm, facts: Facts) -> pl.DataF
             f"Contract {contract.id}, clause {term.clause} ({term.id}): record {record} of {file} has no date that "
             "picks its price: correct its file."
         )
-    return _in_period(units(rows, measure, contract.currency), contract.calendar)
+    rows = units(rows, measure, contract.currency) if isinstance(measure, UnitMeasure) else rows
+    return _in_period(rows, contract.calendar)
 
 
 def _accounts(contract: Contract, measure: AccountMeasure | AccountsWithin, facts: Facts) -> pl.DataFrame:

@@ -3,7 +3,8 @@
 A night rates what it touches (``touched``, ``changes``): table ``rated`` receives what the contributions of the records
 it reaches differ by, ``rated_total`` the totals to date, ``payout`` the statement of the current period. A contract
 whose totals rest on something else than its files and this version say, such as a new one, one with a new file, or the
-first night of a newer version, is rated anew from all facts; ``rated`` then receives the difference to what it holds.
+first night of a newer version, is rated anew from all facts, and so is one that counts accounts once by their events;
+``rated`` then receives the difference to what it holds.
 
 A period closes after the night of its last day. Where no files came for that day, the first night after it closes the
 period as if an empty night had been settled on it: as known on that day, under that day as ``as_of``.
@@ -30,7 +31,7 @@ from settlement.model.contract import ContractVersion, known_versions
 from settlement.model.stage import StageInput, StageOutput
 from settlement.model.statement_lines import CARRY_OUT
 from settlement.model.tables import TABLES
-from settlement.rate.changes import Rated, rated_by_change, rated_from_all, sums_on
+from settlement.rate.changes import Rated, by_change, rated_by_change, rated_from_all, sums_on
 from settlement.rate.closings import closings
 from settlement.rate.contract_file import read_contracts
 from settlement.rate.facts import REFERENCE_TABLES, Facts, gather, nights_before, standing_facts, with_records
@@ -64,7 +65,7 @@ def run(inputs: StageInput) -> StageOutput:
         if not versions or versions[0].effective > inputs.business_date:
             continue
         now = _basis(versions, inputs)
-        before = scene.totals_before(contract_id, now)
+        before = scene.totals_before(contract_id, now) if by_change(versions) else None
         rated, sums = _anew(versions, scene) if before is None else _changed(versions, scene, before)
         rows += _statements(contracts[contract_id], scene, sums)
         name = pl.lit(contract_id).alias("contract")

@@ -15,8 +15,12 @@ from settlement.model.contract_measures import (
     AccountsWithin,
     BalanceMeasure,
     Dating,
+    EventAccounts,
+    EventAmounts,
     EventConversion,
     EventDate,
+    EventSelection,
+    EventUnits,
     FirstPurchase,
     Measure,
     Negative,
@@ -240,6 +244,25 @@ def _balances(_: Contract, __: BalanceMeasure) -> str:
     return "The sum of the programme's statement balances at the month-ends of the period that have been delivered."
 
 
+def _selection(measure: EventSelection) -> str:
+    takes = f" less those of events {all_spoken(measure.takes_back)}" if measure.takes_back else ""
+    only = "".join(f", {spoken(name)} {listing(words)} only" for name, words in measure.where.items())
+    without = "".join(f", without {spoken(name)} {listing(words)}" for name, words in measure.where_not.items())
+    return f"events {all_spoken(measure.adds)}{takes}{only}{without}"
+
+
+def _event_amounts(_: Contract, measure: EventAmounts) -> str:
+    return f"The amounts of {_selection(measure)}."
+
+
+def _event_units(_: Contract, measure: EventUnits) -> str:
+    return f"The quantities of {_selection(measure)}, each {measure.per} of them one of {measure.unit}."
+
+
+def _event_accounts(_: Contract, measure: EventAccounts) -> str:
+    return f"Accounts, each once a period, with more {_selection(measure).replace('less those of', 'than')}."
+
+
 def _profit(_: Contract, measure: ProfitMeasure) -> str:
     return (
         f"Each month's profit: {_lines(measure.income)} less {_lines(measure.costs)}, of the months of the period "
@@ -270,4 +293,7 @@ MEASURES: Final[Mapping[type[Measure], Callable[[Contract, Any], str]]] = {
     AccountsWithin: _accounts_within,
     BalanceMeasure: _balances,
     ProfitMeasure: _profit,
+    EventAmounts: _event_amounts,
+    EventUnits: _event_units,
+    EventAccounts: _event_accounts,
 }

@@ -14,6 +14,7 @@ import polars as pl
 from settlement.errors import TerminalError
 from settlement.model.clearing import StatementState
 from settlement.model.contract import ContractVersion, known_versions
+from settlement.model.contract_terms import RecordRateTerm
 from settlement.model.dates import Period, period_of
 from settlement.model.events import EventKind, Events
 from settlement.model.money import exponent, to_major
@@ -21,14 +22,15 @@ from settlement.model.tables import TABLES
 from settlement.rate.closings import Closing, closings
 from settlement.rate.evaluate import in_force, periods_known
 from settlement.rate.event_facts import facts_on
+from settlement.rate.forms import exactly
 from settlement.rate.measures import contributions
-from settlement.rate.per_record import LIMIT
+from settlement.rate.per_record import LIMIT, PURCHASES
 from settlement.rate.stated import PayoutRow
 from settlement.rate.sums import add_up
 
 _MOST_DECIMALS: Final = 18
 _LINE: Final = ("as_of", "contract", "version", "clause", "term", "period", "selector")
-_OF_EVENT: Final = ("event_id", "kind", "event_date", "account_id", "quantity", "unit")
+_OF_EVENT: Final = ("event_id", "kind", "event_date", "account_id", "quantity", "exact", "unit")
 
 Json = dict[str, Any]
 
@@ -97,7 +99,7 @@ def work_out(
         if own in wanted:
             rows += closing.rows
             behind = wanted if closing.day == day else [own]
-            lines.append(_lines(events, rated(closing.day), closing.day, [period.text for period in behind]))
+            lines.append(_lines(events, closing, rated(closing.day), [period.text for period in behind]))
             steps.append(_steps(own, closing))
     about = {"contract": versions[0].contract.id, "as_of": day.isoformat(), "events": events.name}
     return Worked(statement=_statement(rows), lines=pl.concat(lines), steps={**about, "statements": steps})
@@ -110,9 +112,9 @@ def _statement(rows: Sequence[PayoutRow]) -> pl.DataFrame:
     return table.insert_column(place, pl.Series("amount", amounts, dtype=pl.String))
 
 
-def _lines(events: Events, rows: pl.DataFrame, day: date, periods: Sequence[str]) -> pl.DataFrame:
+def _lines(events: Events, closing: Closing, rows: pl.DataFrame, periods: Sequence[str]) -> pl.DataFrame:
     """Contributions with their events; an account's event is the one that opened it."""
-    standing = events.standing(day)
+    standing = events.standing(closing.day)
     opened = standing.filter(pl.col("kind") == EventKind.ACCOUNT_OPENED)
     by_account = opened.select("account_id", opening_event="event_id").unique(
         "account_id", keep="last", maintain_order=True
@@ -121,14 +123,31 @@ def _lines(events: Events, rows: pl.DataFrame, day: date, periods: Sequence[str]
         rows.filter(pl.col("period").is_in(periods))
         .join(by_account, on="account_id", how="left")
         .with_columns(
-            as_of=pl.lit(day),
+            as_of=pl.lit(closing.day),
             # What a limit takes from an account has no event.
             event_id=pl.coalesce("file", pl.when(pl.col("selector") != LIMIT).then("opening_event")),
         )
         .join(standing.select("event_id", "kind", "event_date"), on="event_id", how="left")
+        .join(_exact_by_event(closing, rows, standing), on=["version", "term", "event_id"], how="left")
         .select(*_LINE, *_OF_EVENT)
         .sort(*_LINE, "event_id", "account_id", nulls_last=True)
     )
+
+
+def _exact_by_event(closing: Closing, rows: pl.DataFrame, standing: pl.DataFrame) -> pl.DataFrame:
+    """What each event that adds gives before it is rounded, of the terms that are rounded event by event."""
+    amounts = dict(standing.select("event_id", "amount_minor").iter_rows())
+    found = []
+    for version in closing.versions:
+        currency = version.contract.currency
+        for term in version.contract.terms:
+            own = (pl.col("version") == version.effective) & (pl.col("term") == term.id)
+            if isinstance(term, RecordRateTerm):
+                for name in rows.filter(own & (pl.col("selector") == PURCHASES))["file"]:
+                    exact = exactly(term, currency, {"left_of_purchase": 0, "amount": amounts[name]})
+                    found.append((version.effective, term.id, name, None if exact is None else _exact(exact, currency)))
+    schema = {"version": pl.Date, "term": pl.String, "event_id": pl.String, "exact": pl.String}
+    return pl.DataFrame(found, schema=schema, orient="row")
 
 
 def _steps(period: Period, closing: Closing) -> Json:

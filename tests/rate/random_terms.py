@@ -14,8 +14,8 @@ ROUNDING = 'rounding = { unit = "minor", mode = "half_away", scope = "period" }'
 SHORT = ("week", "cycle")
 START = date(2009, 1, 1)
 MOST_DAYS = 500
-MONEY = ("volume", "fees", "losses")
-COUNTS = ("miles", "accounts", "used_accounts")
+MONEY = ("volume", "fees", "losses", "offer_sales")
+COUNTS = ("miles", "accounts", "used_accounts", "tickets", "carrying_accounts")
 PARTIES = ("ACQUIRER", "ISSUER", "NETWORK")
 TO_DATE = ("year_to_date", "contract_to_date")
 

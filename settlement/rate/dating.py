@@ -1,0 +1,28 @@
+"""The date of a record or an event that a contract names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import polars as pl
+
+from settlement.model.contract_measures import Dating, EventDate
+
+_DATE_COLUMN: Final[Mapping[EventDate, str]] = {
+    EventDate.POSTING: "posting_date",
+    EventDate.TRANSACTION: "transaction_date",
+    EventDate.PURCHASE_POSTING: "origin_posting_date",
+    EventDate.PURCHASE_TRANSACTION: "origin_transaction_date",
+}
+
+
+def dated(dating: Dating) -> pl.Expr:
+    """The date of a record that a contract's rule names."""
+    return (
+        pl.when(pl.col("kind") == "purchase")
+        .then(pl.col(_DATE_COLUMN[dating.purchase]))
+        .when(pl.col("origin_file").is_null())
+        .then(pl.col(_DATE_COLUMN[dating.refund_without_purchase]))
+        .otherwise(pl.col(_DATE_COLUMN[dating.negative]))
+    )
