@@ -43,7 +43,7 @@ from settlement.model.contract_terms import (
 )
 from settlement.model.dates import Calendar, period_of
 from settlement.rate.dating import dated
-from settlement.rate.event_measures import accounts_counted, events_counted
+from settlement.rate.event_measures import accounts_counted, added, events_counted
 from settlement.rate.facts import Facts
 from settlement.rate.foreign import EXCHANGE_DAY, in_own_currency
 from settlement.rate.per_record import OF_RECORDS, commissions, limited, units
