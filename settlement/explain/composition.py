@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Final
 
@@ -18,6 +19,8 @@ from settlement.model.contract_measures import UnitMeasure, openings
 from settlement.model.contract_terms import (
     CapTerm,
     MinimumTerm,
+    PointsTerm,
+    PrepaidTerm,
     TiersTerm,
     UnitPriceTerm,
     WholeTierTerm,
@@ -69,6 +72,8 @@ def _of_term(scene: Scene, now: Mapping[Period, Lines]) -> Composition:
             return _cap(scene, term, now)
         case WholeTierTerm():
             return Composition(rule="", parts=_openings(scene), notes=_given_before(scene, term, now))
+        case PointsTerm() | PrepaidTerm():
+            return replace(_on_names(scene, now), notes=_ledger(scene, term, now))
         case UnitPriceTerm():
             return Composition(rule="", parts=_openings(scene), notes=_limits(scene, term))
         case _:
@@ -160,6 +165,16 @@ def _given_before(
         f"for {period.text} it gives {_major(found[term.id].amount_minor, scene)}, as known after {scene.day}"
         for period, found in now.items()
         if period.first < here.first and (year is None or period.last in year) and term.id in found
+    )
+
+
+def _ledger(scene: Scene, term: PointsTerm | PrepaidTerm, now: Mapping[Period, Lines]) -> tuple[str, ...]:
+    """The entries of a ledger in the earlier periods, as recomputed on the line's day."""
+    here = period_from(scene.address.period)
+    return tuple(
+        f"{period.text}: {found[term.id].quantities.replace(';', ', ').replace('=', ' ')}"
+        for period, found in now.items()
+        if period.first < here.first and term.id in found
     )
 
 

@@ -1,7 +1,8 @@
 """The forms of a contract's terms: what each needs to be said. Data only; ``settlement.rate.forms`` computes them.
 
 Here stand the forms over one measure and the union of all forms; those over any quantity and over time stand in
-``contract_amounts``, those over other terms in ``contract_limits``.
+``contract_amounts``, those over other terms in ``contract_limits``, those over ledgers of things in
+``contract_ledgers``.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pydantic import ConfigDict, Field
 
 from settlement.model.contract_amounts import DatedAmountsTerm, InstalmentsTerm, MinimumPurchaseTerm, TiersTerm
 from settlement.model.contract_frame import BelowZero, Scope, TermFrame, TermRounding
+from settlement.model.contract_ledgers import PointsTerm, PrepaidTerm
 from settlement.model.contract_limits import CapTerm, GateTerm, MinimumTerm, PickTerm, SumTerm
 from settlement.model.contract_measures import CLOSED, Dating, Day, Exact, Text, Whole
 
@@ -212,6 +214,8 @@ Term = (
     | SumTerm
     | PickTerm
     | GateTerm
+    | PointsTerm
+    | PrepaidTerm
 )
 AnyTerm = Annotated[Term, Field(discriminator="form")]
 
@@ -237,9 +241,11 @@ def named(term: Term) -> tuple[str, ...]:
             found = (*base, *(() if term.driver is None else (*term.driver.of, *term.driver.per)))
         case SumTerm():
             found = (*term.adds, *term.takes)
+        case PointsTerm():
+            found = (*term.issued, *term.redeemed)
         case GateTerm():
             found = (*term.driver.of, *term.driver.per, *term.of)
-        case CapTerm() | MinimumTerm() | PickTerm() | MinimumPurchaseTerm():
+        case CapTerm() | MinimumTerm() | PickTerm() | MinimumPurchaseTerm() | PrepaidTerm():
             found = term.of
         case DatedAmountsTerm() | InstalmentsTerm():
             found = ()
@@ -265,6 +271,8 @@ __all__ = [
     "MinimumPurchaseTerm",
     "MinimumTerm",
     "PickTerm",
+    "PointsTerm",
+    "PrepaidTerm",
     "RateByTerm",
     "RateTerm",
     "RecordRateTerm",

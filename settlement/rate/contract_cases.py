@@ -26,6 +26,8 @@ from settlement.model.contract_terms import (
     MinimumPurchaseTerm,
     MinimumTerm,
     PickTerm,
+    PointsTerm,
+    PrepaidTerm,
     RateByTerm,
     RateTerm,
     RecordRateTerm,
@@ -41,6 +43,7 @@ from settlement.rate.amounts import BASE, BEFORE, BOUGHT, DRIVER, DRIVER_PER, DU
 from settlement.rate.contract_days import dated_cases
 from settlement.rate.contract_words import written_minor
 from settlement.rate.forms import ACCOUNTS, EARNED, illustrate, is_counted, quantity_names
+from settlement.rate.ledgers import BEYOND, names_of_points
 
 Given = dict[str, int]
 _MOST: Final = 10**15
@@ -242,6 +245,14 @@ def _gate(contract: Contract, term: GateTerm) -> Iterator[Given]:
     yield from ({**driver, **given} for driver in _around_driver(contract, term.driver, term.least))
 
 
+def _points(contract: Contract, term: PointsTerm) -> Iterator[Given]:
+    yield from _first_unit(contract, term, names_of_points(term)[0])
+
+
+def _prepaid(contract: Contract, term: PrepaidTerm) -> Iterator[Given]:
+    yield from _first_unit(contract, term, BEYOND)
+
+
 _BOUNDS: Final[Mapping[type[Term], Callable[[Contract, Any], Iterator[Given]]]] = {
     RateTerm: _one_quantity,
     BalanceRateTerm: _one_quantity,
@@ -261,5 +272,7 @@ _BOUNDS: Final[Mapping[type[Term], Callable[[Contract, Any], Iterator[Given]]]] 
     SumTerm: _sum,
     PickTerm: _pick,
     GateTerm: _gate,
+    PointsTerm: _points,
+    PrepaidTerm: _prepaid,
 }
 """Where each form of term has its bounds: the quantities, in minor units or as counts; what is not named is 0."""

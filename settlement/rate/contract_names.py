@@ -42,7 +42,7 @@ def check_named(contract: Contract) -> None:
             case SumTerm():
                 if not term.adds and not term.takes:
                     raise refuse(term_place(term), "adds and takes name nothing; name at least one measure or term.")
-                _check_names(contract, term, (*term.adds, *term.takes), before, Counted.MONEY)
+                check_names(contract, term, (*term.adds, *term.takes), before, Counted.MONEY)
                 if term.window not in {Window.PERIOD, Window.PREVIOUS_PERIOD}:
                     sentence = f"a sum over `{term.window}` would be given again in every period; write `period`,"
                     raise refuse(term_place(term), f"{sentence} or put `tiers` over it.")
@@ -52,7 +52,7 @@ def check_named(contract: Contract) -> None:
             case PickTerm():
                 _check_terms(term, before)
             case MinimumPurchaseTerm():
-                _check_names(contract, term, term.of, before, Counted.COUNT)
+                check_names(contract, term, term.of, before, Counted.COUNT)
             case InstalmentsTerm() if term.number <= 0:
                 raise refuse(term_place(term), "number must be above 0; write how many instalments there are.")
 
@@ -89,7 +89,7 @@ def _check_base(contract: Contract, term: TiersTerm, base: Base, before: Sequenc
         raise refuse(where, "a rolling window would be given again in every period; write it in the driver alone.")
     if base.block is not None and base.block <= 0:
         raise refuse(where, "a block stands for a quantity above zero; write one such as 100.00.")
-    _check_names(contract, term, base.of, before, base.counts)
+    check_names(contract, term, base.of, before, base.counts)
     return "rate" if base.counts is Counted.MONEY and base.block is None else "price"
 
 
@@ -103,17 +103,18 @@ def _check_driver(contract: Contract, term: Term, driver: Driver, before: Sequen
     if driver.counts is not Counted.RATIO:
         if driver.per or driver.decimals is not None:
             raise refuse(where, '`per` and `decimals` belong to a ratio; write `counts = "ratio"`, or drop them.')
-        _check_names(contract, term, driver.of, before, driver.counts)
+        check_names(contract, term, driver.of, before, driver.counts)
         return
     if not driver.per or driver.decimals is None:
         raise refuse(where, "a ratio says what it divides by and how precise it is; write `per` and `decimals`.")
     counted = {name: _counts(contract, name) for name in (*driver.of, *driver.per)}
     one = next(iter(counted.values()), Counted.COUNT)
-    _check_names(contract, term, driver.of, before, one)
-    _check_names(contract, term, driver.per, before, one)
+    check_names(contract, term, driver.of, before, one)
+    check_names(contract, term, driver.per, before, one)
 
 
-def _check_names(contract: Contract, term: Term, names: Sequence[str], before: Sequence[str], counts: Counted) -> None:
+def check_names(contract: Contract, term: Term, names: Sequence[str], before: Sequence[str], counts: Counted) -> None:
+    """Refuse names that are no measures and no terms before this one, or that count something else."""
     where, known = term_place(term), [*contract.measures, *before]
     if not names:
         raise refuse(where, f"it names nothing to look at; {nearest('', known)}")

@@ -52,6 +52,7 @@ from settlement.rate.contract_events import check_events
 from settlement.rate.contract_examples import check_examples
 from settlement.rate.contract_exceptions import check_exceptions
 from settlement.rate.contract_fixing import check_conversion, check_same_currency
+from settlement.rate.contract_ledgers import check_ledgers
 from settlement.rate.contract_names import check_named
 from settlement.rate.contract_shares import check_payees, check_shares
 from settlement.rate.contract_steps import STEPS_WITH_TABLES, check_steps, clauses_of_steps
@@ -361,6 +362,7 @@ RULES: Final[tuple[Callable[[Contract], None], ...]] = (
     check_events,
     _check_term_measures,
     check_named,
+    check_ledgers,
     check_shares,
     check_dated_rates,
     _check_prices,

@@ -28,6 +28,8 @@ from settlement.model.contract_terms import (
     MinimumPurchaseTerm,
     MinimumTerm,
     PickTerm,
+    PointsTerm,
+    PrepaidTerm,
     RateByTerm,
     RateTerm,
     RecordRateTerm,
@@ -52,6 +54,7 @@ from settlement.rate.amounts import (
     minimum_purchase,
     tiers,
 )
+from settlement.rate.ledgers import PREPAID, names_of_points, of_points, of_prepaid
 from settlement.rate.limits import gate, pick, sum_of
 
 PAID_TO_DATE = "paid_to_date"
@@ -272,6 +275,8 @@ _EXACT: Final[Mapping[type[Term], Callable[[Any, str, Mapping[str, int]], Fracti
     SumTerm: sum_of,
     PickTerm: pick,
     GateTerm: gate,
+    PointsTerm: of_points,
+    PrepaidTerm: of_prepaid,
 }
 """Forms that are rounded once for the period."""
 
@@ -306,6 +311,8 @@ _NAMES: Final[Mapping[type[Term], Callable[[Any], tuple[str, ...]]]] = {
     SumTerm: lambda term: (*term.adds, *term.takes),
     PickTerm: lambda term: term.of,
     GateTerm: lambda term: (*_of_driver(term.driver), *term.of),
+    PointsTerm: lambda term: (*names_of_points(term), *((PAID_TO_DATE,) if term.entry == "reserve" else ())),
+    PrepaidTerm: lambda _: PREPAID,
 }
 
 
@@ -314,6 +321,8 @@ def is_counted(term: Term, name: str) -> bool:
     match term:
         case BountyTerm() | UnitPriceTerm() | DatedAmountsTerm() | InstalmentsTerm() | MinimumPurchaseTerm():
             return True
+        case PointsTerm() | PrepaidTerm():
+            return name != PAID_TO_DATE
         case TiersTerm() if name == BASE and term.base is not None:
             return term.base.counts is Counted.COUNT
         case TiersTerm() | GateTerm() if name in {DRIVER, DRIVER_PER} and term.driver is not None:

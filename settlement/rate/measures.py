@@ -129,7 +129,7 @@ def limits(versions: Sequence[ContractVersion], accounts: pl.DataFrame) -> pl.Da
         told = limited(of_term, limit).with_columns(
             pl.lit(version.contract.id).alias("contract"),
             pl.lit(term.clause).alias("clause"),
-            pl.lit(_measured_in(version.contract, term.measure)).alias("unit"),
+            pl.lit(measured_in(version.contract, term.measure)).alias("unit"),
         )
         frames.append(told.select(SCHEMA.names()))
     return pl.concat(frames)
@@ -149,12 +149,13 @@ def _limited(versions: Sequence[ContractVersion]) -> list[tuple[ContractVersion,
 def _unit(contract: Contract, term: Term) -> pl.Expr:
     """What the quantities of a term's contributions count; where it names several measures, each row its own."""
     if isinstance(term, OF_ONE_MEASURE):
-        return pl.lit(_measured_in(contract, term.measure))
-    units = {name: _measured_in(contract, name) for name in named(term) if name in contract.measures}
+        return pl.lit(measured_in(contract, term.measure))
+    units = {name: measured_in(contract, name) for name in named(term) if name in contract.measures}
     return pl.col("selector").replace_strict(units, default=contract.currency, return_dtype=pl.String())
 
 
-def _measured_in(contract: Contract, name: str) -> str:
+def measured_in(contract: Contract, name: str) -> str:
+    """What a measure counts: its unit, accounts, or the contract's currency."""
     match contract.measures[name]:
         case (UnitMeasure() | EventUnits()) as measure:
             return measure.unit

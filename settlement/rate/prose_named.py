@@ -16,6 +16,8 @@ from settlement.model.contract_terms import (
     MinimumPurchaseTerm,
     MinimumTerm,
     PickTerm,
+    PointsTerm,
+    PrepaidTerm,
     SumTerm,
     Term,
     TiersTerm,
@@ -144,6 +146,30 @@ def _minimum(contract: Contract, term: MinimumTerm) -> str:
     )
 
 
+def _points(contract: Contract, term: PointsTerm) -> str:
+    price = f"{money(contract, term.price)} a point"
+    kept = "" if term.breakage is None else f", less {percent(term.breakage)} of them that will never be redeemed"
+    what = {
+        "issued": f"{price} on what is issued in the period",
+        "redeemed": f"{price} on what is redeemed in the period",
+        "expired": f"{price} on what expires in the period",
+        "reserve": f"The change of a reserve of {price} on what is open{kept}",
+    }[term.entry]
+    return (
+        f"{what}. Points are issued by {all_spoken(term.issued)} and redeemed by {all_spoken(term.redeemed)}, the "
+        f"oldest first; what is left of a period's points expires {term.expires_after} months after its last month. "
+        f"{rounded(term.rounding)}"
+    )
+
+
+def _prepaid(contract: Contract, term: PrepaidTerm) -> str:
+    bought = listing([f"{one.quantity:,} on {one.on}" for one in term.bought]) if term.bought else "nothing"
+    return (
+        f"{money(contract, term.price)} for each of {all_spoken(term.of)} beyond what was bought before, which is "
+        f"drawn first: {bought}. {rounded(term.rounding)}"
+    )
+
+
 FORMS: Final[Mapping[type[Term], Callable[[Contract, Any], str]]] = {
     TiersTerm: _tiers,
     DatedAmountsTerm: _dated_amounts,
@@ -154,5 +180,7 @@ FORMS: Final[Mapping[type[Term], Callable[[Contract, Any], str]]] = {
     GateTerm: _gate,
     CapTerm: _cap,
     MinimumTerm: _minimum,
+    PointsTerm: _points,
+    PrepaidTerm: _prepaid,
 }
 """The sentence of each form that names measures and terms, or days."""

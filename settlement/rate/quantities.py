@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 
 from settlement.model.contract_amounts import Driver
@@ -14,15 +15,19 @@ from settlement.model.contract_terms import (
     InstalmentsTerm,
     MinimumPurchaseTerm,
     PickTerm,
+    PointsTerm,
+    PrepaidTerm,
     SumTerm,
     TiersTerm,
 )
 from settlement.model.dates import Period, month_after
 from settlement.rate.amounts import BASE, BEFORE, BOUGHT, DRIVER, DRIVER_PER, DUE
 from settlement.rate.forms import EARNED, PAID_TO_DATE
+from settlement.rate.ledgers import Flow, names_of_points, points, prepaid
 from settlement.rate.windows import Scene, given_before, quantity
 
-OverNames = TiersTerm | SumTerm | PickTerm | GateTerm | CapTerm | MinimumPurchaseTerm
+OverLedgers = PointsTerm | PrepaidTerm
+OverNames = TiersTerm | SumTerm | PickTerm | GateTerm | CapTerm | MinimumPurchaseTerm | OverLedgers
 OverTime = DatedAmountsTerm | InstalmentsTerm
 
 
@@ -33,14 +38,15 @@ def of_names(term: OverNames, scene: Scene) -> dict[str, int]:
             return _of_brackets(term, scene)
         case SumTerm():
             return {name: quantity(scene, name, term.window) for name in (*term.adds, *term.takes)}
-        case GateTerm():
-            return {**_driven(term.driver, scene), **{name: quantity(scene, name, Window.PERIOD) for name in term.of}}
-        case PickTerm():
-            return {name: quantity(scene, name, Window.PERIOD) for name in term.of}
+        case GateTerm() | PickTerm():
+            driven = _driven(term.driver, scene) if isinstance(term, GateTerm) else {}
+            return {**driven, **{name: quantity(scene, name, Window.PERIOD) for name in term.of}}
         case CapTerm():
             window = Window(term.window)
             found = {EARNED: added(term.of, window, scene)}
             return found if window is Window.PERIOD else {**found, PAID_TO_DATE: given_before(scene, window)}
+        case PointsTerm() | PrepaidTerm():
+            return _of_ledgers(term, scene)
         case MinimumPurchaseTerm():
             return {BOUGHT: added(term.of, Window.PERIOD if term.window == "period" else Window.YEAR_TO_DATE, scene)}
 
@@ -53,6 +59,35 @@ def of_days(term: OverTime, period: Period) -> dict[str, int]:
         else [month_after(term.first, number) for number in range(term.number)]
     )
     return {BEFORE: _come(days, before=period.first), DUE: _come(days, before=period.last + timedelta(days=1))}
+
+
+def _of_ledgers(term: OverLedgers, scene: Scene) -> dict[str, int]:
+    """The entries of a ledger of things in the period, worked out from all periods up to it."""
+    seen = [replace(scene, period=period) for period in (*scene.earlier, scene.period)]
+    if isinstance(term, PrepaidTerm):
+        return prepaid([_used(term, one) for one in seen])[-1]
+    flows = [
+        Flow(
+            period=one.period,
+            comes=added(term.issued, Window.PERIOD, one),
+            goes=added(term.redeemed, Window.PERIOD, one),
+        )
+        for one in seen
+    ]
+    entries = points(flows, term.expires_after, scene.facts.day)[-1]
+    found = {name: entries[name] for name in names_of_points(term)}
+    if term.entry == "reserve":
+        found[PAID_TO_DATE] = given_before(scene, Window.CONTRACT_TO_DATE)
+    return found
+
+
+def _used(term: PrepaidTerm, scene: Scene) -> Flow:
+    """What is bought and used in a period; what was bought before the first night is told by the opening position."""
+    first, facts = max(scene.period.first, scene.facts.first_night), scene.facts
+    bought = sum(one.quantity for one in term.bought if first <= one.on <= min(scene.period.last, facts.day))
+    if facts.first_night in scene.period:
+        bought += scene.opening(term.opening_inventory)
+    return Flow(period=scene.period, comes=bought, goes=added(term.of, Window.PERIOD, scene))
 
 
 def _come(days: Sequence[date], *, before: date) -> int:

@@ -180,3 +180,52 @@ class Reading:
         days = [there_or_last(start.year, start.month + number, start.day) for number in range(term["number"])]
         here = self.periods[now]
         return sum(share for share, day in zip(shares, days, strict=True) if here.first <= day <= here.last)
+
+    def points(self, term: Table, now: int) -> int:
+        """First in first out, one point after the other, from the first month on."""
+        lots: list[list[int]] = []
+        owed = 0
+        issued = redeemed = expired = 0
+        for month in range(now + 1):
+            issued, redeemed, expired = self.at(term["issued"], month), self.at(term["redeemed"], month), 0
+            fresh = max(0, issued) + (-redeemed if redeemed < 0 else 0)
+            lots.append([self.expiry(month, term["expires_after"]), fresh])
+            owed += (max(0, redeemed)) + (-issued if issued < 0 else 0)
+            for lot in lots:
+                taken = min(lot[1], owed)
+                lot[1] -= taken
+                owed -= taken
+            for lot in lots:
+                if lot[0] <= self.periods[month].last.toordinal():
+                    expired += lot[1]
+                    lot[1] = 0
+        left = sum(lot[1] for lot in lots) - owed
+        price = Fraction(term["price"]) * 100
+        if term["entry"] == "reserve":
+            return rounded(price * max(0, left) * (1 - Fraction(term["breakage"]))) - self.paid(
+                term, "contract_to_date", now
+            )
+        return rounded(price * {"issued": issued, "redeemed": redeemed, "expired": expired}[term["entry"]])
+
+    def prepaid(self, term: Table, now: int) -> int:
+        left = paid_for = beyond = 0
+        for month in range(now + 1):
+            here = self.periods[month]
+            left += sum(one["quantity"] for one in term["bought"] if here.first <= one["on"] <= here.last)
+            used, beyond = self.at(term["of"], month), 0
+            if used > 0:
+                beyond = max(0, used - left)
+                left -= used - beyond
+            if used < 0:
+                beyond = -min(-used, paid_for)
+                left += -used + beyond
+            paid_for += beyond
+        return rounded(Fraction(term["price"]) * 100 * beyond)
+
+    def expiry(self, period: int, months: int) -> int:
+        """The last day of the month that many months after the one in which a period ends, by its number."""
+        last = self.periods[period].last
+        return there_or_last(last.year, last.month + months, 31).toordinal()
+
+    def at(self, names: list[str], month: int) -> int:
+        return sum(self.one(name, month) for name in names)

@@ -16,6 +16,7 @@ START = date(2009, 1, 1)
 MOST_DAYS = 500
 MONEY = ("volume", "fees", "losses", "offer_sales")
 COUNTS = ("miles", "accounts", "used_accounts", "tickets", "carrying_accounts")
+MILES = ("miles", "redeemed_miles")
 PARTIES = ("ACQUIRER", "ISSUER", "NETWORK")
 TO_DATE = ("year_to_date", "contract_to_date")
 
@@ -41,6 +42,8 @@ class RandomContract:
             self.minimum,
             self.purchase,
             self.due,
+            self.points,
+            self.prepaid,
         )
         self.add("rate", f'measure = "volume"\nrate = 0.0{self.random.randrange(1, 999):03}\n{ROUNDING}')
         for _ in range(self.random.randrange(2, 7)):
@@ -58,7 +61,7 @@ class RandomContract:
         self.periods = self.says.periods(self.effective, self.effective + timedelta(days=self.random.randrange(days)))
         self.measured = {
             (name, period.text): self.random.choice((0, 1, -1, self.random.randrange(-2_000, 60_000)))
-            for name in (*MONEY, *COUNTS)
+            for name in (*MONEY, *COUNTS, "redeemed_miles")
             for period in self.periods
         }
 
@@ -169,3 +172,16 @@ class RandomContract:
             start = f"2009-0{self.random.randrange(1, 10)}-{self.random.choice(('01', '28'))}"
             body = f'number = {number}\nevery = "month"\nresidue = "largest_remainder"\nfrom = {start}'
             self.add("instalments", f"total = {self.random.randrange(10_000)}.01\n{body}")
+
+    def points(self) -> None:
+        entry = self.random.choice(("issued", "redeemed", "expired", "reserve"))
+        breakage = "breakage = 0.28\n" if entry == "reserve" else ""
+        months = self.random.choice((1, 2, 5, 42))
+        flows = f'issued = ["miles"]\nredeemed = ["redeemed_miles"]\nexpires_after = {months}\n'
+        price = f"price = {self.random.choice(('', '-'))}0.0{self.random.randrange(1, 99):02}"
+        self.add("points", f'{flows}drawn = "first_in_first_out"\nentry = "{entry}"\n{breakage}{price}\n{ROUNDING}')
+
+    def prepaid(self) -> None:
+        days = [f"20{self.random.randrange(9, 11):02}-{self.random.randrange(1, 13):02}-15" for _ in range(2)]
+        bought = ", ".join(f"{{ on = {day}, quantity = {self.random.randrange(1, 90_000)} }}" for day in days)
+        self.add("prepaid", f"of = {self.names(MILES)}\nbought = [{bought}]\nprice = 0.0125\n{ROUNDING}")
