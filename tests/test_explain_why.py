@@ -242,6 +242,14 @@ def test_a_record_that_is_rounded_by_itself_tells_its_exact_value(home: Home) ->
     assert "0.6045 CNY half_away to 0.60, residue 0.0045, of 0.0060 of 100.75, 80.00 at most" in render_text(found)
 
 
+def test_an_amount_in_another_currency_tells_no_exact_value_of_its_own(home: Home) -> None:
+    own = {"contract": CLUB, "term": "club_commission", "period": "2010-12-29", "unit": "CNY", "selector": "purchases"}
+    write(home, "clearing", 1, [clearing(BANK, 1, 10_075, currency="HKD")])
+    write(home, "rated", 1, [rated(1, 52, **own)])
+    tell(home, 1, [line("club_commission", 52, contract=CLUB, currency="CNY", period="2010-12-29")])
+    assert explained(home, f"{CLUB}/2010-12-29/club_commission", 1).record_roundings == (None,)
+
+
 def closed(rate: int, tier: int = 0) -> list[dict[str, object]]:
     own = {"contract": C2, "state": "CLOSED"}
     terms = [

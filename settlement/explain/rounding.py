@@ -142,12 +142,13 @@ def _of_hold(scene: Scene) -> tuple[RoundingStep, ...]:
 def of_contribution(scene: Scene, contribution: Contribution) -> RoundingStep | None:
     """The rounding of one purchase under a rate that is rounded record by record; None for anything else.
 
-    A flat amount and bounds for a record are part of the exact value: bounds are whole.
+    A flat amount and bounds for a record are part of the exact value: bounds are whole. An amount in another currency
+    than the contract's is rounded before it meets the rate, and tells no exact value.
     """
     term, source = scene.term, next(iter(contribution.sources), None)
     if not isinstance(term, RecordRateTerm) or contribution.selector != PURCHASES or source is None:
         return None
-    if source.counted_minor is None:
+    if source.counted_minor is None or source.currency != contribution.unit:
         return None
     flat = "" if term.flat is None else f" and {term.flat}"
     least = "" if term.least is None else f", {term.least} at least"

@@ -79,7 +79,7 @@ class Facts:
     events: pl.DataFrame | None = None
 
     def rates_of(self, one: str, other: str) -> Mapping[date, str]:
-        """Units of ``other`` for one of ``one`` as the feed writes them, by date; more than one a date is no key."""
+        """Units of ``other`` for one of ``one`` by date, as the feed writes them."""
         told = (pl.col("from_currency") == one) & (pl.col("to_currency") == other)
         return dict(self.rates.filter(told).select("rate_date", "rate").iter_rows())
 

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from settlement.model.dates import (
@@ -32,6 +32,7 @@ calendars = st.one_of(
 days = st.dates(date(1999, 1, 1), date(2033, 12, 31))
 
 
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(calendars, days, st.integers(1, 800))
 def test_every_day_lies_in_exactly_one_period(calendar: Calendar, day: date, many: int) -> None:
     for one in (day + number * DAY for number in range(min(many, 60))):
@@ -41,6 +42,7 @@ def test_every_day_lies_in_exactly_one_period(calendar: Calendar, day: date, man
         assert (here == before) == (one in before)
 
 
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(calendars, days)
 def test_texts_sort_as_periods_do_and_are_read_back(calendar: Calendar, day: date) -> None:
     periods = [period_of(day, calendar)]
@@ -51,6 +53,7 @@ def test_texts_sort_as_periods_do_and_are_read_back(calendar: Calendar, day: dat
     assert [period_from(period.text) for period in periods] == periods
 
 
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(calendars, days)
 def test_years_hold_whole_periods_and_one_of_them_closes_each(calendar: Calendar, day: date) -> None:
     year = year_of(day, calendar)
@@ -66,6 +69,7 @@ def test_years_hold_whole_periods_and_one_of_them_closes_each(calendar: Calendar
     assert anniversary is None or abs(year.last + DAY - anniversary) <= DAY
 
 
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(st.dates(), calendars)
 def test_the_first_and_last_days_of_time_have_periods_too(day: date, calendar: Calendar) -> None:
     for one in (date.min, date.max, day):
