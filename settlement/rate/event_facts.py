@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from datetime import date
 from typing import Final
 
@@ -11,7 +12,6 @@ import polars as pl
 from settlement.errors import TerminalError
 from settlement.model.contract import Contract, ContractVersion
 from settlement.model.contract_measures import openings
-from settlement.model.contract_terms import MinimumTerm, WholeTierTerm
 from settlement.model.events import ACCOUNTS, LINE, RECORDS, EventKind, Events
 from settlement.rate.contract_words import nearest
 from settlement.rate.facts import Facts
@@ -23,6 +23,8 @@ _ON: Final[Mapping[str, EventKind]] = {
     "first_purchase_on": EventKind.ACCOUNT_FIRST_USED,
 }
 _IN_MONEY: Final = (*RECORDS, EventKind.BALANCE, EventKind.PROFIT_LINE)
+_OPENING: Final = "opening_"
+"""Begins the key of a term or a beneficiary that names an opening position."""
 _MOST_REFERENCES: Final = 12
 """How many events may stand one after the other, each referring to the one before."""
 _LOCATED: Final = (pl.col("event_id").alias("file"), pl.col(LINE).alias("record"))
@@ -80,7 +82,8 @@ def _of_programme(events: Events, versions: Sequence[ContractVersion], rows: pl.
     """The rows with their programme, the contract's where they say none, all money of it in the contract's currency."""
     contracts = [version.contract for version in versions]
     programmes = sorted({contract.programme for contract in contracts})
-    silent = rows.filter(pl.col("programme").is_null() & pl.col("kind").is_in(_IN_MONEY)).sort(LINE)
+    of_none = (EventKind.OPENING, EventKind.FX_RATE)
+    silent = rows.filter(pl.col("programme").is_null() & ~pl.col("kind").is_in(of_none)).sort(LINE)
     if len(programmes) > 1 and silent.height:
         raise TerminalError(
             f"{events.at(silent[LINE][0])}: contract {contracts[0].id} is of {' and '.join(programmes)}: say "
@@ -227,13 +230,9 @@ def _opening(events: Events, versions: Sequence[ContractVersion], rows: pl.DataF
 def opening_items(contract: Contract) -> set[str]:
     """The opening positions that a contract names."""
     found = {opening.item for measure in contract.measures.values() for opening in openings(measure)}
-    for term in contract.terms:
-        if isinstance(term, WholeTierTerm):
-            found |= {item for item in (term.opening_volume, term.opening_paid) if item}
-        if isinstance(term, MinimumTerm) and term.opening_earned:
-            found.add(term.opening_earned)
-    for one in contract.beneficiaries:
-        found |= {item for item in (one.opening_carry, one.opening_advance) if item}
+    for one in (*contract.terms, *contract.beneficiaries):
+        said = {field.name: getattr(one, field.name) for field in fields(one) if field.name.startswith(_OPENING)}
+        found |= {item for name, item in said.items() if item is not None and name != "opening_rate_date"}
     return found
 
 

@@ -76,6 +76,9 @@ def _selected(contract: Contract, measure: EventMeasure, facts: Facts) -> pl.Dat
             has = pl.col(name).is_in(words).fill_null(value=False)
             rows = rows.filter(has if wanted else ~has)
     gives_back = pl.col("original_kind").is_in(takes).fill_null(value=False)
+    # What takes back an event that the measure does not count takes nothing back here.
+    of_another = pl.col("kind").is_in(takes) & ~pl.col("original_kind").is_in([*adds, *takes])
+    rows = rows.filter(~of_another.fill_null(value=False))
     takes_back = pl.col("kind").is_in(takes) & ~gives_back
     of_origin = pl.col("origin_kind").is_in(adds)
     return rows.with_columns(
@@ -125,7 +128,10 @@ def _of_nights(contract: Contract, measure: EventMeasure, facts: Facts) -> pl.Da
     negative = pl.col("kind") != EventKind.PURCHASE
     records = facts.records.with_columns(
         amount_minor=pl.col("net_minor").abs(),
-        original_kind=pl.when(negative & (pl.col("net_minor") > 0)).then(pl.lit(str(EventKind.REFUND))),
+        original_kind=pl.when(negative & (pl.col("net_minor") > 0))
+        .then(pl.lit(str(EventKind.REFUND)))
+        .when(pl.col("origin_file").is_not_null())
+        .then(pl.lit(str(EventKind.PURCHASE))),
         origin_kind=pl.when(pl.col("origin_file").is_not_null()).then(pl.lit(str(EventKind.PURCHASE))),
         own_store=pl.when("own_store").then(pl.lit("true")).otherwise(pl.lit("false")),
     )

@@ -16,6 +16,13 @@ from settlement.model.events import ATTRIBUTES, COLUMNS, LINE
 _REQUIRED: Final = ("event_id", "kind", "event_date")
 _ALIKE: Final = 0.8
 """How alike a column's name and one that means something are where the one is taken for a slip of the other."""
+_TAKEN: Final = frozenset(
+    {
+        *(LINE, "file", "record", "transaction_date", "class_of_account", "original_kind"),
+        *("origin_file", "origin_record", "origin_kind", "origin_posting_date", "origin_transaction_date"),
+    }
+)
+"""Columns that facts have beside those of an event."""
 _PARQUET: Final = b"PAR1"
 
 
@@ -103,6 +110,10 @@ def _trimmed(table: pl.DataFrame) -> pl.DataFrame:
 
 def _require_names(name: str, header: Sequence[str]) -> None:
     for number, column in enumerate(header, start=1):
+        if column in _TAKEN:
+            raise TerminalError(
+                f"{name}, line 1: {column} is a name of this house's own: call your attribute otherwise."
+            )
         if not column:
             raise TerminalError(f"{name}, line 1: column {number} has no name: name it, or leave it out.")
         if header.index(column) != number - 1:

@@ -244,23 +244,29 @@ def _balances(_: Contract, __: BalanceMeasure) -> str:
     return "The sum of the programme's statement balances at the month-ends of the period that have been delivered."
 
 
-def _selection(measure: EventSelection) -> str:
-    takes = f" less those of events {all_spoken(measure.takes_back)}" if measure.takes_back else ""
+def _attributes(measure: EventSelection) -> str:
     only = "".join(f", {spoken(name)} {listing(words)} only" for name, words in measure.where.items())
-    without = "".join(f", without {spoken(name)} {listing(words)}" for name, words in measure.where_not.items())
-    return f"events {all_spoken(measure.adds)}{takes}{only}{without}"
+    return only + "".join(f", without {spoken(name)} {listing(words)}" for name, words in measure.where_not.items())
+
+
+def _of_events(measure: EventSelection) -> str:
+    less = f" less those of events {all_spoken(measure.takes_back)}" if measure.takes_back else ""
+    return f"events {all_spoken(measure.adds)}{less}{_attributes(measure)}"
 
 
 def _event_amounts(_: Contract, measure: EventAmounts) -> str:
-    return f"The amounts of {_selection(measure)}."
+    return f"The amounts of {_of_events(measure)}."
 
 
 def _event_units(_: Contract, measure: EventUnits) -> str:
-    return f"The quantities of {_selection(measure)}, each {measure.per} of them one of {measure.unit}."
+    return f"The quantities of {_of_events(measure)}; each {measure.per} is one of {measure.unit}."
 
 
 def _event_accounts(_: Contract, measure: EventAccounts) -> str:
-    return f"Accounts, each once a period, with more {_selection(measure).replace('less those of', 'than')}."
+    events = f"events {all_spoken(measure.adds)}"
+    if measure.takes_back:
+        events = f"more {events} than {all_spoken(measure.takes_back)}"
+    return f"Accounts with {events} in the period, each once{_attributes(measure)}."
 
 
 def _profit(_: Contract, measure: ProfitMeasure) -> str:
