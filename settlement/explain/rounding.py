@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Final
 
 from settlement.explain.evidence import Contribution
 from settlement.explain.scene import Part, Scene
@@ -12,6 +13,16 @@ from settlement.explain.steps import exact_tax, tax_of
 from settlement.model.contract_terms import RecordRateTerm
 from settlement.model.dates import Period
 from settlement.model.money import exponent, round_fraction, to_major
+from settlement.model.statement_lines import (
+    GROSS_UP,
+    HELD,
+    INTEREST,
+    REVERSE_CHARGE,
+    SHARE,
+    SHARE_CONVERTED,
+    VALUE_ADDED_TAX,
+    WITHHOLDING_TAX,
+)
 from settlement.rate.conversion import read_own
 from settlement.rate.forms import exact_of_record, of_record
 from settlement.rate.per_record import PURCHASES
@@ -47,15 +58,10 @@ def roundings(scene: Scene, now: Mapping[Period, Lines], parts: Sequence[Part]) 
     parts:
         The lines that the line is made of.
     """
-    match scene.address.term:
-        case "share" if scene.address.beneficiary:
-            return _of_share(scene)
-        case "share_converted" if scene.address.beneficiary:
-            return _of_conversion(scene, sum(part.amount_minor for part in parts))
-        case "gross_up" | "withholding_tax" | "value_added_tax" | "reverse_charge" if scene.address.beneficiary:
-            return _of_tax(scene)
-        case "held" if scene.address.beneficiary:
-            return _of_hold(scene)
+    if scene.address.term in _OF_STEPS and (scene.address.beneficiary or scene.address.adjusts):
+        return _OF_STEPS[scene.address.term](scene)
+    if scene.address.term == SHARE_CONVERTED and scene.address.beneficiary:
+        return _of_conversion(scene, sum(part.amount_minor for part in parts))
     found = {period.text: lines for period, lines in now.items()}.get(scene.address.period, {})
     line = found.get(scene.address.term)
     if scene.address.beneficiary or line is None or line.amount_minor != scene.row["amount_minor"]:
@@ -111,32 +117,57 @@ def _of_conversion(scene: Scene, amount: int) -> tuple[RoundingStep, ...]:
 
 
 def _of_tax(scene: Scene) -> tuple[RoundingStep, ...]:
-    """The tax of the bases to date, and that of those before the statement: the line is their difference."""
+    """The tax of the bases to date less that of the bases before the statement, signed as the line is."""
     tax, base, before = tax_of(scene), int(scene.told("base") or 0), int(scene.told("base_before") or 0)
     if tax is None:
         return ()
+    sign = -1 if scene.address.term in {WITHHOLDING_TAX, REVERSE_CHARGE} else 1
     return tuple(
         RoundingStep(
             name=f"{name} {to_major(amount, scene.row['currency'])}",
-            exact=exact_tax(tax, amount),
+            exact=turned * exact_tax(tax, amount),
             mode=tax.rounding,
-            rounded=round_fraction(exact_tax(tax, amount), tax.rounding),
+            rounded=turned * round_fraction(exact_tax(tax, amount), tax.rounding),
             currency=scene.row["currency"],
         )
-        for name, amount in (("to date", before + base), ("before it", before))
+        for name, amount, turned in (("to date", before + base, sign), ("taken off as before it", before, -sign))
     )
 
 
+def _of_interest(scene: Scene) -> tuple[RoundingStep, ...]:
+    """Interest on an adjustment that is nobody's own: of what is somebody's own each part is rounded by itself."""
+    rule = scene.version.contract.settlement.adjustments.interest if scene.version else None
+    if rule is None:
+        return ()
+    amount, days, year = (int(scene.told(name) or 0) for name in ("of", "days", "year"))
+    exact = Fraction(rule.rate_a_year) * amount * days / year
+    whole, currency = scene.row["amount_minor"], scene.row["currency"]
+    if round_fraction(exact, rule.rounding) != whole:
+        return ()
+    name = f"{rule.rate_a_year} of {to_major(amount, currency)} for {days} of {year} days"
+    return (RoundingStep(name=name, exact=exact, mode=rule.rounding, rounded=whole, currency=currency),)
+
+
 def _of_hold(scene: Scene) -> tuple[RoundingStep, ...]:
-    """The share of what the statement adds, before the balance bounds it."""
+    """The share of what the statement adds; none where the balance bounds it."""
     rule = scene.version.contract.settlement.hold if scene.version else None
     if rule is None:
         return ()
-    exact = Fraction(rule.share) * max(0, int(scene.told("of") or 0))
-    name = f"{rule.share} of {to_major(int(scene.told('of') or 0), scene.row['currency'])}"
-    whole = round_fraction(exact, rule.rounding)
-    step = RoundingStep(name=name, exact=exact, mode=rule.rounding, rounded=whole, currency=scene.row["currency"])
-    return (step,)
+    added, currency = int(scene.told("of") or 0), scene.row["currency"]
+    exact, whole = Fraction(rule.share) * max(0, added), -scene.row["amount_minor"]
+    if round_fraction(exact, rule.rounding) != whole:
+        return ()
+    name = f"{rule.share} of {to_major(added, currency)}"
+    return (RoundingStep(name=name, exact=-exact, mode=rule.rounding, rounded=-whole, currency=currency),)
+
+
+_OF_STEPS: Final[Mapping[str, Callable[[Scene], tuple[RoundingStep, ...]]]] = {
+    SHARE: _of_share,
+    **dict.fromkeys((GROSS_UP, WITHHOLDING_TAX, VALUE_ADDED_TAX, REVERSE_CHARGE), _of_tax),
+    HELD: _of_hold,
+    INTEREST: _of_interest,
+}
+"""The roundings of the steps of a settlement."""
 
 
 def of_contribution(scene: Scene, contribution: Contribution) -> RoundingStep | None:

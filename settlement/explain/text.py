@@ -13,6 +13,7 @@ from settlement.explain.rounding import RoundingStep
 from settlement.explain.walk import Explanation
 from settlement.explain.why import Correction
 from settlement.model.money import exponent, is_currency, to_major
+from settlement.model.statement_lines import ADJUSTMENT
 
 SHOWN: Final = 20
 """Contributions that are shown where nothing else is asked for."""
@@ -55,8 +56,10 @@ def _head(explanation: Explanation) -> Iterator[str]:
 
 
 def _parts(explanation: Explanation) -> Iterator[str]:
-    if not explanation.parts or explanation.address.adjusts is not None:
+    if not explanation.parts or explanation.address.term == ADJUSTMENT:
         # What an adjustment is made of stands under then and now.
+        if explanation.rule and explanation.address.term != ADJUSTMENT:
+            yield from _wrapped(f"Made of: {explanation.rule}", _WIDTH)
         yield from _notes(explanation)
         return
     yield f"Made of: {explanation.rule}" if explanation.rule else "Opening positions that enter"

@@ -22,6 +22,7 @@ from settlement.explain.evidence import (
 )
 from settlement.explain.recomputed import lines_from, sums_kept
 from settlement.explain.scene import OF_A_TERM, Scene, was_known
+from settlement.model.clearing import StatementState
 from settlement.model.contract import ContractVersion
 from settlement.model.contract_terms import named
 from settlement.model.dates import period_from
@@ -117,6 +118,9 @@ def _restated(
     """The terms of the closed period as stated and now; one that the line's statement does not tell is as stated."""
     here = OF_A_TERM & (pl.col("period") == period) & (pl.col("as_of") == scene.day)
     now = dict(scene.tonight.filter(here).select("term", "amount_minor").rows())
+    if scene.row["state"] == StatementState.PARKED:
+        # What is parked is told in the statement of now, with what the term would come to.
+        now[scene.address.term] = int(scene.told("restated") or 0)
     then = {name: row["amount_minor"] for name, row in stated.items()}
     last = max(row["as_of"] for row in stated.values())
     return tuple(
