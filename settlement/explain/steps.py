@@ -48,7 +48,7 @@ class Composition:
 def moves(scene: Scene) -> tuple[Part, ...]:
     """The beneficiary's entries between what comes in and what goes out, in their order."""
     own = (pl.col("beneficiary") == scene.address.beneficiary) & pl.col("term").is_in(MOVES)
-    rows = sorted(scene.lines(own), key=lambda row: MOVES.index(row["term"]))
+    rows = sorted(scene.lines(own), key=lambda row: list(MOVES).index(row["term"]))
     return tuple(part_of(row) for row in rows)
 
 

@@ -14,11 +14,12 @@ from typing import Final
 
 
 class Ledger(StrEnum):
-    """The ledgers of a beneficiary."""
+    """The ledgers of a beneficiary; the books have an account for each."""
 
     CARRY = "carry"
     ADVANCE = "advance"
-    TAX = "tax"
+    TAX_BORNE = "tax_borne"
+    TAX_OWED = "tax_owed"
     HOLD = "hold"
 
 
@@ -48,10 +49,10 @@ OWN_LINES: Final[Mapping[str, OwnLine]] = {
     SHARE_CONVERTED: OwnLine(text="your share in the currency of payment"),
     CARRY_IN: OwnLine(text="balance carried in from your last statement", ledger=Ledger.CARRY),
     RECOUPED: OwnLine(text="used to recoup the advance", ledger=Ledger.ADVANCE),
-    GROSS_UP: OwnLine(text="tax that the payer bears for you", ledger=Ledger.TAX),
-    WITHHOLDING_TAX: OwnLine(text="tax withheld, which the payer hands over", ledger=Ledger.TAX),
-    VALUE_ADDED_TAX: OwnLine(text="value added tax", ledger=Ledger.TAX),
-    REVERSE_CHARGE: OwnLine(text="value added tax that the payer hands over", ledger=Ledger.TAX),
+    GROSS_UP: OwnLine(text="tax that the payer bears for you", ledger=Ledger.TAX_BORNE),
+    WITHHOLDING_TAX: OwnLine(text="tax withheld, which the payer hands over", ledger=Ledger.TAX_OWED),
+    VALUE_ADDED_TAX: OwnLine(text="value added tax", ledger=Ledger.TAX_BORNE),
+    REVERSE_CHARGE: OwnLine(text="value added tax that the payer hands over", ledger=Ledger.TAX_OWED),
     HELD: OwnLine(text="held back until its day of release", ledger=Ledger.HOLD),
     RELEASED: OwnLine(text="released of what was held back", ledger=Ledger.HOLD),
     PAYOUT: OwnLine(text="amount to be paid"),
@@ -59,8 +60,10 @@ OWN_LINES: Final[Mapping[str, OwnLine]] = {
 }
 """The lines of a beneficiary in the order in which they are re-added."""
 
-MOVES: Final = (RECOUPED, GROSS_UP, WITHHOLDING_TAX, VALUE_ADDED_TAX, REVERSE_CHARGE, HELD, RELEASED)
-"""Entries between what comes in (carried in, earned) and what goes out (paid, carried out)."""
+MOVES: Final[Mapping[str, Ledger]] = {
+    name: line.ledger for name, line in OWN_LINES.items() if line.ledger not in {None, Ledger.CARRY}
+}
+"""Entries between what comes in (carried in, earned) and what goes out (paid, carried out), each with its ledger."""
 
 ADJUSTMENT: Final = "adjustment"
 INTEREST: Final = "interest"

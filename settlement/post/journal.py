@@ -21,32 +21,19 @@ from settlement.model.clearing import TOLD_ONLY, StatementState
 from settlement.model.journal import Entry, Posting
 from settlement.model.money import to_major
 from settlement.model.stage import StageInput, StageOutput
-from settlement.model.statement_lines import (
-    GROSS_UP,
-    HELD,
-    MOVES,
-    RECOUPED,
-    RELEASED,
-    REVERSE_CHARGE,
-    VALUE_ADDED_TAX,
-    WITHHOLDING_TAX,
-    told,
-)
+from settlement.model.statement_lines import MOVES, Ledger, told
 from settlement.model.tables import TABLES
 from settlement.post import accounts
 from settlement.post.cash import cash_entries
 
 _STATEMENT: Final = ["contract", "period"]
-_ACCOUNTS: Final[Mapping[str, Callable[[str, str], str]]] = {
-    RECOUPED: accounts.advance,
-    GROSS_UP: accounts.tax_borne,
-    WITHHOLDING_TAX: accounts.tax_owed,
-    VALUE_ADDED_TAX: accounts.tax_borne,
-    REVERSE_CHARGE: accounts.tax_owed,
-    HELD: accounts.held,
-    RELEASED: accounts.held,
+_ACCOUNTS: Final[Mapping[Ledger, Callable[[str, str], str]]] = {
+    Ledger.ADVANCE: accounts.advance,
+    Ledger.TAX_BORNE: accounts.tax_borne,
+    Ledger.TAX_OWED: accounts.tax_owed,
+    Ledger.HOLD: accounts.held,
 }
-"""The account of each entry between what a beneficiary earns and what it is paid."""
+"""The account of each ledger that stands between what a beneficiary earns and what it is paid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -330,7 +317,7 @@ def _close_postings(
             for name, amount in moves.items()
             for line in (
                 (carried, currency, -amount),
-                (_ACCOUNTS[name](share.contract, share.beneficiary), currency, amount),
+                (_ACCOUNTS[MOVES[name]](share.contract, share.beneficiary), currency, amount),
             )
         ),
         (carried, currency, payout),

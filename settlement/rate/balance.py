@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
-from itertools import pairwise
 
 from settlement.model.contract import Advance, Contract
 from settlement.model.contract_steps import Hold, Owing, Tax, TaxKind
@@ -44,9 +43,9 @@ class Brought:
     carried:
         Its balance.
     advance:
-        What is open of its advance, without what is advanced in this period.
+        What is open of its advance, without what no closed statement has told.
     advanced:
-        What it is paid in advance in this period, up to the day.
+        The dated advances up to the day that no closed statement has told.
     taxed:
         The bases of tax of its closed statements.
     held:
@@ -72,23 +71,27 @@ def brought_in(contract: Contract, facts: Facts, period: Period, stated: Stated)
         if facts.first_night in period and beneficiary.opening_carry is not None:
             opening = facts.opening.get((contract.id, beneficiary.opening_carry), 0)
         advance = facts.opening.get((contract.id, beneficiary.opening_advance or ""), 0)
-        days = (facts.first_night, period.first, facts.day + timedelta(days=1))
-        before, advanced = (_advanced(contract, beneficiary.id, *span) for span in pairwise(days))
+        # A file that tells an advance of an earlier period late is as good as one that told it then.
+        before = stated.advanced.get(beneficiary.id, 0)
         found[beneficiary.id] = Brought(
             carried=stated.carried.get(beneficiary.id, opening),
             advance=advance + before + stated.recouped.get(beneficiary.id, 0),
-            advanced=advanced,
+            advanced=_advanced(contract, beneficiary.id, facts) - before,
             taxed=stated.taxed.get(beneficiary.id, 0),
             held=stated.held.get(beneficiary.id, ()),
         )
     return found
 
 
-def _advanced(contract: Contract, beneficiary: str, first: date, end: date) -> int:
-    """What a contract says is paid in advance to a beneficiary on days in [first, end)."""
+def _advanced(contract: Contract, beneficiary: str, facts: Facts) -> int:
+    """What a contract says is paid in advance to a beneficiary from the first night to the day that is known."""
     rule = contract.settlement.advance
     dated = () if rule is None else rule.paid
-    return sum(minor(one.amount, contract.paid_in) for one in dated if one.to == beneficiary and first <= one.on < end)
+    return sum(
+        minor(one.amount, contract.paid_in)
+        for one in dated
+        if one.to == beneficiary and facts.first_night <= one.on <= facts.day
+    )
 
 
 def own_lines(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -66,6 +67,8 @@ class Stated:
         By beneficiary: the balance that the last closed statement carries out; empty before the first.
     recouped:
         By beneficiary: what closed statements have recouped of its advance, zero or negative.
+    advanced:
+        By beneficiary: the dated advances that closed statements have told.
     taxed:
         By beneficiary: the bases of tax of closed statements to date.
     held:
@@ -84,6 +87,7 @@ class Stated:
     terms: Mapping[str, Mapping[str, int]]
     carried: Mapping[str, int]
     recouped: Mapping[str, int]
+    advanced: Mapping[str, int] = field(default_factory=dict)
     taxed: Mapping[str, int] = field(default_factory=dict)
     held: Mapping[str, Sequence[HeldBack]] = field(default_factory=dict)
     days: Sequence[date] = ()
@@ -122,15 +126,17 @@ def read_stated(rows: Iterable[PayoutRow]) -> Stated:
             if closed or (row.state == StatementState.RESTATED and row.as_of in closings):
                 terms.setdefault(row.period, {})[row.term] = row.amount_minor
     own = [row for row in ordered if row.beneficiary is not None and row.state == StatementState.CLOSED]
-    recouped: dict[str, int] = {}
+    recouped, advanced = Counter[str](), Counter[str]()
     for row in own:
         if row.term == RECOUPED:
-            recouped[row.beneficiary or ""] = recouped.get(row.beneficiary or "", 0) + row.amount_minor
+            recouped[row.beneficiary or ""] += row.amount_minor
+            advanced[row.beneficiary or ""] += int(told(row.quantities, "advanced") or 0)
     shares, conversions = _read_conversions([row for row in ordered if row.state == StatementState.CLOSED])
     return Stated(
         terms=terms,
         carried={row.beneficiary or "": row.amount_minor for row in own if row.term == CARRY_OUT},
         recouped=recouped,
+        advanced=advanced,
         taxed=_taxed(own),
         held=_held(own, max(closings, default=None)),
         days=sorted({row.as_of for row in ordered}),

@@ -124,3 +124,17 @@ rounding = "{mode}"
     statements = closed(contract, [months[: n + 1] for n in range(len(months))])
     withheld = sum(own(rows, "A")["withholding_tax"] for rows in statements)
     assert withheld == -round_fraction(Fraction("0.15") * sum(months), mode)
+
+
+def test_an_advance_that_a_later_file_dates_back_is_told_by_the_next_statement() -> None:
+    plain = REOPENS.replace('reopens = { within = 10, counted_in = "days", later = "parked" }\n', "")
+    paid = 'paid = [{ on = 2009-01-15, amount = 3.00, to = "A" }]'
+    advance = f'[settlement.advance]\nclause = "1"\nrecouped = "from_positive_balance"\n{paid}\n'
+    amended = version(plain.replace('"carry", "threshold"', '"carry", "recoup", "threshold"') + advance, {"A": 1})
+    rows = told_on(version(plain, {"A": 1}), date(2009, 1, 31), [{"fee": 100}], [])
+    rows += told_on(amended, date(2009, 2, 28), [{"fee": 100}, {"fee": 120}], rows)
+    rows += told_on(amended, date(2009, 3, 31), [{"fee": 100}, {"fee": 120}, {"fee": 500}], rows)
+    assert [(row.amount_minor, row.quantities) for row in rows if row.term == "recouped"] == [
+        (-120, "unrecouped_before=0;advanced=300;unrecouped_after=180"),
+        (-180, "unrecouped_before=180;advanced=0;unrecouped_after=0"),
+    ]
