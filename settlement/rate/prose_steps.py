@@ -9,7 +9,7 @@ from settlement.model.contract import Contract, Step
 from settlement.model.contract_steps import Interest, Owing, Tax, TaxKind
 from settlement.rate.contract_words import written
 from settlement.rate.prose_calendar import conversion_spoken, kind_spoken
-from settlement.rate.wording import MODES, all_spoken, listing, percent
+from settlement.rate.wording import MODES, all_spoken, counted, listing, percent
 
 
 def _add_terms(contract: Contract) -> str:
@@ -23,9 +23,10 @@ def _adjust(contract: Contract) -> str:
     late = ""
     interest = "" if rule.interest is None else f" {of_interest(rule.interest)}"
     if rule.reopens is not None:
+        within = counted(rule.reopens.within, rule.reopens.counted_in)
         late = (
-            f" What becomes known of a period later than {rule.reopens.within} {rule.reopens.counted_in} after its "
-            "last day is parked: it is told with its reason, and not paid."
+            f" What becomes known of a period later than {within} after its last day is parked: it is told with its "
+            "reason, and not paid."
         )
     return (
         "Where a closed period, recomputed as known now with all terms together, has another total than was stated, "
@@ -92,10 +93,10 @@ def _hold(contract: Contract) -> str:
     rule = contract.settlement.hold
     if rule is None:
         return "Nothing is held back."
+    after = counted(rule.released_after, rule.counted_in)
     return (
         f"{percent(rule.share)} of what the statement adds to a balance, as far as it covers that, is held back and "
-        f"released by the first statement {rule.released_after} {rule.counted_in} after its close or later; rounded "
-        f"once, {MODES[rule.rounding]}."
+        f"released by the first statement {after} after its close or later; rounded once, {MODES[rule.rounding]}."
     )
 
 

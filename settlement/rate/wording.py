@@ -34,6 +34,11 @@ def percent(rate: Decimal) -> str:
     return f"{shown:,.{places}f} %"
 
 
+def counted(number: int, units: str) -> str:
+    """``1 month``, ``2 months``: a number of what the plural word names."""
+    return f"{number:,} {units.removesuffix('s') if number == 1 else units}"
+
+
 def listing(names: Sequence[str], last: str = "and") -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from rate.settled import MONTHS, closed, own, version
-from rate.test_prose import tells_every_figure
+from rate.test_prose import has_figures, tells_every_figure
 
 from settlement.errors import TerminalError
 from settlement.model.clearing import StatementState
@@ -20,6 +20,7 @@ from settlement.rate.contract_cases import cases
 from settlement.rate.contract_doubts import doubts
 from settlement.rate.contract_file import read_contract
 from settlement.rate.conversion import Exchange, converted
+from settlement.rate.prose import of_step
 
 _PAGE = (Path(__file__).resolve().parents[2] / "docs" / "CONTRACT_KINDS.md").read_text("utf-8")
 _EXAMPLES = dict(re.findall(r"\n### ([^\n]+)\n(?:(?!\n### ).)*?```toml\n(.*?)```", _PAGE, flags=re.DOTALL))
@@ -127,3 +128,12 @@ def test_a_settled_example_comes_out_month_by_month(kind: str) -> None:
         shown = [to_major(told[name], "USD") if name in told else "" for name in names]
         assert shown == [cell.replace(",", "") for cell in cells[2:]], cells
         assert own(rows, "PARTNER").keys() & {"payout"}
+
+
+@pytest.mark.parametrize("kind", SETTLED)
+def test_the_steps_of_a_settled_example_are_told_with_every_figure(kind: str) -> None:
+    contract = version(SETTLED[kind], {"PARTNER": 1}).contract
+    steps = " ".join(of_step(contract, step) for step in contract.settlement.order)
+    has_figures(contract.settlement, steps)
+    assert all(tax.owed_to in steps for tax in contract.settlement.taxes)
+    assert "_" not in steps

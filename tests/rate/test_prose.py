@@ -52,13 +52,17 @@ def tells_every_figure(contract: Contract) -> None:
     said = [(term, of_term(contract, term)) for term in contract.terms]
     said += [(measure, of_measure(contract, measure)) for measure in contract.measures.values()]
     for one, sentence in said:
-        for figure in figures(one):
-            spellings = [str(figure)]
-            if isinstance(figure, Decimal | int):
-                spellings += [written(Decimal(figure)), percent(Decimal(figure))]
-            assert any(spelling in sentence for spelling in spellings), (figure, sentence)
+        has_figures(one, sentence)
         assert "_" not in sentence
         assert sentence.endswith(".")
+
+
+def has_figures(one: object, sentence: str) -> None:
+    for figure in figures(one):
+        spellings = [str(figure)]
+        if isinstance(figure, Decimal | int):
+            spellings += [written(Decimal(figure)), percent(Decimal(figure))]
+        assert any(spelling in sentence for spelling in spellings), (figure, sentence)
 
 
 @pytest.mark.parametrize("source", SOURCES)
