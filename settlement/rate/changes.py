@@ -97,9 +97,7 @@ def rated_by_change(
     """
     left, right = unlimited(versions, before), unlimited(versions, now)
     added = _added([by_account(versions, right), _negative(by_account(versions, left))])
-    wanted = [pl.col(name).is_in(added[name].unique().implode()) for name in ("term", "period", "account_id")]
-    some = units.filter(wanted).join(added.lazy(), on=ACCOUNT, how="semi").select(*ACCOUNT, "units", "rows")
-    was = _added([some.collect()])
+    was = _units_of(added, units) if added.height else added
     held = _added([was, added])
     left, right = pl.concat([left, limits(versions, _held(was))]), pl.concat([right, limits(versions, _held(held))])
     counts = pl.concat([_counts(_held(held)), _counts(_held(was)).with_columns(-pl.col("accounts"))])
@@ -109,6 +107,13 @@ def rated_by_change(
         totals=_totals([_sums(totals), summed(right), _minus(summed(left))], counts, totals),
         accounts=added,
     )
+
+
+def _units_of(accounts: pl.DataFrame, units: pl.LazyFrame) -> pl.DataFrame:
+    """What earlier nights have added up to for some accounts."""
+    wanted = [pl.col(name).is_in(accounts[name].unique().implode()) for name in ("term", "period", "account_id")]
+    some = units.filter(wanted).join(accounts.lazy(), on=ACCOUNT, how="semi").select(*ACCOUNT, "units", "rows")
+    return _added([some.collect()])
 
 
 def sums_on(versions: Sequence[ContractVersion], facts: Facts, totals: pl.DataFrame, day: date) -> Sums:

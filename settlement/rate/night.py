@@ -32,8 +32,9 @@ from settlement.model.tables import TABLES
 from settlement.rate.changes import Rated, rated_by_change, rated_from_all, sums_on
 from settlement.rate.contract_file import read_contracts
 from settlement.rate.evaluate import evaluate, periods_known
-from settlement.rate.facts import REFERENCE_TABLES, Facts, gather, nights_before, standing_facts, with_records
+from settlement.rate.facts import REFERENCE, Facts, gather, nights_before, standing_facts, with_records
 from settlement.rate.measures import contributions
+from settlement.rate.night_index import index_rows, night_index
 from settlement.rate.order import in_order
 from settlement.rate.statement import PayoutRow, read_stated, statement
 from settlement.rate.sums import Sums, add_up
@@ -53,8 +54,8 @@ def run(inputs: StageInput) -> StageOutput:
         contract.
     """
     contracts = read_contracts(inputs.documents)
-    _require_known(contracts, inputs)
     scene = _Scene(_reference_once(inputs))
+    _require_known(contracts, scene.stated)
     rows: list[PayoutRow] = []
     changes, totals, units, basis = ([TABLES[name].empty()] for name in _WRITES)
     for contract_id in sorted(contracts):
@@ -76,6 +77,7 @@ def run(inputs: StageInput) -> StageOutput:
             "rated_total": pl.concat(totals),
             "rated_account": pl.concat(units).sort(TABLES["rated_account"].key),
             "rated_basis": pl.concat(basis),
+            "rated_key": index_rows(scene.inputs, scene.index),
             "payout": pl.DataFrame([asdict(row) for row in rows], schema=TABLES["payout"].schema),
         }
     )
@@ -88,6 +90,8 @@ class _Scene:
         self.inputs = inputs
         self.night = inputs.business_date
         self.before = nights_before(inputs)
+        self.stated = inputs.history["payout"].collect()
+        self.index = night_index(inputs, self.before)
         self.standing = cache(lambda night: standing_facts(inputs, night))
         self.gathered = cache(lambda night: gather(inputs, night))
         self._basis, self._totals = (self._last_night(name) for name in ("rated_basis", "rated_total"))
@@ -115,7 +119,7 @@ class _Scene:
     def reached(self) -> tuple[Facts, Facts]:
         """The facts of the night before and of this night, with the records that this night reaches."""
         before, now = self.standing(self.before[-1]), self.standing(self.night)
-        reached = reached_tonight(self.inputs, before, now)
+        reached = reached_tonight(self.inputs, self.index, before, now)
         return with_records(before, reached), with_records(now, reached)
 
     def of_contract(self, table: str, contract_id: str) -> pl.LazyFrame:
@@ -125,7 +129,10 @@ class _Scene:
 
 def _reference_once(inputs: StageInput) -> StageInput:
     """The inputs with the history of reference data in memory: it is read for several days."""
-    read = {name: inputs.history[name].collect().lazy() for name in REFERENCE_TABLES}
+    read = {
+        name: inputs.history[name].select(*columns, "business_date").collect().lazy()
+        for name, columns in REFERENCE.items()
+    }
     return replace(inputs, history={**inputs.history, **read})
 
 
@@ -164,10 +171,9 @@ def _changed(
     return rated, sums
 
 
-def _require_known(contracts: Mapping[str, Sequence[ContractVersion]], inputs: StageInput) -> None:
+def _require_known(contracts: Mapping[str, Sequence[ContractVersion]], stated: pl.DataFrame) -> None:
     """Refuse a night whose configuration has lost a contract: all it ever gave would be taken back without a word."""
-    stated = inputs.history["payout"].select("contract").unique().collect()["contract"].sort()
-    for contract_id in stated:
+    for contract_id in stated["contract"].unique().sort():
         if contract_id not in contracts:
             raise TerminalError(
                 f"The contract {contract_id} has statements of earlier nights, and no file under config/contracts says "
@@ -177,7 +183,7 @@ def _require_known(contracts: Mapping[str, Sequence[ContractVersion]], inputs: S
 
 def _statements(versions: Sequence[ContractVersion], scene: _Scene, sums: Callable[[date], Sums]) -> list[PayoutRow]:
     """The statement of the current period, after those of periods whose last day brought no files."""
-    stated_rows = _stated_before(scene.inputs, versions[0].contract.id)
+    stated_rows = _stated_before(scene.stated, versions[0].contract.id)
     closed = read_stated(stated_rows).terms
     known = periods_known(versions, scene.facts_of(scene.night))
     overdue = [period.last for period in known if period.last < scene.night and period.text not in closed]
@@ -189,13 +195,10 @@ def _statements(versions: Sequence[ContractVersion], scene: _Scene, sums: Callab
     return rows
 
 
-def _stated_before(inputs: StageInput, contract_id: str) -> list[PayoutRow]:
+def _stated_before(stated: pl.DataFrame, contract_id: str) -> list[PayoutRow]:
     """The rows of earlier nights that may have stated something for a contract."""
-    before = inputs.history["payout"].filter(
-        (pl.col("contract") == contract_id) & (pl.col("state") != StatementState.PREVIEW.value)
-    )
-    names = [column.name for column in TABLES["payout"].columns]
-    return [PayoutRow(**row) for row in before.select(names).collect().iter_rows(named=True)]
+    before = stated.filter((pl.col("contract") == contract_id) & (pl.col("state") != StatementState.PREVIEW.value))
+    return [PayoutRow(**row) for row in before.select(TABLES["payout"].schema.names()).iter_rows(named=True)]
 
 
 def _difference(now: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
-from rate.histories import READS, Night, RandomHistory, contract_documents, joined, rate_history, tables_of
+from rate.histories import RATED, Night, RandomHistory, inputs_of, rate_history, without
 
 from settlement.model.stage import StageInput
 from settlement.model.tables import TABLES
 from settlement.rate import night as rate
-from settlement.rate.facts import gather, standing_facts, with_records
+from settlement.rate.facts import Reached, gather, nights_before, standing_facts, with_records
+from settlement.rate.night_index import night_index
 from settlement.rate.touched import reached_tonight
 
-KEPT = ("rated", "rated_basis", "rated_total", "rated_account", "payout")
 SEEDS = range(4)
 LATER = ("2011-07-03", "2011-07-04")
 
@@ -60,33 +59,6 @@ class WideHistory(RandomHistory):
         night.add(table, **kept, retracted="corrected")
 
 
-def inputs_of(nights: list[Night], at: int, outputs: list[dict[str, pl.DataFrame]]) -> StageInput:
-    """What the stage is handed on a night, with what the nights before it have given."""
-    frames: dict[str, list[pl.DataFrame]] = {name: [] for name in (*READS, *KEPT)}
-    for night, output in zip(nights[:at], outputs, strict=False):
-        day = pl.lit(night.day, pl.Date).alias("business_date")
-        for name, tables in frames.items():
-            tables.append((tables_of(night) | output)[name].with_columns(day))
-    return StageInput(
-        business_date=nights[at].day,
-        unit="all",
-        documents=contract_documents(),
-        tables=tables_of(nights[at]),
-        history={name: joined(name, tables).lazy() for name, tables in frames.items()},
-    )
-
-
-def without(inputs: StageInput, table: str) -> StageInput:
-    history = {**inputs.history, table: inputs.history[table].clear()}
-    return StageInput(
-        business_date=inputs.business_date,
-        unit=inputs.unit,
-        documents=inputs.documents,
-        tables=inputs.tables,
-        history=history,
-    )
-
-
 @pytest.mark.parametrize("seed", SEEDS)
 def test_what_is_touched_gives_what_everything_gives(seed: int) -> None:
     nights = WideHistory(seed).nights
@@ -94,21 +66,26 @@ def test_what_is_touched_gives_what_everything_gives(seed: int) -> None:
     for at in range(1, len(nights)):
         inputs = inputs_of(nights, at, outputs)
         anew = rate.run(without(inputs, "rated_basis")).tables
-        for table in KEPT:
+        for table in RATED:
             key = TABLES[table].key
             assert_frame_equal(outputs[at][table].sort(key), anew[table].sort(key))
         the_rest_counts_as_before(inputs, nights[at - 1].day)
 
 
+def reached(inputs: StageInput, last: date) -> Reached:
+    facts = [standing_facts(inputs, day) for day in (last, inputs.business_date)]
+    return reached_tonight(inputs, night_index(inputs, nights_before(inputs)), *facts)
+
+
 def the_rest_counts_as_before(inputs: StageInput, last: date) -> None:
     day = inputs.business_date
-    reached = reached_tonight(inputs, standing_facts(inputs, last), standing_facts(inputs, day))
-    places = reached.clearing.select("file", "record").collect()
+    met = reached(inputs, last)
+    places = met.clearing.select("file", "record").collect()
     assert places.is_unique().all()
     before, now = (gather(inputs, one).records for one in (last, day))
     left = [rows.join(places, on=["file", "record"], how="anti") for rows in (before, now)]
     assert_frame_equal(*left, check_row_order=False)
-    inside = with_records(standing_facts(inputs, day), reached).records
+    inside = with_records(standing_facts(inputs, day), met).records
     assert_frame_equal(inside, now.join(places, on=["file", "record"], how="semi"), check_row_order=False)
 
 
@@ -120,7 +97,6 @@ def test_a_night_reaches_few_records_and_a_late_chargeback_its_purchase() -> Non
     nights = [*nights, late]
     outputs = rate_history(nights)
     inputs = inputs_of(nights, len(nights) - 1, outputs)
-    facts = [standing_facts(inputs, night.day) for night in nights[-2:]]
-    reached = reached_tonight(inputs, *facts).clearing.collect()
-    assert {("late", 1), (sale["file"], sale["record"])} <= set(reached.select("file", "record").rows())
-    assert reached.height < inputs.history["clearing"].collect().height / 2
+    met = reached(inputs, nights[-2].day).clearing.collect()
+    assert {("late", 1), (sale["file"], sale["record"])} <= set(met.select("file", "record").rows())
+    assert met.height < inputs.history["clearing"].collect().height / 2
