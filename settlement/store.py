@@ -126,9 +126,12 @@ def table_parts(home: Home, table: str, business_date: date) -> tuple[Part, ...]
 
 
 def _parts(home: Home, table: str, business_date: date) -> list[Path]:
+    return [Path(name) for name in _part_names(home, table, business_date)]
+
+
+def _part_names(home: Home, table: str, business_date: date) -> list[str]:
     folder = f"{home.root}/tables/{table}/business_date={business_date}"
-    names = [name for name in _entries(folder) if name.startswith("part-") and name.endswith(".parquet")]
-    return [Path(f"{folder}/{name}") for name in names]
+    return [f"{folder}/{name}" for name in _entries(folder) if name.startswith("part-") and name.endswith(".parquet")]
 
 
 def _entries(folder: Path | str) -> list[str]:
@@ -197,7 +200,7 @@ def scan_history(home: Home, table: str, before: date) -> pl.LazyFrame:
     """
     schema = pl.Schema({**TABLES[table].schema, "business_date": pl.Date()})
     nights = [night for night in nights_of(home, table) if night < before]
-    parts = [part for night in nights for part in _parts(home, table, night)]
+    parts = [part for night in nights for part in _part_names(home, table, night)]
     if not parts:
         return schema.to_frame().lazy()
     return pl.scan_parquet(

@@ -336,8 +336,8 @@ rows int contributions added, less those taken away
         "a key by which a later night may look for records of a night, this one or an earlier one that had none",
         "key night",
         """
-key int 64-bit digest of a reference or order, a card, a merchant number, a file, or a record that is matched later
-night date night whose records or matches hold it
+key int 64-bit digest of a reference or order, a card, merchant number or file, a record matched later, or a table
+night date night whose records, matches or reference data hold it
 """,
     ),
     _table(

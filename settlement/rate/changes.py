@@ -21,7 +21,7 @@ from settlement.model.contract import ContractVersion
 from settlement.model.tables import TABLES
 from settlement.rate.facts import Facts
 from settlement.rate.measures import ACCOUNT, by_account, limits, unlimited
-from settlement.rate.sums import SELECTOR, Sums, summed, sums_of
+from settlement.rate.sums import SELECTOR, Sums, in_64_bits, summed, sums_of
 
 _TERM: Final = ["term", "period"]
 _TOTAL: Final = [name for name in TABLES["rated_total"].schema if name != "contract"]
@@ -136,7 +136,7 @@ def _totals(parts: Sequence[pl.DataFrame], counts: pl.DataFrame, before: pl.Data
     """The totals that parts come to, with the accounts counted; what has no contribution any more is gone."""
     told = [counts] if before is None else [before.select(*_TERM, "accounts").unique(), counts]
     accounts = pl.concat(told).group_by(_TERM).agg(pl.col("accounts").sum())
-    return (
+    return in_64_bits(
         pl.concat(parts)
         .group_by(SELECTOR)
         .agg(pl.col("quantity", "rows").sum())
@@ -149,11 +149,12 @@ def _totals(parts: Sequence[pl.DataFrame], counts: pl.DataFrame, before: pl.Data
 
 
 def _sums(totals: pl.DataFrame) -> pl.DataFrame:
-    return totals.select(*SELECTOR, "quantity", "rows")
+    return totals.select(*SELECTOR, pl.col("quantity").cast(pl.Int128()), "rows")
 
 
 def _minus(totals: pl.DataFrame) -> pl.DataFrame:
-    return totals.with_columns(-pl.col("quantity", "rows"))
+    # Polars has no sign for 128 bits.
+    return totals.with_columns(pl.col("quantity", "rows") * -1)
 
 
 def _negative(accounts: pl.DataFrame) -> pl.DataFrame:

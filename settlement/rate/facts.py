@@ -29,7 +29,7 @@ CLEARING: Final = [*dict.fromkeys((*_BANK, *_MERCHANT, "side", "kind"))]
 """The columns of clearing records that are asked for."""
 _ACCOUNT_STATE: Final = ["programme", "account_class", "channel", "opened_on", "closed_on", "first_purchase_on"]
 _VERSIONED: Final = [*LOCATOR, "retracted"]
-REFERENCE: Final[Mapping[str, Sequence[str]]] = {
+REFERENCE_COLUMNS: Final[Mapping[str, Sequence[str]]] = {
     "file": ["file", "file_date"],
     "account_event": [
         *_VERSIONED,
@@ -126,7 +126,7 @@ def with_records(facts: Facts, reached: Reached) -> Facts:
 
 def standing_facts(inputs: StageInput, day: date) -> Facts:
     """The facts known after ``day`` with no record: what grows with accounts and days, not with records."""
-    told = {name: known(inputs, name, day, columns) for name, columns in REFERENCE.items()}
+    told = {name: known(inputs, name, day, columns) for name, columns in REFERENCE_COLUMNS.items()}
     files = told["file"]
     events = standing("account_event", told["account_event"], files).collect()
     accounts = _fold_accounts(events)

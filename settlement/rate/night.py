@@ -30,14 +30,14 @@ from settlement.model.contract import ContractVersion
 from settlement.model.stage import StageInput, StageOutput
 from settlement.model.tables import TABLES
 from settlement.rate.changes import Rated, rated_by_change, rated_from_all, sums_on
+from settlement.rate.condensed import sums_of_all
 from settlement.rate.contract_file import read_contracts
 from settlement.rate.evaluate import evaluate, periods_known
-from settlement.rate.facts import REFERENCE, Facts, gather, nights_before, standing_facts, with_records
-from settlement.rate.measures import contributions
-from settlement.rate.night_index import index_rows, night_index
+from settlement.rate.facts import REFERENCE_COLUMNS, Facts, gather, nights_before, standing_facts, with_records
+from settlement.rate.night_index import Kind, digests, index_rows, night_index
 from settlement.rate.order import in_order
 from settlement.rate.statement import PayoutRow, read_stated, statement
-from settlement.rate.sums import Sums, add_up
+from settlement.rate.sums import Sums
 from settlement.rate.touched import reached_tonight
 
 _WRITES: Final = ("rated", "rated_total", "rated_account", "rated_basis")
@@ -54,7 +54,7 @@ def run(inputs: StageInput) -> StageOutput:
         contract.
     """
     contracts = read_contracts(inputs.documents)
-    scene = _Scene(_reference_once(inputs))
+    scene = _Scene(inputs)
     _require_known(contracts, scene.stated)
     rows: list[PayoutRow] = []
     changes, totals, units, basis = ([TABLES[name].empty()] for name in _WRITES)
@@ -77,7 +77,7 @@ def run(inputs: StageInput) -> StageOutput:
             "rated_total": pl.concat(totals),
             "rated_account": pl.concat(units).sort(TABLES["rated_account"].key),
             "rated_basis": pl.concat(basis),
-            "rated_key": index_rows(scene.inputs, scene.index),
+            "rated_key": index_rows(inputs, scene.index),
             "payout": pl.DataFrame([asdict(row) for row in rows], schema=TABLES["payout"].schema),
         }
     )
@@ -87,11 +87,15 @@ class _Scene:
     """The night's tables, and the facts that are made of them as they are asked for, once."""
 
     def __init__(self, inputs: StageInput) -> None:
-        self.inputs = inputs
+        inputs = _in_memory(inputs, "file")
         self.night = inputs.business_date
         self.before = nights_before(inputs)
-        self.stated = inputs.history["payout"].collect()
         self.index = night_index(inputs, self.before)
+        for name in REFERENCE_COLUMNS:
+            if name != "file":
+                inputs = _in_memory(inputs, name, self.index.nights(digests(Kind.TABLE, pl.Series([name]))))
+        self.inputs = inputs
+        self.stated = inputs.history["payout"].collect()
         self.standing = cache(lambda night: standing_facts(inputs, night))
         self.gathered = cache(lambda night: gather(inputs, night))
         self._basis, self._totals = (self._last_night(name) for name in ("rated_basis", "rated_total"))
@@ -127,13 +131,11 @@ class _Scene:
         return self.inputs.history[table].filter(pl.col("contract") == contract_id)
 
 
-def _reference_once(inputs: StageInput) -> StageInput:
-    """The inputs with the history of reference data in memory: it is read for several days."""
-    read = {
-        name: inputs.history[name].select(*columns, "business_date").collect().lazy()
-        for name, columns in REFERENCE.items()
-    }
-    return replace(inputs, history={**inputs.history, **read})
+def _in_memory(inputs: StageInput, table: str, nights: pl.Series | None = None) -> StageInput:
+    """The inputs with the history of a table of reference data in memory, as it is read for several days."""
+    rows = inputs.history[table].select(*REFERENCE_COLUMNS[table], "business_date")
+    told = rows if nights is None else rows.filter(pl.col("business_date").is_in(nights.implode()))
+    return replace(inputs, history={**inputs.history, table: told.collect().lazy()})
 
 
 def _basis(versions: Sequence[ContractVersion], inputs: StageInput) -> str:
@@ -151,7 +153,7 @@ def _anew(versions: Sequence[ContractVersion], scene: _Scene) -> tuple[Rated, Ca
     def sums(day: date) -> Sums:
         if day == scene.night:
             return rated.sums
-        return add_up(contributions(versions, replace(scene.gathered(scene.last(day)), day=day)))
+        return sums_of_all(versions, replace(scene.gathered(scene.last(day)), day=day))
 
     return rated, sums
 

@@ -1,8 +1,9 @@
 """Which earlier nights hold a key: table ``rated_key``, so that a night reads those that it reaches and no others.
 
 A night leaves one row for each thing that a later night may look for: a reference or an order of its records, their
-cards, merchant numbers and files, and each record of an earlier file that one of its matches names. The row tells a
-64-bit digest of it. Where two things share a digest, one night more is read, and nothing is found there.
+cards, merchant numbers and files, each record of an earlier file that one of its matches names, and each table of
+reference data that it adds to. The row tells a 64-bit digest of it. Where two things share a digest, one night more is
+read, and nothing is found there.
 
 So that few files are opened, a night takes up what nights before it left: the second of two, the fourth of four, to the
 last of 32, as the digits of a binary number carry. What is taken up is not read any more.
@@ -13,10 +14,11 @@ indexed: each night does so for some of them, the earliest first.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import partial
 from typing import Final
 
 import polars as pl
@@ -24,6 +26,7 @@ import polars as pl
 from settlement.kernels import radix
 from settlement.model.stage import StageInput
 from settlement.model.tables import TABLES
+from settlement.rate.facts import REFERENCE_COLUMNS
 from settlement.rate.links import LOCATOR, NEGATIVES, REFERENCE
 
 LINKS: Final = ("reference", "order", "named")
@@ -44,11 +47,12 @@ class Kind(StrEnum):
     STORE = "store"
     FILE = "file"
     MATCHED = "matched"
+    TABLE = "table"
     EVERY = "every"
 
 
 _EVERY: Final = pl.Series(["night"])
-"""A key that each night has that is indexed."""
+"""A key that each indexed night has. With another word here all nights are indexed anew, as where a kind is added."""
 
 
 def linked(clearing: pl.LazyFrame) -> pl.LazyFrame:
@@ -139,26 +143,29 @@ def _among(column: str, values: pl.Series) -> pl.Expr:
 
 def index_rows(inputs: StageInput, index: NightIndex) -> pl.DataFrame:
     """The night's rows of table ``rated_key``: its own keys, what it takes up, and some nights that have none yet."""
-    rows = [_keys_of(inputs.tonight("clearing"), inputs.tonight("match_member"), index.tonight)]
-    rows.append(index.taken_up.collect())
-    for night in index.unindexed[:_CATCH_UP]:
-        clearing, members = (
-            inputs.history[name].filter(pl.col("business_date") == night) for name in ("clearing", "match_member")
-        )
-        rows.append(_keys_of(clearing, members, night))
-    return pl.concat(rows).sort(TABLES["rated_key"].key)
+    rows = [_keys_of(inputs.tonight, index.tonight), index.taken_up.collect()]
+    rows += [_keys_of(partial(_told_on, inputs, night), night) for night in index.unindexed[:_CATCH_UP]]
+    # A night that is indexed anew may have rows that are taken up.
+    return pl.concat(rows).unique().sort(TABLES["rated_key"].key)
 
 
-def _keys_of(clearing: pl.LazyFrame, members: pl.LazyFrame, night: date) -> pl.DataFrame:
-    records = linked(clearing.select(_RECORD)).select(*LINKS, "card_ref", "merchant_number", "file").collect()
+def _told_on(inputs: StageInput, night: date, table: str) -> pl.LazyFrame:
+    return inputs.history[table].filter(pl.col("business_date") == night)
+
+
+def _keys_of(told: Callable[[str], pl.LazyFrame], night: date) -> pl.DataFrame:
+    """The keys of one night, by what it told of each table."""
+    records = linked(told("clearing").select(_RECORD)).select(*LINKS, "card_ref", "merchant_number", "file").collect()
     files = records["file"].unique()
-    elsewhere = members.select(LOCATOR).filter(~_among("file", files)).collect()
+    elsewhere = told("match_member").select(LOCATOR).filter(~_among("file", files)).collect()
+    added = [name for name in REFERENCE_COLUMNS if told(name).select(pl.len()).collect().item()]
     keys = [
         *(digests(Kind.LINK, records[name]) for name in LINKS),
         digests(Kind.CARD, records["card_ref"]),
         digests(Kind.STORE, records["merchant_number"]),
         digests(Kind.FILE, files),
         digests(Kind.MATCHED, *elsewhere),
+        digests(Kind.TABLE, pl.Series(added, dtype=pl.String)),
         digests(Kind.EVERY, _EVERY),
     ]
     return pl.DataFrame(pl.concat(keys).unique()).with_columns(pl.lit(night, pl.Date).alias(_NIGHT))

@@ -18,10 +18,9 @@ import duckdb
 
 from settlement.kernels.choice import cores
 from settlement.model.contract import ContractVersion
+from settlement.rate.condensed import sums_of_all
 from settlement.rate.evaluate import evaluate
 from settlement.rate.facts import Facts
-from settlement.rate.measures import contributions
-from settlement.rate.sums import add_up
 from tests.benchmarks.rated_contracts import CASH, PLAIN, TERMS, TRAVEL, VOLUMES, contracts, rate_of
 from tests.benchmarks.rated_events import make_facts
 from tests.benchmarks.sections import TITLES
@@ -34,7 +33,7 @@ Call = Callable[..., dict[str, Any]]
 
 def rated(versions: tuple[ContractVersion, ...], facts: Facts) -> Amounts:
     """What each of a contract's terms gives in each period, from the records."""
-    lines = evaluate(versions, facts, add_up(contributions(versions, facts)))
+    lines = evaluate(versions, facts, sums_of_all(versions, facts))
     return {(period.text, term): line.amount_minor for period, found in lines.items() for term, line in found.items()}
 
 

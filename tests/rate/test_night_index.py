@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
-from rate.histories import RandomHistory, inputs_of, joined, rate_history, without
+from rate.histories import READS, RandomHistory, inputs_of, joined, rate_history, without
 
 from settlement.model.stage import StageInput
 from settlement.model.tables import TABLES
@@ -45,8 +45,9 @@ def inputs_on(night: date, before: list[date], kept: list[pl.DataFrame]) -> Stag
         name: joined(name, [frames[day].with_columns(pl.lit(day).alias("business_date")) for day in before]).lazy()
         for name, frames in told.items()
     }
+    history = {name: joined(name, []).lazy() for name in READS} | history
     history["rated_key"] = joined("rated_key", kept).lazy()
-    tables = {name: frames[night] for name, frames in told.items()}
+    tables = {name: TABLES[name].empty() for name in READS} | {name: frames[night] for name, frames in told.items()}
     return StageInput(business_date=night, unit="all", documents={}, tables=tables, history=history)
 
 
