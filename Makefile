@@ -51,7 +51,7 @@ lint: env
 types: env
 	@$(BIN)/mypy
 
-bench: env  ## the match at ten million rows a side beside other engines, sums, whole processes, a night (some 20 minutes)
+bench: env  ## the match at ten million rows a side beside other engines, sums, whole processes, rating, a night (some 25 minutes)
 	@$(BIN)/python -m tests.benchmarks
 
 sanitize: env  ## the kernels' own tests over kernels built with the compiler's address and undefined-behaviour sanitizers

@@ -53,7 +53,7 @@ class Stage:
 
 _PARSED: Final = tuple(f"parsed_{name}" for name in CANDIDATES)
 _REFERENCE: Final = ("account_event", "enrolment", "store", "fx_rate", "opening_position", "pnl")
-_RATED: Final = ("rated", "rated_basis", "rated_total", "rated_account")
+_RATED: Final = ("rated", "rated_basis", "rated_total", "rated_account", "rated_key")
 _SETTLED: Final = ("match", "match_member", "open_item", "cash_tie", "rated", "payout")
 
 STAGES: Final[tuple[Stage, ...]] = (

@@ -40,6 +40,9 @@ from settlement.model.table import Table
 from settlement.model.tables import TABLES
 
 _BLOCK: Final = 1 << 20
+_LOOKED_UP: Final = frozenset({"rated_key"})
+"""Tables, sorted by what is looked up, of which only the groups of rows are read that can hold it."""
+_ROWS_LOOKED_UP: Final = 1 << 15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,8 +126,20 @@ def table_parts(home: Home, table: str, business_date: date) -> tuple[Part, ...]
 
 
 def _parts(home: Home, table: str, business_date: date) -> list[Path]:
-    folder = home.partition(table, business_date)
-    return sorted(folder.glob("part-*.parquet")) if folder.is_dir() else []
+    return [Path(name) for name in _part_names(home, table, business_date)]
+
+
+def _part_names(home: Home, table: str, business_date: date) -> list[str]:
+    folder = f"{home.root}/tables/{table}/business_date={business_date}"
+    return [f"{folder}/{name}" for name in _entries(folder) if name.startswith("part-") and name.endswith(".parquet")]
+
+
+def _entries(folder: Path | str) -> list[str]:
+    """The names in a folder, sorted; none where it is missing. Every stage lists a year of nights of each table."""
+    try:
+        return sorted(os.listdir(folder))  # noqa: PTH208 - names, without a Path of each
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def _columns(table: Table, parts: Sequence[Path]) -> list[pl.Expr]:
@@ -172,35 +187,29 @@ def require_readable(home: Home, tables: Sequence[str], until: date) -> None:
 
 def nights_of(home: Home, table: str) -> list[date]:
     """The nights of which a table is published, in order."""
-    partitions = (home.root / "tables" / table).glob("business_date=*")
-    return sorted(date.fromisoformat(path.name.removeprefix("business_date=")) for path in partitions)
+    begin = "business_date="
+    names = [name for name in _entries(home.root / "tables" / table) if name.startswith(begin)]
+    return [date.fromisoformat(name.removeprefix(begin)) for name in names]
 
 
 def scan_history(home: Home, table: str, before: date) -> pl.LazyFrame:
     """All rows of a table from nights before ``before``, with their ``business_date``, in night order.
 
-    A column that came to the table after a night is empty in that night's rows.
+    A column that came to the table after a night is empty in that night's rows. No file is opened before its rows are
+    asked for: of nights that a filter on ``business_date`` leaves out, none is.
     """
-    folder = home.root / "tables" / table
-    runs: list[tuple[dict[str, pl.DataType], list[Path]]] = []
-    for partition in sorted(folder.glob("business_date=*")):
-        night = date.fromisoformat(partition.name.removeprefix("business_date="))
-        parts = sorted(partition.glob("part-*.parquet"))
-        if night < before and parts:
-            written = _written(parts[0])
-            # Nights of the same columns are one scan: a plan of a scan a night takes longer than the reading.
-            if not runs or list(runs[-1][0].items()) != list(written.items()):
-                runs.append((written, []))
-            runs[-1][1].extend(parts)
-    if not runs:
-        return TABLES[table].empty().with_columns(pl.lit(None, pl.Date).alias("business_date")).lazy()
-    night_schema = {"business_date": pl.Date()}
-    return pl.concat(
-        pl.scan_parquet(parts, hive_partitioning=True, hive_schema=night_schema).select(
-            *_columns(TABLES[table], parts), "business_date"
-        )
-        for _, parts in runs
-    )
+    schema = pl.Schema({**TABLES[table].schema, "business_date": pl.Date()})
+    nights = [night for night in nights_of(home, table) if night < before]
+    parts = [part for night in nights for part in _part_names(home, table, night)]
+    if not parts:
+        return schema.to_frame().lazy()
+    return pl.scan_parquet(
+        parts,
+        schema=schema,
+        hive_schema={"business_date": pl.Date()},
+        missing_columns="insert",
+        extra_columns="ignore",
+    ).select(schema.names())
 
 
 def begin_stage(home: Home, business_date: date, stage: str, inputs_digest: str) -> None:
@@ -292,13 +301,17 @@ def _save_parts(table: Table, parts: Sequence[Part], folder: Path) -> None:
 
 
 def _write_table(folder: Path, name: str, frame: pl.DataFrame) -> None:
-    _write_part(checked(TABLES[name], frame), folder / "tables" / f"{name}.parquet")
+    rows = _ROWS_LOOKED_UP if name in _LOOKED_UP else None
+    _write_part(checked(TABLES[name], frame), folder / "tables" / f"{name}.parquet", rows)
 
 
-def _write_part(frame: pl.DataFrame, path: Path) -> None:
+def _write_part(frame: pl.DataFrame, path: Path, group: int | None = None) -> None:
+    """Write rows; with ``group`` so many together, each such group with the least and greatest value of a column."""
     try:
         # In one piece: where its rows were put together must not show in the bytes.
-        frame.rechunk().write_parquet(path, compression="zstd", compression_level=1, statistics=False)
+        frame.rechunk().write_parquet(
+            path, compression="zstd", compression_level=1, statistics=group is not None, row_group_size=group
+        )
     except (pl.exceptions.PolarsError, OSError) as error:
         # A full disk comes as either of the two.
         raise RetryableError(f"{path} could not be written: {error}.") from None

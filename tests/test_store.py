@@ -163,6 +163,19 @@ def test_a_published_table_is_read_back_and_becomes_history(home: Home) -> None:
     assert store.scan_history(home, "store", NEXT).collect()["business_date"].unique().to_list() == [NIGHT]
 
 
+def test_a_night_that_is_not_asked_for_is_not_opened(home: Home) -> None:
+    publish(home, {"u1": output(stores(1))})
+    publish(home, {"u1": output(stores(2))}, night=NEXT)
+    for part in home.partition("store", NIGHT).glob("part-*.parquet"):
+        part.unlink()
+        part.write_bytes(b"no Parquet")
+    history = store.scan_history(home, "store", date(2010, 12, 31))
+    nights = pl.Series([NEXT])
+    assert history.filter(pl.col("business_date").is_in(nights.implode())).collect()["record"].to_list() == [2]
+    with pytest.raises(pl.exceptions.PolarsError):
+        history.collect()
+
+
 def test_a_table_that_no_night_wrote_is_empty_and_has_its_columns(home: Home) -> None:
     assert store.read_table(home, "store", NIGHT).equals(STORES.empty())
     assert store.scan_table(home, "store", NIGHT).collect().equals(STORES.empty())

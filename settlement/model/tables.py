@@ -331,6 +331,16 @@ rows int contributions added, less those taken away
 """,
     ),
     _table(
+        "rated_key",
+        "rate",
+        "a key by which a later night may look for records of a night, this one or an earlier one that had none",
+        "key night",
+        """
+key int 64-bit digest of a reference or order, a card, merchant number or file, a record matched later, or a table
+night date night whose records, matches or reference data hold it
+""",
+    ),
+    _table(
         "payout",
         "rate",
         "one line of a statement as known after this night",

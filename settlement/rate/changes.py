@@ -22,7 +22,7 @@ from settlement.model.contract_measures import EventAccounts
 from settlement.model.tables import TABLES
 from settlement.rate.facts import Facts
 from settlement.rate.measures import ACCOUNT, by_account, limits, unlimited
-from settlement.rate.sums import SELECTOR, Sums, summed, sums_of
+from settlement.rate.sums import SELECTOR, Sums, in_64_bits, summed, sums_of
 
 _TERM: Final = ["term", "period"]
 _TOTAL: Final = [name for name in TABLES["rated_total"].schema if name != "contract"]
@@ -104,9 +104,7 @@ def rated_by_change(
     """
     left, right = unlimited(versions, before), unlimited(versions, now)
     added = _added([by_account(versions, right), _negative(by_account(versions, left))])
-    wanted = [pl.col(name).is_in(added[name].unique().implode()) for name in ("term", "period", "account_id")]
-    some = units.filter(wanted).join(added.lazy(), on=ACCOUNT, how="semi").select(*ACCOUNT, "units", "rows")
-    was = _added([some.collect()])
+    was = _units_of(added, units) if added.height else added
     held = _added([was, added])
     left, right = pl.concat([left, limits(versions, _held(was))]), pl.concat([right, limits(versions, _held(held))])
     counts = pl.concat([_counts(_held(held)), _counts(_held(was)).with_columns(-pl.col("accounts"))])
@@ -116,6 +114,13 @@ def rated_by_change(
         totals=_totals([_sums(totals), summed(right), _minus(summed(left))], counts, totals),
         accounts=added,
     )
+
+
+def _units_of(accounts: pl.DataFrame, units: pl.LazyFrame) -> pl.DataFrame:
+    """What earlier nights have added up to for some accounts."""
+    wanted = [pl.col(name).is_in(accounts[name].unique().implode()) for name in ("term", "period", "account_id")]
+    some = units.filter(wanted).join(accounts.lazy(), on=ACCOUNT, how="semi").select(*ACCOUNT, "units", "rows")
+    return _added([some.collect()])
 
 
 def sums_on(versions: Sequence[ContractVersion], facts: Facts, totals: pl.DataFrame, day: date) -> Sums:
@@ -138,7 +143,7 @@ def _totals(parts: Sequence[pl.DataFrame], counts: pl.DataFrame, before: pl.Data
     """The totals that parts come to, with the accounts counted; what has no contribution any more is gone."""
     told = [counts] if before is None else [before.select(*_TERM, "accounts").unique(), counts]
     accounts = pl.concat(told).group_by(_TERM).agg(pl.col("accounts").sum())
-    return (
+    return in_64_bits(
         pl.concat(parts)
         .group_by(SELECTOR)
         .agg(pl.col("quantity", "rows").sum())
@@ -151,11 +156,12 @@ def _totals(parts: Sequence[pl.DataFrame], counts: pl.DataFrame, before: pl.Data
 
 
 def _sums(totals: pl.DataFrame) -> pl.DataFrame:
-    return totals.select(*SELECTOR, "quantity", "rows")
+    return totals.select(*SELECTOR, pl.col("quantity").cast(pl.Int128()), "rows")
 
 
 def _minus(totals: pl.DataFrame) -> pl.DataFrame:
-    return totals.with_columns(-pl.col("quantity", "rows"))
+    # Polars has no sign for 128 bits.
+    return totals.with_columns(pl.col("quantity", "rows") * -1)
 
 
 def _negative(accounts: pl.DataFrame) -> pl.DataFrame:

@@ -27,10 +27,21 @@ _BANK: Final = [
 _MERCHANT: Final = [*LOCATOR, "feed", "order_ref", "original_ref"]
 CLEARING: Final = [*dict.fromkeys((*_BANK, *_MERCHANT, "side", "kind"))]
 """The columns of clearing records that are asked for."""
-REFERENCE_TABLES: Final = ("file", "account_event", "enrolment", "store", "opening_position", "fx_rate", "pnl")
-"""The tables that ``standing_facts`` reads."""
 _ACCOUNT_STATE: Final = ["programme", "account_class", "channel", "opened_on", "closed_on", "first_purchase_on"]
 _VERSIONED: Final = [*LOCATOR, "retracted"]
+REFERENCE_COLUMNS: Final[Mapping[str, Sequence[str]]] = {
+    "file": ["file", "file_date"],
+    "account_event": [
+        *_VERSIONED,
+        *("event", "effective_on", "account_id", *_ACCOUNT_STATE, "statement_balance_minor"),
+    ],
+    "enrolment": [*_VERSIONED, "card_ref", "account_id", "programme", "valid_from"],
+    "store": [*_VERSIONED, "merchant_number"],
+    "opening_position": [*_VERSIONED, "contract", "item", "value"],
+    "fx_rate": [*_VERSIONED, "from_currency", "to_currency", "rate_date", "rate"],
+    "pnl": TABLES["pnl"].schema.names(),
+}
+"""The tables that ``standing_facts`` reads, and their columns that are asked for."""
 _NO_RECORD: Final = counting_records(
     pl.DataFrame(schema={name: TABLES["clearing"].schema[name] for name in (*_BANK, "kind")}),
     pl.DataFrame(schema={name: TABLES["clearing"].schema[name] for name in (*_MERCHANT, "kind")}),
@@ -99,8 +110,9 @@ class Reached:
 def gather(inputs: StageInput, day: date) -> Facts:
     """The facts known after ``day``, which is this night or an earlier day."""
     counts = known(inputs, "clearing", day, CLEARING).filter(pl.col("kind").is_in(["purchase", *NEGATIVES]))
-    everything = Reached(clearing=counts, members=members_known(inputs, day))
-    return with_records(standing_facts(inputs, day), everything)
+    matches = known(inputs, "match", day, ["match_id", "leg"])
+    members = merchant_members(matches, known(inputs, "match_member", day, ["match_id", "side", *LOCATOR]))
+    return with_records(standing_facts(inputs, day), Reached(clearing=counts, members=members))
 
 
 def with_records(facts: Facts, reached: Reached) -> Facts:
@@ -117,17 +129,13 @@ def with_records(facts: Facts, reached: Reached) -> Facts:
 
 def standing_facts(inputs: StageInput, day: date) -> Facts:
     """The facts known after ``day`` with no record: what grows with accounts and days, not with records."""
-    files = known(inputs, "file", day, ["file", "file_date"])
-    events = standing("account_event", known(inputs, "account_event", day, _account_columns()), files).collect()
+    told = {name: known(inputs, name, day, columns) for name, columns in REFERENCE_COLUMNS.items()}
+    files = told["file"]
+    events = standing("account_event", told["account_event"], files).collect()
     accounts = _fold_accounts(events)
-    cards = [*_VERSIONED, "card_ref", "account_id", "programme", "valid_from"]
-    enrolment = latest("enrolment", known(inputs, "enrolment", day, cards), files)
-    stores = latest("store", known(inputs, "store", day, [*_VERSIONED, "merchant_number"]), files)
-    holders = _holders(enrolment.collect(), accounts)
-    own = stores.select("merchant_number").collect()["merchant_number"]
-    positions = known(inputs, "opening_position", day, [*_VERSIONED, "contract", "item", "value"])
-    opening = latest("opening_position", positions, files).collect()
-    rates = [*_VERSIONED, "from_currency", "to_currency", "rate_date", "rate"]
+    holders = _holders(latest("enrolment", told["enrolment"], files).collect(), accounts)
+    own = latest("store", told["store"], files).select("merchant_number").collect()["merchant_number"]
+    opening = latest("opening_position", told["opening_position"], files).collect()
     return Facts(
         day=day,
         first_night=first_night(inputs),
@@ -136,9 +144,9 @@ def standing_facts(inputs: StageInput, day: date) -> Facts:
         stores=own,
         accounts=accounts,
         balances=_balances(events),
-        profits=_profits(standing("pnl", known(inputs, "pnl", day, None), files).collect()),
+        profits=_profits(standing("pnl", told["pnl"], files).collect()),
         opening={(row["contract"], row["item"]): row["value"] for row in opening.iter_rows(named=True)},
-        rates=latest("fx_rate", known(inputs, "fx_rate", day, rates), files).collect(),
+        rates=latest("fx_rate", told["fx_rate"], files).collect(),
     )
 
 
@@ -152,23 +160,17 @@ def first_night(inputs: StageInput) -> date:
     return next(iter(nights_before(inputs)), inputs.business_date)
 
 
-def known(inputs: StageInput, table: str, day: date, columns: Sequence[str] | None) -> pl.LazyFrame:
+def known(inputs: StageInput, table: str, day: date, columns: Sequence[str]) -> pl.LazyFrame:
     """Rows of a table known after ``day``, with the ``business_date`` on which they became known."""
     tonight = inputs.tonight(table).with_columns(pl.lit(inputs.business_date, pl.Date).alias("business_date"))
     both = pl.concat([inputs.history[table], tonight], how="diagonal").filter(pl.col("business_date") <= day)
-    return both if columns is None else both.select(*columns, "business_date")
+    return both.select(*columns, "business_date")
 
 
-def members_known(inputs: StageInput, day: date) -> pl.LazyFrame:
+def merchant_members(matches: pl.LazyFrame, members: pl.LazyFrame) -> pl.LazyFrame:
     """The members of matches with the merchant side: those of few matches, of other legs, are left out."""
-    others = known(inputs, "match", day, ["match_id", "leg"]).filter(pl.col("leg") != MERCHANT_LEG)
-    members = known(inputs, "match_member", day, ["match_id", "side", *LOCATOR])
-    elsewhere = others.select("match_id").collect()
-    return members.join(elsewhere.lazy(), on="match_id", how="anti") if elsewhere.height else members
-
-
-def _account_columns() -> list[str]:
-    return [*_VERSIONED, "event", "effective_on", "account_id", *_ACCOUNT_STATE, "statement_balance_minor"]
+    others = matches.filter(pl.col("leg") != MERCHANT_LEG).select("match_id").collect()
+    return members.join(others.lazy(), on="match_id", how="anti") if others.height else members
 
 
 def _fold_accounts(events: pl.DataFrame) -> pl.DataFrame:

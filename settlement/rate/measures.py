@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Final, Literal
 
+import numpy as np
 import polars as pl
 
 from settlement.errors import TerminalError
@@ -97,10 +98,9 @@ def unlimited(versions: Sequence[ContractVersion], facts: Facts) -> pl.DataFrame
     """All contributions but what the limits of accounts add to them or take from them."""
     frames = [SCHEMA.to_frame().lazy()]
     for index, version in enumerate(versions):
-        until = versions[index + 1].effective if index + 1 < len(versions) else date.max
-        in_force = (pl.col("period_first") >= version.effective) & (pl.col("period_first") < until)
+        in_force = settled_by(versions, index)
         for term in version.contract.terms:
-            rows = _of_term(version.contract, term, facts).lazy().filter(in_force)
+            rows = of_term(version.contract, term, facts).lazy().filter(in_force)
             frames.append(
                 rows.with_columns(
                     pl.lit(version.contract.id).alias("contract"),
@@ -113,12 +113,20 @@ def unlimited(versions: Sequence[ContractVersion], facts: Facts) -> pl.DataFrame
     return pl.concat(frames).collect()
 
 
+def settled_by(versions: Sequence[ContractVersion], index: int) -> pl.Expr:
+    """Whether the period of a contribution is settled by one of the versions."""
+    until = versions[index + 1].effective if index + 1 < len(versions) else date.max
+    return (pl.col("period_first") >= versions[index].effective) & (pl.col("period_first") < until)
+
+
 def by_account(versions: Sequence[ContractVersion], rows: pl.DataFrame) -> pl.DataFrame:
     """What each account has in each period of a term that limits it: ``units`` without the limit, and ``rows``."""
     named = [(version.effective, term.id) for version, term, _ in _limited(versions)]
     terms = pl.DataFrame(named, schema={"version": pl.Date(), "term": pl.String()}, orient="row")
     of_limited = rows.join(terms, on=["version", "term"], how="semi")
-    return of_limited.group_by(ACCOUNT).agg(units=pl.col("quantity").sum(), rows=pl.len().cast(pl.Int64()))
+    # In 128 bits, so that a sum that has no place in 64 is refused, not wrapped.
+    units_of = pl.col("quantity").cast(pl.Int128()).sum().cast(pl.Int64())
+    return of_limited.group_by(ACCOUNT).agg(units=units_of, rows=pl.len().cast(pl.Int64()))
 
 
 def limits(versions: Sequence[ContractVersion], accounts: pl.DataFrame) -> pl.DataFrame:
@@ -140,10 +148,16 @@ def _limited(versions: Sequence[ContractVersion]) -> list[tuple[ContractVersion,
     found = []
     for version in versions:
         for term in version.contract.terms:
-            measure = version.contract.measures[term.measure] if isinstance(term, UnitPriceTerm) else None
-            if isinstance(term, UnitPriceTerm) and isinstance(measure, UnitMeasure) and measure.account_limit:
-                found.append((version, term, measure.account_limit))
+            limit = limit_of(version.contract, term)
+            if isinstance(term, UnitPriceTerm) and limit is not None:
+                found.append((version, term, limit))
     return found
+
+
+def limit_of(contract: Contract, term: Term) -> AccountLimit | None:
+    """What limits an account in a period of a term; None for most terms."""
+    measure = contract.measures[term.measure] if isinstance(term, UnitPriceTerm) else None
+    return measure.account_limit if isinstance(measure, UnitMeasure) else None
 
 
 def _unit(contract: Contract, term: Term) -> pl.Expr:
@@ -164,7 +178,7 @@ def measured_in(contract: Contract, name: str) -> str:
     return contract.currency
 
 
-def _of_term(contract: Contract, term: Term, facts: Facts) -> pl.DataFrame:
+def of_term(contract: Contract, term: Term, facts: Facts) -> pl.DataFrame:
     """Contributions to a term: period, period_first, selector, file, record, account_id, quantity."""
     if isinstance(term, RateByTerm):
         return _by_rate(contract, term, facts)
@@ -229,9 +243,9 @@ def _volume(contract: Contract, measure: Measure, facts: Facts, *more: pl.Expr) 
     if measure.store is not Store.ANY:
         wanted &= pl.col("own_store") == (measure.store is Store.OWN)
     if measure.mcc_in != _ANY:
-        wanted &= _in_list(contract.mcc_lists[measure.mcc_in])
+        wanted &= in_list(contract.mcc_lists[measure.mcc_in])
     if measure.mcc_not_in != _NONE:
-        wanted &= ~_in_list(contract.mcc_lists[measure.mcc_not_in])
+        wanted &= ~in_list(contract.mcc_lists[measure.mcc_not_in])
     if measure.account_classes != (_ANY,):
         wanted &= pl.col("account_class").is_in(measure.account_classes)
     told = ("file", "record", "account_id", "account_class", "currency", pl.col("net_minor").alias("quantity"))
@@ -269,7 +283,7 @@ def _bought(contract: Contract, measure: Measure, facts: Facts, rows: pl.DataFra
     return converted.select("file", "record", net_minor="quantity")
 
 
-def _in_list(entries: Sequence[str]) -> pl.Expr:
+def in_list(entries: Sequence[str]) -> pl.Expr:
     """Whether the record's MCC is in a list of codes and of ranges ``3000-3299``; a record without one is not."""
     codes = [entry for entry in entries if "-" not in entry]
     found = pl.col("mcc").is_in(codes)
@@ -392,9 +406,13 @@ def _in_period(rows: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
         file, record = rows.filter(pl.col("day").is_null()).sort("file", "record").select("file", "record").row(0)
         raise TerminalError(f"Record {record} of {file} has no date that places it in a period: correct its file.")
     periods = [period_of(day, calendar) for day in days]
-    lookup = pl.DataFrame(
-        {"day": days, "period": [p.text for p in periods], "period_first": [p.first for p in periods]},
-        schema={"day": pl.Date(), "period": pl.String(), "period_first": pl.Date()},
+    # Days are few and rows are many: each row finds its period by the number of its day.
+    numbers = rows["day"].to_physical().to_numpy()
+    first = int(numbers.min(initial=0))
+    place = np.zeros(int(numbers.max(initial=first)) - first + 1, dtype=np.uint32)
+    place[pl.Series(days, dtype=pl.Date).to_physical().to_numpy() - first] = np.arange(len(days))
+    at = place[numbers - first]
+    return rows.select("selector", "file", "record", "account_id", "quantity").with_columns(
+        pl.Series("period", [period.text for period in periods], pl.String()).gather(at),
+        pl.Series("period_first", [period.first for period in periods], pl.Date()).gather(at),
     )
-    told = ("day", "selector", "file", "record", "account_id", "quantity")
-    return rows.select(told).join(lookup, on="day", maintain_order="left").drop("day")

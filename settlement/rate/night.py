@@ -33,12 +33,13 @@ from settlement.model.statement_lines import CARRY_OUT
 from settlement.model.tables import TABLES
 from settlement.rate.changes import Rated, by_change, rated_by_change, rated_from_all, sums_on
 from settlement.rate.closings import closings
+from settlement.rate.condensed import sums_of_all
 from settlement.rate.contract_file import read_contracts
-from settlement.rate.facts import REFERENCE_TABLES, Facts, gather, nights_before, standing_facts, with_records
-from settlement.rate.measures import contributions
+from settlement.rate.facts import REFERENCE_COLUMNS, Facts, gather, nights_before, standing_facts, with_records
+from settlement.rate.night_index import Kind, digests, index_rows, night_index
 from settlement.rate.order import in_order
 from settlement.rate.stated import PayoutRow
-from settlement.rate.sums import Sums, add_up
+from settlement.rate.sums import Sums
 from settlement.rate.touched import reached_tonight
 
 _WRITES: Final = ("rated", "rated_total", "rated_account", "rated_basis")
@@ -55,9 +56,9 @@ def run(inputs: StageInput) -> StageOutput:
         contract.
     """
     contracts = read_contracts(inputs.documents)
-    _require_known(contracts, inputs)
     by_rates = any(version.contract.converts_events for versions in contracts.values() for version in versions)
-    scene = _Scene(_reference_once(inputs), by_rates=by_rates)
+    scene = _Scene(inputs, by_rates=by_rates)
+    _require_known(contracts, scene.stated)
     rows: list[PayoutRow] = []
     changes, totals, units, basis = ([TABLES[name].empty()] for name in _WRITES)
     for contract_id in sorted(contracts):
@@ -79,6 +80,7 @@ def run(inputs: StageInput) -> StageOutput:
             "rated_total": pl.concat(totals),
             "rated_account": pl.concat(units).sort(TABLES["rated_account"].key),
             "rated_basis": pl.concat(basis),
+            "rated_key": index_rows(inputs, scene.index),
             "payout": pl.DataFrame([asdict(row) for row in rows], schema=TABLES["payout"].schema),
         }
     )
@@ -88,10 +90,16 @@ class _Scene:
     """The night's tables, and the facts that are made of them as they are asked for, once."""
 
     def __init__(self, inputs: StageInput, *, by_rates: bool) -> None:
-        self.inputs = inputs
         self.by_rates = by_rates
+        inputs = _in_memory(inputs, "file")
         self.night = inputs.business_date
         self.before = nights_before(inputs)
+        self.index = night_index(inputs, self.before)
+        for name in REFERENCE_COLUMNS:
+            if name != "file":
+                inputs = _in_memory(inputs, name, self.index.nights(digests(Kind.TABLE, pl.Series([name]))))
+        self.inputs = inputs
+        self.stated = inputs.history["payout"].collect()
         self.standing = cache(lambda night: standing_facts(inputs, night))
         self.gathered = cache(lambda night: gather(inputs, night))
         self._basis, self._totals = (self._last_night(name) for name in ("rated_basis", "rated_total"))
@@ -119,7 +127,7 @@ class _Scene:
     def reached(self) -> tuple[Facts, Facts]:
         """The facts of the night before and of this night, with the records that this night reaches."""
         before, now = self.standing(self.before[-1]), self.standing(self.night)
-        reached = reached_tonight(self.inputs, before, now, by_rates=self.by_rates)
+        reached = reached_tonight(self.inputs, self.index, before, now, by_rates=self.by_rates)
         return with_records(before, reached), with_records(now, reached)
 
     def of_contract(self, table: str, contract_id: str) -> pl.LazyFrame:
@@ -127,10 +135,11 @@ class _Scene:
         return self.inputs.history[table].filter(pl.col("contract") == contract_id)
 
 
-def _reference_once(inputs: StageInput) -> StageInput:
-    """The inputs with the history of reference data in memory: it is read for several days."""
-    read = {name: inputs.history[name].collect().lazy() for name in REFERENCE_TABLES}
-    return replace(inputs, history={**inputs.history, **read})
+def _in_memory(inputs: StageInput, table: str, nights: pl.Series | None = None) -> StageInput:
+    """The inputs with the history of a table of reference data in memory, as it is read for several days."""
+    rows = inputs.history[table].select(*REFERENCE_COLUMNS[table], "business_date")
+    told = rows if nights is None else rows.filter(pl.col("business_date").is_in(nights.implode()))
+    return replace(inputs, history={**inputs.history, table: told.collect().lazy()})
 
 
 def _basis(versions: Sequence[ContractVersion], inputs: StageInput) -> str:
@@ -148,8 +157,7 @@ def _anew(versions: Sequence[ContractVersion], scene: _Scene) -> tuple[Rated, Ca
     def sums(day: date) -> Sums:
         if day == scene.night:
             return rated.sums
-        then = replace(scene.gathered(scene.last(day)), day=day)
-        return add_up(contributions(known_versions(versions, day), then))
+        return sums_of_all(known_versions(versions, day), replace(scene.gathered(scene.last(day)), day=day))
 
     return rated, sums
 
@@ -169,10 +177,9 @@ def _changed(
     return rated, sums
 
 
-def _require_known(contracts: Mapping[str, Sequence[ContractVersion]], inputs: StageInput) -> None:
+def _require_known(contracts: Mapping[str, Sequence[ContractVersion]], stated: pl.DataFrame) -> None:
     """Refuse a night whose configuration has lost a contract: all it ever gave would be taken back without a word."""
-    stated = inputs.history["payout"].select("contract").unique().collect()["contract"].sort()
-    for contract_id in stated:
+    for contract_id in stated["contract"].unique().sort():
         if contract_id not in contracts:
             raise TerminalError(
                 f"The contract {contract_id} has statements of earlier nights, and no file under config/contracts says "
@@ -182,18 +189,17 @@ def _require_known(contracts: Mapping[str, Sequence[ContractVersion]], inputs: S
 
 def _statements(versions: Sequence[ContractVersion], scene: _Scene, sums: Callable[[date], Sums]) -> list[PayoutRow]:
     """The statement of the current period, after those of periods whose last day brought no files."""
-    stated = _stated_before(scene.inputs, versions[0].contract.id)
+    stated = _stated_before(scene.stated, versions[0].contract.id)
     return [row for closing in closings(versions, scene.night, scene.facts_of, sums, stated) for row in closing.rows]
 
 
-def _stated_before(inputs: StageInput, contract_id: str) -> list[PayoutRow]:
+def _stated_before(stated: pl.DataFrame, contract_id: str) -> list[PayoutRow]:
     """The rows of earlier nights that may have stated something for a contract, and of previews that there were any."""
-    before = inputs.history["payout"].filter(
+    before = stated.filter(
         (pl.col("contract") == contract_id)
         & ((pl.col("state") != StatementState.PREVIEW.value) | (pl.col("term") == CARRY_OUT))
     )
-    names = [column.name for column in TABLES["payout"].columns]
-    return [PayoutRow(**row) for row in before.select(names).collect().iter_rows(named=True)]
+    return [PayoutRow(**row) for row in before.select(TABLES["payout"].schema.names()).iter_rows(named=True)]
 
 
 def _difference(now: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:

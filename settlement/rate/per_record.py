@@ -55,23 +55,28 @@ def commissions(rows: pl.DataFrame, purchases: pl.DataFrame, term: RecordRateTer
         All purchases that count: ``file``, ``record`` and ``net_minor``. A negative event takes back what is left of
         its purchase gives, less what is left after it gives; those before it are earlier by posting date, file, record.
     """
-    amounts = purchases.select(
-        origin_file=pl.col("file").cast(rows.schema["origin_file"]), origin_record="record", bought="net_minor"
-    )
-    own = pl.col("quantity")
-    left = pl.col("bought") + own.cum_sum().over(_ORIGIN) - own
     negative = pl.col("kind") != "purchase"
-    return (
-        rows.sort("posting_date", "file", "record")
+    own = pl.col("quantity")
+    by_itself = own.sign() * _given(own.abs(), term, currency)
+    bought = rows.filter(~negative).with_columns(quantity=by_itself, selector=pl.lit(PURCHASES))
+    taken_back = rows.filter(negative)
+    some = taken_back["origin_record"].drop_nulls().unique().implode()
+    amounts = (
+        purchases.filter(pl.col("record").is_in(some))
+        .select(origin_file=pl.col("file").cast(rows.schema["origin_file"]), origin_record="record", bought="net_minor")
+        .join(taken_back, on=_ORIGIN, how="semi")
+    )
+    left = pl.col("bought") + own.cum_sum().over(_ORIGIN) - own
+    less = _given(pl.col("left") + own, term, currency) - _given(pl.col("left"), term, currency)
+    taken_back = (
+        taken_back.sort("posting_date", "file", "record")
         .join(amounts, on=_ORIGIN, how="left", maintain_order="left")
         .with_columns(left=left)
         .with_columns(
-            quantity=pl.when(negative & pl.col("left").is_not_null())
-            .then(_given(pl.col("left") + own, term, currency) - _given(pl.col("left"), term, currency))
-            .otherwise(own.sign() * _given(own.abs(), term, currency)),
-            selector=pl.when(negative).then(pl.lit(NEGATIVES)).otherwise(pl.lit(PURCHASES)),
+            quantity=pl.when(pl.col("left").is_not_null()).then(less).otherwise(by_itself), selector=pl.lit(NEGATIVES)
         )
     )
+    return pl.concat([bought, taken_back.select(bought.columns)])
 
 
 def _given(amount: pl.Expr, term: RecordRateTerm, currency: str) -> pl.Expr:

@@ -8,6 +8,8 @@ from typing import Final
 
 import polars as pl
 
+from settlement.errors import TerminalError
+
 SELECTOR: Final = ("term", "period", "selector")
 """What contributions are added up by."""
 
@@ -43,8 +45,20 @@ def add_up(rows: pl.DataFrame) -> Sums:
 
 
 def summed(rows: pl.DataFrame) -> pl.DataFrame:
-    """Contributions added up as ``quantity``, and counted as ``rows``, by term, period and selector."""
-    return rows.group_by(SELECTOR).agg(pl.col("quantity").sum(), rows=pl.len().cast(pl.Int64()))
+    """Contributions added up as ``quantity``, in 128 bits, and counted as ``rows``, by term, period and selector."""
+    return rows.group_by(SELECTOR).agg(pl.col("quantity").cast(pl.Int128()).sum(), rows=pl.len().cast(pl.Int64()))
+
+
+def in_64_bits(totals: pl.DataFrame) -> pl.DataFrame:
+    """Totals with their ``quantity`` as a table holds it; TerminalError where one has no place in 64 bits."""
+    beyond = totals.filter(~pl.col("quantity").is_between(-(2**63), 2**63 - 1)).sort(SELECTOR)
+    if beyond.height:
+        term, period, quantity = beyond.select("term", "period", "quantity").row(0)
+        raise TerminalError(
+            f"What term {term} is rated on in {period} comes to {quantity}, and a total has 64 bits: look for a record "
+            "of an amount that no card can have, and correct its file."
+        )
+    return totals.with_columns(pl.col("quantity").cast(pl.Int64()))
 
 
 def sums_of(totals: pl.DataFrame, accounts: pl.DataFrame) -> Sums:

@@ -5,58 +5,100 @@ changed, and those of stores that came or went. From there everything is reached
 or an order joins with something reached. No record outside refers to one inside, so what counts inside follows from the
 inside alone, before the night as well as after it.
 
-Of the history only the rows that are asked for are kept in memory, and only the columns that contracts ask for.
+Of the history only the nights are read that hold what is asked for (``night_index``), of these only the rows that are
+asked for are kept in memory, and only the columns that contracts ask for.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
 import polars as pl
 
 from settlement.model.stage import StageInput
-from settlement.rate.facts import CLEARING, Facts, Reached, known, members_known
-from settlement.rate.links import LOCATOR, NEGATIVES, REFERENCE
+from settlement.rate.facts import CLEARING, Facts, Reached, known, merchant_members
+from settlement.rate.links import LOCATOR
+from settlement.rate.night_index import LINKS, Kind, NightIndex, digests, linked
 
 _DATES: Final = ("posting_date", "transaction_date")
-_LINKS: Final = ("reference", "order", "named")
 
 
-def reached_tonight(inputs: StageInput, before: Facts, now: Facts, *, by_rates: bool = False) -> Reached:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What is known of records and matches after a night."""
+
+    clearing: pl.LazyFrame
+    matches: pl.LazyFrame
+    members: pl.LazyFrame
+
+    def of(self, nights: pl.Series) -> _Known:
+        """What some nights have told of it."""
+        then = _among("business_date", nights)
+        return _Known(
+            clearing=self.clearing.filter(then), matches=self.matches.filter(then), members=self.members.filter(then)
+        )
+
+    def at(self, places: pl.DataFrame) -> pl.DataFrame:
+        """The records that lie at some places."""
+        return _at(self.clearing, places)
+
+    def named(self, texts: pl.Series) -> pl.DataFrame:
+        """The records that carry a reference or an order as one of ``LINKS``."""
+        return self.clearing.filter(pl.any_horizontal(_among(name, texts) for name in LINKS)).collect()
+
+    def held_by(self, cards: pl.Series, stores: pl.Series) -> pl.DataFrame:
+        """The records of some cards and merchant numbers."""
+        return self.clearing.filter(_among("card_ref", cards) | _among("merchant_number", stores)).collect()
+
+    def dated_within(self, spans: list[tuple[date, date]]) -> pl.DataFrame:
+        """The records with a date in one of the spans [first, end)."""
+        dates = [pl.col(*_DATES).is_between(first, end, closed="left") for first, end in spans]
+        return self.clearing.filter(pl.any_horizontal(dates) if dates else pl.lit(value=False)).collect()
+
+    def merchant_members(self) -> pl.LazyFrame:
+        """The members of matches with the merchant side."""
+        return merchant_members(self.matches, self.members)
+
+    def matched_with(self, places: pl.DataFrame) -> pl.DataFrame:
+        """All members of the matches that the records at some places are members of."""
+        members = self.merchant_members()
+        met = _at(members, places)["match_id"].unique()
+        return members.filter(_among("match_id", met)).collect()
+
+
+def reached_tonight(
+    inputs: StageInput, index: NightIndex, before: Facts, now: Facts, *, by_rates: bool = False
+) -> Reached:
     """What a night reaches, by what was known of cards and stores before it and after it.
 
     Parameters
     ----------
     inputs:
         The tables of the night and their history.
+    index:
+        Which earlier nights hold what.
     before, now:
         Facts of the night before and of this night.
     by_rates:
-        Whether the exchange rates of their days decide about records too.
+        Whether a contract counts amounts at the exchange rates of their days: then the records of days whose rate is
+        another than before are touched too. No index tells them: they are looked for in all nights.
     """
     night = inputs.business_date
-    clearing = (
-        known(inputs, "clearing", night, CLEARING)
-        .filter(pl.col("kind").is_in(["purchase", *NEGATIVES]))
-        .with_columns(
-            # Null is no key: it joins nothing.
-            reference=pl.when(pl.col("side") == "bank").then(REFERENCE),
-            order=pl.when((pl.col("side") == "merchant") & (pl.col("kind") == "purchase")).then("order_ref"),
-            named=pl.when(pl.col("side") == "merchant").then("original_ref"),
-        )
+    all_known = _Known(
+        clearing=linked(known(inputs, "clearing", night, CLEARING)),
+        matches=known(inputs, "match", night, ["match_id", "leg"]),
+        members=known(inputs, "match_member", night, ["match_id", "side", *LOCATOR]),
     )
-    members = members_known(inputs, night)
-    matched = members.filter(pl.col("business_date") == night).select(LOCATOR).collect()
+    tonight = all_known.of(pl.Series([night]))
+    matched = tonight.merchant_members().select(LOCATOR).collect()
     cards, stores = changed_cards(before, now), changed_stores(before, now)
-    touched = pl.col("business_date") == night
-    if len(cards) or len(stores):
-        touched |= pl.col("card_ref").is_in(cards.implode()) | pl.col("merchant_number").is_in(stores.implode())
-    if by_rates:
-        for first, end in changed_rates(before, now):
-            touched |= pl.any_horizontal(pl.col(*_DATES).is_between(first, end, closed="left"))
-    rows = pl.concat([clearing.filter(touched).collect(), _at(clearing, matched)])
-    return _closed(clearing, members, rows.unique(LOCATOR, maintain_order=True))
+    keys = digests(Kind.CARD, cards), digests(Kind.STORE, stores), digests(Kind.FILE, matched["file"])
+    then = all_known.of(index.nights(*keys))
+    dated = all_known.dated_within(changed_rates(before, now) if by_rates else [])
+    rows = pl.concat([tonight.clearing.collect(), then.held_by(cards, stores), then.at(matched), dated])
+    return _closed(all_known, index, rows.unique(LOCATOR, maintain_order=True))
 
 
 def changed_cards(before: Facts, now: Facts) -> pl.Series:
@@ -94,33 +136,38 @@ def changed_rates(before: Facts, now: Facts) -> list[tuple[date, date]]:
     return spans.select("rate_date", pl.col("end").fill_null(date.max)).unique().sort("rate_date", "end").rows()
 
 
-def _closed(clearing: pl.LazyFrame, members: pl.LazyFrame, touched: pl.DataFrame) -> Reached:
+def _closed(all_known: _Known, index: NightIndex, touched: pl.DataFrame) -> Reached:
     """All that is joined with the touched records, step by step until nothing comes any more."""
-    rows, matches = [touched], []
+    rows, matches = [touched], [all_known.members.collect_schema().to_frame()]
     places = touched.select(LOCATOR)
     keys = pl.DataFrame(schema={"key": pl.String})
     fresh = touched
     while fresh.height:
-        met = _at(members, fresh.select(LOCATOR))["match_id"].unique()
-        joined = members.filter(pl.col("match_id").is_in(met.implode())).collect()
-        matches.append(joined)
-        beside = joined.select(LOCATOR).unique().join(places, on=LOCATOR, how="anti")
-        texts = pl.concat([fresh[name].rename("key") for name in _LINKS]).drop_nulls().unique()
+        texts = pl.concat([fresh[name].rename("key") for name in LINKS]).drop_nulls().unique()
         new = texts.to_frame().join(keys, on="key", how="anti")
         keys = pl.concat([keys, new])
-        named = pl.any_horizontal(pl.col(name).is_in(new["key"].implode()) for name in _LINKS)
-        found = pl.concat([clearing.filter(named).collect(), _at(clearing, beside)]).unique(LOCATOR, keep="any")
-        fresh = found.join(places, on=LOCATOR, how="anti")
+        here = digests(Kind.FILE, fresh["file"]), digests(Kind.MATCHED, *fresh.select(LOCATOR))
+        then = all_known.of(index.nights(*here, digests(Kind.LINK, new["key"])))
+        joined = then.matched_with(fresh.select(LOCATOR))
+        matches.append(joined)
+        beside = joined.select(LOCATOR).unique().join(places, on=LOCATOR, how="anti")
+        found = [then.named(new["key"])]
+        if beside.height:
+            found.append(all_known.of(index.nights(digests(Kind.FILE, beside["file"]))).at(beside))
+        fresh = pl.concat(found).unique(LOCATOR, keep="any").join(places, on=LOCATOR, how="anti")
         rows.append(fresh)
         places = pl.concat([places, fresh.select(LOCATOR)])
     return Reached(
-        clearing=pl.concat(rows).drop(_LINKS).lazy(),
-        members=pl.concat([members.collect_schema().to_frame(), *matches]).unique(keep="any").lazy(),
+        clearing=pl.concat(rows).drop(LINKS).lazy(),
+        members=pl.concat(matches).unique(keep="any").lazy(),
     )
 
 
 def _at(rows: pl.LazyFrame, places: pl.DataFrame) -> pl.DataFrame:
     """The rows that lie at these places. Files and numbers are looked at first, so that few rows are kept to be met."""
-    near = pl.col("file").is_in(places["file"].unique().implode())
-    near &= pl.col("record").is_in(places["record"].unique().implode())
+    near = _among("file", places["file"].unique()) & _among("record", places["record"].unique())
     return rows.filter(near).join(places.lazy(), on=LOCATOR, how="semi").collect()
+
+
+def _among(column: str, values: pl.Series) -> pl.Expr:
+    return pl.col(column).is_in(values.implode())

@@ -19,12 +19,11 @@ from settlement.model.contract import ContractVersion
 from settlement.model.dates import Calendar, Period, PeriodKind, period_from, period_of
 from settlement.model.stage import StageInput
 from settlement.model.statement_lines import CARRY_IN, CARRY_OUT
+from settlement.rate.condensed import sums_of_all
 from settlement.rate.evaluate import evaluate
 from settlement.rate.facts import Facts, gather
-from settlement.rate.measures import contributions
 from settlement.rate.stated import PayoutRow, read_stated
 from settlement.rate.statement import statement
-from settlement.rate.sums import add_up
 from settlement.stages import stage_named
 from settlement.store import Home
 
@@ -100,7 +99,7 @@ def statements(versions: Sequence[ContractVersion], facts: Facts) -> list[Payout
     facts:
         What is known. A share is converted at the rate of its period's last day.
     """
-    lines = evaluate(versions, facts, add_up(contributions(versions, facts)))
+    lines = evaluate(versions, facts, sums_of_all(versions, facts))
     rows: list[PayoutRow] = []
     for period, found in lines.items():
         then = replace(facts, day=min(period.last, facts.day))

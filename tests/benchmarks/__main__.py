@@ -1,4 +1,4 @@
-"""``make bench``: the match beside other engines, its cost a row, sums, ``settle match`` as a whole, and a night.
+"""``make bench``: the match beside other engines, its cost a row, sums, ``settle match`` as a whole, rating, a night.
 
     python -m tests.benchmarks                            prints all sections: some 20 minutes
     python -m tests.benchmarks --only scale --only sums   prints two of them
@@ -17,17 +17,19 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
 from tests.benchmarks import sections
 from tests.benchmarks.nights import nights_section, sample_of
+from tests.benchmarks.rating import rating_section
 from tests.benchmarks.whole import THIN
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PAGE: Final = ROOT / "docs" / "BENCHMARKS.md"
-SECTIONS: Final = ("match", "scale", "sums", "whole", "feeds", "night")
+SECTIONS: Final = ("match", "scale", "sums", "whole", "feeds", "rating", "night")
 
 ENVIRONMENT: Final = {
     **os.environ,
@@ -44,6 +46,7 @@ def main() -> None:
     """Measure, print, and write the page where that is asked for."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
     parser.add_argument("--rows", type=int, default=10_000_000, help="rows a side")
+    parser.add_argument("--events", type=int, default=10_000_000, help="events that contracts are rated on")
     parser.add_argument("--night-rows", type=int, default=1_000_000, help="card transactions of the night")
     parser.add_argument("--repeats", type=int, default=5, help="turns; at least 3")
     parser.add_argument("--only", action="append", choices=SECTIONS, help="a section; may be given again")
@@ -66,17 +69,16 @@ def main() -> None:
 
 def _section(name: str, options: argparse.Namespace) -> str:
     rows, repeats, folder = options.rows, options.repeats, options.folder
-    if name == "match":
-        return sections.match(rows, repeats, folder, _call)
-    if name == "scale":
-        return sections.scale(rows, repeats, folder, _call)
-    if name == "sums":
-        return sections.sums(rows, repeats, folder, _call)
-    if name == "whole":
-        return sections.whole(rows, folder, ENVIRONMENT, _say)
-    if name == "feeds":
-        return sections.feeds(sample_of(options.night_rows, folder, _say), folder, _call)
-    return nights_section(options.night_rows, folder, _call, _say, ENVIRONMENT)
+    measured: dict[str, Callable[[], str]] = {
+        "match": lambda: sections.match(rows, repeats, folder, _call),
+        "scale": lambda: sections.scale(rows, repeats, folder, _call),
+        "sums": lambda: sections.sums(rows, repeats, folder, _call),
+        "whole": lambda: sections.whole(rows, folder, ENVIRONMENT, _say),
+        "feeds": lambda: sections.feeds(sample_of(options.night_rows, folder, _say), folder, _call),
+        "rating": lambda: rating_section(options.events, repeats, folder, _call),
+        "night": lambda: nights_section(options.night_rows, folder, _call, _say, ENVIRONMENT),
+    }
+    return measured[name]()
 
 
 def _write(measured: dict[str, str]) -> None:

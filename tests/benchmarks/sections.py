@@ -20,6 +20,7 @@ TITLES: Final = {
     "sums": "Sums without a key",
     "whole": "settle match as a whole",
     "feeds": "The readers of feeds",
+    "rating": "Contracts rated on",
     "night": "A night of",
 }
 MEMORY: Final = "384MB"

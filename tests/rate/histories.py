@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
@@ -25,7 +25,7 @@ READS = (
     *("file", "clearing", "match", "match_member", "account_event", "enrolment", "store", "fx_rate"),
     *("opening_position", "pnl"),
 )
-RATED = ("rated", "rated_basis", "rated_total", "rated_account", "payout")
+RATED = ("rated", "rated_basis", "rated_total", "rated_account", "rated_key", "payout")
 _CONTRACTS = Path(__file__).resolve().parents[2] / "contracts"
 
 
@@ -95,6 +95,33 @@ def rate_history(
             known = pl.lit(night.day, pl.Date).alias("business_date")
             frames.append((tables | output)[name].with_columns(known))
     return outputs
+
+
+def inputs_of(
+    nights: list[Night],
+    at: int,
+    outputs: list[dict[str, pl.DataFrame]],
+    documents: Mapping[str, str] | None = None,
+) -> StageInput:
+    """What the stage is handed on a night, with what the nights before it have given."""
+    frames: dict[str, list[pl.DataFrame]] = {name: [] for name in (*READS, *RATED)}
+    for night, output in zip(nights[:at], outputs, strict=False):
+        day = pl.lit(night.day, pl.Date).alias("business_date")
+        for name, tables in frames.items():
+            tables.append((tables_of(night) | output)[name].with_columns(day))
+    return StageInput(
+        business_date=nights[at].day,
+        unit="all",
+        documents=contract_documents() if documents is None else documents,
+        tables=tables_of(nights[at]),
+        history={name: joined(name, tables).lazy() for name, tables in frames.items()},
+    )
+
+
+def without(inputs: StageInput, table: str) -> StageInput:
+    """The inputs as if no night before had written a table."""
+    history = {**inputs.history, table: inputs.history[table].clear()}
+    return replace(inputs, history=history)
 
 
 def joined(name: str, frames: list[pl.DataFrame]) -> pl.DataFrame:

@@ -6,10 +6,9 @@ import random
 from collections.abc import Mapping
 from datetime import date, timedelta
 
-import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
-from rate.histories import READS, Night, RandomHistory, contract_documents, joined, rate_history, tables_of
+from rate.histories import RATED, Night, RandomHistory, contract_documents, inputs_of, rate_history, without
 from rate.oracle_fixing import ByEvent, Fixed, add_rates
 from rate.oracle_periods import Says
 from rate.test_fixings import by_event_club, fixed_club
@@ -17,10 +16,10 @@ from rate.test_fixings import by_event_club, fixed_club
 from settlement.model.stage import StageInput
 from settlement.model.tables import TABLES
 from settlement.rate import night as rate
-from settlement.rate.facts import gather, standing_facts, with_records
+from settlement.rate.facts import Reached, gather, nights_before, standing_facts, with_records
+from settlement.rate.night_index import night_index
 from settlement.rate.touched import reached_tonight
 
-KEPT = ("rated", "rated_basis", "rated_total", "rated_account", "payout")
 SEEDS = range(4)
 LATER = ("2011-07-03", "2011-07-04")
 
@@ -65,38 +64,6 @@ class WideHistory(RandomHistory):
         night.add(table, **kept, retracted="corrected")
 
 
-def inputs_of(
-    nights: list[Night],
-    at: int,
-    outputs: list[dict[str, pl.DataFrame]],
-    documents: Mapping[str, str] | None = None,
-) -> StageInput:
-    """What the stage is handed on a night, with what the nights before it have given."""
-    frames: dict[str, list[pl.DataFrame]] = {name: [] for name in (*READS, *KEPT)}
-    for night, output in zip(nights[:at], outputs, strict=False):
-        day = pl.lit(night.day, pl.Date).alias("business_date")
-        for name, tables in frames.items():
-            tables.append((tables_of(night) | output)[name].with_columns(day))
-    return StageInput(
-        business_date=nights[at].day,
-        unit="all",
-        documents=contract_documents() if documents is None else documents,
-        tables=tables_of(nights[at]),
-        history={name: joined(name, tables).lazy() for name, tables in frames.items()},
-    )
-
-
-def without(inputs: StageInput, table: str) -> StageInput:
-    history = {**inputs.history, table: inputs.history[table].clear()}
-    return StageInput(
-        business_date=inputs.business_date,
-        unit=inputs.unit,
-        documents=inputs.documents,
-        tables=inputs.tables,
-        history=history,
-    )
-
-
 def other_calendars() -> dict[str, str]:
     """The shipped contracts by other calendars, the club's with a fixing, and once more at the rates of events."""
     texts = {source.split("/")[1]: text for source, text in contract_documents().items()}
@@ -132,21 +99,26 @@ def touched_gives_what_everything_gives(nights: list[Night], documents: Mapping[
     for at in range(1, len(nights)):
         inputs = inputs_of(nights, at, outputs, documents)
         anew = rate.run(without(inputs, "rated_basis")).tables
-        for table in KEPT:
+        for table in RATED:
             key = TABLES[table].key
             assert_frame_equal(outputs[at][table].sort(key), anew[table].sort(key))
         the_rest_counts_as_before(inputs, nights[at - 1].day)
 
 
+def reached(inputs: StageInput, last: date) -> Reached:
+    facts = [standing_facts(inputs, day) for day in (last, inputs.business_date)]
+    return reached_tonight(inputs, night_index(inputs, nights_before(inputs)), *facts)
+
+
 def the_rest_counts_as_before(inputs: StageInput, last: date) -> None:
     day = inputs.business_date
-    reached = reached_tonight(inputs, standing_facts(inputs, last), standing_facts(inputs, day))
-    places = reached.clearing.select("file", "record").collect()
+    met = reached(inputs, last)
+    places = met.clearing.select("file", "record").collect()
     assert places.is_unique().all()
     before, now = (gather(inputs, one).records for one in (last, day))
     left = [rows.join(places, on=["file", "record"], how="anti") for rows in (before, now)]
     assert_frame_equal(*left, check_row_order=False)
-    inside = with_records(standing_facts(inputs, day), reached).records
+    inside = with_records(standing_facts(inputs, day), met).records
     assert_frame_equal(inside, now.join(places, on=["file", "record"], how="semi"), check_row_order=False)
 
 
@@ -158,7 +130,6 @@ def test_a_night_reaches_few_records_and_a_late_chargeback_its_purchase() -> Non
     nights = [*nights, late]
     outputs = rate_history(nights)
     inputs = inputs_of(nights, len(nights) - 1, outputs)
-    facts = [standing_facts(inputs, night.day) for night in nights[-2:]]
-    reached = reached_tonight(inputs, *facts).clearing.collect()
-    assert {("late", 1), (sale["file"], sale["record"])} <= set(reached.select("file", "record").rows())
-    assert reached.height < inputs.history["clearing"].collect().height / 2
+    met = reached(inputs, nights[-2].day).clearing.collect()
+    assert {("late", 1), (sale["file"], sale["record"])} <= set(met.select("file", "record").rows())
+    assert met.height < inputs.history["clearing"].collect().height / 2
