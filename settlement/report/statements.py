@@ -11,7 +11,7 @@ from typing import Any, Final
 import polars as pl
 
 from settlement.model.clearing import TOLD_ONLY, StatementState
-from settlement.model.statement_lines import OWN_LINES
+from settlement.model.statement_lines import ADJUSTMENT, OWN_LINES
 from settlement.report.figures import Money, count_text
 
 Row = Mapping[str, Any]
@@ -144,7 +144,10 @@ def _key(row: Row) -> Key:
 
 def _line(row: Row, before: Mapping[Key, Money]) -> Line:
     beneficiary = row["beneficiary"]
-    address = (row["contract"], row["period"], row["term"], *([beneficiary] if beneficiary else []))
+    # The one adjustment of a statement needs no period; a term that is parked has the name of another line without it.
+    named = row["adjusts"] is not None and row["term"] != ADJUSTMENT
+    term = f"{row['term']}:{row['adjusts']}" if named else row["term"]
+    address = (row["contract"], row["period"], term, *([beneficiary] if beneficiary else []))
     return Line(
         term=row["term"],
         clause=row["clause"],

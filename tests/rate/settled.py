@@ -36,12 +36,12 @@ def beneficiaries(weights: Mapping[str, int]) -> str:
     return "".join(f'[[beneficiaries]]\nid = "{n}"\nname = "{n}"\nweight = {w}\n' for n, w in weights.items())
 
 
-def version(settlement: str, weights: Mapping[str, int], terms: str = FEE) -> ContractVersion:
-    """A contract with one fee, or other terms, and a settlement."""
-    return read_contract("contracts/partner/2009-01-01.toml", HEAD + beneficiaries(weights) + terms + settlement)
+def version(settlement: str, weights: Mapping[str, int]) -> ContractVersion:
+    """A contract with one fee and a settlement."""
+    return read_contract("contracts/partner/2009-01-01.toml", HEAD + beneficiaries(weights) + FEE + settlement)
 
 
-def facts_on(day: date, opening: Mapping[tuple[str, str], int] | None = None) -> Facts:
+def facts_on(day: date) -> Facts:
     """Facts of a day without a record."""
     none = pl.DataFrame()
     return Facts(
@@ -53,7 +53,7 @@ def facts_on(day: date, opening: Mapping[tuple[str, str], int] | None = None) ->
         accounts=none,
         balances=none,
         profits=none,
-        opening=opening or {},
+        opening={},
         rates=none,
     )
 
@@ -63,7 +63,6 @@ def told_on(
     day: date,
     known: Sequence[Mapping[str, int]],
     before: Sequence[PayoutRow],
-    opening: Mapping[tuple[str, str], int] | None = None,
 ) -> list[PayoutRow]:
     """The statement of a day: ``known`` are the terms of the months up to it."""
     lines = {
@@ -72,20 +71,19 @@ def told_on(
         }
         for month, terms in zip(MONTHS, known, strict=False)
     }
-    return statement([contract], facts_on(day, opening), lines, read_stated(before))
+    return statement([contract], facts_on(day), lines, read_stated(before))
 
 
 def closed(
     contract: ContractVersion,
     known: Sequence[Sequence[int]],
-    opening: Mapping[tuple[str, str], int] | None = None,
 ) -> list[list[PayoutRow]]:
     """The statements at the close of each month; ``known[n]`` is the fee of the months up to n as known then."""
     rows: list[PayoutRow] = []
     found = []
     for number, fees in enumerate(known):
         day = period_from(MONTHS[number]).last
-        found.append(told_on(contract, day, [{"fee": fee} for fee in fees], rows, opening))
+        found.append(told_on(contract, day, [{"fee": fee} for fee in fees], rows))
         rows += found[-1]
     return found
 

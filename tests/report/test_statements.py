@@ -51,6 +51,15 @@ def test_restated_terms_stand_apart_with_the_latest_statement() -> None:
     assert [(part.period, [line.term for line in part.lines]) for part in found.restated] == [("2024-Q1", ["own_rate"])]
 
 
+def test_parked_terms_stand_apart_and_are_explained_by_an_address_of_their_own() -> None:
+    payout = made_night()["payout"]
+    parked = payout.filter(pl.col("term") == "own_rate").with_columns(adjusts=pl.lit("2023-Q4"), state=pl.lit("PARKED"))
+    (found,) = statements(pl.concat([payout, parked]), history(payout.clear(), 1))
+    assert [str(total) for total in found.totals] == ["100.00 USD"], "what is parked is no part of the total"
+    assert [line.address for line in found.parked] == ["C9/2024-Q2/own_rate:2023-Q4"]
+    assert found.terms[0].address == "C9/2024-Q2/own_rate"
+
+
 def test_terms_stand_in_the_order_of_their_clauses() -> None:
     rows = [
         {
