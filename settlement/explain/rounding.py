@@ -9,7 +9,7 @@ from typing import Final
 
 from settlement.explain.evidence import Contribution
 from settlement.explain.scene import Part, Scene
-from settlement.explain.steps import exact_tax, tax_of
+from settlement.explain.steps import tax_of
 from settlement.model.contract_terms import RecordRateTerm
 from settlement.model.dates import Period
 from settlement.model.money import exponent, round_fraction, to_major
@@ -23,6 +23,7 @@ from settlement.model.statement_lines import (
     VALUE_ADDED_TAX,
     WITHHOLDING_TAX,
 )
+from settlement.rate.balance import exact_tax
 from settlement.rate.conversion import read_own
 from settlement.rate.forms import exact_of_record, of_record
 from settlement.rate.per_record import PURCHASES

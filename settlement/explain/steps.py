@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from fractions import Fraction
 from typing import Final
 
 import polars as pl
@@ -57,12 +56,6 @@ def tax_of(scene: Scene) -> Tax | None:
     taxes = scene.version.contract.settlement.taxes if scene.version else ()
     kinds, beneficiary = _KINDS[scene.address.term], scene.address.beneficiary
     return next((tax for tax in taxes if tax.kind in kinds and beneficiary in tax.beneficiaries), None)
-
-
-def exact_tax(tax: Tax, base: int) -> Fraction:
-    """The tax on a base to date before it is rounded; a gross-up is on what is left as the net amount."""
-    rate = Fraction(tax.rate)
-    return max(0, base) * (rate / (1 - rate) if tax.kind is TaxKind.GROSS_UP else rate)
 
 
 def _tax(scene: Scene) -> Composition:

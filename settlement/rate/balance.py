@@ -170,9 +170,7 @@ def _open(before: int, advanced: int, recouped: int, name: str, *, dated: bool) 
 def _taxes(taxes: Sequence[Tax], before: int, base: int) -> Iterator[Own]:
     """The tax lines of one beneficiary, of ``base`` after the bases of the statements before it."""
     for tax in taxes:
-        share = Fraction(tax.rate)
-        of_net = share / (1 - share) if tax.kind is TaxKind.GROSS_UP else share
-        to_date, earlier = (round_fraction(of_net * max(0, sum_), tax.rounding) for sum_ in (before + base, before))
+        to_date, earlier = (round_fraction(exact_tax(tax, total), tax.rounding) for total in (before + base, before))
         amount = to_date - earlier
         told = f"base_before={before};base={base};rate={tax.rate};owed_by={tax.owed_by};owed_to={tax.owed_to}"
         match tax.kind:
@@ -185,6 +183,12 @@ def _taxes(taxes: Sequence[Tax], before: int, base: int) -> Iterator[Own]:
                 yield VALUE_ADDED_TAX, amount, told, tax.clause
                 if tax.owed_by is Owing.PAYER:
                     yield REVERSE_CHARGE, -amount, told, tax.clause
+
+
+def exact_tax(tax: Tax, base: int) -> Fraction:
+    """The tax on a base to date before it is rounded; a gross-up is on the base as the amount that is left net."""
+    rate = Fraction(tax.rate)
+    return max(0, base) * (rate / (1 - rate) if tax.kind is TaxKind.GROSS_UP else rate)
 
 
 def _hold(rule: Hold, release_on: date, added: int, balance: int, before: int) -> Own:
