@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from typing import Final
 
 import polars as pl
@@ -14,8 +14,6 @@ from settlement.errors import TerminalError
 from settlement.model.events import ATTRIBUTES, COLUMNS, LINE
 
 _REQUIRED: Final = ("event_id", "kind", "event_date")
-_ALIKE: Final = 0.8
-"""How alike a column's name and one that means something are where the one is taken for a slip of the other."""
 _TAKEN: Final = frozenset(
     {
         *(LINE, "file", "record", "transaction_date", "class_of_account", "original_kind"),
@@ -120,14 +118,20 @@ def _require_names(name: str, header: Sequence[str]) -> None:
             raise TerminalError(f"{name}, line 1: two columns are called {column}: keep one of them.")
     for column in _REQUIRED:
         if column not in header:
-            alike = get_close_matches(column, header, n=1, cutoff=_ALIKE)
+            alike = _alike(column, header)
             remedy = f"rename `{alike[0]}`." if alike else f"add it; every event has {', '.join(_REQUIRED)}."
             raise TerminalError(f"{name}, line 1: there is no column {column}: {remedy}")
     for column in header:
         # A slip would make an attribute that nothing looks at.
-        alike = get_close_matches(column, (*COLUMNS, *ATTRIBUTES), n=1, cutoff=_ALIKE)
+        alike = _alike(column, (*COLUMNS, *ATTRIBUTES))
         if alike and column not in (*COLUMNS, *ATTRIBUTES) and alike[0] not in header:
             raise TerminalError(
                 f"{name}, line 1: the column {column} is none of an event's: did you mean `{alike[0]}`? Give an "
                 "attribute of your own a name that is less like it."
             )
+
+
+def _alike(word: str, known: Sequence[str]) -> list[str]:
+    """The known name that a word is taken for a slip of, if there is one: four fifths of both are the same."""
+    close = get_close_matches(word, known, n=1)
+    return [one for one in close if 5 * SequenceMatcher(None, word, one).ratio() >= 4]  # noqa: PLR2004 - four fifths
