@@ -128,7 +128,8 @@ def no_card_number(column: str) -> Rule:
     return Rule(form=Form.NEVER_MATCHES, columns=(column,), pattern=r"(?:^|[^0-9])[0-9]{13,19}(?:[^0-9]|$)", text=text)
 
 
-_PERIOD: Final = f"^{PERIOD_TEXT}$"
+# Groups without numbers: what asks only whether a text fits warns of others.
+_PERIOD: Final = f"^{PERIOD_TEXT}$".replace("(?:", "(").replace("(", "(?:")
 _MASKED: Final = matches(
     "card_masked", r"^[0-9]{6}\*{3,9}[0-9]{4}$", "card_masked shows the first six and the last four digits, no more."
 )
