@@ -10,6 +10,7 @@ import tomllib
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from rate.oracle_periods import Named, Says, there_or_last
@@ -38,11 +39,18 @@ def periods_of(window: str, periods: list[Named], now: int) -> list[int]:
     return list(range(now + 1))
 
 
+@lru_cache(maxsize=8)
+def terms_of(text: str) -> list[Table]:
+    """The terms of a contract as plain dictionaries."""
+    terms: list[Table] = tomllib.loads(text, parse_float=Decimal)["terms"]
+    return terms
+
+
 class Reading:
     """All periods of one contract, one after the other."""
 
     def __init__(self, text: str, says: Says, periods: list[Named], measured: dict[tuple[str, str], int]) -> None:
-        self.terms: list[Table] = tomllib.loads(text, parse_float=Decimal)["terms"]
+        self.terms = terms_of(text)
         self.says = says
         self.periods = periods
         self.measured = measured

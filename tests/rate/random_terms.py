@@ -7,7 +7,7 @@ import re
 from datetime import date, timedelta
 from pathlib import Path
 
-from rate.oracle_periods import CALENDARS
+from rate.oracle_periods import CALENDARS, Named
 
 HEAD = (Path(__file__).resolve().parents[1] / "docs" / "contract_of_kinds.toml").read_text("utf-8")
 ROUNDING = 'rounding = { unit = "minor", mode = "half_away", scope = "period" }'
@@ -19,6 +19,15 @@ COUNTS = ("miles", "accounts", "used_accounts", "tickets", "carrying_accounts")
 MILES = ("miles", "redeemed_miles")
 PARTIES = ("ACQUIRER", "ISSUER", "NETWORK")
 TO_DATE = ("year_to_date", "contract_to_date")
+
+
+def measures(chance: random.Random, periods: list[Named]) -> dict[tuple[str, str], int]:
+    """What each measure comes to in each period."""
+    return {
+        (name, period.text): chance.choice((0, 1, -1, chance.randrange(-2_000, 60_000)))
+        for name in (*MONEY, *COUNTS, "redeemed_miles")
+        for period in periods
+    }
 
 
 class RandomContract:
@@ -59,11 +68,13 @@ class RandomContract:
         self.effective = start.first if start.first == START else start.last + timedelta(days=1)
         days = MOST_DAYS if self.says.calendar in SHORT else 2 * MOST_DAYS
         self.periods = self.says.periods(self.effective, self.effective + timedelta(days=self.random.randrange(days)))
-        self.measured = {
-            (name, period.text): self.random.choice((0, 1, -1, self.random.randrange(-2_000, 60_000)))
-            for name in (*MONEY, *COUNTS, "redeemed_miles")
-            for period in self.periods
-        }
+        self.measured = measures(self.random, self.periods)
+
+    def short_history(self, number: int) -> tuple[list[Named], dict[tuple[str, str], int]]:
+        """Some first periods and what is measured in them, others for each number."""
+        chance = random.Random(f"{self.text} {number}")
+        periods = self.periods[: chance.randrange(1, 5)]
+        return periods, measures(chance, periods)
 
     def add(self, form: str, body: str) -> None:
         name = f"t{len(self.ids)}"

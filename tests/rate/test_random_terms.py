@@ -9,6 +9,7 @@ from functools import lru_cache
 
 import polars as pl
 import pytest
+from rate.oracle_periods import Named
 from rate.oracle_terms import Reading
 from rate.random_terms import PARTIES, RandomContract
 
@@ -27,6 +28,8 @@ from settlement.rate.sums import Sums
 from settlement.rate.windows import Lines
 
 CASES = int(os.environ.get("SETTLEMENT_CASES", "1600"))
+"""How many random contracts; each with one long history and ``SHORT_HISTORIES``: some 100,000 in the ordinary run."""
+SHORT_HISTORIES = 62
 SEED = int(os.environ.get("SETTLEMENT_SEED", "20101231"))
 NOTHING_STATED = Stated(terms={}, carried={}, recouped={})
 
@@ -36,14 +39,21 @@ def rated(seed: int) -> tuple[RandomContract, ContractVersion, Facts, dict[str, 
     """A random contract loaded, and its terms by period, worked out on the last day of the last."""
     made = RandomContract(seed)
     version = read_contract(f"contracts/partner/{made.effective}.toml", made.text)
+    facts, lines = worked_out(version, made.periods, made.measured)
+    return made, version, facts, lines
+
+
+def worked_out(
+    version: ContractVersion, periods: list[Named], measured: dict[tuple[str, str], int]
+) -> tuple[Facts, dict[str, Lines]]:
     sums: dict[tuple[str, str], dict[str, int]] = {}
     for term in version.contract.terms:
         for name in set(named(term)) & version.contract.measures.keys():
-            for period in made.periods:
-                sums.setdefault((term.id, period.text), {})[name] = made.measured.get((name, period.text), 0)
-    facts = facts_on(made.effective, made.periods[-1].last)
+            for period in periods:
+                sums.setdefault((term.id, period.text), {})[name] = measured.get((name, period.text), 0)
+    facts = facts_on(version.effective, periods[-1].last)
     lines = evaluate([version], facts, Sums(by_selector=sums, counts={}, with_accounts={}))
-    return made, version, facts, {period.text: found for period, found in lines.items()}
+    return facts, {period.text: found for period, found in lines.items()}
 
 
 def facts_on(first: date, day: date) -> Facts:
@@ -65,10 +75,19 @@ def facts_on(first: date, day: date) -> Facts:
 @pytest.mark.parametrize("part", range(8))
 def test_a_naive_reading_agrees(part: int) -> None:
     for seed in range(SEED + part, SEED + CASES, 8):
-        made, _, _, lines = rated(seed)
-        assert list(lines) == [period.text for period in made.periods], f"seed {seed}"
-        told = [{name: line.amount_minor for name, line in found.items()} for found in lines.values()]
-        assert told == Reading(made.text, made.says, made.periods, made.measured).given, f"seed {seed}\n{made.text}"
+        made, version, _, lines = rated(seed)
+        agree(made, made.periods, made.measured, lines)
+        for number in range(SHORT_HISTORIES):
+            periods, measured = made.short_history(number)
+            agree(made, periods, measured, worked_out(version, periods, measured)[1])
+
+
+def agree(
+    made: RandomContract, periods: list[Named], measured: dict[tuple[str, str], int], lines: dict[str, Lines]
+) -> None:
+    assert list(lines) == [period.text for period in periods], made.text
+    told = [{name: line.amount_minor for name, line in found.items()} for found in lines.values()]
+    assert told == Reading(made.text, made.says, periods, measured).given, f"{measured}\n{made.text}"
 
 
 def test_the_random_contracts_have_every_form() -> None:
