@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any, Final
+from typing import Any
 
 import polars as pl
 
@@ -12,11 +12,9 @@ from settlement.explain.scene import Scene
 from settlement.model.contract import ContractVersion
 from settlement.model.dates import Period
 from settlement.rate.evaluate import evaluate
-from settlement.rate.facts import Facts
+from settlement.rate.facts import no_facts
 from settlement.rate.sums import SELECTOR, Sums, summed, sums_of
 from settlement.rate.windows import Lines
-
-_NOTHING: Final = pl.DataFrame()
 
 
 def sums_kept(contributions: pl.LazyFrame | pl.DataFrame) -> Sums:
@@ -33,19 +31,8 @@ def lines_from(
     day: date,
 ) -> Mapping[Period, Lines]:
     """The terms of every period up to the day that follow from sums of contributions and opening positions."""
-    facts = Facts(
-        day=day,
-        first_night=scene.first_night,
-        records=_NOTHING,
-        holders=_NOTHING,
-        stores=pl.Series(dtype=pl.String()),
-        accounts=_NOTHING,
-        balances=_NOTHING,
-        profits=_NOTHING,
-        opening={(scene.address.contract, item): row["value"] for item, row in positions.items()},
-        rates=_NOTHING,
-    )
-    return evaluate(versions, facts, sums)
+    opening = {(scene.address.contract, item): row["value"] for item, row in positions.items()}
+    return evaluate(versions, no_facts(day, scene.first_night, opening), sums)
 
 
 def lines_now(scene: Scene) -> Mapping[Period, Lines]:

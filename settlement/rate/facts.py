@@ -95,6 +95,23 @@ class Facts:
         return dict(self.rates.filter(told).select("rate_date", "rate").iter_rows())
 
 
+def no_facts(day: date, first_night: date, opening: Mapping[tuple[str, str], int]) -> Facts:
+    """Facts after ``day`` of which nothing is told but opening positions."""
+    nothing = pl.DataFrame()
+    return Facts(
+        day=day,
+        first_night=first_night,
+        records=nothing,
+        holders=nothing,
+        stores=pl.Series(dtype=pl.String()),
+        accounts=nothing,
+        balances=nothing,
+        profits=nothing,
+        opening=opening,
+        rates=nothing,
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reached:
     """Clearing records of both sides and members of their matches, each with the night on which it became known.

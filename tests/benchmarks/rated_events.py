@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Final
@@ -10,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from settlement.rate.facts import Facts
+from settlement.rate.facts import Facts, no_facts
 
 SEED: Final = 20_100_401
 FIRST: Final = date(2010, 1, 1)
@@ -35,19 +36,7 @@ def make_facts(events: int, folder: Path) -> Facts:
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         _events(events).write_parquet(path, compression="lz4")
-    none = pl.DataFrame()
-    return Facts(
-        day=LAST,
-        first_night=FIRST,
-        records=pl.read_parquet(path).rechunk(),
-        holders=none,
-        stores=pl.Series(dtype=pl.String),
-        accounts=none,
-        balances=none,
-        profits=none,
-        opening={},
-        rates=none,
-    )
+    return replace(no_facts(LAST, FIRST, {}), records=pl.read_parquet(path).rechunk())
 
 
 def _events(events: int) -> pl.DataFrame:

@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
-import polars as pl
-
 from settlement.model.contract import ContractVersion
 from settlement.model.dates import period_from
 from settlement.rate.contract_file import read_contract
-from settlement.rate.facts import Facts
+from settlement.rate.facts import Facts, no_facts
 from settlement.rate.forms import Line
 from settlement.rate.stated import PayoutRow, read_stated
 from settlement.rate.statement import statement
@@ -43,19 +41,7 @@ def version(settlement: str, weights: Mapping[str, int]) -> ContractVersion:
 
 def facts_on(day: date) -> Facts:
     """Facts of a day without a record."""
-    none = pl.DataFrame()
-    return Facts(
-        day=day,
-        first_night=FIRST_NIGHT,
-        records=none,
-        holders=none,
-        stores=pl.Series(dtype=pl.String),
-        accounts=none,
-        balances=none,
-        profits=none,
-        opening={},
-        rates=none,
-    )
+    return no_facts(day, FIRST_NIGHT, {})
 
 
 def told_on(

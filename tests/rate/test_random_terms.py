@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from datetime import date
 from functools import lru_cache
 
-import polars as pl
 import pytest
 from rate.oracle_periods import Named
 from rate.oracle_terms import Reading
@@ -21,7 +19,7 @@ from settlement.model.statement_lines import SHARE
 from settlement.rate.adjustments import allotted
 from settlement.rate.contract_file import read_contract
 from settlement.rate.evaluate import evaluate
-from settlement.rate.facts import Facts
+from settlement.rate.facts import Facts, no_facts
 from settlement.rate.stated import Stated
 from settlement.rate.statement import statement
 from settlement.rate.sums import Sums
@@ -51,25 +49,9 @@ def worked_out(
         for name in set(named(term)) & version.contract.measures.keys():
             for period in periods:
                 sums.setdefault((term.id, period.text), {})[name] = measured.get((name, period.text), 0)
-    facts = facts_on(version.effective, periods[-1].last)
+    facts = no_facts(periods[-1].last, version.effective, {})
     lines = evaluate([version], facts, Sums(by_selector=sums, counts={}, with_accounts={}))
     return facts, {period.text: found for period, found in lines.items()}
-
-
-def facts_on(first: date, day: date) -> Facts:
-    none = pl.DataFrame()
-    return Facts(
-        day=day,
-        first_night=first,
-        records=none,
-        holders=none,
-        stores=pl.Series(dtype=pl.String()),
-        accounts=none,
-        balances=none,
-        profits=none,
-        opening={},
-        rates=none,
-    )
 
 
 @pytest.mark.parametrize("part", range(8))
