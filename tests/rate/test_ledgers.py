@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rate.settled import MONTHS
 
-from settlement.model.dates import PeriodKind, period_from, period_of
+from settlement.model.dates import Calendar, PeriodKind, period_from, period_of
 from settlement.rate.ledgers import Flow, points, prepaid
 
 LAST = date(2011, 1, 31)
@@ -69,6 +69,6 @@ def test_the_oldest_points_are_redeemed_first_and_the_rest_expires_at_the_close(
 
 
 def test_a_quarter_s_points_expire_when_the_quarter_of_their_last_month_closes() -> None:
-    quarters = [period_of(date(2009, 3 * number + 1, 1), PeriodKind.QUARTER) for number in range(4)]
+    quarters = [period_of(date(2009, 3 * number + 1, 1), Calendar(kind=PeriodKind.QUARTER)) for number in range(4)]
     flows = [Flow(period=one, comes=10 if not number else 0, goes=0) for number, one in enumerate(quarters)]
     assert [entry["expired"] for entry in points(flows, 4, LAST)] == [0, 0, 10, 0]
