@@ -255,7 +255,7 @@ def test_a_lost_commit_is_named(tampered_home: Home) -> None:
 
 def test_a_table_that_cannot_be_read_is_named(tampered_home: Home) -> None:
     night = originals.delivery_dates(tampered_home)[0]
-    part = tampered_home.partition("rated", night) / "part-00000.parquet"
+    part = tampered_home.partition("rated_total", night) / "part-00000.parquet"
     part.write_bytes(b"junk")
     assert str(part) in _verified(tampered_home)
     second = originals.delivery_dates(tampered_home)[1]
