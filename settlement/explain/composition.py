@@ -24,6 +24,7 @@ from settlement.model.contract_terms import (
     TiersTerm,
     UnitPriceTerm,
     WholeTierTerm,
+    looks_at,
     named,
 )
 from settlement.model.dates import Calendar, Period, PeriodKind, period_from, year_of
@@ -215,7 +216,7 @@ def _openings(scene: Scene) -> tuple[Part, ...]:
     items: list[str] = []
     if scene.first_night in period:
         known_measures = scene.version.contract.measures
-        measures = [known_measures[name] for name in dict.fromkeys(named(term)) if name in known_measures]
+        measures = [known_measures[name] for name in dict.fromkeys(looks_at(term)) if name in known_measures]
         items += [opening.item for measure in measures for opening in openings(measure)]
     if isinstance(term, WholeTierTerm) and scene.first_night in _year(scene):
         items += [item for item in (term.opening_volume, term.opening_paid) if item]

@@ -233,6 +233,16 @@ WITHOUT_ROUNDING: Final = (
 
 def named(term: Term) -> tuple[str, ...]:
     """The measures and the earlier terms that a term names."""
+    return (*looks_at(term), *rests_on(term))
+
+
+def rests_on(term: Term) -> tuple[str, ...]:
+    """The earlier terms that a term names where nothing but a term may stand: a measure of that name is not meant."""
+    return term.of if isinstance(term, CapTerm | MinimumTerm | PickTerm | GateTerm) else ()
+
+
+def looks_at(term: Term) -> tuple[str, ...]:
+    """The names of a term that may be those of measures as well as those of earlier terms."""
     match term:
         case WholeTierTerm():
             found = (*term.base, *term.driver)
@@ -244,10 +254,10 @@ def named(term: Term) -> tuple[str, ...]:
         case PointsTerm():
             found = (*term.issued, *term.redeemed)
         case GateTerm():
-            found = (*term.driver.of, *term.driver.per, *term.of)
-        case CapTerm() | MinimumTerm() | PickTerm() | MinimumPurchaseTerm() | PrepaidTerm():
+            found = (*term.driver.of, *term.driver.per)
+        case MinimumPurchaseTerm() | PrepaidTerm():
             found = term.of
-        case DatedAmountsTerm() | InstalmentsTerm():
+        case CapTerm() | MinimumTerm() | PickTerm() | DatedAmountsTerm() | InstalmentsTerm():
             found = ()
         case _:
             found = (term.measure,)
@@ -286,5 +296,7 @@ __all__ = [
     "UnitPriceTerm",
     "WholeTierTerm",
     "holds_on",
+    "looks_at",
     "named",
+    "rests_on",
 ]

@@ -34,7 +34,7 @@ from settlement.model.contract_terms import (
     ShareOverHurdleTerm,
     Term,
     WholeTierTerm,
-    named,
+    looks_at,
 )
 from settlement.rate.dating import dated
 from settlement.rate.facts import Facts
@@ -105,7 +105,7 @@ def _one_by_one(versions: Sequence[ContractVersion], facts: Facts) -> list[pl.Da
 
 def _adds_up(contract: Contract, term: Term) -> bool:
     """Whether a term sees of records no more than ``condensed`` leaves of them."""
-    measures: list[Measure] = [contract.measures[name] for name in named(term) if name in contract.measures]
+    measures: list[Measure] = [contract.measures[name] for name in looks_at(term) if name in contract.measures]
     return isinstance(term, _SEES_SUMS) and all(isinstance(one, _ADDS_UP) and not _rounds(one) for one in measures)
 
 

@@ -18,7 +18,7 @@ from settlement.model.contract_terms import (
     TiersTerm,
     UnitPriceTerm,
     WholeTierTerm,
-    named,
+    looks_at,
 )
 from settlement.model.money import minor
 from settlement.rate.amounts import BASE, DRIVER
@@ -143,7 +143,7 @@ def _unreached(contract: Contract) -> Iterator[Refusal]:
 
 
 def _measures_used(contract: Contract) -> set[str]:
-    used = {name for term in contract.terms for name in named(term) if name in contract.measures}
+    used = {name for term in contract.terms for name in looks_at(term) if name in contract.measures}
     waiting = list(used)
     while waiting:
         measure = contract.measures[waiting.pop()]

@@ -121,6 +121,8 @@ def check_names(contract: Contract, term: Term, names: Sequence[str], before: Se
     for name, count in Counter(names).items():
         if name not in known:
             raise refuse(where, f"`{name}` is no measure and no term before this one; {nearest(name, known)}")
+        if name in contract.measures and name in before:
+            raise refuse(where, f"`{name}` is a measure and a term before this one; give the term another id.")
         if count > 1:
             raise refuse(where, f"`{name}` is named {count} times; name it once.")
         if _counts(contract, name) is not counts:

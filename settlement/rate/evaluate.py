@@ -37,9 +37,9 @@ from settlement.rate.forms import (
     calculate,
 )
 from settlement.rate.per_record import LIMIT, NEGATIVES, PURCHASES
-from settlement.rate.quantities import OverNames, OverTime, added, of_days, of_names
+from settlement.rate.quantities import OverNames, OverTime, of_days, of_names
 from settlement.rate.sums import Sums
-from settlement.rate.windows import Lines, Scene
+from settlement.rate.windows import Lines, Scene, given_before, given_over, quantity
 
 
 def periods_known(versions: Sequence[ContractVersion], facts: Facts) -> tuple[Period, ...]:
@@ -163,35 +163,24 @@ def _units(term: UnitPriceTerm, scene: Scene) -> dict[str, int]:
 
 def _earned(term: MinimumTerm, scene: Scene) -> dict[str, int]:
     if term.window == "period":
-        return {EARNED: added(term.of, Window.PERIOD, scene)}
-    return {EARNED_YEAR: _earned_in_year(term, scene)}
+        return {EARNED: given_over(scene, term.of, Window.PERIOD)}
+    before = scene.opening(term.opening_earned) if scene.facts.first_night in _year(scene) else 0
+    return {EARNED_YEAR: given_over(scene, term.of, Window.YEAR_TO_DATE) + before}
 
 
-def _earned_in_year(term: MinimumTerm, scene: Scene) -> int:
-    """What the terms of the guarantee have given in the periods of the year so far, as recomputed now."""
-    year = year_of(scene.period.last, scene.contract.calendar)
-    lines = [scene.lines, *(found for period, found in scene.earlier.items() if period.last in year)]
-    earned = sum(found[name].amount_minor for found in lines for name in term.of if name in found)
-    return earned + (scene.opening(term.opening_earned) if scene.facts.first_night in year else 0)
+def _year(scene: Scene) -> Period:
+    return year_of(scene.period.last, scene.contract.calendar)
 
 
 def _year_to_date(term: WholeTierTerm, scene: Scene) -> dict[str, int]:
     """The year's volume up to the end of the period, and what the term gives for the earlier periods of the year."""
-    year = year_of(scene.period.last, scene.contract.calendar)
-    earlier = [period for period in scene.earlier if period.last in year]
-    volumes = {name: _year_volume(term, name, scene, [*earlier, scene.period]) for name in {*term.base, *term.driver}}
-    paid = sum(scene.earlier[period][term.id].amount_minor for period in earlier if term.id in scene.earlier[period])
+    volumes = {name: quantity(scene, name, Window.YEAR_TO_DATE) for name in {*term.base, *term.driver}}
+    paid = given_before(scene, Window.YEAR_TO_DATE)
     before = 0
-    if scene.facts.first_night in year:
+    if scene.facts.first_night in _year(scene):
         before = scene.opening(term.opening_volume)
         paid += scene.opening(term.opening_paid)
     found = {term.quantity: before + sum(volumes[name] for name in term.base)}
     if term.driver != term.base:
         found[DRIVER] = before + sum(volumes[name] for name in term.driver)
     return {**found, PAID_TO_DATE: paid}
-
-
-def _year_volume(term: WholeTierTerm, measure: str, scene: Scene, periods: Sequence[Period]) -> int:
-    seen = sum(scene.sums.of(term.id, period.text).get(measure, 0) for period in periods)
-    opens = any(scene.facts.first_night in period for period in periods)
-    return seen + (sum(scene.opening(o.item) for o in openings(scene.contract.measures[measure])) if opens else 0)

@@ -40,7 +40,7 @@ from settlement.model.contract_terms import (
     RecordRateTerm,
     Term,
     UnitPriceTerm,
-    named,
+    looks_at,
 )
 from settlement.model.dates import Calendar, period_of
 from settlement.rate.dating import dated
@@ -164,7 +164,7 @@ def _unit(contract: Contract, term: Term) -> pl.Expr:
     """What the quantities of a term's contributions count; where it names several measures, each row its own."""
     if isinstance(term, OF_ONE_MEASURE):
         return pl.lit(measured_in(contract, term.measure))
-    units = {name: measured_in(contract, name) for name in named(term) if name in contract.measures}
+    units = {name: measured_in(contract, name) for name in looks_at(term) if name in contract.measures}
     return pl.col("selector").replace_strict(units, default=contract.currency, return_dtype=pl.String())
 
 
@@ -191,7 +191,7 @@ def of_term(contract: Contract, term: Term, facts: Facts) -> pl.DataFrame:
         return _in_period(commissions(rows, bought, term, contract.currency), contract.calendar)
     if not isinstance(term, OF_ONE_MEASURE):
         # Several measures are told apart by their names; terms that stand before are no contributions.
-        names = [name for name in sorted(set(named(term))) if name in contract.measures]
+        names = [name for name in sorted(set(looks_at(term))) if name in contract.measures]
         frames = [
             _of_measure(contract, contract.measures[name], facts).with_columns(pl.lit(name).alias("selector"))
             for name in names

@@ -24,7 +24,7 @@ from settlement.model.dates import Period, month_after
 from settlement.rate.amounts import BASE, BEFORE, BOUGHT, DRIVER, DRIVER_PER, DUE
 from settlement.rate.forms import EARNED, PAID_TO_DATE
 from settlement.rate.ledgers import Flow, names_of_points, points, prepaid
-from settlement.rate.windows import Scene, given_before, quantity
+from settlement.rate.windows import Scene, given_before, given_in, given_over, quantity
 
 OverLedgers = PointsTerm | PrepaidTerm
 OverNames = TiersTerm | SumTerm | PickTerm | GateTerm | CapTerm | MinimumPurchaseTerm | OverLedgers
@@ -40,10 +40,10 @@ def of_names(term: OverNames, scene: Scene) -> dict[str, int]:
             return {name: quantity(scene, name, term.window) for name in (*term.adds, *term.takes)}
         case GateTerm() | PickTerm():
             driven = _driven(term.driver, scene) if isinstance(term, GateTerm) else {}
-            return {**driven, **{name: quantity(scene, name, Window.PERIOD) for name in term.of}}
+            return {**driven, **{name: given_in(scene, name, scene.period) for name in term.of}}
         case CapTerm():
             window = Window(term.window)
-            found = {EARNED: added(term.of, window, scene)}
+            found = {EARNED: given_over(scene, term.of, window)}
             return found if window is Window.PERIOD else {**found, PAID_TO_DATE: given_before(scene, window)}
         case PointsTerm() | PrepaidTerm():
             return _of_ledgers(term, scene)

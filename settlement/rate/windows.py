@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from settlement.model.contract import Contract
@@ -63,7 +63,12 @@ def quantity(scene: Scene, name: str, window: Window) -> int:
         if any(scene.facts.first_night in period for period in periods):
             found += sum(scene.opening(one.item) for one in openings(scene.contract.measures[name]))
         return found
-    return sum(given_in(scene, name, period) for period in periods)
+    return given_over(scene, (name,), window)
+
+
+def given_over(scene: Scene, terms: Sequence[str], window: Window) -> int:
+    """What terms that stand before give together over a window, as recomputed now."""
+    return sum(given_in(scene, term, period) for period in periods_in(scene, window) for term in terms)
 
 
 def given_in(scene: Scene, term: str, period: Period) -> int:
