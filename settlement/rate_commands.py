@@ -21,7 +21,7 @@ from settlement.model.dates import period_from
 from settlement.model.events import LINE, Events
 from settlement.rate.contract_events import kinds_named
 from settlement.rate.contract_file import read_contract, versions_of
-from settlement.rate.events_check import read_events
+from settlement.rate.events_check import MAY_BE_CARD, read_events
 from settlement.rate.worked import Worked, work_out
 from settlement.reconcile.cards import is_card
 from settlement.terminal import content_of, night_of, table_console, text_of
@@ -101,7 +101,7 @@ def _refuse_cards(events: Events) -> None:
     """Card numbers have no place in an events table: they would stand in what is written from it."""
     for column, kind in events.rows.schema.items():
         if kind == pl.String:
-            long = events.rows.filter(pl.col(column).str.contains(r"^[0-9](?:[ -]?[0-9]){12,18}$")).sort(LINE)
+            long = events.rows.filter(pl.col(column).str.contains(MAY_BE_CARD)).sort(LINE)
             cards = [line for line, text in long.select(LINE, column).iter_rows() if is_card(text)]
             # Among many long numbers some pass for a card by chance.
             if 2 * len(cards) > long.height:

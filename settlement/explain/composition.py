@@ -101,16 +101,12 @@ def _guarantee(scene: Scene, term: MinimumTerm, now: Mapping[Period, Lines]) -> 
 
 
 def _cap(scene: Scene, term: CapTerm, now: Mapping[Period, Lines]) -> Composition:
-    here = period_from(scene.address.period)
     within = _year(scene) if term.window == "year_to_date" else None
     earlier = () if term.window == "period" else _earlier(scene, term.of, now, within)
     parts = (*earlier, *_lines_of(scene, term.of, now))
     earned, taken = sum(part.amount_minor for part in parts), scene.row["amount_minor"]
-    taken += sum(
-        found[term.id].amount_minor
-        for period, found in now.items()
-        if earlier and period.first < here.first and (within is None or period.last in within)
-    )
+    if earlier:
+        taken += sum(found[term.id].amount_minor for found in _before(scene, now, within).values())
     told = f"together {_major(earned, scene)}, of which {_major(-taken, scene)} is above"
     notes = (told, *(_given_before(scene, term, now) if earlier else ()))
     return Composition(rule=f"of these lines what is above {term.most} is taken back", parts=parts, notes=notes)
@@ -137,11 +133,20 @@ def _year(scene: Scene) -> Period:
     return year_of(period_from(scene.address.period).last, calendar)
 
 
+def _before(scene: Scene, now: Mapping[Period, Lines], within: Period | None) -> dict[Period, Lines]:
+    """The terms of the periods before the line's, of a year or of all, as recomputed on the line's day."""
+    here = period_from(scene.address.period)
+    return {
+        period: found
+        for period, found in now.items()
+        if period.first < here.first and (within is None or period.last in within)
+    }
+
+
 def _earlier(
     scene: Scene, terms: Sequence[str], now: Mapping[Period, Lines], within: Period | None
 ) -> tuple[Part, ...]:
     """What terms give for earlier periods, of a year or of all, as recomputed on the line's day."""
-    here = period_from(scene.address.period)
     return tuple(
         Part(
             text=f"as known after {scene.day}",
@@ -149,8 +154,7 @@ def _earlier(
             unit=scene.row["currency"],
             address=LineAddress(contract=scene.address.contract, period=period.text, term=name).text,
         )
-        for period, found in now.items()
-        if period.first < here.first and (within is None or period.last in within)
+        for period, found in _before(scene, now, within).items()
         for name in terms
         if name in found
     )
@@ -160,22 +164,20 @@ def _given_before(
     scene: Scene, term: WholeTierTerm | TiersTerm | CapTerm, now: Mapping[Period, Lines]
 ) -> tuple[str, ...]:
     """What a term gives for the earlier periods of its window, which the period's own amount is less by."""
-    here = period_from(scene.address.period)
     year = None if term.window == Window.CONTRACT_TO_DATE else _year(scene)
     return tuple(
         f"for {period.text} it gives {_major(found[term.id].amount_minor, scene)}, as known after {scene.day}"
-        for period, found in now.items()
-        if period.first < here.first and (year is None or period.last in year) and term.id in found
+        for period, found in _before(scene, now, year).items()
+        if term.id in found
     )
 
 
 def _ledger(scene: Scene, term: PointsTerm | PrepaidTerm, now: Mapping[Period, Lines]) -> tuple[str, ...]:
     """The entries of a ledger in the earlier periods, as recomputed on the line's day."""
-    here = period_from(scene.address.period)
     return tuple(
         f"{period.text}: {found[term.id].quantities.replace(';', ', ').replace('=', ' ')}"
-        for period, found in now.items()
-        if period.first < here.first and term.id in found
+        for period, found in _before(scene, now, None).items()
+        if term.id in found
     )
 
 

@@ -22,7 +22,7 @@ from settlement.model.contract_measures import EventAccounts
 from settlement.model.tables import TABLES
 from settlement.rate.facts import Facts
 from settlement.rate.measures import ACCOUNT, by_account, limits, unlimited
-from settlement.rate.sums import SELECTOR, Sums, in_64_bits, summed, sums_of
+from settlement.rate.sums import SELECTOR, Sums, counted, in_64_bits, summed, sums_of
 
 _TERM: Final = ["term", "period"]
 _TOTAL: Final = [name for name in TABLES["rated_total"].schema if name != "contract"]
@@ -81,7 +81,7 @@ def rated_from_all(
     return Rated(
         now=now,
         before=rated,
-        totals=_totals([summed(now)], _counts(held)),
+        totals=_totals([summed(now)], counted(held)),
         accounts=_added([held, _negative(units.select(*ACCOUNT, "units", "rows").collect())]),
     )
 
@@ -107,7 +107,7 @@ def rated_by_change(
     was = _units_of(added, units) if added.height else added
     held = _added([was, added])
     left, right = pl.concat([left, limits(versions, _held(was))]), pl.concat([right, limits(versions, _held(held))])
-    counts = pl.concat([_counts(_held(held)), _counts(_held(was)).with_columns(-pl.col("accounts"))])
+    counts = pl.concat([counted(_held(held)), counted(_held(was)).with_columns(-pl.col("accounts"))])
     return Rated(
         now=right,
         before=left,
@@ -177,7 +177,3 @@ def _added(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
 def _held(accounts: pl.DataFrame) -> pl.DataFrame:
     """The accounts that have a contribution: of others no limit is asked."""
     return accounts.filter(pl.col("rows") > 0)
-
-
-def _counts(accounts: pl.DataFrame) -> pl.DataFrame:
-    return accounts.group_by(_TERM).agg(accounts=pl.len().cast(pl.Int64()))

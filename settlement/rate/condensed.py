@@ -49,7 +49,7 @@ from settlement.rate.measures import (
     unlimited,
 )
 from settlement.rate.quantities import OverNames
-from settlement.rate.sums import SELECTOR, Sums, add_up, summed, sums_of
+from settlement.rate.sums import SELECTOR, Sums, add_up, counted, summed, sums_of
 
 _ADDS_UP: Final = (VolumeMeasure, AccountMeasure, AccountsWithin, BalanceMeasure, ProfitMeasure)
 """Measures to which a record gives its amount, or nothing; any other may see more of a record."""
@@ -88,8 +88,7 @@ def sums_of_all(versions: Sequence[ContractVersion], facts: Facts) -> Sums:
     rows = unlimited(limiting, facts)
     held = by_account(limiting, rows)
     totals += [summed(rows), summed(limits(limiting, held))]
-    accounts = held.group_by("term", "period").agg(accounts=pl.len().cast(pl.Int64()))
-    return sums_of(pl.concat(totals).group_by(SELECTOR).agg(pl.col("quantity", "rows").sum()), accounts)
+    return sums_of(pl.concat(totals).group_by(SELECTOR).agg(pl.col("quantity", "rows").sum()), counted(held))
 
 
 def _one_by_one(versions: Sequence[ContractVersion], facts: Facts) -> list[pl.DataFrame]:

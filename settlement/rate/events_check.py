@@ -22,7 +22,8 @@ _DATE: Final = r"^\d{4}-\d{2}-\d{2}$"
 _DECIMAL: Final = r"^-?\d{1,18}(\.\d{1,18})?$"
 _RATE: Final = r"^\d{1,18}(\.\d{1,18})?$"
 _WHOLE: Final = r"^-?\d{1,18}$"
-_CARD: Final = r"^[0-9](?:[ -]?[0-9]){12,18}$"
+MAY_BE_CARD: Final = r"^[0-9](?:[ -]?[0-9]){12,18}$"
+"""What may be a card number by its length, digits perhaps in groups."""
 _NEAREST_OF: Final = 10_000
 """Among how many ids the nearest is looked for."""
 
@@ -189,7 +190,7 @@ def _minor(text: str, currency: str) -> int | None:
 def _shown(text: str) -> str:
     """What stands in a cell, for a sentence: not a long text whole, nor what may be a card number."""
     digits = sum(character.isdigit() for character in text)
-    if re.fullmatch(_CARD, text):
+    if re.fullmatch(MAY_BE_CARD, text):
         return f"a number of {digits} digits"
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
 

@@ -49,6 +49,11 @@ def summed(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.group_by(SELECTOR).agg(pl.col("quantity").cast(pl.Int128()).sum(), rows=pl.len().cast(pl.Int64()))
 
 
+def counted(accounts: pl.DataFrame) -> pl.DataFrame:
+    """How many accounts, a row each, a term has in a period: ``term``, ``period`` and ``accounts``."""
+    return accounts.group_by("term", "period").agg(accounts=pl.len().cast(pl.Int64()))
+
+
 def in_64_bits(totals: pl.DataFrame) -> pl.DataFrame:
     """Totals with their ``quantity`` as a table holds it; TerminalError where one has no place in 64 bits."""
     beyond = totals.filter(~pl.col("quantity").is_between(-(2**63), 2**63 - 1)).sort(SELECTOR)
