@@ -10,7 +10,7 @@ import polars as pl
 from hypothesis import given, settings
 from payout_frames import balances, night, post_nights
 from rate.random_steps import WEIGHTS, fees, settlements
-from rate.settled import closed, version
+from rate.settled import PLAIN, closed, version
 
 from settlement.check import measures
 from settlement.model.clearing import TOLD_ONLY
@@ -93,19 +93,7 @@ def line_of(row: PayoutRow) -> Line:
 
 
 def test_an_adjustment_of_its_original_period_stands_there_until_it_is_carried() -> None:
-    settlement = """
-[settlement]
-clause = "1"
-order = ["terms", "adjustments", "split", "carry", "threshold"]
-residue = "largest_remainder"
-threshold = 0.00
-below_threshold = "carry"
-
-[settlement.adjustments]
-clause = "1"
-booked_in = "original_period"
-recomputes = "all_terms"
-"""
+    settlement = f'{PLAIN}booked_in = "original_period"\n'
     statements = closed(version(settlement, {"A": 1}), [[1_000], [900, 10]])
     frames = [pl.DataFrame([asdict(row) for row in rows], schema=TABLES["payout"].schema) for rows in statements]
     preview = frames[1].with_columns(

@@ -26,6 +26,19 @@ measure = "volume"
 rate = 0.0100
 rounding = { unit = "minor", mode = "half_away", scope = "period" }
 """
+PLAIN = """
+[settlement]
+clause = "1"
+order = ["terms", "adjustments", "split", "carry", "threshold"]
+residue = "largest_remainder"
+threshold = 0.00
+below_threshold = "carry"
+
+[settlement.adjustments]
+clause = "1"
+recomputes = "all_terms"
+"""
+"""A settlement of the fewest steps; what adjustments are booked in is to be said behind it."""
 MONTHS = [f"{year}-{month:02}" for year in (2009, 2010) for month in range(1, 13)]
 FIRST_NIGHT = date(2009, 1, 1)
 

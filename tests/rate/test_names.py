@@ -7,7 +7,7 @@ from datetime import date
 import polars as pl
 import pytest
 from rate.histories import RandomHistory, rate_history
-from rate.settled import FIRST_NIGHT, HEAD, beneficiaries
+from rate.settled import FIRST_NIGHT, HEAD, PLAIN, beneficiaries
 
 from settlement.rate.contract_file import read_contract
 from settlement.rate.evaluate import evaluate
@@ -36,19 +36,7 @@ amounts = [{ on = 2009-01-15, amount = 1.00 }]
 id = "on_terms"
 clause = "1"
 """
-_SETTLEMENT = """
-[settlement]
-clause = "1"
-order = ["terms", "adjustments", "split", "carry", "threshold"]
-residue = "largest_remainder"
-threshold = 0.00
-below_threshold = "carry"
-
-[settlement.adjustments]
-clause = "1"
-booked_in = "current_period"
-recomputes = "all_terms"
-"""
+_SETTLEMENT = f'{PLAIN}booked_in = "current_period"\n'
 _CLOSES = 'checkpoint = "close_of_last_period"'
 _OF_ACCOUNTS = 'driver = { of = ["accounts"], window = "period", counts = "count" }'
 

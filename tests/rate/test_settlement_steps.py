@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from rate.oracle_steps import Settling
 from rate.random_steps import WEIGHTS, fees, settlements
-from rate.settled import FEE, HEAD, beneficiaries, closed, own, told_on, version
+from rate.settled import FEE, HEAD, PLAIN, beneficiaries, closed, own, told_on, version
 
 from settlement.model.clearing import TOLD_ONLY, StatementState
 from settlement.model.money import Rounding, round_fraction
@@ -51,19 +51,8 @@ def nothing_is_lost(statements: list[list[PayoutRow]]) -> None:
                 assert told_held[0] + told_held[1] - row.amount_minor == told_held[2]
 
 
-REOPENS = """
-[settlement]
-clause = "1"
-order = ["terms", "adjustments", "split", "carry", "threshold"]
-residue = "largest_remainder"
-threshold = 0.00
-below_threshold = "carry"
-
-[settlement.adjustments]
-clause = "1"
-booked_in = "current_period"
-recomputes = "all_terms"
-reopens = { within = 10, counted_in = "days", later = "parked" }
+REOPENS = f"""{PLAIN}booked_in = "current_period"
+reopens = {{ within = 10, counted_in = "days", later = "parked" }}
 """
 
 
