@@ -96,6 +96,37 @@ def make_tables(engine: sa.Engine, tables: sa.MetaData) -> None:
     tables.create_all(engine)
 
 
+def never_edited(table: sa.Table, what: str) -> None:
+    """Have the database refuse to change or remove a row of a table, in both of the databases that are spoken to.
+
+    ``what`` names in its refusal what is never edited.
+    """
+    for verb in ("UPDATE", "DELETE"):
+        name = f"{table.name}_no_{verb.lower()}"
+        lite = (
+            f"CREATE TRIGGER IF NOT EXISTS {name} BEFORE {verb} ON {table.name} "
+            f"BEGIN SELECT RAISE(ABORT, '{what} is never edited'); END"
+        )
+        on_create(table, "sqlite", lite)
+    raised = f"RAISE EXCEPTION '{what} is never edited' USING ERRCODE = 'integrity_constraint_violation'"
+    body = f"BEGIN {raised}; END"
+    function = (
+        f"CREATE OR REPLACE FUNCTION {table.name}_kept() RETURNS trigger LANGUAGE plpgsql AS $kept$ {body} $kept$"
+    )
+    trigger = (
+        f"CREATE OR REPLACE TRIGGER {table.name}_kept BEFORE UPDATE OR DELETE ON {table.name} "
+        f"FOR EACH ROW EXECUTE FUNCTION {table.name}_kept()"
+    )
+    for statement in (function, trigger):
+        on_create(table, "postgresql", statement)
+
+
+def on_create(table: sa.Table, dialect: str, statement: str) -> None:
+    """Run a statement where a table is made in a database of that dialect."""
+    ddl: Any = sa.DDL
+    sa.event.listen(table, "after_create", ddl(statement).execute_if(dialect=dialect))
+
+
 def _keep_references(connection: Any, _record: object) -> None:
     """SQLite looks at foreign keys only where it is told to."""
     connection.execute("PRAGMA foreign_keys = ON")

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -110,27 +110,6 @@ sa.Index(
 _TABLES: Final = (REJECT, REPAIR, REPLAY_FILE, REPLAY, OUTCOME)
 
 
-def _never_edited(table: sa.Table) -> None:
-    for verb in ("UPDATE", "DELETE"):
-        name = f"{table.name}_no_{verb.lower()}"
-        lite = (
-            f"CREATE TRIGGER IF NOT EXISTS {name} BEFORE {verb} ON {table.name} "
-            "BEGIN SELECT RAISE(ABORT, 'quarantine is never edited'); END"
-        )
-        _on_create(table, "sqlite", lite)
-    raised = "RAISE EXCEPTION 'quarantine is never edited' USING ERRCODE = 'integrity_constraint_violation'"
-    body = f"BEGIN {raised}; END"
-    function = (
-        f"CREATE OR REPLACE FUNCTION {table.name}_kept() RETURNS trigger LANGUAGE plpgsql AS $kept$ {body} $kept$"
-    )
-    trigger = (
-        f"CREATE OR REPLACE TRIGGER {table.name}_kept BEFORE UPDATE OR DELETE ON {table.name} "
-        f"FOR EACH ROW EXECUTE FUNCTION {table.name}_kept()"
-    )
-    for statement in (function, trigger):
-        _on_create(table, "postgresql", statement)
-
-
 def _never_by_a_repairer() -> None:
     """Whoever repaired a record at any time cannot release it, whichever repair is released."""
     mine = "SELECT 1 FROM quarantine_repair WHERE reject_id = NEW.reject_id AND person = NEW.replayed_by"
@@ -147,18 +126,13 @@ def _never_by_a_repairer() -> None:
         "CREATE OR REPLACE TRIGGER quarantine_replay_by_another BEFORE INSERT ON quarantine_replay "
         "FOR EACH ROW EXECUTE FUNCTION quarantine_by_another()"
     )
-    _on_create(REPLAY, "sqlite", lite)
+    books.on_create(REPLAY, "sqlite", lite)
     for statement in (function, trigger):
-        _on_create(REPLAY, "postgresql", statement)
-
-
-def _on_create(table: sa.Table, dialect: str, statement: str) -> None:
-    ddl: Any = sa.DDL
-    sa.event.listen(table, "after_create", ddl(statement).execute_if(dialect=dialect))
+        books.on_create(REPLAY, "postgresql", statement)
 
 
 for _table in _TABLES:
-    _never_edited(_table)
+    books.never_edited(_table, "quarantine")
 _never_by_a_repairer()
 
 

@@ -343,9 +343,8 @@ def publish(
         staged.mkdir(parents=True)
         parts = [part for folder in folders for part in sorted((folder / "tables").glob(f"{name}.*parquet"))]
         for index, part in enumerate(parts):
-            content = staged / f"part-{index:05d}.parquet"
-            os.link(part, content)
-            digest.update(f"{name}/{content.name} {_file_digest(content)}\n".encode())
+            os.link(part, staged / f"part-{index:05d}.parquet")
+        _add_table(digest, name, staged)
         if not any(staged.iterdir()):
             _write_part(TABLES[name].empty(), staged / "part-00000.parquet")
         _swap(staged, home.partition(name, business_date))
@@ -357,13 +356,32 @@ def publish(
             if (folder / "files").is_dir():
                 _refuse_same_file(stage, folder / "files", staged)
                 shutil.copytree(folder / "files", staged, dirs_exist_ok=True)
-        for path in sorted(path for path in staged.rglob("*") if path.is_file()):
-            digest.update(f"{path.relative_to(staged).as_posix()} {_file_digest(path)}\n".encode())
+        _add_files(digest, staged)
         _swap(staged, home.published(files, business_date))
     entries = [
         entry_from_json(item) for folder in folders for item in json.loads((folder / "entries.json").read_text())
     ]
     return digest.hexdigest(), entries
+
+
+def published_digest(home: Home, business_date: date, *, writes: Sequence[str], files: str | None) -> str:
+    """The digest of what a stage has published, taken anew: that of its commit row unless somebody has changed it."""
+    digest = hashlib.sha256()
+    for name in writes:
+        _add_table(digest, name, home.partition(name, business_date))
+    if files is not None:
+        _add_files(digest, home.published(files, business_date))
+    return digest.hexdigest()
+
+
+def _add_table(digest: hashlib._Hash, name: str, folder: Path) -> None:
+    for part in sorted(folder.glob("part-*.parquet")):
+        digest.update(f"{name}/{part.name} {_file_digest(part)}\n".encode())
+
+
+def _add_files(digest: hashlib._Hash, folder: Path) -> None:
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(f"{path.relative_to(folder).as_posix()} {_file_digest(path)}\n".encode())
 
 
 def _refuse_same_file(stage: str, folder: Path, staged: Path) -> None:

@@ -37,6 +37,8 @@ _FACT: Final = pl.coalesce(
     pl.format("account {}", "account_id"),
 ).alias("fact")
 """What a contribution rests on, in words: the record, account or month that came or changed."""
+UNTOLD: Final = "what the home keeps does not tell this part: its contract files are not those it was stated by"
+"""The cause of what is left of a difference when every fact is told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,8 +109,7 @@ def correction(scene: Scene, period: str, term: str | None, limit: int | None) -
     causes = tuple(steps.causes(limit)) if scene.versions else ()
     rest = found.difference - sum(cause.amount_minor for cause in causes)
     if rest:
-        text = "what the home keeps does not tell this part: its contract files are not those it was stated by"
-        causes = (*causes, Cause(text=text, amount_minor=rest))
+        causes = (*causes, Cause(text=UNTOLD, amount_minor=rest))
     return replace(found, causes=causes)
 
 

@@ -29,9 +29,9 @@ def parsed(airflow_home: Path) -> dict[str, Any]:
     return found
 
 
-def test_the_folder_holds_two_dags_and_they_parse(parsed: dict[str, Any]) -> None:
+def test_the_folder_holds_three_dags_and_they_parse(parsed: dict[str, Any]) -> None:
     assert parsed["errors"] == {}
-    assert parsed["dags"] == ["settle_business_day", "watch_deliveries"]
+    assert parsed["dags"] == ["close_period", "settle_business_day", "watch_deliveries"]
 
 
 def test_feeds_are_awaited_one_by_one_and_then_the_night_is_settled(parsed: dict[str, Any]) -> None:
@@ -41,6 +41,12 @@ def test_feeds_are_awaited_one_by_one_and_then_the_night_is_settled(parsed: dict
         "feed": [True, "settle"],
         "settle": [False],
     }
+
+
+def test_a_settled_night_starts_the_close_of_the_periods_that_it_closed(parsed: dict[str, Any]) -> None:
+    assert parsed["tells"] == {"report": ["settlement_night"]}
+    assert parsed["close_waits_for"] == "settlement_night"
+    assert parsed["close"] == {"closed": [False, "check", "page"], "page": [True, "check"], "check": [True]}
 
 
 def test_parsing_imports_nothing_heavy(parsed: dict[str, Any]) -> None:

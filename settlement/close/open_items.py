@@ -1,0 +1,79 @@
+"""Open items behind a close: accounts of cash that are not zero, and breaks, by how long they are open."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Final
+
+import polars as pl
+
+from settlement import store
+from settlement.close.scene import Scene
+from settlement.model.money import to_major
+
+_CASH: Final = ("asset:clearing:", "asset:suspense:cash:")
+_SELF_TOLD: Final = ("DUPLICATE_RECORD", "FOREIGN_BIN")
+"""Reasons that say by themselves why an item stays open: it is of no match by its nature."""
+
+
+def aged_accounts(scene: Scene, until: date) -> tuple[dict[str, str], int]:
+    """Clearing and suspense accounts that are not zero, of files and statements that came up to a day.
+
+    Returns
+    -------
+    Those older than ``[close]`` allows, by account, each with a sentence; and how many there are in all.
+    """
+    rows = store.read_table(scene.home, "trial_balance", scene.night).filter(
+        pl.col("balance_minor") != 0, pl.col("account").str.contains("^(asset:clearing:|asset:suspense:cash:)")
+    )
+    found, counted = {}, 0
+    for row in rows.iter_rows(named=True):
+        came = _came(row["account"])
+        if came > until:
+            continue
+        counted += 1
+        age = (scene.night - came).days
+        if age > scene.rules.clearing_days:
+            amount = f"{to_major(row['balance_minor'], row['currency'])} {row['currency']}"
+            found[row["account"]] = f"{row['account']} holds {amount} for {age} days"
+    return found, counted
+
+
+def _came(account: str) -> date:
+    """The delivery date of the file that an account of cash is named after."""
+    file = account.removeprefix("asset:suspense:cash:")
+    if file.startswith("asset:clearing:"):
+        file = file.split(":", 3)[3]
+    return date.fromisoformat(file.partition("/")[0])
+
+
+def aged_breaks(scene: Scene, programme: str, until: date) -> tuple[dict[str, str], int]:
+    """Breaks of a programme that are open since a night up to a day.
+
+    A break whose record names no card that is enrolled may be of any programme, and counts for each.
+
+    Returns
+    -------
+    Those older than ``[close]`` allows, by ``leg/reason/night``, each with a sentence; and how many there are in all.
+    """
+    items = (
+        scene.history("open_item")
+        .filter(pl.col("business_date") == scene.night, pl.col("opened_on") <= until)
+        .filter(~pl.col("reason").is_in(_SELF_TOLD))
+        .collect()
+    )
+    places = items.lazy().select("file", "record").unique()
+    cards = scene.history("clearing").select("file", "record", "card_ref").join(places, on=["file", "record"])
+    enrolled = scene.history("enrolment").select("card_ref", "programme").unique().collect()
+    others = cards.collect().join(enrolled, on="card_ref").group_by("file", "record").agg("programme")
+    own = (
+        items.join(others, on=["file", "record"], how="left")
+        .filter(pl.col("programme").list.contains(programme).fill_null(value=True))
+        .with_columns(age=(pl.lit(scene.night) - pl.col("opened_on")).dt.total_days())
+    )
+    old = own.filter(pl.col("age") > scene.rules.break_days).group_by("leg", "reason", "opened_on", "age").len()
+    found = {
+        f"{leg}/{reason}/{night}": f"{count} {leg} items {reason} are open since {night}, for {age} days"
+        for leg, reason, night, age, count in old.sort("leg", "reason", "opened_on").iter_rows()
+    }
+    return found, own.height
