@@ -48,9 +48,11 @@ def commands(words: Sequence[str]) -> typer.Typer:
         from settlement.night_commands import app as night_app  # noqa: PLC0415
         from settlement.quarantine_commands import app as quarantine_app  # noqa: PLC0415
         from settlement.rate_commands import app as rate_app  # noqa: PLC0415
+        from settlement.restate_commands import app as restate_app  # noqa: PLC0415
 
         app.add_typer(night_app)
         app.add_typer(rate_app)
+        app.add_typer(restate_app)
         app.add_typer(key_app, name="keys")
         app.add_typer(quarantine_app, name="quarantine")
         app.add_typer(close_app, name="close")

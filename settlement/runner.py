@@ -233,7 +233,7 @@ def verify_night(home: Home, business_date: date, progress: Progress | None = No
     standing = books_digest(home, business_date)
     read_card_keys(home, business_date)
     with tempfile.TemporaryDirectory(prefix="settle-verify-") as scratch:
-        other = _scratch_home(home, business_date, Path(scratch))
+        other = scratch_home(home, business_date, Path(scratch), earlier=home)
         run_night(other, business_date, progress, until="pay")
         performed = books_digest(other, business_date)
         engine, other_engine = books.connect(home), books.connect(other)
@@ -280,8 +280,8 @@ def _differing_files(mine: Path, theirs: Path) -> list[str]:
     return [f"partner file {path}" for path in sorted(a.keys() | b.keys()) if a.get(path) != b.get(path)]
 
 
-def _scratch_home(home: Home, business_date: date, root: Path) -> Home:
-    """A home with the configuration, the earlier nights and this night's files, from the originals."""
+def scratch_home(home: Home, business_date: date, root: Path, *, earlier: Home) -> Home:
+    """A home with the configuration and a night's files, from the originals, on the nights before it of ``earlier``."""
     shutil.copytree(home.config, root / "config")
     other = replace(store.open_home(root), own_books=True)
     (root / "home.json").write_bytes((home.root / "home.json").read_bytes())
@@ -297,12 +297,12 @@ def _scratch_home(home: Home, business_date: date, root: Path) -> Home:
                 originals.keep_content(other, originals.read_original(home, quarantine.original_of_replay(content)))
             for signature in signature_digests(row["signatures"]):
                 originals.keep_content(other, originals.read_original(home, signature))
-    for partition in sorted((home.root / "tables").glob("*/business_date=*")):
+    for partition in sorted((earlier.root / "tables").glob("*/business_date=*")):
         if date.fromisoformat(partition.name.removeprefix("business_date=")) < business_date:
             target = other.root / "tables" / partition.parent.name
             target.mkdir(parents=True, exist_ok=True)
             (target / partition.name).symlink_to(partition)
-    books.copy_books_before(books.connect(home), books.connect(other), business_date)
+    books.copy_books_before(books.connect(earlier), books.connect(other), business_date)
     quarantine_books.copy_quarantine_before(books.connect(home), books.connect(other), business_date)
     return other
 

@@ -48,7 +48,7 @@ def note(home: Home, word: Note) -> None:
     checks = {check.name: check for check in checklist(scene, period_named(scene, word.contract, word.period))}
     if word.check_name not in NOTED:
         raise TerminalError(
-            f"Nothing may be waived of {word.check_name!r}: a word may be written on {', '.join(sorted(NOTED))}."
+            f"Nothing may be waived of {word.check_name}: a word may be written on {', '.join(sorted(NOTED))}."
         )
     items = checks[CheckName(word.check_name)].open
     if word.subject not in items:
