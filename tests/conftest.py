@@ -35,11 +35,28 @@ def sample_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def settled_home(tmp_path_factory: pytest.TempPathFactory, sample_dir: Path) -> Home:
     """A home whose three nights are settled up to the partners' files. Tests must not change it."""
+    return settle_sample(tmp_path_factory.mktemp("home") / "home", sample_dir)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def settled_on_each_database(request: pytest.FixtureRequest) -> Iterator[Home]:
+    """The settled home with its books in SQLite, and another with the books in PostgreSQL. Tests must not change it."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("settled_home")
+        return
+    server: Server = request.getfixturevalue("postgres")
+    root = request.getfixturevalue("tmp_path_factory").mktemp("home") / "home"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SETTLEMENT_BOOKS_URL", server.new_database().render_as_string(hide_password=False))
+        yield settle_sample(root, request.getfixturevalue("sample_dir"))
+
+
+def settle_sample(root: Path, sample_dir: Path) -> Home:
+    """A new home at ``root`` with the sample's nights settled up to the partners' files."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SETTLEMENT_CARD_KEY", TEST_CARD_KEY)
         patch.setenv("SETTLEMENT_CARD_KEY_ID", "test")
         patch.setenv("SETTLEMENT_QUARANTINE_KEY", TEST_QUARANTINE_KEY)
-        root = tmp_path_factory.mktemp("home") / "home"
         create_home(root, sample_dir)
         home = store.open_home(root)
         for night in originals.delivery_dates(home):
