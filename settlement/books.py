@@ -44,7 +44,7 @@ ENTRY = sa.Table(
     sa.Column("business_date", sa.Date, nullable=False, index=True),
     sa.Column("kind", sa.String(40), nullable=False),
     sa.Column("text", sa.String(400), nullable=False),
-    sa.Column("corrects", sa.ForeignKey("entry.entry_key")),
+    sa.Column("corrects", sa.ForeignKey("entry.entry_key", deferrable=True, initially="DEFERRED")),
 )
 POSTING = sa.Table(
     "posting",
