@@ -10,6 +10,7 @@ HOME_DIR ?= sample-home
 NIGHTS ?= 3
 ROWS ?= 2000
 SEED ?= 7
+DB ?=
 
 export AIRFLOW_HOME := $(CURDIR)/.airflow
 export AIRFLOW_CONFIG := $(CURDIR)/airflow.cfg
@@ -35,8 +36,8 @@ $(BUILT): $(STAMP) $(KERNELS) setup.py pyproject.toml
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-night: env  ## make a sample programme and settle its nights through Airflow
-	@$(BIN)/python dags/run_nights.py --home $(HOME_DIR) --nights $(NIGHTS) --rows $(ROWS) --seed $(SEED)
+night: env  ## make a sample programme and settle its nights through Airflow; DB=postgresql+psycopg://... keeps its books there
+	@$(if $(DB),SETTLEMENT_BOOKS_URL='$(DB)' )$(BIN)/python dags/run_nights.py --home $(HOME_DIR) --nights $(NIGHTS) --rows $(ROWS) --seed $(SEED)
 
 test: env  ## every test, with lint, types and import contracts
 	@$(BIN)/ruff check .

@@ -2,26 +2,22 @@
 
 Who repaired a record cannot replay it: the row of a replay names the person who repaired, which a foreign key ties to
 the repair, a check refuses the same person twice, and a trigger whoever repaired the record before. A record is applied
-once: by a unique index. Rows cannot be changed or removed: by triggers.
+once: by a unique index. Rows cannot be changed or removed: by triggers. All of it is made by the revisions of
+``settlement.schema``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import Final
 
 import sqlalchemy as sa
 
 from settlement import books
 from settlement.errors import TerminalError
 from settlement.sealing import Sealed
-
-_metadata = sa.MetaData()
-_PERSON: Final = "{0} = lower(trim({0})) AND {0} <> ''"
 
 
 class RejectState(StrEnum):
@@ -36,7 +32,7 @@ class RejectState(StrEnum):
 
 REJECT = sa.Table(
     "quarantine_reject",
-    _metadata,
+    books.METADATA,
     sa.Column("reject_id", sa.String(16), primary_key=True),
     sa.Column("business_date", sa.Date, nullable=False, index=True),
     sa.Column("file", sa.String(500), nullable=False),
@@ -55,17 +51,17 @@ REJECT = sa.Table(
 )
 REPAIR = sa.Table(
     "quarantine_repair",
-    _metadata,
+    books.METADATA,
     sa.Column("reject_id", sa.ForeignKey("quarantine_reject.reject_id"), primary_key=True),
     sa.Column("attempt", sa.Integer, primary_key=True),
-    sa.Column("person", sa.String(100), sa.CheckConstraint(_PERSON.format("person")), nullable=False),
+    sa.Column("person", sa.String(100), nullable=False),
     sa.Column("key_id", sa.String(40), nullable=False),
     sa.Column("sealed", sa.LargeBinary, nullable=False),
     sa.UniqueConstraint("reject_id", "attempt", "person"),
 )
 REPLAY_FILE = sa.Table(
     "quarantine_file",
-    _metadata,
+    books.METADATA,
     sa.Column("business_date", sa.Date, primary_key=True),
     sa.Column("name", sa.String(500), primary_key=True),
     sa.Column("sha256", sa.String(64), nullable=False),
@@ -73,14 +69,13 @@ REPLAY_FILE = sa.Table(
 )
 REPLAY = sa.Table(
     "quarantine_replay",
-    _metadata,
+    books.METADATA,
     sa.Column("reject_id", sa.String(16), primary_key=True),
     sa.Column("attempt", sa.Integer, primary_key=True),
     sa.Column("repaired_by", sa.String(100), nullable=False),
-    sa.Column("replayed_by", sa.String(100), sa.CheckConstraint(_PERSON.format("replayed_by")), nullable=False),
+    sa.Column("replayed_by", sa.String(100), nullable=False),
     sa.Column("business_date", sa.Date, nullable=False),
     sa.Column("name", sa.String(500), nullable=False),
-    sa.CheckConstraint("repaired_by <> replayed_by", name="quarantine_four_eyes"),
     sa.ForeignKeyConstraint(
         ["reject_id", "attempt", "repaired_by"],
         ["quarantine_repair.reject_id", "quarantine_repair.attempt", "quarantine_repair.person"],
@@ -90,11 +85,11 @@ REPLAY = sa.Table(
 )
 OUTCOME = sa.Table(
     "quarantine_outcome",
-    _metadata,
+    books.METADATA,
     sa.Column("reject_id", sa.String(16), primary_key=True),
     sa.Column("attempt", sa.Integer, primary_key=True),
     sa.Column("business_date", sa.Date, nullable=False),
-    sa.Column("outcome", sa.String(10), sa.CheckConstraint("outcome IN ('applied', 'refused')"), nullable=False),
+    sa.Column("outcome", sa.String(10), nullable=False),
     sa.ForeignKeyConstraint(
         ["reject_id", "attempt", "business_date"],
         ["quarantine_replay.reject_id", "quarantine_replay.attempt", "quarantine_replay.business_date"],
@@ -107,33 +102,6 @@ sa.Index(
     sqlite_where=OUTCOME.c.outcome == "applied",
     postgresql_where=OUTCOME.c.outcome == "applied",
 )
-_TABLES: Final = (REJECT, REPAIR, REPLAY_FILE, REPLAY, OUTCOME)
-
-
-def _never_by_a_repairer() -> None:
-    """Whoever repaired a record at any time cannot release it, whichever repair is released."""
-    mine = "SELECT 1 FROM quarantine_repair WHERE reject_id = NEW.reject_id AND person = NEW.replayed_by"
-    lite = (
-        "CREATE TRIGGER IF NOT EXISTS quarantine_replay_by_another BEFORE INSERT ON quarantine_replay "
-        f"WHEN EXISTS ({mine}) BEGIN SELECT RAISE(ABORT, 'who repaired cannot replay'); END"
-    )
-    raised = "RAISE EXCEPTION 'who repaired cannot replay' USING ERRCODE = 'integrity_constraint_violation'"
-    body = f"BEGIN IF EXISTS ({mine}) THEN {raised}; END IF; RETURN NEW; END"
-    function = (
-        f"CREATE OR REPLACE FUNCTION quarantine_by_another() RETURNS trigger LANGUAGE plpgsql AS $other$ {body} $other$"
-    )
-    trigger = (
-        "CREATE OR REPLACE TRIGGER quarantine_replay_by_another BEFORE INSERT ON quarantine_replay "
-        "FOR EACH ROW EXECUTE FUNCTION quarantine_by_another()"
-    )
-    books.on_create(REPLAY, "sqlite", lite)
-    for statement in (function, trigger):
-        books.on_create(REPLAY, "postgresql", statement)
-
-
-for _table in _TABLES:
-    books.never_edited(_table, "quarantine")
-_never_by_a_repairer()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,18 +189,8 @@ class Case:
         return RejectState.REPAIRED
 
 
-@contextmanager
-def _open(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """A transaction on the books in which the tables of quarantine stand."""
-    with books.reached():
-        books.make_tables(engine, _metadata)
-        with engine.begin() as connection:
-            yield connection
-
-
 def add_night(connection: sa.Connection, rejects: Sequence[Reject], outcomes: Sequence[Outcome]) -> None:
     """Add a night's rejects and the outcomes of its replays, inside the transaction that commits its stage."""
-    _metadata.create_all(connection)
     if rejects:
         connection.execute(sa.insert(REJECT), [_reject_row(reject) for reject in rejects])
     if outcomes:
@@ -269,7 +227,7 @@ def add_replay(engine: sa.Engine, file: ReplayFile, releases: Sequence[Release])
 
 def cases(engine: sa.Engine, reject_ids: Sequence[str] | None = None) -> list[Case]:
     """All rejects, or some, with what was done about them, by night, file and record."""
-    with _open(engine) as connection:
+    with books.transaction(engine) as connection:
         rejects = sa.select(REJECT).order_by(REJECT.c.business_date, REJECT.c.file, REJECT.c.record)
         if reject_ids is not None:
             rejects = rejects.where(REJECT.c.reject_id.in_(reject_ids))
@@ -297,20 +255,20 @@ def cases(engine: sa.Engine, reject_ids: Sequence[str] | None = None) -> list[Ca
 def replay_files(engine: sa.Engine, business_date: date) -> list[ReplayFile]:
     """The replays that were released for a night, by name."""
     query = sa.select(REPLAY_FILE).where(REPLAY_FILE.c.business_date == business_date).order_by(REPLAY_FILE.c.name)
-    with _open(engine) as connection:
+    with books.transaction(engine) as connection:
         return [ReplayFile(**row) for row in connection.execute(query).mappings()]
 
 
 def releases_of(engine: sa.Engine, business_date: date) -> list[Release]:
     """The records that were released for a night."""
     query = sa.select(REPLAY).where(REPLAY.c.business_date == business_date).order_by(REPLAY.c.reject_id)
-    with _open(engine) as connection:
+    with books.transaction(engine) as connection:
         return [Release(**row) for row in connection.execute(query).mappings()]
 
 
 def copy_quarantine_before(source: sa.Engine, target: sa.Engine, before: date) -> None:
     """Copy what a night rests on into empty books: rejects of earlier nights, and replays up to the night itself."""
-    with _open(source) as reader, _open(target) as writer:
+    with books.transaction(source) as reader, books.transaction(target) as writer:
         earlier = sa.select(REJECT.c.reject_id).where(REJECT.c.business_date < before)
         queries = {
             REJECT: sa.select(REJECT).where(REJECT.c.business_date < before),

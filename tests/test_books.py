@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -20,10 +21,14 @@ from settlement.store import Home
 
 NIGHT = date(2010, 12, 29)
 LATER = date(2010, 12, 30)
+WRONG_KINDS = ("nosuch", "postgresql+nosuch", "postgresql+asyncpg", "mysql")
 
 
 def entry(key: str = "k1", amount: int = 5, night: date = NIGHT, text: str = "a text") -> Entry:
-    postings = tuple(Posting(account=a, currency="USD", amount_minor=m) for a, m in (("x:1", amount), ("y:2", -amount)))
+    postings = tuple(
+        Posting(account=a, currency="USD", amount_minor=m)
+        for a, m in (("equity:opening", amount), ("expense:fees:bank", -amount))
+    )
     return Entry(key=key, business_date=night, kind="accrual", text=text, postings=postings)
 
 
@@ -32,7 +37,7 @@ def run(stage: str = "post", night: date = NIGHT, outputs: str = "2") -> StageRu
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> sa.Engine:
+def engine(tmp_path: Path, on_each_database: object) -> sa.Engine:
     return books.connect(Home(root=tmp_path))
 
 
@@ -67,6 +72,10 @@ def test_the_same_key_with_the_same_postings_is_booked_once(engine: sa.Engine) -
         (entry(amount=6), "booked with other amounts"),
         (replace(entry("k2"), postings=entry().postings[:1]), "does not balance"),
         (replace(entry("k2"), postings=()), "has no postings"),
+        (
+            replace(entry("k2"), postings=(replace(entry().postings[0], account="asset:bonk:1"), entry().postings[1])),
+            "'asset:bonk:1' is no account of the chart",
+        ),
     ],
 )
 def test_a_wrong_entry_books_nothing_and_commits_nothing(engine: sa.Engine, wrong: Entry, sentence: str) -> None:
@@ -96,6 +105,41 @@ def test_a_stage_is_committed_once_and_the_second_books_nothing(engine: sa.Engin
     assert books.read_entries(engine, NIGHT) == [entry()]
 
 
+def test_a_correction_names_an_entry_that_is_booked(engine: sa.Engine) -> None:
+    mending = replace(entry("k2", -5), corrects="k1")
+    with pytest.raises(TerminalError, match="k2 corrects k1, which is not booked"):
+        books.commit_stage(engine, run("first"), [mending])
+    books.commit_stage(engine, run("first"), [entry()])
+    books.commit_stage(engine, run(), [replace(entry("k3"), corrects="k2"), mending])
+    assert [e.corrects for e in books.read_entries(engine, NIGHT)] == [None, "k1", "k2"]
+
+
+def test_a_commit_tells_when_it_was_recorded(engine: sa.Engine) -> None:
+    books.commit_stage(engine, run(), [])
+    recorded = books.stage_runs(engine)[0].recorded_at
+    assert recorded is not None
+    now = datetime.now(UTC).replace(tzinfo=recorded.tzinfo)
+    assert abs(now - recorded) < timedelta(hours=1)
+
+
+def test_entries_are_booked_outside_a_stage_with_other_rows_or_not_at_all(engine: sa.Engine) -> None:
+    def booked(times: int) -> None:
+        with books.transaction(engine) as connection:
+            books.book(connection, [entry()])
+            for _ in range(times):
+                connection.execute(sa.insert(books.STAGE_RUN), [_row(run())])
+
+    with pytest.raises(RetryableError):
+        booked(2)
+    assert books.read_entries(engine, NIGHT) == []
+    booked(1)
+    assert books.read_entries(engine, NIGHT) == [entry()]
+
+
+def _row(one: StageRun) -> dict[str, object]:
+    return {name: getattr(one, name) for name in ("business_date", "stage", "inputs_digest", "outputs_digest")}
+
+
 def test_many_keys_are_looked_up(engine: sa.Engine) -> None:
     entries = [entry(f"k{number}") for number in range(1201)]
     books.commit_stage(engine, run("first"), entries)
@@ -107,7 +151,7 @@ def test_books_are_copied_up_to_a_night(engine: sa.Engine, tmp_path: Path) -> No
     books.commit_stage(engine, run(), [entry()])
     books.commit_stage(engine, run(night=LATER), [entry("k2", night=LATER)])
     (tmp_path / "other").mkdir()
-    other = books.connect(Home(root=tmp_path / "other"))
+    other = books.connect(Home(root=tmp_path / "other", own_books=True))
     books.copy_books_before(engine, other, LATER)
     assert books.read_entries(other, LATER) == [entry()]
     assert books.stage_runs(other) == [run()]
@@ -125,6 +169,7 @@ def test_the_digest_ignores_order_and_sees_every_change() -> None:
         ([entry("a"), replace(entry("b"), postings=entry().postings[::-1])], [("p", b"1"), ("q", b"2")]),
         ([entry("a"), entry("b")], [("p", b"1"), ("q", b"3")]),
         ([entry("a"), entry("b")], [("p", b"1"), ("r", b"2")]),
+        ([entry("a"), replace(entry("b"), corrects="a")], [("p", b"1"), ("q", b"2")]),
     ]
     digests = {books.books_digest(entries, files) for entries, files in changed}
     assert len(digests) == len(changed)
@@ -150,7 +195,9 @@ def test_books_lie_in_any_home_and_where_the_url_says(tmp_path: Path, monkeypatc
     assert (tmp_path / "elsewhere.sqlite").exists()
 
 
-@pytest.mark.parametrize("url", ["no url", "nosuch://user:secret@host/db", "postgresql+nosuch://user:secret@host/db"])
+@pytest.mark.parametrize(
+    "url", ["no url", *(f"{kind}://user:secret@host/db" for kind in ("nosuch", "postgresql+nosuch", "mysql"))]
+)
 def test_a_wrong_url_is_one_sentence_without_the_password(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,18 +233,21 @@ def test_a_locked_database_may_be_tried_again(tmp_path: Path, monkeypatch: pytes
     assert books.stage_runs(engine) == []
 
 
-def test_runners_that_make_the_same_tables_at_once_all_find_them(tmp_path: Path) -> None:
-    for turn in range(10):
+def test_runners_that_open_new_books_at_once_all_find_them(
+    tmp_path: Path, on_each_database: Callable[[], None]
+) -> None:
+    for turn in range(5):
         home = Home(root=tmp_path / str(turn))
         home.root.mkdir()
-        engines = [books.connect(home) for _ in range(4)]
-        begin = threading.Barrier(len(engines))
+        on_each_database()
+        begin = threading.Barrier(4)
 
-        def look(engine: sa.Engine, begin: threading.Barrier = begin) -> list[object]:
+        def look(_: int, home: Home = home, begin: threading.Barrier = begin) -> list[object]:
             begin.wait()
-            return list(quarantine_books.replay_files(engine, NIGHT))
-
-        with ThreadPoolExecutor(len(engines)) as beside:
-            assert list(beside.map(look, engines)) == [[]] * len(engines)
-        for engine in engines:
+            engine = books.connect(home)
+            found = list(quarantine_books.replay_files(engine, NIGHT))
             engine.dispose()
+            return found
+
+        with ThreadPoolExecutor(4) as beside:
+            assert list(beside.map(look, range(4))) == [[]] * 4

@@ -8,10 +8,16 @@ from collections import Counter
 from datetime import date
 
 import polars as pl
+import pytest
 
-from settlement import books, originals, store
+from settlement import books, originals, runner, store
 from settlement.explain import explain_line, line_addresses, parse_line_address
 from settlement.store import Home
+
+
+@pytest.fixture
+def home(settled_on_each_database: Home) -> Home:
+    return settled_on_each_database
 
 
 def nights(home: Home) -> list[date]:
@@ -23,9 +29,9 @@ def balances(home: Home, night: date) -> dict[tuple[str, str], int]:
     return {(account, currency): balance for account, currency, balance in rows.iter_rows()}
 
 
-def test_the_trial_balance_is_the_journal_in_sql_added_up(settled_home: Home) -> None:
-    engine = books.connect(settled_home)
-    for night in nights(settled_home):
+def test_the_trial_balance_is_the_journal_in_sql_added_up(home: Home) -> None:
+    engine = books.connect(home)
+    for night in nights(home):
         debits: Counter[tuple[str, str]] = Counter()
         credits_: Counter[tuple[str, str]] = Counter()
         for entry in books.read_entries(engine, night):
@@ -33,20 +39,34 @@ def test_the_trial_balance_is_the_journal_in_sql_added_up(settled_home: Home) ->
             for posting in entry.postings:
                 side = debits if posting.amount_minor > 0 else credits_
                 side[posting.account, posting.currency] += abs(posting.amount_minor)
-        table = store.read_table(settled_home, "trial_balance", night)
+        table = store.read_table(home, "trial_balance", night)
         told = {(r["account"], r["currency"]): (r["debit_minor"], r["credit_minor"]) for r in table.rows(named=True)}
         assert told == {key: (debits[key], credits_[key]) for key in debits | credits_}
         assert table["balance_minor"].sum() == 0
 
 
-def test_clearing_and_suspense_accounts_are_zero_or_explained(settled_home: Home) -> None:
+def test_the_books_digest_does_not_depend_on_the_database(home: Home, settled_home: Home) -> None:
+    night = nights(home)[-1]
+    found = runner.books_digest(home, night)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("SETTLEMENT_BOOKS_URL", raising=False)
+        assert found == runner.books_digest(settled_home, night)
+    assert (home.root / "books.sqlite").exists() == (home == settled_home)
+
+
+def test_a_night_re_performs_on_either_database(home: Home) -> None:
+    result = runner.verify_night(home, nights(home)[-1])
+    assert (result.differing, result.performed) == ((), result.standing)
+
+
+def test_clearing_and_suspense_accounts_are_zero_or_explained(home: Home) -> None:
     judged: dict[tuple[str, int], str] = {}
     met: Counter[str] = Counter()
-    for night in nights(settled_home):
-        for row in store.read_table(settled_home, "cash_tie", night).iter_rows(named=True):
+    for night in nights(home):
+        for row in store.read_table(home, "cash_tie", night).iter_rows(named=True):
             judged[row["camt_file"], row["entry"]] = row["status"]
             met[row["ties_to"]] += row["status"] in ("TIED", "SHORT_BY_FEE")
-        for (account, _), balance in balances(settled_home, night).items():
+        for (account, _), balance in balances(home, night).items():
             if account.startswith("asset:clearing:"):
                 file = account.split(":", 3)[3]
                 assert balance == 0 or not met[file]
@@ -55,12 +75,12 @@ def test_clearing_and_suspense_accounts_are_zero_or_explained(settled_home: Home
                 assert (balance != 0) == (judged[camt, int(entry)] in ("FILE_PENDING", "UNEXPLAINED"))
 
 
-def test_accrued_and_payable_stand_at_the_latest_amounts(settled_home: Home) -> None:
+def test_accrued_and_payable_stand_at_the_latest_amounts(home: Home) -> None:
     latest: dict[tuple[str, str], int] = {}
     carried: dict[tuple[str, str], int] = {}
     due: Counter[tuple[str, str]] = Counter()
-    for night in nights(settled_home):
-        payout = store.read_table(settled_home, "payout", night).filter(pl.col("state") != "RESTATED")
+    for night in nights(home):
+        payout = store.read_table(home, "payout", night).filter(pl.col("state") != "RESTATED")
         terms = payout.filter(pl.col("beneficiary").is_null()).group_by("contract", "period", "state")
         for row in terms.agg(pl.col("amount_minor").sum()).iter_rows(named=True):
             latest[row["contract"], row["period"]] = 0 if row["state"] == "CLOSED" else row["amount_minor"]
@@ -70,7 +90,7 @@ def test_accrued_and_payable_stand_at_the_latest_amounts(settled_home: Home) -> 
                 carried[pair] = row["amount_minor"]
             if row["term"] == "payout":
                 due[pair] += row["amount_minor"]
-        books_now = balances(settled_home, night)
+        books_now = balances(home, night)
         for (contract, period), amount in latest.items():
             assert -books_now.get((f"liability:accrued_share:{contract}:{period}", "USD"), 0) == amount
         for (contract, who), amount in carried.items():
@@ -81,12 +101,12 @@ def test_accrued_and_payable_stand_at_the_latest_amounts(settled_home: Home) -> 
     assert any(due.values())
 
 
-def test_each_partner_has_a_file_for_each_statement_and_it_re_adds(settled_home: Home) -> None:
-    for number, night in enumerate(nights(settled_home), start=1):
-        files = store.read_table(settled_home, "settlement_file", night)
-        out = settled_home.published("out", night)
+def test_each_partner_has_a_file_for_each_statement_and_it_re_adds(home: Home) -> None:
+    for number, night in enumerate(nights(home), start=1):
+        files = store.read_table(home, "settlement_file", night)
+        out = home.published("out", night)
         assert sorted(p.relative_to(out).as_posix() for p in out.rglob("*.csv")) == sorted(files["path"])
-        payable = store.read_table(settled_home, "payable", night)
+        payable = store.read_table(home, "payable", night)
         paid = {(r["beneficiary"], r["contract"], r["period"]): r["amount_minor"] for r in payable.rows(named=True)}
         assert len(paid) == files.height > 0
         for row in files.iter_rows(named=True):
@@ -98,11 +118,11 @@ def test_each_partner_has_a_file_for_each_statement_and_it_re_adds(settled_home:
             assert balance == detail["payout"] + detail["carry_out"]
 
 
-def test_every_line_is_explained_down_to_its_quantities_and_records(settled_home: Home) -> None:
-    night = nights(settled_home)[-1]
+def test_every_line_is_explained_down_to_its_quantities_and_records(home: Home) -> None:
+    night = nights(home)[-1]
     records = 0
-    for text in line_addresses(settled_home, night):
-        found = explain_line(settled_home, night, parse_line_address(text), limit=5)
+    for text in line_addresses(home, night):
+        found = explain_line(home, night, parse_line_address(text), limit=5)
         assert found.clause_text
         told = dict(pair.rsplit("=", 1) for pair in found.quantities if pair.count("=") == 1)
         volume = sum(s.quantity for s in found.subtotals)

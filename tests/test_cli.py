@@ -238,6 +238,7 @@ def test_a_changed_posting_is_named(tampered_home: Home) -> None:
     books = sqlite3.connect(tampered_home.root / "books.sqlite")
     night = originals.delivery_dates(tampered_home)[0].isoformat()
     (key,) = books.execute("SELECT min(entry_key) FROM entry WHERE business_date = ?", (night,)).fetchone()
+    books.execute("DROP TRIGGER posting_no_update")
     books.execute("UPDATE posting SET amount_minor = amount_minor + 1 WHERE entry_key = ?", (key,))
     books.commit()
     books.close()
@@ -247,6 +248,7 @@ def test_a_changed_posting_is_named(tampered_home: Home) -> None:
 def test_a_lost_commit_is_named(tampered_home: Home) -> None:
     books = sqlite3.connect(tampered_home.root / "books.sqlite")
     night = originals.delivery_dates(tampered_home)[0].isoformat()
+    books.execute("DROP TRIGGER stage_run_no_delete")
     books.execute("DELETE FROM stage_run WHERE business_date = ? AND stage = 'rate'", (night,))
     books.commit()
     books.close()

@@ -21,10 +21,10 @@ from settlement.close.open_items import aged_accounts, aged_breaks
 from settlement.close.periods import ContractPeriod, PeriodState, contract_of
 from settlement.close.scene import SETTLED, Scene
 from settlement.close_books import Note
+from settlement.model.accounts import ACCRUED_SHARE
 from settlement.model.clearing import Fate
 from settlement.model.expected import expected_on
 from settlement.model.money import to_major
-from settlement.post import accounts
 from settlement.stages import stage_named
 
 _DAY: Final = timedelta(days=1)
@@ -194,7 +194,7 @@ def _breaks(scene: Scene, one: ContractPeriod) -> Check:
 
 def _accrued(scene: Scene, one: ContractPeriod) -> Check:
     """What a closed period still has accrued is what open statements book in it, and nothing else."""
-    account = accounts.accrued_share(one.contract, one.period.text)
+    account = ACCRUED_SHARE.at(one.contract, one.period.text)
     standing, due = scene.balance(account), statements.booked_by_open(scene, one)
     units = sorted({*standing, *due})
     if one.closed_on is None:

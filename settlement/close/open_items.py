@@ -9,9 +9,9 @@ import polars as pl
 
 from settlement import store
 from settlement.close.scene import Scene
+from settlement.model.accounts import CLEARING, SUSPENSE
 from settlement.model.money import to_major
 
-_CASH: Final = ("asset:clearing:", "asset:suspense:cash:")
 _SELF_TOLD: Final = ("DUPLICATE_RECORD", "FOREIGN_BIN")
 """Reasons that say by themselves why an item stays open: it is of no match by its nature."""
 
@@ -23,13 +23,11 @@ def aged_accounts(scene: Scene, until: date) -> tuple[dict[str, str], int]:
     -------
     Those older than ``[close]`` allows, by account, each with a sentence; and how many there are in all.
     """
-    rows = store.read_table(scene.home, "trial_balance", scene.night).filter(
-        pl.col("balance_minor") != 0, pl.col("account").str.contains("^(asset:clearing:|asset:suspense:cash:)")
-    )
+    rows = store.read_table(scene.home, "trial_balance", scene.night).filter(pl.col("balance_minor") != 0)
     found, counted = {}, 0
     for row in rows.iter_rows(named=True):
         came = _came(row["account"])
-        if came > until:
+        if came is None or came > until:
             continue
         counted += 1
         age = (scene.night - came).days
@@ -39,12 +37,14 @@ def aged_accounts(scene: Scene, until: date) -> tuple[dict[str, str], int]:
     return found, counted
 
 
-def _came(account: str) -> date:
-    """The delivery date of the file that an account of cash is named after."""
-    file = account.removeprefix("asset:suspense:cash:")
-    if file.startswith("asset:clearing:"):
-        file = file.split(":", 3)[3]
-    return date.fromisoformat(file.partition("/")[0])
+def _came(account: str) -> date | None:
+    """The delivery date of the file or statement that an account of cash is named after; None for other accounts."""
+    for kind in (CLEARING, SUSPENSE):
+        names = kind.names(account)
+        if names is not None:
+            # ``<feed>:<file>`` and ``<statement>#<entry>``: a file's name begins with its delivery folder.
+            return date.fromisoformat(names[kind is CLEARING].partition("/")[0])
+    return None
 
 
 def aged_breaks(scene: Scene, programme: str, until: date) -> tuple[dict[str, str], int]:

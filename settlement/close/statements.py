@@ -15,6 +15,7 @@ import polars as pl
 from settlement.close.periods import ContractPeriod
 from settlement.close.scene import Scene, statement_digest
 from settlement.explain import UNTOLD, Correction, explain_line, parse_line_address
+from settlement.model.accounts import DUE
 from settlement.model.clearing import StatementState
 from settlement.model.journal import Entry
 from settlement.model.statement_lines import (
@@ -27,7 +28,6 @@ from settlement.model.statement_lines import (
     SHARE_CONVERTED,
     told,
 )
-from settlement.post import accounts
 
 CAUSES_TOLD: Final = 5
 """So many causes of an adjustment are told one by one, the others in one sum."""
@@ -91,7 +91,7 @@ def faults_of_books(lines: pl.DataFrame, entries: Sequence[Entry]) -> dict[str, 
     """Where the entries of the close put something else for payment than the statement says, by beneficiary."""
     wrong = {}
     for row in lines.filter(pl.col("term") == PAYOUT).iter_rows(named=True):
-        account = accounts.due(row["contract"], row["beneficiary"])
+        account = DUE.at(row["contract"], row["beneficiary"])
         booked = -sum(
             posting.amount_minor
             for entry in entries

@@ -13,6 +13,7 @@ from settlement.close.periods import ContractPeriod, PeriodState, contract_of
 from settlement.close.scene import Scene
 from settlement.close.statements import Adjustment, accruals, adjustments, close_entries, digest_of
 from settlement.close_books import Certificate
+from settlement.model.accounts import ACCRUED_SHARE
 from settlement.model.contract import Contract
 from settlement.model.contract_terms import MinimumTerm, WholeTierTerm
 from settlement.model.journal import Entry
@@ -26,7 +27,6 @@ from settlement.model.statement_lines import (
     SHARE,
     SHARE_CONVERTED,
 )
-from settlement.post import accounts
 from settlement.report.figures import Money, sums
 
 
@@ -134,7 +134,7 @@ def _line(contract: Contract, row: dict[str, Any]) -> ToldLine:
 
 def _taken_back(one: ContractPeriod, entries: Sequence[Entry]) -> tuple[Money, ...]:
     """What the close moves off the period's account of accruals, by currency."""
-    account = accounts.accrued_share(one.contract, one.period.text)
+    account = ACCRUED_SHARE.at(one.contract, one.period.text)
     found: Counter[str] = Counter()
     for entry in entries:
         for posting in entry.postings:

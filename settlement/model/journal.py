@@ -25,13 +25,14 @@ class Posting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One balanced journal entry of one night."""
+    """One balanced journal entry of one night; ``corrects`` is the key of an earlier entry that it mends."""
 
     key: str
     business_date: date
     kind: str
     text: str
     postings: tuple[Posting, ...]
+    corrects: str | None = None
 
     def check(self) -> None:
         """Raise TerminalError unless the postings sum to zero in every currency."""
@@ -51,12 +52,13 @@ def entry_to_json(entry: Entry) -> Mapping[str, object]:
         "kind": entry.kind,
         "text": entry.text,
         "postings": [[p.account, p.currency, p.amount_minor] for p in entry.postings],
+        "corrects": entry.corrects,
     }
 
 
 def entry_from_json(item: Mapping[str, object]) -> Entry:
     """The entry that ``entry_to_json`` wrote; TerminalError where it has no postings."""
-    postings = item["postings"]
+    postings, corrects = item["postings"], item.get("corrects")
     if not isinstance(postings, list):
         raise TerminalError(f"Journal entry {item['key']} has no postings.")
     return Entry(
@@ -65,4 +67,5 @@ def entry_from_json(item: Mapping[str, object]) -> Entry:
         kind=str(item["kind"]),
         text=str(item["text"]),
         postings=tuple(Posting(account=a, currency=c, amount_minor=m) for a, c, m in postings),
+        corrects=None if corrects is None else str(corrects),
     )

@@ -92,6 +92,21 @@ USUAL: Final = Bounds()
 """The bounds where nobody gives others."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restatement:
+    """What a night restates: the matching of earlier nights, from the first one on, under the night's own rules.
+
+    ``last_night`` is the last of the range that was asked about; what the nights after it took up of the range is
+    restated with it. ``person`` is who ordered it.
+    """
+
+    business_date: date
+    first_night: date
+    last_night: date
+    reason: str
+    person: str
+
+
 class Progress(Protocol):
     """Told how far a stage is: what is done of how much, in whatever it counts, and the rows that were read so far."""
 
@@ -137,6 +152,8 @@ class StageInput:
         The replays that two persons have released for this night, by file name and digest (``land`` only).
     card_keys:
         The card keys in use on the night, the current one first and the oldest last (``parse`` only).
+    restates:
+        What the night restates of earlier ones; None for most nights.
     bounds:
         What may be read at once (``parse`` only).
     keep:
@@ -159,6 +176,7 @@ class StageInput:
     replayed: Callable[[memoryview], Replay | Refused] | None = None
     released: frozenset[tuple[str, str]] = frozenset()
     card_keys: tuple[CardKey, ...] = ()
+    restates: Restatement | None = None
     bounds: Bounds = USUAL
     keep: Callable[[pl.DataFrame], Part] | None = None
     seen: Seen | None = None

@@ -181,7 +181,7 @@ def test_two_persons_sign_and_the_database_refuses_one(home: Home) -> None:
     [
         "UPDATE close_certificate SET prepared_by = 'mallory'",
         "DELETE FROM close_certificate",
-        f"INSERT OR REPLACE INTO close_certificate SELECT {_PLACE}, closed_on, known_after, 'x', 'x', 'eve' {_FROM}",
+        f"INSERT OR REPLACE INTO close_certificate SELECT {_PLACE}, known_after, 'x', 'x', closed_on, 'eve' {_FROM}",
         f"INSERT INTO close_review SELECT {_PLACE}, known_after, {_DIGESTS}, prepared_by, prepared_by {_FROM}",
         f"INSERT INTO close_review SELECT {_PLACE}, known_after, {_DIGESTS}, 'mallory', prepared_by {_FROM}",
         f"INSERT INTO close_review SELECT {_PLACE}, known_after, 'x', 'x', prepared_by, 'bob' {_FROM}",

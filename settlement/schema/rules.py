@@ -1,0 +1,126 @@
+"""The database's own rules, as triggers that say the same on SQLite and on PostgreSQL.
+
+They hold whatever program writes. Whoever may change the schema can drop them: that is no task of a trigger.
+Revisions call what stands here: what a released one has made is changed by a later revision and a new function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import sqlalchemy as sa
+
+REFUSED: Final = "the books refuse this:"
+"""How each rule that only a fault or a stranger can break begins what it says."""
+
+_ERRCODE: Final = "USING ERRCODE = 'integrity_constraint_violation'"
+_BOOKING: Final = 0x5E771F
+"""Number of the advisory lock that a transaction holds in PostgreSQL once it has written a posting."""
+_KEPT: Final = f"{REFUSED} rows are added and never changed or removed"
+
+
+def append_only(connection: sa.Connection, table: str, keys: Sequence[Sequence[str]]) -> None:
+    """Let rows of a table be added and neither changed nor removed, by any way that the database has.
+
+    ``keys`` are the primary key and every unique key, by which a row could be replaced on SQLite.
+    """
+    if connection.dialect.name == "sqlite":
+        for verb in ("UPDATE", "DELETE"):
+            _sqlite_trigger(connection, f"{table}_no_{verb.lower()}", f"{verb} ON {table}", _KEPT)
+        # Replacing fires no trigger of removal unless the connection asks for it.
+        there = " OR ".join(
+            f"EXISTS (SELECT 1 FROM {table} WHERE {' AND '.join(f'{column} = NEW.{column}' for column in key)})"  # noqa: S608
+            for key in keys
+        )
+        _sqlite_trigger(
+            connection, f"{table}_no_replace", f"INSERT ON {table} WHEN {there}", "the row is there already"
+        )
+        return
+    _function(connection, "books_kept", f"RAISE EXCEPTION '{_KEPT}' {_ERRCODE};")
+    _execute(
+        connection,
+        f"CREATE TRIGGER {table}_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
+        "FOR EACH STATEMENT EXECUTE FUNCTION books_kept()",
+    )
+
+
+def entries_are_whole(connection: sa.Connection) -> None:
+    """Let postings be written before their entry only, and an entry only over postings that balance.
+
+    The foreign key of postings, which is looked at when a transaction ends, refuses postings without their entry. So an
+    entry and its postings come in one transaction, and none is added to it afterwards, not even in pairs.
+    """
+    closed = "the entry of this posting is booked already"
+    whole = f"{REFUSED} an entry has postings that sum to zero in each currency"
+    if connection.dialect.name == "sqlite":
+        exists = "EXISTS (SELECT 1 FROM entry WHERE entry_key = NEW.entry_key)"
+        _sqlite_trigger(connection, "posting_before_entry", f"INSERT ON posting WHEN {exists}", closed)
+        mine = "SELECT 1 FROM posting WHERE entry_key = NEW.entry_key"
+        off = f"NOT EXISTS ({mine}) OR EXISTS ({mine} GROUP BY currency HAVING sum(amount_minor) <> 0)"
+        _sqlite_trigger(connection, "entry_is_whole", f"INSERT ON entry WHEN {off}", whole)
+        return
+    # One at a time: of two that write under one key, each would look before the other's rows can be seen.
+    _function(connection, "books_one_at_a_time", f"PERFORM pg_advisory_xact_lock({_BOOKING}); RETURN NULL;")
+    exists = "EXISTS (SELECT 1 FROM fresh JOIN entry USING (entry_key))"
+    _function(
+        connection,
+        "books_posting_before_entry",
+        f"IF {exists} THEN RAISE EXCEPTION '{closed}' {_ERRCODE}; END IF; RETURN NULL;",
+    )
+    off = (
+        "EXISTS (SELECT 1 FROM fresh LEFT JOIN posting USING (entry_key) GROUP BY entry_key, currency "
+        "HAVING count(line) = 0 OR sum(amount_minor) <> 0)"
+    )
+    _function(
+        connection,
+        "books_entry_is_whole",
+        f"IF {off} THEN RAISE EXCEPTION '{whole}' {_ERRCODE}; END IF; RETURN NULL;",
+    )
+    fresh = "REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION"
+    for statement in (
+        (
+            "CREATE TRIGGER posting_one_at_a_time BEFORE INSERT ON posting "
+            "FOR EACH STATEMENT EXECUTE FUNCTION books_one_at_a_time()"
+        ),
+        f"CREATE TRIGGER posting_before_entry AFTER INSERT ON posting {fresh} books_posting_before_entry()",
+        f"CREATE TRIGGER entry_is_whole AFTER INSERT ON entry {fresh} books_entry_is_whole()",
+    ):
+        _execute(connection, statement)
+
+
+def never_by_a_repairer(connection: sa.Connection) -> None:
+    """Whoever repaired a record at any time cannot release it, whichever repair is released."""
+    mine = "SELECT 1 FROM quarantine_repair WHERE reject_id = NEW.reject_id AND person = NEW.replayed_by"
+    other = "who repaired cannot replay"
+    name = "quarantine_replay_by_another"
+    if connection.dialect.name == "sqlite":
+        _sqlite_trigger(connection, name, f"INSERT ON quarantine_replay WHEN EXISTS ({mine})", other)
+        return
+    _function(
+        connection,
+        "quarantine_by_another",
+        f"IF EXISTS ({mine}) THEN RAISE EXCEPTION '{other}' {_ERRCODE}; END IF; RETURN NEW;",
+    )
+    _execute(
+        connection,
+        f"CREATE OR REPLACE TRIGGER {name} BEFORE INSERT ON quarantine_replay "
+        "FOR EACH ROW EXECUTE FUNCTION quarantine_by_another()",
+    )
+
+
+def _function(connection: sa.Connection, name: str, body: str) -> None:
+    """Make or replace a trigger function of PostgreSQL."""
+    _execute(
+        connection,
+        f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $rule$ BEGIN {body} END $rule$",
+    )
+
+
+def _sqlite_trigger(connection: sa.Connection, name: str, on: str, says: str) -> None:
+    _execute(connection, f"DROP TRIGGER IF EXISTS {name}")
+    _execute(connection, f"CREATE TRIGGER {name} BEFORE {on} BEGIN SELECT RAISE(ABORT, '{says}'); END")
+
+
+def _execute(connection: sa.Connection, statement: str) -> None:
+    connection.exec_driver_sql(statement)

@@ -1,0 +1,145 @@
+"""The database's own rules, attacked by SQL past the program, on both databases."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from settlement import books, close_books, quarantine_books, restate_books
+from settlement.books import StageRun
+from settlement.errors import RetryableError, TerminalError
+from settlement.model.journal import Entry, Posting
+from settlement.store import Home
+
+NIGHT = date(2010, 12, 29)
+TABLES = books.METADATA.tables
+assert {close_books.NOTE.name, quarantine_books.REJECT.name, restate_books.RESTATEMENT.name} < TABLES.keys()
+ENTRY = "INSERT INTO entry (entry_key, business_date, kind, text) VALUES ('k2', '2010-12-29', 'x', 'x')"
+LEFT = "INSERT INTO posting VALUES ('k2', 1, 'equity:opening', 'USD', 5)"
+RIGHT = "INSERT INTO posting VALUES ('k2', 2, 'expense:fees:bank', 'USD', -5)"
+
+
+def entry(key: str = "k1") -> Entry:
+    postings = tuple(
+        Posting(account=a, currency="USD", amount_minor=m)
+        for a, m in (("equity:opening", 5), ("expense:fees:bank", -5))
+    )
+    return Entry(key=key, business_date=NIGHT, kind="accrual", text="a text", postings=postings)
+
+
+@pytest.fixture
+def engine(tmp_path: Path, on_each_database: object) -> sa.Engine:
+    """Books in which every table has a row."""
+    engine = books.connect(Home(root=tmp_path))
+    one = StageRun(business_date=NIGHT, stage="post", inputs_digest="1", outputs_digest="2")
+    books.commit_stage(engine, one, [entry()])
+    values = {
+        "quarantine_reject": "'r', '2010-12-29', 'f', 1, 'f', '0', 'l', 1, 1, 'BAD', 'x', '', NULL, NULL",
+        "quarantine_repair": "'r', 1, 'ann', 'q1', '0'",
+        "quarantine_file": "'2010-12-30', 'n', '0', '0'",
+        "quarantine_replay": "'r', 1, 'ann', 'bea', '2010-12-30', 'n'",
+        "quarantine_outcome": "'r', 1, '2010-12-30', 'applied'",
+        "close_note": "'c', '2010-Q4', 'feeds', 'visa/2010-12-29', 'a reason', 'ann'",
+        "close_certificate": "'c', '2010-Q4', '2010-12-31', 's', 'l', '2010-12-31', 'ann'",
+        "close_review": "'c', '2010-Q4', '2010-12-31', 's', 'l', 'ann', 'bea'",
+        "restatement": "'2010-12-31', '2010-12-29', '2010-12-30', 'a reason', 'ann'",
+    }
+    write(engine, *(f"INSERT INTO {table} VALUES ({row})" for table, row in values.items()))
+    return engine
+
+
+def write(engine: sa.Engine, *statements: str) -> None:
+    with books.transaction(engine) as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+
+
+def rows_of(engine: sa.Engine) -> dict[str, list[tuple[object, ...]]]:
+    with engine.connect() as connection:
+        return {name: [tuple(row) for row in connection.execute(sa.select(table))] for name, table in TABLES.items()}
+
+
+@pytest.mark.parametrize("table", sorted(TABLES))
+def test_no_row_is_changed_removed_or_replaced(engine: sa.Engine, table: str) -> None:
+    before = rows_of(engine)
+    assert before[table]
+    first = next(iter(TABLES[table].columns)).name
+    attacks = [f"UPDATE {table} SET {first} = {first}", f"DELETE FROM {table}"]
+    if engine.dialect.name == "sqlite":
+        attacks.append(f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}")
+    else:
+        attacks.append(f"TRUNCATE {table} CASCADE")
+    for attack in attacks:
+        with pytest.raises((TerminalError, RetryableError)):
+            write(engine, attack)
+    assert rows_of(engine) == before
+
+
+def test_a_row_is_not_replaced_by_a_unique_key_that_is_not_its_first(engine: sa.Engine) -> None:
+    if engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL replaces no row")
+    values = "'other', '2010-12-29', 'f', 1, 'f', '0', 'l', 1, 1, 'BAD', 'x', '', NULL, NULL"
+    with pytest.raises(RetryableError):
+        write(engine, f"INSERT OR REPLACE INTO quarantine_reject VALUES ({values})")
+
+
+@pytest.mark.parametrize(
+    ("statements", "sentence"),
+    [
+        ([ENTRY], "sum to zero"),
+        ([LEFT, ENTRY], "sum to zero"),
+        ([LEFT, RIGHT.replace("-5", "-6"), ENTRY], "sum to zero"),
+        ([LEFT, RIGHT.replace("USD", "EUR"), ENTRY], "sum to zero"),
+        ([ENTRY, LEFT, RIGHT], "sum to zero"),
+        ([LEFT, RIGHT], "booked nothing"),
+        ([LEFT, RIGHT, ENTRY, LEFT.replace("1,", "3,", 1), RIGHT.replace("2,", "4,", 1)], "booked nothing"),
+        ([LEFT.replace("k2', 1", "k1', 3"), RIGHT.replace("k2', 2", "k1', 4")], "booked nothing"),
+    ],
+)
+def test_an_entry_comes_whole_or_not_at_all(engine: sa.Engine, statements: list[str], sentence: str) -> None:
+    before = rows_of(engine)
+    with pytest.raises((TerminalError, RetryableError), match=sentence):
+        write(engine, *statements)
+    assert rows_of(engine) == before
+    write(engine, LEFT, RIGHT, ENTRY)
+    assert len(rows_of(engine)["posting"]) == 4
+
+
+def test_postings_of_one_key_by_two_at_once_do_not_meet_in_one_entry(engine: sa.Engine) -> None:
+    if engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has one writer")
+    with engine.connect() as first, engine.connect() as second:
+        for statement in (LEFT, RIGHT):
+            first.exec_driver_sql(statement)
+        second.exec_driver_sql("SET LOCAL lock_timeout = '50ms'")
+        with pytest.raises(sa.exc.OperationalError, match="lock timeout"):
+            second.exec_driver_sql("INSERT INTO posting VALUES ('k2', 3, 'equity:opening', 'USD', 7)")
+        second.rollback()
+        first.exec_driver_sql(ENTRY)
+        first.commit()
+        with pytest.raises(sa.exc.IntegrityError, match="booked already"):
+            second.exec_driver_sql("INSERT INTO posting VALUES ('k2', 3, 'equity:opening', 'USD', 7)")
+
+
+def test_an_entry_corrects_one_that_is_booked(engine: sa.Engine) -> None:
+    books.commit_stage(
+        engine,
+        StageRun(business_date=NIGHT, stage="more", inputs_digest="1", outputs_digest="2"),
+        [replace(entry("k3"), corrects="k1")],
+    )
+    with pytest.raises(RetryableError):
+        write(engine, LEFT, RIGHT, ENTRY.replace("text)", "text, corrects)").replace("'x')", "'x', 'gone')"))
+
+
+def test_who_repaired_before_cannot_replay_a_later_repair(engine: sa.Engine) -> None:
+    write(engine, "INSERT INTO quarantine_repair VALUES ('r', 2, 'cem', 'q1', '0')")
+    for row in ("'r', 2, 'cem', 'ann'", "'r', 2, 'cem', 'cem'", "'r', 2, 'cem', 'Dora'"):
+        with pytest.raises(RetryableError):
+            write(engine, f"INSERT INTO quarantine_replay VALUES ({row}, '2010-12-30', 'n')")
+    write(engine, "INSERT INTO quarantine_replay VALUES ('r', 2, 'cem', 'dora', '2010-12-30', 'n')")
+    with pytest.raises(RetryableError):
+        write(engine, "INSERT INTO quarantine_outcome VALUES ('r', 2, '2010-12-30', 'applied')")
