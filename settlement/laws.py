@@ -123,7 +123,9 @@ def _assert_match(inputs: StageInput, output: StageOutput) -> None:
     # A night that closes without an open item leaves no row there; every night registers a file.
     night_before = inputs.history["file"].select(pl.col("business_date").max()).collect().item()
     before = inputs.history["open_item"].filter(pl.col("business_date") == pl.lit(night_before, pl.Date))
-    carried = before.select(*_RECORD, "leg").collect()
+    # What a night takes back of earlier matches is matched or open again.
+    freed = inputs.history["match_member"].join(output.tables["match_taken_back"].lazy(), on="match_id")
+    carried = pl.concat([before.select(*_RECORD, "leg"), freed.select(*_RECORD, "leg")]).collect()
     if not set(carried["leg"].unique()) <= legs.keys():
         raise LawBrokenError("Nothing disappears: a record is open on a leg that the rules have no more.")
     clearing = inputs.tonight("clearing").select(_RECORD).collect()

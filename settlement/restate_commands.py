@@ -8,6 +8,9 @@ import typer
 
 from settlement import store
 from settlement.errors import TerminalError
+from settlement.model.stage import Restatement
+from settlement.quarantine import person_of
+from settlement.restate.order import order
 from settlement.restate.text import render_trial
 from settlement.restate.trial import attempt, nights_from
 from settlement.terminal import HomeOption, night_of, with_progress
@@ -16,16 +19,32 @@ app = typer.Typer()
 
 
 @app.command()
-def restate(
+def restate(  # noqa: PLR0917 - options of a command are given by name
     home: HomeOption,
     first: Annotated[str, typer.Option("--from", metavar="NIGHT", help="The first night.", show_default=False)],
     last: Annotated[str, typer.Option("--to", metavar="NIGHT", help="The last night.", show_default=False)],
     reason: Annotated[str, typer.Option(metavar="TEXT", help="What was changed, and why.", show_default=False)],
+    only_try: Annotated[bool, typer.Option("--try", help="Show what would change, and order nothing.")] = False,
+    into: Annotated[
+        str | None, typer.Option(metavar="NIGHT", help="The night to come that posts it.", show_default=False)
+    ] = None,
+    by: Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who orders it.", show_default=False)] = None,
 ) -> None:
-    """Perform nights again from their landed bytes under the present rules, and show what would change."""
-    if not reason.strip():
-        raise TerminalError("Say what was changed, and why: --reason TEXT.")
+    """Show what settled nights come to under the present rules, and have a night to come post the differences."""
+    if only_try == (into is not None and by is not None):
+        raise TerminalError("Write --try to see what would change, or --into NIGHT --by NAME to have a night post it.")
     place = store.open_home(home)
     nights = nights_from(place, night_of(first), night_of(last))
     trial = with_progress(lambda progress: attempt(place, nights, progress))
     typer.echo(render_trial(trial, reason.strip()))
+    if into is None or by is None or trial.nothing:
+        return
+    asked = Restatement(
+        business_date=night_of(into),
+        first_night=nights[0],
+        last_night=night_of(last),
+        reason=reason.strip(),
+        person=person_of(by),
+    )
+    ordered = order(place, asked, trial)
+    typer.echo(f"\nThe night {ordered.business_date} restates the nights from {ordered.first_night} on.")

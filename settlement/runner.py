@@ -18,7 +18,7 @@ from pathlib import Path
 
 import polars as pl
 
-from settlement import at_once, books, laws, openpgp, originals, quarantine, quarantine_books, store
+from settlement import at_once, books, laws, openpgp, originals, quarantine, quarantine_books, restate_books, store
 from settlement.cardkey import read_card_keys
 from settlement.errors import RetryableError, TerminalError
 from settlement.model.arrival import signature_digests
@@ -304,6 +304,7 @@ def scratch_home(home: Home, business_date: date, root: Path, *, earlier: Home) 
             (target / partition.name).symlink_to(partition)
     books.copy_books_before(books.connect(earlier), books.connect(other), business_date)
     quarantine_books.copy_quarantine_before(books.connect(home), books.connect(other), business_date)
+    restate_books.copy_until(books.connect(home), books.connect(other), business_date)
     return other
 
 
@@ -341,6 +342,7 @@ def _inputs(
         verify=openpgp.verifier() if parsing else None,
         replayed=quarantine.open_replay if parsing else None,
         released=released,
+        restates=restate_books.restatement_of(books.connect(home), business_date),
         card_keys=read_card_keys(home, business_date) if parsing else (),
         bounds=reading.bounds,
         keep=reading.keep if parsing else None,
@@ -353,6 +355,9 @@ def _inputs_digest(home: Home, engine: books.Engine, business_date: date, stage:
     digest = hashlib.sha256()
     for name, text in store.read_documents(home).items():
         digest.update(f"{name} {hashlib.sha256(text.encode()).hexdigest()}\n".encode())
+    restates = restate_books.restatement_of(engine, business_date)
+    if restates is not None:
+        digest.update(f"restates {restates.first_night} {restates.last_night} {restates.reason}\n".encode())
     for run in books.stage_runs(engine):
         if run.business_date <= business_date and run.stage != stage.name:
             digest.update(f"{run.business_date} {run.stage} {run.outputs_digest}\n".encode())

@@ -77,14 +77,16 @@ STAGES: Final[tuple[Stage, ...]] = (
         history=(
             *("file", "clearing", "enrolment", "statement_entry", "bank_detail"),
             *("open_item", "pass_use", "cash_tie", "detail_tie"),
+            # A night that restates others does their work again.
+            *("reject", "control_record", "control_total", "match", "match_member", "match_taken_back"),
         ),
     ),
     Stage(
         name="rate",
         run=rate.run,
-        reads=("file", *_REFERENCE),
+        reads=("file", "match_taken_back", *_REFERENCE),
         scans=("clearing", "match", "match_member"),
-        history=("file", "clearing", "match", "match_member", *_REFERENCE, *_RATED, "payout"),
+        history=("file", "clearing", "match", "match_member", "match_taken_back", *_REFERENCE, *_RATED, "payout"),
     ),
     Stage(
         name="post",

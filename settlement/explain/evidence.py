@@ -151,7 +151,8 @@ def with_evidence(home: Home, night: date, contributions: pl.DataFrame) -> tuple
 
 def _matches(home: Home, night: date, places: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """All members of the matches that the places are in, and those matches."""
-    members = known(home, "match_member", night)
+    gone = known(home, "match_taken_back", night).select("match_id")
+    members = known(home, "match_member", night).join(gone, on="match_id", how="anti")
     wanted = members.join(places.lazy(), on=_LOCATOR, how="semi").select("match_id").unique()
     found = members.join(wanted, on="match_id", how="semi").sort("match_id", "side", *_LOCATOR).collect()
     matches = known(home, "match", night).join(found.lazy().select("match_id"), on="match_id", how="semi")

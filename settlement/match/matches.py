@@ -48,7 +48,7 @@ def tables(
     ranks[order] = np.arange(len(order))
     starts = np.cumsum([0, *(step.height for step in steps)])
     numbered = [ranks[start : start + step.height] for start, step in zip(starts, steps, strict=False)]
-    ids = _ids(len(order), night, before)
+    ids = match_ids(len(order), night, before)
     of_leg = (pl.lit(leg.name).alias("leg"), pl.lit(None, pl.Int64).alias("residual_miles"))
     del steps, ours, theirs
     matches = _judged(summed).with_columns(of_leg)[order].with_columns(ids)
@@ -61,7 +61,7 @@ def tables(
     return matches.select(TABLES["match"].schema.names()), members
 
 
-def _ids(count: int, night: date, before: int) -> pl.Series:
+def match_ids(count: int, night: date, before: int) -> pl.Series:
     """``M20101229000000001`` for the first match of that night; a night has fewer than 10**9."""
     first = int(f"{night:%Y%m%d}") * 10**_DIGITS + before + 1
     numbers = pl.int_range(first, first + count, eager=True).cast(pl.String)

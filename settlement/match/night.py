@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from settlement.match import breaks, cash, details, legs, matches, miles, passes
 from settlement.match.batches import batch_ties
 from settlement.match.nearest import nearest_misses
 from settlement.match.pass_use import pass_use
+from settlement.match.restated import matched_again, restated
 from settlement.match.rules import Leg, Rules, read_bins, read_rules
 from settlement.match.sides import Side, needed, two_sides
 from settlement.model.ageing import Ageing
@@ -28,7 +30,20 @@ def run(inputs: StageInput) -> StageOutput:
     their clearing, and the enrolment of cards. Every record that takes part ends on each leg in exactly one of
     ``match_member`` and ``open_item``. Bank entries are tied in ``cash_tie``, the transactions told for them in
     ``detail_tie``, acquirers' batches in ``batch_tie``; ``pass_use`` tells what each pass is still good for.
+
+    A night that restates earlier ones goes on from what these come to under its own rules, and tells in the same tables
+    and in ``match_taken_back`` what makes them come to that.
     """
+    if inputs.restates is None:
+        return StageOutput(tables={**_matched(inputs), "match_taken_back": TABLES["match_taken_back"].empty()})
+    first = inputs.restates.first_night
+    again = matched_again(inputs, first, _matched)
+    tonight = _matched(replace(inputs, history={**inputs.history, **again.history}))
+    return StageOutput(tables=restated(inputs, tonight, again, first))
+
+
+def _matched(inputs: StageInput) -> dict[str, pl.DataFrame]:
+    """The tables of one night by itself."""
     rules, bins = read_rules(inputs.documents), read_bins(inputs.documents)
     parts: dict[str, list[pl.DataFrame]] = {name: [] for name in _LEG_TABLES}
     for leg in rules.leg:
@@ -42,7 +57,7 @@ def run(inputs: StageInput) -> StageOutput:
     found["detail_tie"] = details.detail_ties(inputs.tables, inputs.history)
     found["batch_tie"] = batch_ties(rules, inputs.tables, inputs.tonight("clearing"))
     found["pass_use"] = pass_use(rules, found["match"], inputs.history, inputs.business_date)
-    return StageOutput(tables=found)
+    return found
 
 
 class _Scene(NamedTuple):

@@ -172,6 +172,17 @@ currency text currency in which the sides were compared
 """,
     ),
     _table(
+        "match_taken_back",
+        "match",
+        "one match of an earlier night that does not hold from this night on, because the night restates that one",
+        "match_id",
+        """
+match_id text match
+leg text its leg
+night date night that told it
+""",
+    ),
+    _table(
         "open_item",
         "match",
         "one record that is open on one leg at the night's close",

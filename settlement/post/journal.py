@@ -90,7 +90,8 @@ def _accrual_entries(inputs: StageInput) -> list[Entry]:
     """One entry for each term whose amount is another tonight than on the last earlier night of its statement."""
     now = _term_amounts(_terms(inputs.tables["payout"].lazy()).collect())
     was = _term_amounts(_last_stated_terms(inputs))
-    entries = []
+    of, entries = inputs.restates, []
+    why = "" if of is None else f"; {of.first_night} to {of.last_night} restated: {of.reason}"
     for key in sorted(now.keys() | was.keys()):
         contract, period, term, adjusts, booked = key
         change = Counter(now.get(key, {}))
@@ -112,7 +113,9 @@ def _accrual_entries(inputs: StageInput) -> list[Entry]:
                     key=f"accrual/{contract}/{period}/{name}/{inputs.business_date}",
                     business_date=inputs.business_date,
                     kind="accrual",
-                    text=f"{contract} {period} {name}: from {_money(was.get(key, {}))} to {_money(now.get(key, {}))}",
+                    text=(
+                        f"{contract} {period} {name}: from {_money(was.get(key, {}))} to {_money(now.get(key, {}))}{why}"
+                    ),
                     postings=postings,
                 )
             )

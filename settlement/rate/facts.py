@@ -127,8 +127,7 @@ class Reached:
 def gather(inputs: StageInput, day: date) -> Facts:
     """The facts known after ``day``, which is this night or an earlier day."""
     counts = known(inputs, "clearing", day, CLEARING).filter(pl.col("kind").is_in(["purchase", *NEGATIVES]))
-    matches = known(inputs, "match", day, ["match_id", "leg"])
-    members = merchant_members(matches, known(inputs, "match_member", day, ["match_id", "side", *LOCATOR]))
+    members = merchant_members(*standing_matches(inputs, day))
     return with_records(standing_facts(inputs, day), Reached(clearing=counts, members=members))
 
 
@@ -182,6 +181,17 @@ def known(inputs: StageInput, table: str, day: date, columns: Sequence[str]) -> 
     tonight = inputs.tonight(table).with_columns(pl.lit(inputs.business_date, pl.Date).alias("business_date"))
     both = pl.concat([inputs.history[table], tonight], how="diagonal").filter(pl.col("business_date") <= day)
     return both.select(*columns, "business_date")
+
+
+def standing_matches(inputs: StageInput, day: date) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+    """The matches known after ``day``, with their leg, and their members, without those that a night has taken back."""
+    matches = known(inputs, "match", day, ["match_id", "leg"])
+    members = known(inputs, "match_member", day, ["match_id", "side", *LOCATOR])
+    gone = known(inputs, "match_taken_back", day, ["match_id"]).collect()["match_id"]
+    if gone.is_empty():
+        return matches, members
+    stand = ~pl.col("match_id").is_in(gone.implode())
+    return matches.filter(stand), members.filter(stand)
 
 
 def merchant_members(matches: pl.LazyFrame, members: pl.LazyFrame) -> pl.LazyFrame:

@@ -119,6 +119,9 @@ class _Scene:
 
     def totals_before(self, contract_id: str, basis: str) -> pl.DataFrame | None:
         """The totals of a contract as of the night before; None where there are none that rest on this basis."""
+        if self.inputs.restates is not None:
+            # What was matched before is matched otherwise now: all facts tell what comes of it.
+            return None
         if self._basis.filter((pl.col("contract") == contract_id) & (pl.col("basis") == basis)).is_empty():
             return None
         return self._totals.filter(pl.col("contract") == contract_id)

@@ -18,7 +18,7 @@ from typing import Final
 import polars as pl
 
 from settlement.model.stage import StageInput
-from settlement.rate.facts import CLEARING, Facts, Reached, known, merchant_members
+from settlement.rate.facts import CLEARING, Facts, Reached, known, merchant_members, standing_matches
 from settlement.rate.links import LOCATOR
 from settlement.rate.night_index import LINKS, Kind, NightIndex, digests, linked
 
@@ -86,11 +86,8 @@ def reached_tonight(
         another than before are touched too. No index tells them: they are looked for in all nights.
     """
     night = inputs.business_date
-    all_known = _Known(
-        clearing=linked(known(inputs, "clearing", night, CLEARING)),
-        matches=known(inputs, "match", night, ["match_id", "leg"]),
-        members=known(inputs, "match_member", night, ["match_id", "side", *LOCATOR]),
-    )
+    matches, members = standing_matches(inputs, night)
+    all_known = _Known(clearing=linked(known(inputs, "clearing", night, CLEARING)), matches=matches, members=members)
     tonight = all_known.of(pl.Series([night]))
     matched = tonight.merchant_members().select(LOCATOR).collect()
     cards, stores = changed_cards(before, now), changed_stores(before, now)

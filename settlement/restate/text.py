@@ -30,6 +30,8 @@ def _blocks(trial: Trial) -> Iterator[list[str]]:
         ]
     if trial.matches.height:
         yield ["Matches", *_rows(trial.matches)]
+    if trial.cash.height:
+        yield ["Bank entries", *_rows(trial.cash)]
     if trial.breaks.height:
         yield ["Open items after the last night", *_rows(trial.breaks)]
     if trial.rated.height:

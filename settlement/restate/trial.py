@@ -20,6 +20,7 @@ import polars as pl
 from settlement import books, runner, store
 from settlement.errors import TerminalError
 from settlement.model.clearing import TOLD_ONLY
+from settlement.model.dates import delivered_on
 from settlement.model.stage import Progress
 from settlement.stages import stage_named
 from settlement.store import Home
@@ -45,6 +46,8 @@ class Trial:
         Tables of what files say that differ, by night: ``night`` and ``table``.
     matches:
         By ``night`` and ``leg``: matches that stand, matches performed, those that would be ``taken_back`` and ``new``.
+    cash:
+        Bank entries that are judged otherwise: ``camt_file``, ``entry``, and both judgements.
     breaks:
         By ``leg`` and ``reason``: open items, with ``AMOUNT``.
     rated:
@@ -60,6 +63,7 @@ class Trial:
     nights: Sequence[date]
     read: pl.DataFrame
     matches: pl.DataFrame
+    cash: pl.DataFrame
     breaks: pl.DataFrame
     rated: pl.DataFrame
     statements: pl.DataFrame
@@ -68,8 +72,8 @@ class Trial:
 
     @property
     def nothing(self) -> bool:
-        """Whether the nights come to the same."""
-        tables = (self.read, self.matches, self.breaks, self.rated, self.statements, self.balances)
+        """Whether the nights come to the same facts; statements of restated nights tell these in another form."""
+        tables = (self.read, self.matches, self.cash, self.breaks, self.rated)
         return not self.contracts and all(table.is_empty() for table in tables)
 
 
@@ -106,6 +110,7 @@ def compare(home: Home, other: Home, nights: Sequence[date]) -> Trial:
         nights=nights,
         read=_read_otherwise(sides, nights),
         matches=_matches(sides, nights),
+        cash=_cash(sides, last),
         breaks=_compared([_breaks(side, last) for side in sides], ["leg", "reason"]),
         rated=_compared([_rated(side, last) for side in sides], ["contract", "period", "term", "selector", "unit"]),
         statements=_compared([_statements(side, last) for side in sides], ["contract", "period", "line", "currency"]),
@@ -132,7 +137,7 @@ def _read_otherwise(sides: tuple[Home, Home], nights: Sequence[date]) -> pl.Data
 
 def _matches(sides: tuple[Home, Home], nights: Sequence[date]) -> pl.DataFrame:
     """Matches that one side alone has: those of the same members, kind and residual are the same, whatever their id."""
-    found = [pl.concat([_told_matches(side, night) for night in nights]) for side in sides]
+    found = [_told_matches(side, nights[-1]).filter(pl.col("night") >= nights[0]) for side in sides]
     counted = []
     for name, (one, beside) in {"taken_back": found, "new": found[::-1]}.items():
         alone = one.join(beside, on=["leg", "told"], how="anti")
@@ -147,13 +152,30 @@ def _matches(sides: tuple[Home, Home], nights: Sequence[date]) -> pl.DataFrame:
     return both.fill_null(0).sort("night", "leg")
 
 
-def _told_matches(home: Home, night: date) -> pl.DataFrame:
-    match, members = (store.read_table(home, name, night) for name in ("match", "match_member"))
-    own = members.sort(*_RECORD).select("match_id", told=pl.format("{}#{}", "file", "record"))
-    what = pl.format("{} {} {}", "kind", "residual_minor", pl.col("told").list.join(" "))
-    return match.join(own.group_by("match_id", maintain_order=True).agg("told"), on="match_id").select(
-        "leg", told=what, night=pl.lit(night)
+def _told_matches(home: Home, last: date) -> pl.DataFrame:
+    """The matches that hold after a night by what they are, each of the night that brought its last record."""
+    match, members, gone = (
+        store.scan_history(home, name, last + _DAY) for name in ("match", "match_member", "match_taken_back")
     )
+    own = members.sort("match_id", *_RECORD).select(
+        "match_id", told=pl.format("{}#{}", *_RECORD), night=delivered_on(pl.col("file"))
+    )
+    joined = own.group_by("match_id").agg(pl.col("told").str.join(" "), pl.col("night").max())
+    held = match.join(gone, on="match_id", how="anti").drop("business_date").join(joined, on="match_id")
+    return held.select("leg", "night", told=pl.format("{} {} {}", "kind", "residual_minor", "told")).collect()
+
+
+def _cash(sides: tuple[Home, Home], last: date) -> pl.DataFrame:
+    place = ["camt_file", "entry"]
+    told = [
+        store.scan_history(side, "cash_tie", last + _DAY)
+        .filter(pl.col("business_date") == pl.col("business_date").max().over(place))
+        .select(*place, pl.concat_str(["status", "ties_to"], separator=" ", ignore_nulls=True).alias(name))
+        .collect()
+        for side, name in zip(sides, AMOUNT, strict=False)
+    ]
+    both = told[0].join(told[1], on=place, how="full", coalesce=True)
+    return both.filter(pl.col("standing").ne_missing(pl.col("performed"))).sort(place)
 
 
 def _breaks(home: Home, night: date) -> pl.DataFrame:

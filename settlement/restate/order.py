@@ -1,0 +1,68 @@
+"""Ordering a restatement: a night to come makes it, and posts what it changes as facts known from that night on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+
+from settlement import books, restate_books, store
+from settlement.errors import TerminalError
+from settlement.model.stage import Restatement
+from settlement.restate.trial import Trial, nights_from
+from settlement.store import Home
+
+MOST_REASON = 100
+"""Characters of a reason: it stands in the text of every entry that the restating night books."""
+
+
+def order(home: Home, restatement: Restatement, trial: Trial) -> Restatement:
+    """Have a night to come restate earlier ones; what is ordered, which may reach further back than was asked.
+
+    Parameters
+    ----------
+    trial:
+        What the nights come to under the present rules.
+
+    Raises
+    ------
+    TerminalError
+        Where the night is settled or landed already or restates others, the reason is missing or too long, or files
+        are read otherwise than when they were taken.
+    """
+    night = restatement.business_date
+    if not restatement.reason or len(restatement.reason) > MOST_REASON:
+        raise TerminalError(f"Say in at most {MOST_REASON} characters what was changed, and why: --reason TEXT.")
+    if trial.read.height:
+        row = trial.read.row(0, named=True)
+        raise TerminalError(
+            f"Table {row['table']} of {row['night']} would be read otherwise: a restatement matches and rates again "
+            "what was taken, and takes nothing anew. Put the layouts back, or repair and replay the records."
+        )
+    nights = nights_from(home, restatement.first_night, restatement.last_night)
+    engine = books.connect(home)
+    # A landing that began before would not know of it.
+    with store.locked(home):
+        if night <= nights[-1] or books.committed(engine, night, "land") is not None:
+            raise TerminalError(f"The night {night} is landed already: name a night to come, after {nights[-1]}.")
+        first = reaches_back(restatement.first_night, restate_books.restatements(engine))
+        ordered = Restatement(
+            business_date=night,
+            first_night=first,
+            last_night=restatement.last_night,
+            reason=restatement.reason,
+            person=restatement.person,
+        )
+        restate_books.order(engine, ordered)
+    return ordered
+
+
+def reaches_back(first: date, before: Iterable[Restatement]) -> date:
+    """The night that a restatement must begin with.
+
+    What an earlier restatement has told on a night since ``first`` is of nights from its own first one on: these are
+    matched again too, or what it made of them would be taken back and not made anew.
+    """
+    for one in sorted(before, key=lambda one: one.business_date, reverse=True):
+        if one.business_date >= first:
+            first = min(first, one.first_night)
+    return first
