@@ -8,11 +8,8 @@ import typer
 
 from settlement import store
 from settlement.errors import TerminalError
-from settlement.model.stage import Restatement
-from settlement.quarantine import person_of
-from settlement.restate.order import order
-from settlement.restate.text import render_trial
-from settlement.restate.trial import attempt, nights_from
+from settlement.restate import order
+from settlement.restate.order import Asked
 from settlement.terminal import HomeOption, night_of, with_progress
 
 app = typer.Typer()
@@ -34,17 +31,11 @@ def restate(  # noqa: PLR0917 - options of a command are given by name
     if only_try == (into is not None and by is not None):
         raise TerminalError("Write --try to see what would change, or --into NIGHT --by NAME to have a night post it.")
     place = store.open_home(home)
-    nights = nights_from(place, night_of(first), night_of(last))
-    trial = with_progress(lambda progress: attempt(place, nights, progress))
-    typer.echo(render_trial(trial, reason.strip()))
-    if into is None or by is None or trial.nothing:
-        return
-    asked = Restatement(
-        business_date=night_of(into),
-        first_night=nights[0],
+    asked = Asked(
+        first_night=night_of(first),
         last_night=night_of(last),
-        reason=reason.strip(),
-        person=person_of(by),
+        reason=reason,
+        into=None if into is None else night_of(into),
+        person=by,
     )
-    ordered = order(place, asked, trial)
-    typer.echo(f"\nThe night {ordered.business_date} restates the nights from {ordered.first_night} on.")
+    typer.echo(with_progress(lambda progress: order.restate(place, asked, progress)))

@@ -68,7 +68,7 @@ def night_input(
     """What the stage is handed on the last of ``nights``; earlier ones carry their outputs."""
     told = ("file", "clearing", "enrolment", "statement_entry", "bank_detail")
     tonight = (*told, "reject", "control_record", "control_total")
-    tables = (*told, "open_item", "pass_use", "cash_tie", "detail_tie")
+    tables = (*told, "open_item", "pass_use", "cash_tie", "detail_tie", "match_member", "match_taken_back")
     configuration = dict(documents()) | ({"match.toml": rules} if rules else {})
     history = {}
     for name in tables:

@@ -113,9 +113,8 @@ def _accrual_entries(inputs: StageInput) -> list[Entry]:
                     key=f"accrual/{contract}/{period}/{name}/{inputs.business_date}",
                     business_date=inputs.business_date,
                     kind="accrual",
-                    text=(
-                        f"{contract} {period} {name}: from {_money(was.get(key, {}))} to {_money(now.get(key, {}))}{why}"
-                    ),
+                    text=f"{contract} {period} {name}: "
+                    f"from {_money(was.get(key, {}))} to {_money(now.get(key, {}))}{why}",
                     postings=postings,
                 )
             )

@@ -35,6 +35,7 @@ def main(dags: Path) -> None:
     runs = importlib.import_module("run_of_a_night")
     importlib.import_module("watch_deliveries")
     importlib.import_module("close_period")
+    importlib.import_module("restate_business_days")
     heavy = [name for name in HEAVY if name in sys.modules]
     from airflow.configuration import conf
     from airflow.dag_processing.dagbag import DagBag
@@ -60,6 +61,12 @@ def main(dags: Path) -> None:
                     for task in bag.dags["close_period"].tasks
                 },
                 "close_waits_for": bag.dags["close_period"].schedule.name,
+                "restate": {
+                    task.task_id: sorted(task.downstream_task_ids) for task in bag.dags["restate_business_days"].tasks
+                },
+                "restate_needs": sorted(
+                    name for name, param in bag.dags["restate_business_days"].params.items() if param is None
+                ),
                 "tells": {task.task_id: [asset.name for asset in task.outlets] for task in dag.tasks if task.outlets},
                 "max_active_runs": dag.max_active_runs,
                 "nights": [_told(runs.business_date_of, *case) for case in CASES],

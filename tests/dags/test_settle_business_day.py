@@ -29,9 +29,9 @@ def parsed(airflow_home: Path) -> dict[str, Any]:
     return found
 
 
-def test_the_folder_holds_three_dags_and_they_parse(parsed: dict[str, Any]) -> None:
+def test_the_folder_holds_four_dags_and_they_parse(parsed: dict[str, Any]) -> None:
     assert parsed["errors"] == {}
-    assert parsed["dags"] == ["close_period", "settle_business_day", "watch_deliveries"]
+    assert parsed["dags"] == ["close_period", "restate_business_days", "settle_business_day", "watch_deliveries"]
 
 
 def test_feeds_are_awaited_one_by_one_and_then_the_night_is_settled(parsed: dict[str, Any]) -> None:
@@ -47,6 +47,13 @@ def test_a_settled_night_starts_the_close_of_the_periods_that_it_closed(parsed: 
     assert parsed["tells"] == {"report": ["settlement_night"]}
     assert parsed["close_waits_for"] == "settlement_night"
     assert parsed["close"] == {"closed": [False, "check", "page"], "page": [True, "check"], "check": [True]}
+
+
+def test_a_restatement_is_never_scheduled_and_orders_nothing_unless_it_is_told_who_and_into_which_night(
+    parsed: dict[str, Any],
+) -> None:
+    assert parsed["restate"] == {"nights": ["restated"], "restated": []}
+    assert parsed["restate_needs"] == ["by", "into"]
 
 
 def test_parsing_imports_nothing_heavy(parsed: dict[str, Any]) -> None:

@@ -23,7 +23,7 @@ from settlement.rate import night as rate
 Row = dict[str, Any]
 READS = (
     *("file", "clearing", "match", "match_member", "account_event", "enrolment", "store", "fx_rate"),
-    *("opening_position", "pnl"),
+    *("opening_position", "pnl", "match_taken_back"),
 )
 RATED = ("rated", "rated_basis", "rated_total", "rated_account", "rated_key", "payout")
 _CONTRACTS = Path(__file__).resolve().parents[2] / "contracts"

@@ -16,7 +16,7 @@ from settlement.rate.facts import gather
 NIGHT = date(2010, 12, 29)
 READS = (
     *("account_event", "clearing", "match", "match_member", "enrolment", "store", "opening_position", "pnl", "file"),
-    "fx_rate",
+    *("fx_rate", "match_taken_back"),
 )
 VISA = visa_bytes(
     visa_lines([visa_transaction(1, 9000), visa_transaction(2, 2500, "06"), visa_transaction(2, 2500, "26")])

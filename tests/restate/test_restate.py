@@ -16,7 +16,7 @@ from settlement import books, originals, restate_books, runner, store
 from settlement.errors import TerminalError
 from settlement.home import create_home
 from settlement.model.stage import Restatement
-from settlement.restate.order import order, reaches_back
+from settlement.restate.order import Asked, order, reaches_back, restate
 from settlement.restate.text import render_trial
 from settlement.restate.trial import Trial, attempt, nights_from
 from settlement.sample.generate import generate
@@ -169,7 +169,7 @@ def test_a_trial_tells_what_would_change_and_changes_nothing(tried: tuple[Home, 
         assert table.height, other
     was, now = balances(old, nights[1]), balances(new, nights[1])
     told = {(r["account"], r["currency"]): r["difference"] for r in trial.balances.iter_rows(named=True)}
-    assert told == {key: now[key] - was[key] for key in was | now if now[key] != was[key]}
+    assert told == {key: now[key] - was[key] for key in {*was, *now} if now[key] != was[key]}
     text = render_trial(trial, REASON)
     assert "Matches" in text
     assert "Balances of the books" in text
@@ -260,7 +260,7 @@ def test_what_cannot_be_ordered_is_refused_in_one_sentence(tried: tuple[Home, Tr
     with pytest.raises(TerminalError, match="is landed already: name a night to come"):
         order(restated, asked, trial)
     with pytest.raises(TerminalError, match="in at most 100 characters"):
-        order(restated, replace(asked, reason=""), trial)
+        restate(restated, Asked(first_night=nights[0], last_night=nights[1], reason="x" * 101))
     read = pl.DataFrame([(nights[0], "clearing")], schema=["night", "table"], orient="row")
     with pytest.raises(TerminalError, match="would be read otherwise"):
         order(restated, asked, replace(trial, read=read))
