@@ -1,4 +1,4 @@
-"""The close and the restatement through a real Airflow: pages, one sentence where something blocks, and what they say."""
+"""The close and the restatement through a real Airflow: pages, texts, and one sentence where something blocks."""
 
 from __future__ import annotations
 
