@@ -64,8 +64,10 @@ def main(dags: Path) -> None:
                 "restate": {
                     task.task_id: sorted(task.downstream_task_ids) for task in bag.dags["restate_business_days"].tasks
                 },
-                "restate_needs": sorted(
-                    name for name, param in bag.dags["restate_business_days"].params.items() if param is None
+                "restate_may_lack": sorted(
+                    name
+                    for name in bag.dags["restate_business_days"].params
+                    if bag.dags["restate_business_days"].params.get_param(name).value is None
                 ),
                 "tells": {task.task_id: [asset.name for asset in task.outlets] for task in dag.tasks if task.outlets},
                 "max_active_runs": dag.max_active_runs,

@@ -53,7 +53,7 @@ def test_a_restatement_is_never_scheduled_and_orders_nothing_unless_it_is_told_w
     parsed: dict[str, Any],
 ) -> None:
     assert parsed["restate"] == {"nights": ["restated"], "restated": []}
-    assert parsed["restate_needs"] == ["by", "into"]
+    assert parsed["restate_may_lack"] == ["by", "into"]
 
 
 def test_parsing_imports_nothing_heavy(parsed: dict[str, Any]) -> None:
