@@ -140,12 +140,23 @@ def by_contract(found: Counter[tuple[str, str]], *begins: str) -> Counter[tuple[
     return Counter({key: amount for key, amount in sums.items() if amount})
 
 
+def comes_to(home: Home, night: date) -> Counter[tuple[str, str, str]]:
+    """What each period comes to by contract: its statement as last told, and the adjustments that later ones carry."""
+    rows = store.scan_history(home, "payout", night + _DAY).filter(pl.col("state").is_in(["CLOSED", "PREVIEW"]))
+    latest = rows.filter(pl.col("business_date") == pl.col("business_date").max().over("contract", "period"))
+    found: Counter[tuple[str, str, str]] = Counter()
+    for row in latest.filter(pl.col("beneficiary").is_null()).collect().iter_rows(named=True):
+        found[row["contract"], row["adjusts"] or row["period"], row["currency"]] += row["amount_minor"]
+    return found
+
+
 def require_same_facts(home: Home, other: Home, night: date) -> None:
     """Two homes know the same after a night, and their books hold the same, in whatever form it was told."""
     assert held(home, night) == held(other, night)
     items = [store.read_table(one, "open_item", night) for one in (home, other)]
     assert items[0].equals(items[1])
     assert rated(home, night) == rated(other, night)
+    assert comes_to(home, night) == comes_to(other, night)
     mine, theirs = balances(home, night), balances(other, night)
     for begins in (("expense:partner_share",), ("liability:accrued_share", "liability:payable", "asset:advance")):
         assert by_contract(mine, *begins) == by_contract(theirs, *begins)
