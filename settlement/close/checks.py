@@ -111,7 +111,9 @@ def _with_notes(scene: Scene, one: ContractPeriod, check: Check) -> Check:
 
 def _nights(scene: Scene, one: ContractPeriod) -> Check:
     last = one.closed_on or one.period.last
-    owed = [night for night in scene.delivered if one.period.first <= night <= last]
+    # The inbox may have been cleared of what is landed.
+    nights = sorted({*scene.delivered, *scene.settled})
+    owed = [night for night in nights if one.period.first <= night <= last]
     done = [night for night in owed if night in scene.settled]
     missing = {str(night): f"{night} is delivered and not settled" for night in owed if night not in scene.settled}
     if one.closed_on is None:

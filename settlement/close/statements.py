@@ -144,5 +144,6 @@ def _amounts(lines: pl.DataFrame) -> tuple[dict[str, int], dict[str, dict[str, i
 
 def _advanced(lines: pl.DataFrame, payout: dict[str, Any]) -> int:
     """What the contract pays in advance in the period: it goes for payment too."""
-    own = lines.filter(pl.col("beneficiary") == payout["beneficiary"])
+    same = (pl.col("beneficiary") == payout["beneficiary"]) & (pl.col("currency") == payout["currency"])
+    own = lines.filter(same)
     return sum(int(told(text, "advanced") or 0) for text in own["quantities"])
