@@ -69,6 +69,7 @@ KEYS: Final[Mapping[str, str]] = {
     "from": "The first bound or day that is inside: [from, to).",
     "InstalmentsTerm.from": "The day of the first instalment.",
     "given": "The quantities of the example by name, in major units; accounts and units as they are.",
+    "gives_back": "What restores that which a chargeback took, never more and never twice; [] where nothing does.",
     "gives": "What the term gives for them, in major units.",
     "guarantee": "What is guaranteed for the year, in major units.",
     "hold": "What is held back of a balance, and until when; with the step `hold`.",

@@ -43,10 +43,11 @@ from settlement.model.contract_terms import (
     looks_at,
 )
 from settlement.model.dates import Calendar, period_of
-from settlement.rate.dating import dated
+from settlement.rate.dating import EXCHANGE_DAY, RATE_DAY, dated
+from settlement.rate.disputes import BEFORE, with_disputes
 from settlement.rate.event_measures import accounts_counted, added, events_counted
 from settlement.rate.facts import Facts
-from settlement.rate.foreign import EXCHANGE_DAY, in_own_currency
+from settlement.rate.foreign import in_own_currency
 from settlement.rate.per_record import OF_RECORDS, commissions, limited, units
 
 ACCOUNTS_UNIT: Final = "accounts"
@@ -232,13 +233,15 @@ def _of_measure(contract: Contract, measure: Measure, facts: Facts) -> pl.DataFr
 def _volume(contract: Contract, measure: Measure, facts: Facts, *more: pl.Expr) -> pl.DataFrame:
     """Records of a volume with ``day`` (which places them in a period), signed ``quantity``, and what is asked more.
 
+    The messages of disputes have what each opens or closes, and ``BEFORE``, as ``with_disputes`` tells.
+
     Only these columns are made: records are many, and have others.
     """
     if isinstance(measure, EventAmounts | EventUnits):
         return events_counted(contract, measure, facts, *more)
     if not isinstance(measure, VolumeMeasure):
         raise TypeError("records are counted in volumes")
-    kinds = ["purchase", *(kind.value for kind in measure.takes_back)]
+    kinds = ["purchase", *(kind.value for kind in (*measure.takes_back, *(measure.gives_back or ())))]
     wanted = (pl.col("programme") == contract.programme) & pl.col("kind").is_in(kinds)
     if measure.store is not Store.ANY:
         wanted &= pl.col("own_store") == (measure.store is Store.OWN)
@@ -250,12 +253,13 @@ def _volume(contract: Contract, measure: Measure, facts: Facts, *more: pl.Expr) 
         wanted &= pl.col("account_class").is_in(measure.account_classes)
     told = ("file", "record", "account_id", "account_class", "currency", pl.col("net_minor").alias("quantity"))
     day = dated(contract.period.place).alias("day")
+    counted = facts.records.lazy().filter(wanted)
     rule = measure.convert
     if rule is not None:
         exchange_day = dated(rule.rate_date).alias(EXCHANGE_DAY)
-        rows = facts.records.lazy().filter(wanted).select(*told, day, exchange_day, *more).collect()
+        rows = with_disputes(counted, [*told, day, exchange_day, *more])
         return in_own_currency(rows, contract, rule, facts)
-    rows = facts.records.lazy().filter(wanted).select(*told, day, *more).collect()
+    rows = with_disputes(counted, [*told, day, *more])
     foreign = rows.filter(pl.col("currency") != contract.currency).sort("file", "record")
     if foreign.height:
         file, record, currency = foreign.select("file", "record", "currency").row(0)
@@ -274,7 +278,7 @@ def _bought(contract: Contract, measure: Measure, facts: Facts, rows: pl.DataFra
     bought = records.lazy().filter(pl.col("kind") == "purchase")
     if rule is None:
         return bought.select("file", "record", "net_minor").collect()
-    told = ("file", "record", "currency", pl.col("net_minor").alias("quantity"))
+    told = ("file", "record", "currency", pl.col("net_minor").alias("quantity"), pl.lit(0, pl.Int64).alias(BEFORE))
     origins = rows.select(file="origin_file", record="origin_record").lazy()
     amounts = bought.join(origins, on=["file", "record"], how="semi").select(
         *told, dated(rule.rate_date).alias(EXCHANGE_DAY)
@@ -296,16 +300,16 @@ def in_list(entries: Sequence[str]) -> pl.Expr:
 
 def _by_rate(contract: Contract, term: RateByTerm, facts: Facts) -> pl.DataFrame:
     """Records of a volume, each with the class and rate that it falls under as its selector."""
-    rate_day = dated(term.rate_date).alias("rate_day")
+    rate_day = dated(term.rate_date).alias(RATE_DAY)
     rows = _volume(contract, contract.measures[term.measure], facts, rate_day)
     selector = pl.lit(None, pl.String())
     for rate in term.rates:
-        fits = (pl.col("account_class") == rate.account_class) & _holds(rate, pl.col("rate_day"))
+        fits = (pl.col("account_class") == rate.account_class) & _holds(rate, pl.col(RATE_DAY))
         selector = pl.when(fits).then(pl.lit(rate.selector)).otherwise(selector)
     rows = rows.with_columns(selector.alias("selector"))
     without = rows.filter(pl.col("selector").is_null()).sort("file", "record")
     if without.height:
-        file, record, class_, day = without.select("file", "record", "account_class", "rate_day").row(0)
+        file, record, class_, day = without.select("file", "record", "account_class", RATE_DAY).row(0)
         raise TerminalError(
             f"Contract {contract.id}, clause {term.clause} ({term.id}) has no rate for account class {class_} on {day} "
             f"(record {record} of {file}): add a rate for that class and date, or correct the account's class."

@@ -8,7 +8,16 @@ from datetime import date, timedelta
 
 import pytest
 from polars.testing import assert_frame_equal
-from rate.histories import RATED, Night, RandomHistory, contract_documents, inputs_of, rate_history, without
+from rate.histories import (
+    RATED,
+    Night,
+    RandomHistory,
+    contract_documents,
+    inputs_of,
+    rate_history,
+    restoring_documents,
+    without,
+)
 from rate.oracle_fixing import ByEvent, Fixed, add_rates
 from rate.oracle_periods import Says
 from rate.test_fixings import by_event_club, fixed_club
@@ -84,7 +93,7 @@ def other_calendars() -> dict[str, str]:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_what_is_touched_gives_what_everything_gives(seed: int) -> None:
-    touched_gives_what_everything_gives(WideHistory(seed).nights, contract_documents())
+    touched_gives_what_everything_gives(WideHistory(seed).nights, restoring_documents())
 
 
 @pytest.mark.parametrize("seed", SEEDS[:2])

@@ -66,7 +66,7 @@ def measure(per: str, most: int | None) -> UnitMeasure:
     most=st.sampled_from([None, 0, 7, 600]),
 )
 def test_a_record_counts_for_whole_units(amounts: list[int], per: str, most: int | None) -> None:
-    rows = pl.DataFrame({"quantity": amounts}, schema={"quantity": pl.Int64})
+    rows = pl.DataFrame({"quantity": amounts}, schema={"quantity": pl.Int64}).with_columns(before_minor=0)
     block = int(Decimal(per) * 100)
     expected = []
     for amount in amounts:
@@ -100,12 +100,13 @@ def records(rows: list[tuple[str, int, int | None]]) -> tuple[pl.DataFrame, dict
         "kind": pl.String,
         "posting_date": pl.Date,
         "quantity": pl.Int64,
+        "before_minor": pl.Int64,
         "origin_file": pl.String,
         "origin_record": pl.Int64,
     }
     day = date(2011, 1, 1)
     told = [
-        ("f", at, kind, day, amount, None if origin is None else "f", origin)
+        ("f", at, kind, day, amount, 0, None if origin is None else "f", origin)
         for at, (kind, amount, origin) in enumerate(rows)
     ]
     return pl.DataFrame(told, schema=schema, orient="row"), schema
