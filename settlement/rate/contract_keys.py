@@ -211,7 +211,7 @@ KEYS: Final[Mapping[str, str]] = {
     "window": "The time over which the quantity is taken.",
     "within": "How many days or months after its last day.",
     "year": "Which year windows and minimums look at: of the calendar, a fiscal one, or from the first effective day.",
-    "year_begins": 'The month and day on which fiscal years begin, such as "07-01".',
+    "year_begins": 'The month and day on which fiscal and contract years begin, such as "07-01".',
 }
 
 

@@ -48,7 +48,7 @@ from settlement.model.dates import PeriodKind
 from settlement.model.money import is_currency
 from settlement.model.statement_lines import RESERVED
 from settlement.rate.contract_bounds import check_amounts, check_dated_rates, check_tiers
-from settlement.rate.contract_calendar import begun, check_calendar, check_effective, check_same_calendar, check_year
+from settlement.rate.contract_calendar import check_calendar, check_effective, check_same_calendar, check_year
 from settlement.rate.contract_events import check_events
 from settlement.rate.contract_examples import check_examples
 from settlement.rate.contract_exceptions import check_exceptions
@@ -94,7 +94,7 @@ def check_contract(version: ContractVersion) -> None:
     try:
         for rule in RULES:
             rule(contract)
-        check_effective(begun(version, version.effective))
+        check_effective(version)
         check_known(version)
     except Refusal as refusal:
         raise TerminalError(f"{version.source}{refusal}") from None

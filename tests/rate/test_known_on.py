@@ -97,3 +97,18 @@ def test_a_name_and_a_file_that_do_not_agree_are_refused() -> None:
     assert said == f"{MAY}, known_on: the file is named as known on 2010-09-15, and says 2010-09-16; let both agree."
     one = {MAY: DOCUMENTS[MAY], "contracts/partner/2010-05-01.toml": file("0.0100", "2010-09-15")}
     assert refusal(one).endswith("keep one of them, or say in the later one from when on it is known, `known_on`.")
+
+
+def test_the_opening_balance_comes_into_the_first_statement_of_a_contract_that_was_signed_late() -> None:
+    text = file("0.0100", "2010-09-15").replace("[[beneficiaries]]", '[[beneficiaries]]\nopening_carry = "before"', 1)
+    (late,) = versions_of([read_contract(MAY, text)]).values()
+    header = "event_id,kind,event_date,known_on,amount,currency,refers_to,item"
+    rows = ["O1,opening,2010-05-01,,70.00,USD,,before", "P1,purchase,2010-09-10,,1000.00,USD,,"]
+    read = read_events("e.csv", "\n".join([header, *rows]).encode())
+    told = work_out((late[0],), read, date(2010, 11, 30)).statement
+    carried = told.filter(told["term"] == "carry_in").sort("as_of", "beneficiary")
+    first = late[0].contract.beneficiaries[0].id
+    own = carried.filter(carried["beneficiary"] == first).select("period", "amount").rows()
+    assert own[0] == ("2010-09", "70.00")
+    # What September pays or carries, the balance is in it once.
+    assert own[1:] == [("2010-10", "0.00"), ("2010-11", "0.00")]
