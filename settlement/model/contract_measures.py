@@ -264,6 +264,8 @@ class EventAccounts(EventSelection):
     type: Literal["event_accounts"]
 
 
+ACCOUNTS_UNIT: Final = "accounts"
+"""What measures of accounts count."""
 EVENT_MEASURES: Final = (EventAmounts, EventUnits, EventAccounts)
 Measure = (
     VolumeMeasure
@@ -282,6 +284,16 @@ def openings(measure: Measure) -> tuple[Opening, ...]:
     """The opening positions that are added to a measure; most measures have none."""
     kinds = (VolumeMeasure, UnitMeasure, BalanceMeasure, EventAmounts, EventUnits)
     return measure.opening if isinstance(measure, kinds) else ()
+
+
+def things_of(measure: Measure) -> str | None:
+    """The unit of the things that a measure counts; None where it counts money."""
+    match measure:
+        case UnitMeasure() | EventUnits():
+            return measure.unit
+        case AccountMeasure() | AccountsWithin() | EventAccounts():
+            return ACCOUNTS_UNIT
+    return None
 
 
 AnyMeasure = Annotated[Measure, Field(discriminator="type")]

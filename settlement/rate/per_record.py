@@ -74,12 +74,14 @@ def commissions(rows: pl.DataFrame, purchases: pl.DataFrame, term: RecordRateTer
         .select(origin_file=pl.col("file").cast(rows.schema["origin_file"]), origin_record="record", bought="net_minor")
         .join(taken_back, on=_ORIGIN, how="semi")
     )
-    left = pl.col("bought") + own.cum_sum().over(_ORIGIN) - own
-    less = _given(pl.col("left") + own, term, currency) - _given(pl.col("left"), term, currency)
+    # In 128 bits, so that what has no place in 64 is refused, not wrapped.
+    wide = own.cast(pl.Int128())
+    after = pl.col("bought") + wide.cum_sum().over(_ORIGIN)
+    less = _given(pl.col("after"), term, currency) - _given(pl.col("left"), term, currency)
     taken_back = (
         taken_back.sort("posting_date", pl.col("kind").is_in(RESTORING), "file", "record")
         .join(amounts, on=_ORIGIN, how="left", maintain_order="left")
-        .with_columns(left=left)
+        .with_columns(left=(after - wide).cast(pl.Int64()), after=after.cast(pl.Int64()))
         .with_columns(
             quantity=pl.when(pl.col("left").is_not_null()).then(less).otherwise(by_itself), selector=pl.lit(NEGATIVES)
         )

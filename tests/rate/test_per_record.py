@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import polars as pl
@@ -141,3 +142,16 @@ def test_all_refunds_of_a_purchase_together_take_back_what_it_gave() -> None:
     rows, _ = records([("purchase", 2_000_000, None), *[("refund", -500_000, 0)] * 4])
     found = commissions(rows, rows.head(1).rename({"quantity": "net_minor"}), TERM, "CNY")["quantity"].to_list()
     assert found == [8_000, 0, -2_000, -3_000, -3_000]
+
+
+def test_sums_of_what_takes_back_are_exact_up_to_64_bits_and_refused_beyond() -> None:
+    most = 2**63 - 1
+    rows, _ = records([("purchase", most, None), *[("refund", -(2**62), 0)] * 3])
+    bought = rows.head(1).rename({"quantity": "net_minor"})
+    found = commissions(rows, bought, TERM, "CNY")["quantity"].to_list()
+    left = [most - number * 2**62 for number in range(4)]
+    takes = [of_record(TERM, "CNY", after) - of_record(TERM, "CNY", before) for before, after in pairwise(left)]
+    assert found == [of_record(TERM, "CNY", most), *takes]
+    beyond, _ = records([("purchase", most, None), *[("refund", -(2**62), 0)] * 5])
+    with pytest.raises(pl.exceptions.InvalidOperationError, match="conversion from `i128` to `i64` failed"):
+        commissions(beyond, bought, TERM, "CNY")
