@@ -74,8 +74,8 @@ def test_what_is_condensed_away_is_nothing_that_a_volume_asks_for() -> None:
     """A new key of a volume may ask for what ``condensed`` leaves out of a record: look there before adding it here."""
     assert {field.name for field in fields(VolumeMeasure)} == {
         *("type", "clause", "counts", "amount", "takes_back", "store", "mcc_in", "mcc_not_in", "account_classes"),
-        # A volume that converts is rated record by record.
-        *("opening", "convert"),
+        # A volume that converts is rated record by record; the messages of disputes stay as they are.
+        *("opening", "convert", "gives_back"),
     }
 
 
