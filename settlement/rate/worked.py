@@ -19,6 +19,7 @@ from settlement.model.dates import Period, period_of
 from settlement.model.events import EventKind, Events
 from settlement.model.money import decimal_of, exponent, to_major
 from settlement.model.tables import TABLES
+from settlement.rate.adjustments import reopened_until
 from settlement.rate.closings import Closing, closings
 from settlement.rate.evaluate import in_force, periods_known
 from settlement.rate.event_facts import facts_on
@@ -92,12 +93,16 @@ def work_out(
             f"No period of contract {versions[0].contract.id} lies from {first} to {last}; up to {day} there are "
             f"{known[0].text} to {known[-1].text}: name some of these."
         )
+    # What a closed period comes to on the last day on which it may change is paid, though no statement closes then.
+    rules = [version.contract.settlement.adjustments for version in versions]
+    ends = {reopened_until(rule, period) for rule in rules for period in known}
+    told_on = {day, *(period.last for period in known)}
     rows: list[PayoutRow] = []
     lines: list[pl.DataFrame] = []
     steps: list[Json] = []
-    for closing in closings(versions, day, facts_of, lambda one: add_up(rated(one))):
+    for closing in closings(versions, day, facts_of, lambda one: add_up(rated(one)), between=filter(None, ends)):
         own = period_of(closing.day, versions[0].contract.calendar)
-        if own in wanted:
+        if own in wanted and closing.day in told_on:
             rows += closing.rows
             behind = wanted if closing.day == day else [own]
             lines.append(_lines(events, closing, rated(closing.day), [period.text for period in behind]))

@@ -112,3 +112,24 @@ def test_the_opening_balance_comes_into_the_first_statement_of_a_contract_that_w
     assert own[0] == ("2010-09", "70.00")
     # What September pays or carries, the balance is in it once.
     assert own[1:] == [("2010-10", "0.00"), ("2010-11", "0.00")]
+
+
+@pytest.mark.parametrize(
+    ("known_on", "state", "amount"),
+    [("2010-02-09", "RESTATED", "15.00"), ("2010-02-10", "RESTATED", "15.00"), ("2010-02-11", "PARKED", "5.00")],
+)
+def test_what_is_known_while_a_period_may_change_is_paid_though_no_statement_closes_then(
+    known_on: str, state: str, amount: str
+) -> None:
+    reopens = 'booked_in = "current_period"\nreopens = { within = 10, counted_in = "days", later = "parked" }'
+    (late,) = versions_of(
+        [read_contract(FIRST, file("0.0100").replace('booked_in = "current_period"', reopens))]
+    ).values()
+    rows = ("P1,purchase,2010-01-05,,1000.00,USD,", f"P2,purchase,2010-01-06,{known_on},500.00,USD,")
+    told = work_out(late, read_events("e.csv", events(*rows)), date(2010, 2, 28)).statement
+    # The day on which the time ends is looked at, and not told.
+    assert told["as_of"].unique().sort().to_list() == [date(2010, 1, 31), date(2010, 2, 28)]
+    own = told.filter((told["term"] == "rate") & told["state"].is_in(["RESTATED", "PARKED"]))
+    assert own.select("state", "amount").rows() == [(state, amount)]
+    paid = told.filter(told["term"] == "adjustment")["amount"].to_list()
+    assert paid == (["5.00"] if state == "RESTATED" else [])
