@@ -6,11 +6,13 @@ It walks over every calendar day from the first night to the last and keeps what
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
+
+import polars as pl
 
 Row = dict[str, Any]
 Line = tuple[int, str]
@@ -362,6 +364,22 @@ class Agreement:
     terms: Callable[[Known, list[str]], dict[str, dict[str, Line]]]
     period: Callable[[date], str]
     settle: Callable[[Known, int, dict[str, int]], tuple[list[Own], dict[str, int]]]
+
+
+def agree(
+    outputs: Sequence[Mapping[str, pl.DataFrame]],
+    nights: list[Any],
+    agreements: Sequence[Agreement],
+    restores: Sequence[str] = (),
+) -> None:
+    """The stage has told the rows of all nights, and no others."""
+    columns = ("as_of", "contract", "period", "term", "beneficiary", "amount_minor", "state", "quantities")
+    told = pl.concat([output["payout"] for output in outputs]).select(columns).rows()
+    assert sorted(told, key=_in_words) == sorted(payouts(nights, agreements, restores), key=_in_words)
+
+
+def _in_words(row: Sequence[object]) -> list[str]:
+    return [str(value) for value in row]
 
 
 def payouts(nights: list[Any], agreements: Sequence[Agreement], restores: Sequence[str] = ()) -> list[Payout]:
