@@ -108,7 +108,7 @@ KEYS: Final[Mapping[str, str]] = {
     "SumTerm.most": "What is given at most, in major units.",
     "most_a_record": "The most units that one record counts for.",
     "name": "The name as it is written to people.",
-    "negative": "The date of a refund with its purchase, a reversal or a chargeback.",
+    "negative": "The date of a refund with its purchase, a reversal, a chargeback, or what gives back.",
     "number": "How many instalments there are.",
     "of": "What this looks at: the name of another measure, or a list of terms that stand before.",
     "Base.of": "The measures and earlier terms that are added up.",
