@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -32,6 +32,8 @@ def closings(
     facts_of: Callable[[date], Facts],
     sums_of: Callable[[date], Sums],
     stated: Sequence[PayoutRow] = (),
+    *,
+    between: Iterable[date] = (),
 ) -> Iterator[Closing]:
     """Each statement up to ``day``, in ascending order of their days; the last is that of ``day``.
 
@@ -43,6 +45,8 @@ def closings(
         What is known after a day, and the contributions that follow from it and the versions known, added up.
     stated:
         The rows that have been stated before.
+    between:
+        Further days before ``day`` of which there is a statement, a preview where no period closes.
     """
     rows = list(stated)
     closed = read_stated(rows).terms
@@ -51,7 +55,8 @@ def closings(
     # What nobody knew of when it closed was stated as nothing: all of it is a difference.
     nothing: dict[str, Mapping[str, int]] = {p.text: {} for p in past if not known_versions(versions, p.last)}
     overdue = [period.last for period in past if period.text not in {*closed, *nothing}]
-    for one in [*overdue, day]:
+    more = [one for one in between if one < day and known_versions(versions, one)]
+    for one in [*sorted({*overdue, *more}), day]:
         facts, known = facts_of(one), known_versions(versions, one)
         lines = evaluate(known, facts, sums_of(one))
         before = read_stated(rows)

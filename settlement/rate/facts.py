@@ -17,7 +17,7 @@ import polars as pl
 from settlement.model.stage import StageInput
 from settlement.model.tables import TABLES
 from settlement.model.versions import latest, standing
-from settlement.rate.links import LOCATOR, MERCHANT_LEG, NEGATIVES, counting_records
+from settlement.rate.links import KINDS, LOCATOR, MERCHANT_LEG, counting_records
 
 _BANK: Final = [
     *LOCATOR,
@@ -58,7 +58,8 @@ class Facts:
     records:
         Counting clearing records with ``programme``, ``account_id``, ``account_class``, ``own_store``, ``net_minor``
         (without cash-back, positive where the cardholder is charged, as by a purchase or by the reversal of a refund,
-        negative where it is credited) and the dates of the purchase referred to.
+        negative where it is credited), the dates of the purchase referred to, and of the messages of a dispute what it
+        is about (``disputes``).
     holders:
         One row a card and span of days: account, class and programme.
     stores:
@@ -126,7 +127,7 @@ class Reached:
 
 def gather(inputs: StageInput, day: date) -> Facts:
     """The facts known after ``day``, which is this night or an earlier day."""
-    counts = known(inputs, "clearing", day, CLEARING).filter(pl.col("kind").is_in(["purchase", *NEGATIVES]))
+    counts = known(inputs, "clearing", day, CLEARING).filter(pl.col("kind").is_in(KINDS))
     matches = known(inputs, "match", day, ["match_id", "leg"])
     members = merchant_members(matches, known(inputs, "match_member", day, ["match_id", "side", *LOCATOR]))
     return with_records(standing_facts(inputs, day), Reached(clearing=counts, members=members))

@@ -39,7 +39,7 @@ from settlement.rate.facts import REFERENCE_COLUMNS, Facts, gather, nights_befor
 from settlement.rate.night_index import Kind, digests, index_rows, night_index
 from settlement.rate.order import in_order
 from settlement.rate.stated import PayoutRow
-from settlement.rate.sums import Sums
+from settlement.rate.sums import Sums, in_64_bits
 from settlement.rate.touched import reached_tonight
 
 _WRITES: Final = ("rated", "rated_total", "rated_account", "rated_basis")
@@ -216,7 +216,7 @@ def _difference(now: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
     ascending = np.sort(hashes.to_numpy())
     repeated = pl.Series(ascending[1:][ascending[1:] == ascending[:-1]], dtype=pl.UInt64)
     again = hashes.is_in(repeated.implode())
-    added = both.filter(again).group_by(_KEY).agg(pl.col("quantity").sum())
+    added = in_64_bits(both.filter(again).group_by(_KEY).agg(pl.col("quantity").cast(pl.Int128()).sum()))
     changes = pl.concat([both.lazy().filter(~again), added.lazy().select(columns)]).filter(pl.col("quantity") != 0)
     return changes.collect()
 

@@ -27,7 +27,7 @@ from settlement.kernels import radix
 from settlement.model.stage import StageInput
 from settlement.model.tables import TABLES
 from settlement.rate.facts import REFERENCE_COLUMNS
-from settlement.rate.links import LOCATOR, NEGATIVES, REFERENCE
+from settlement.rate.links import KINDS, LOCATOR, REFERENCE
 
 LINKS: Final = ("reference", "order", "named")
 """What joins records: the reference of the bank's, the order of a merchant's purchase, the order that one names."""
@@ -51,13 +51,13 @@ class Kind(StrEnum):
     EVERY = "every"
 
 
-_EVERY: Final = pl.Series(["night"])
+_EVERY: Final = pl.Series(["night with second presentments"])
 """A key that each indexed night has. With another word here all nights are indexed anew, as where a kind is added."""
 
 
 def linked(clearing: pl.LazyFrame) -> pl.LazyFrame:
     """The clearing records that can count, with ``LINKS``; null is no key, it joins nothing."""
-    return clearing.filter(pl.col("kind").is_in(["purchase", *NEGATIVES])).with_columns(
+    return clearing.filter(pl.col("kind").is_in(KINDS)).with_columns(
         reference=pl.when(pl.col("side") == "bank").then(REFERENCE),
         order=pl.when((pl.col("side") == "merchant") & (pl.col("kind") == "purchase")).then("order_ref"),
         named=pl.when(pl.col("side") == "merchant").then("original_ref"),

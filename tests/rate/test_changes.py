@@ -6,13 +6,24 @@ import random
 from collections.abc import Mapping
 from datetime import date, timedelta
 
+import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
-from rate.histories import RATED, Night, RandomHistory, contract_documents, inputs_of, rate_history, without
+from rate.histories import (
+    RATED,
+    Night,
+    RandomHistory,
+    contract_documents,
+    inputs_of,
+    rate_history,
+    restoring_documents,
+    without,
+)
 from rate.oracle_fixing import ByEvent, Fixed, add_rates
 from rate.oracle_periods import Says
 from rate.test_fixings import by_event_club, fixed_club
 
+from settlement.errors import TerminalError
 from settlement.model.stage import StageInput
 from settlement.model.tables import TABLES
 from settlement.rate import night as rate
@@ -84,7 +95,7 @@ def other_calendars() -> dict[str, str]:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_what_is_touched_gives_what_everything_gives(seed: int) -> None:
-    touched_gives_what_everything_gives(WideHistory(seed).nights, contract_documents())
+    touched_gives_what_everything_gives(WideHistory(seed).nights, restoring_documents())
 
 
 @pytest.mark.parametrize("seed", SEEDS[:2])
@@ -133,3 +144,14 @@ def test_a_night_reaches_few_records_and_a_late_chargeback_its_purchase() -> Non
     met = reached(inputs, nights[-2].day).clearing.collect()
     assert {("late", 1), (sale["file"], sale["record"])} <= set(met.select("file", "record").rows())
     assert met.height < inputs.history["clearing"].collect().height / 2
+
+
+def test_what_a_contribution_changes_by_is_exact_up_to_64_bits_and_refused_beyond() -> None:
+    def rated(quantity: int) -> pl.DataFrame:
+        told = {"contract": "C", "term": "rate", "period": "2010-12", "file": "f", "record": 1, "quantity": quantity}
+        schema = TABLES["rated"].schema
+        return pl.DataFrame([{name: told.get(name) for name in schema}], schema=schema)
+
+    assert rate._difference(rated(2**62 - 1), rated(-(2**62)))["quantity"].to_list() == [2**63 - 1]
+    with pytest.raises(TerminalError, match=r"What term rate is rated on in 2010-12 comes to 9223372036854775808"):
+        rate._difference(rated(2**62), rated(-(2**62)))
