@@ -21,6 +21,7 @@ import polars as pl
 from settlement import at_once, books, laws, openpgp, originals, quarantine, quarantine_books, store
 from settlement.cardkey import read_card_keys
 from settlement.errors import RetryableError, TerminalError
+from settlement.history import History
 from settlement.model.arrival import signature_digests
 from settlement.model.clearing import StatementState
 from settlement.model.layout import read_layouts
@@ -327,6 +328,7 @@ def _inputs(
     first = stage.name == "land"
     parsing = stage.name == "parse"
     released = quarantine.place_replays(home, books.connect(home), business_date) if first else frozenset()
+    history = History(home=home, before=business_date, tables=stage.history)
     return StageInput(
         business_date=business_date,
         unit=unit,
@@ -334,7 +336,9 @@ def _inputs(
         tables={name: store.read_table(home, name, business_date) for name in stage.reads},
         parts={name: store.table_parts(home, name, business_date) for name in stage.parts},
         scans={name: store.scan_table(home, name, business_date) for name in stage.scans},
-        history={name: store.scan_history(home, name, business_date) for name in stage.history},
+        history=history,
+        nights=history.nights(),
+        told_on=history.told_on,
         deliveries=originals.land_originals(home, business_date) if first else (),
         content=reading.content if parsing else None,
         decrypt=openpgp.opener(home) if parsing else None,

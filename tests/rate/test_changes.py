@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -16,8 +17,9 @@ from rate.test_fixings import by_event_club, fixed_club
 from settlement.model.stage import StageInput
 from settlement.model.tables import TABLES
 from settlement.rate import night as rate
-from settlement.rate.facts import Reached, gather, nights_before, standing_facts, with_records
+from settlement.rate.facts import Facts, Reached, gather, with_records
 from settlement.rate.night_index import night_index
+from settlement.rate.packs import nights_before
 from settlement.rate.touched import reached_tonight
 
 SEEDS = range(4)
@@ -106,8 +108,13 @@ def touched_gives_what_everything_gives(nights: list[Night], documents: Mapping[
 
 
 def reached(inputs: StageInput, last: date) -> Reached:
-    facts = [standing_facts(inputs, day) for day in (last, inputs.business_date)]
+    facts = [without_records(inputs, day) for day in (last, inputs.business_date)]
     return reached_tonight(inputs, night_index(inputs, nights_before(inputs)), *facts)
+
+
+def without_records(inputs: StageInput, day: date) -> Facts:
+    facts = gather(inputs, day)
+    return replace(facts, records=facts.records.clear())
 
 
 def the_rest_counts_as_before(inputs: StageInput, last: date) -> None:
@@ -118,7 +125,7 @@ def the_rest_counts_as_before(inputs: StageInput, last: date) -> None:
     before, now = (gather(inputs, one).records for one in (last, day))
     left = [rows.join(places, on=["file", "record"], how="anti") for rows in (before, now)]
     assert_frame_equal(*left, check_row_order=False)
-    inside = with_records(standing_facts(inputs, day), met).records
+    inside = with_records(without_records(inputs, day), met).records
     assert_frame_equal(inside, now.join(places, on=["file", "record"], how="semi"), check_row_order=False)
 
 
