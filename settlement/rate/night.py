@@ -16,7 +16,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import date
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import Final
 
 import numpy as np
@@ -26,14 +26,12 @@ from settlement import __version__
 from settlement.errors import TerminalError
 from settlement.kernels import radix
 from settlement.kernels.choice import cores
-from settlement.model.clearing import StatementState
 from settlement.model.contract import ContractVersion, known_versions
 from settlement.model.packs import PACKED
 from settlement.model.stage import StageInput, StageOutput
-from settlement.model.statement_lines import CARRY_OUT
 from settlement.model.tables import TABLES
-from settlement.rate.changes import Rated, by_change, rated_by_change, rated_from_all, sums_on
-from settlement.rate.closings import closings
+from settlement.rate.changes import Rated, by_change, rated_by_change, rated_from_all, sums_from, sums_on
+from settlement.rate.closings import Before, Seen, closings, differing
 from settlement.rate.condensed import sums_of_all
 from settlement.rate.contract_file import read_contracts
 from settlement.rate.facts import REFERENCES, Facts, first_night, known, standing_facts, with_all_records, with_records
@@ -41,6 +39,7 @@ from settlement.rate.night_index import index_rows, night_index
 from settlement.rate.order import in_order
 from settlement.rate.packs import nights_before, packs_before
 from settlement.rate.stated import PayoutRow
+from settlement.rate.stated_before import payout_rows, stated_of, stating
 from settlement.rate.sums import Sums
 from settlement.rate.touched import reached_tonight
 
@@ -70,7 +69,8 @@ def run(inputs: StageInput) -> StageOutput:
         now = _basis(versions, inputs)
         before = scene.totals_before(contract_id, now) if by_change(versions) else None
         rated, sums = _anew(versions, scene) if before is None else _changed(versions, scene, before)
-        rows += _statements(contracts[contract_id], scene, sums)
+        seen = None if before is None else _seen(contracts[contract_id], scene, before)
+        rows += _statements(contracts[contract_id], scene, sums, seen)
         name = pl.lit(contract_id).alias("contract")
         changes.append(_difference(rated.now, rated.before))
         totals.append(rated.totals.with_columns(name).select(TABLES["rated_total"].schema.names()))
@@ -106,9 +106,16 @@ class _Scene:
             for name in REFERENCES
         }
         first = first_night(inputs)
-        self.standing = cache(lambda night: standing_facts(references, first, night))
+        # Of a file is asked only which date its rows have.
+        self._told = sorted({day for name in REFERENCES[1:] for day in _days(references[name])})
+        self._folded = cache(lambda night: standing_facts(references, first, night))
         self.gathered = cache(lambda night: with_all_records(self.standing(night), inputs))
         self._basis, self._totals = (self._last_night(name) for name in ("rated_basis", "rated_total"))
+
+    def standing(self, night: date) -> Facts:
+        """The facts known after a night without a record: those of the last night that told of any."""
+        told = max((day for day in self._told if day <= night), default=night)
+        return replace(self._folded(told), day=night)
 
     def _earlier(self, table: str) -> pl.LazyFrame:
         return self.packed[table].select(*PACKED[table], "business_date")
@@ -146,6 +153,10 @@ class _Scene:
         tonight = {name: self.inputs.tonight(name) for name in REFERENCES}
         tonight |= {"rated_account": told["rated_account"].lazy(), "payout": stating(told["payout"].lazy())}
         return self.packs.after(self.packed, tonight)
+
+
+def _days(rows: pl.LazyFrame) -> list[date]:
+    return rows.select(pl.col("business_date").unique()).collect().to_series().to_list()
 
 
 def _basis(versions: Sequence[ContractVersion], inputs: StageInput) -> str:
@@ -192,21 +203,27 @@ def _require_known(contracts: Mapping[str, Sequence[ContractVersion]], stated: p
             )
 
 
-def _statements(versions: Sequence[ContractVersion], scene: _Scene, sums: Callable[[date], Sums]) -> list[PayoutRow]:
+def _statements(
+    versions: Sequence[ContractVersion], scene: _Scene, sums: Callable[[date], Sums], seen: Seen | None
+) -> list[PayoutRow]:
     """The statement of the current period, after those of periods whose last day brought no files."""
-    stated = _stated_before(scene.stated, versions[0].contract.id)
-    return [row for closing in closings(versions, scene.night, scene.facts_of, sums, stated) for row in closing.rows]
+    stated = scene.stated.filter(pl.col("contract") == versions[0].contract.id)
+    before = Before(read=partial(stated_of, stated), seen=seen)
+    made = closings(versions, scene.night, scene.facts_of, sums, before)
+    return [row for closing in made for row in closing.rows]
 
 
-def _stated_before(stated: pl.DataFrame, contract_id: str) -> list[PayoutRow]:
-    """The rows of earlier nights that may have stated something for a contract."""
-    before = stating(stated.lazy().filter(pl.col("contract") == contract_id)).collect()
-    return [PayoutRow(**row) for row in before.select(TABLES["payout"].schema.names()).iter_rows(named=True)]
-
-
-def stating(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """The rows of statements that may have stated something, and of previews those that tell that there were any."""
-    return rows.filter((pl.col("state") != StatementState.PREVIEW.value) | (pl.col("term") == CARRY_OUT))
+def _seen(versions: Sequence[ContractVersion], scene: _Scene, totals: pl.DataFrame) -> Seen:
+    """What the statement of the night before has looked at, by the totals of that night."""
+    last, contract_id = scene.before[-1], versions[0].contract.id
+    rows = scene.stated.filter((pl.col("contract") == contract_id) & (pl.col("as_of") == last))
+    return Seen(
+        day=last,
+        versions=known_versions(versions, last),
+        opening=scene.standing(last).opening,
+        sums=sums_from(totals),
+        differing=differing(payout_rows(rows)),
+    )
 
 
 def _difference(now: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
