@@ -5,14 +5,20 @@ A home of years has thousands of folders: what a stage does not ask for is not l
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
 
 import polars as pl
 
 from settlement import store
+from settlement.model.tables import TABLES
 from settlement.store import Home
+
+_Rest = ParamSpec("_Rest")
+_Given = TypeVar("_Given")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,3 +51,22 @@ class History(Mapping[str, pl.LazyFrame]):
         if table not in self.tables:
             raise KeyError(table)
         return table
+
+
+def naming_damage(
+    asks: Callable[Concatenate[Home, _Rest], _Given],
+) -> Callable[Concatenate[Home, _Rest], _Given]:
+    """A question to a home that raises TerminalError, naming the file, where a table that it reads is damaged.
+
+    Tables are read as rows are asked for, and the engine does not say which file it could not read: all are looked at.
+    """
+
+    @wraps(asks)
+    def asked(home: Home, /, *rest: _Rest.args, **named: _Rest.kwargs) -> _Given:
+        try:
+            return asks(home, *rest, **named)
+        except pl.exceptions.PolarsError:
+            store.require_readable(home, tuple(TABLES), date.max)
+            raise
+
+    return asked

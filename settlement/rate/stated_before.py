@@ -59,15 +59,17 @@ def _still_asked_for(rows: pl.DataFrame, periods: Collection[str]) -> pl.DataFra
     of_terms = pl.col("beneficiary").is_null() & pl.col("adjusts").is_null() & pl.col("period").is_in(list(periods))
     terms = rows.filter(of_terms)
     closings = rows.filter(_CLOSED & (pl.col("term") == CARRY_OUT))
+    if closings.is_empty():
+        return terms
     last = closings["as_of"].max()
-    told = pl.col("as_of").is_in(terms["as_of"].implode()) | (pl.col("as_of") == last)
+    stating_them = pl.col("as_of").is_in(terms["as_of"].implode()) | (pl.col("as_of") == last)
     own = rows.filter(_CLOSED & pl.col("beneficiary").is_not_null())
     taxed = own.filter(pl.col("term").is_in([GROSS_UP, WITHHOLDING_TAX, VALUE_ADDED_TAX]))
     due = pl.col("quantities").str.extract(_RELEASE_ON).str.to_date("%Y-%m-%d")
     return pl.concat(
         [
             terms,
-            closings.filter(told),
+            closings.filter(stating_them),
             own.filter(pl.col("term") == RECOUPED),
             taxed.filter(pl.col("as_of") == pl.col("as_of").max().over("beneficiary")),
             own.filter((pl.col("term") == HELD) & (due > last)),

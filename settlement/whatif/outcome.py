@@ -15,7 +15,7 @@ import polars as pl
 
 from settlement import books, store
 from settlement.errors import TerminalError
-from settlement.history import History
+from settlement.history import History, naming_damage
 from settlement.model.contract import ContractVersion
 from settlement.model.dates import Calendar, Period, PeriodKind, period_from, period_of
 from settlement.model.stage import StageInput
@@ -58,6 +58,7 @@ class Compared:
         return (self.after or 0) - (self.before or 0)
 
 
+@naming_damage
 def facts_after(home: Home, as_of: date | None = None) -> Facts:
     """The facts of a home as known after a day, the latest night where none is named. Nothing is written.
 

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 import pytest
 from polars.testing import assert_frame_equal
-from rate.histories import RATED, Night, RandomHistory, contract_documents, inputs_of, rate_history, without
+from rate.histories import PACKS, RATED, Night, RandomHistory, contract_documents, inputs_of, rate_history, without
 from rate.oracle_fixing import ByEvent, Fixed, add_rates
 from rate.oracle_periods import Says
 from rate.test_fixings import by_event_club, fixed_club
@@ -96,12 +96,65 @@ def test_so_it_is_under_other_calendars_and_exchange_rates(seed: int) -> None:
     touched_gives_what_everything_gives(nights, other_calendars())
 
 
+STEPS = """[settlement.hold]
+clause = "statement"
+share = 0.25
+released_after = 2
+counted_in = "days"
+rounding = "half_away"
+
+[[settlement.taxes]]
+clause = "statement"
+kind = "withholding"
+rate = 0.10
+beneficiaries = ["ORIENT-CLUB"]
+owed_by = "payer"
+owed_to = "Revenue"
+rounding = "half_away"
+
+[settlement.advance]
+clause = "statement"
+recouped = "from_positive_balance"
+recoups = "own"
+paid = [{ on = 2010-12-30, amount = 40, to = "ORIENT-CLUB" }]
+
+[[examples]]"""
+
+
+def daily_with_all_steps() -> dict[str, str]:
+    """The club's daily contract that holds back, taxes, recoups and re-opens for two days, amended back in time."""
+    text = contract_documents()["contracts/orient-estate/2009-01-01.toml"]
+    for old, new in {
+        '"carry", "threshold"]': '"carry", "recoup", "tax", "hold", "threshold"]',
+        'recomputes = "all_terms"': 'recomputes = "all_terms"\n'
+        'reopens = { within = 2, counted_in = "days", later = "parked" }\n'
+        'interest = { clause = "adjustment", rate_a_year = 0.18, day_count = "actual_365", due_days = 0, '
+        'rounding = "half_away" }',
+        "[[examples]]": STEPS,
+    }.items():
+        assert old in text
+        text = text.replace(old, new, 1)
+    amended = text.replace("rate = 0.0060", "rate = 0.0075", 1)
+    assert amended != text
+    examples = amended.index("[[examples]]")
+    known = "2011-01-01"
+    return {
+        "contracts/orient-estate/2009-01-01.toml": text,
+        f"contracts/orient-estate/2010-12-30.known-{known}.toml": f"known_on = {known}\n{amended[:examples]}",
+    }
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_so_it_is_with_holds_taxes_advances_and_periods_that_close_for_good(seed: int) -> None:
+    touched_gives_what_everything_gives(WideHistory(seed).nights, daily_with_all_steps())
+
+
 def touched_gives_what_everything_gives(nights: list[Night], documents: Mapping[str, str]) -> None:
     outputs = rate_history(nights, documents)
     for at in range(1, len(nights)):
         inputs = inputs_of(nights, at, outputs, documents)
-        anew = rate.run(without(inputs, "rated_basis")).tables
-        for table in RATED:
+        anew = rate.run(without(without(inputs, "rated_basis"), "rated_pack")).tables
+        for table in set(RATED).difference(PACKS):
             key = TABLES[table].key
             assert_frame_equal(outputs[at][table].sort(key), anew[table].sort(key))
         the_rest_counts_as_before(inputs, nights[at - 1].day)
