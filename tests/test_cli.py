@@ -266,7 +266,7 @@ def test_a_damaged_table_of_an_earlier_night_is_named_where_a_question_reads_it(
     first, second = originals.delivery_dates(tampered_home)[:2]
     part = tampered_home.partition("store", first) / "part-00000.parquet"
     part.write_bytes(b"junk")
-    said = refused("reference", "store", "--home", tampered_home.root, "--business-date", second)
+    said = refused("known", "store", "--home", tampered_home.root, "--business-date", second)
     assert f"{part} is no readable Parquet file: restore it from backup." in said
 
 
