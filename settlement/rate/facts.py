@@ -19,7 +19,6 @@ from settlement.model.stage import StageInput
 from settlement.model.tables import TABLES
 from settlement.model.versions import latest, standing
 from settlement.rate.links import LOCATOR, MERCHANT_LEG, NEGATIVES, counting_records
-from settlement.rate.packs import nights_before
 
 _BANK: Final = [
     *LOCATOR,
@@ -117,7 +116,7 @@ class Reached:
 def gather(inputs: StageInput, day: date) -> Facts:
     """The facts known after ``day``, which is this night or an earlier day."""
     told = {name: known(inputs, name, PACKED[name]) for name in REFERENCES}
-    return with_all_records(standing_facts(told, first_night(inputs), day), inputs)
+    return with_all_records(standing_facts(told, first_night(told["file"], inputs.business_date), day), inputs)
 
 
 def with_all_records(facts: Facts, inputs: StageInput) -> Facts:
@@ -171,9 +170,12 @@ def standing_facts(references: Mapping[str, pl.LazyFrame], first: date, day: dat
     )
 
 
-def first_night(inputs: StageInput) -> date:
-    """The first night that was ever settled here, whose periods the opening positions belong to."""
-    return next(iter(nights_before(inputs)), inputs.business_date)
+def first_night(files: pl.LazyFrame, night: date) -> date:
+    """The first night that brought a file here, whose periods the opening positions belong to.
+
+    ``files`` has the ``business_date`` of all files; where there is none, this night is the first.
+    """
+    return files.select(pl.col("business_date").min()).collect().item() or night
 
 
 def known(

@@ -105,7 +105,7 @@ class _Scene:
             name: pl.concat([self._earlier(name), known(inputs, name, PACKED[name], [self.night])])
             for name in REFERENCES
         }
-        first = first_night(inputs)
+        first = first_night(references["file"], self.night)
         # Of a file is asked only which date its rows have.
         self._told = sorted({day for name in REFERENCES[1:] for day in _days(references[name])})
         self._folded = cache(lambda night: standing_facts(references, first, night))
