@@ -16,6 +16,7 @@ from settlement.check import quality
 from settlement.errors import TerminalError
 from settlement.land import register as land
 from settlement.match import night as match
+from settlement.model.packs import PACKED, packed
 from settlement.model.records import CANDIDATES
 from settlement.model.stage import StageInput, StageOutput
 from settlement.model.tables import TABLES
@@ -53,7 +54,8 @@ class Stage:
 
 _PARSED: Final = tuple(f"parsed_{name}" for name in CANDIDATES)
 _REFERENCE: Final = ("account_event", "enrolment", "store", "fx_rate", "opening_position", "pnl")
-_RATED: Final = ("rated", "rated_basis", "rated_total", "rated_account", "rated_key")
+_RATED: Final = ("rated", "rated_basis", "rated_total", "rated_account", "rated_key", "rated_pack")
+_PACKED: Final = tuple(packed(name) for name in PACKED)
 _SETTLED: Final = ("match", "match_member", "open_item", "cash_tie", "rated", "payout")
 
 STAGES: Final[tuple[Stage, ...]] = (
@@ -84,7 +86,7 @@ STAGES: Final[tuple[Stage, ...]] = (
         run=rate.run,
         reads=("file", *_REFERENCE),
         scans=("clearing", "match", "match_member"),
-        history=("file", "clearing", "match", "match_member", *_REFERENCE, *_RATED, "payout"),
+        history=("file", "clearing", "match", "match_member", *_REFERENCE, *_RATED, *_PACKED, "payout"),
     ),
     Stage(
         name="post",

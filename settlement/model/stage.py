@@ -6,7 +6,7 @@ tables, configuration and landed bytes, calls the stage, and publishes what it r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -123,6 +123,10 @@ class StageInput:
         This night's tables of many rows that the stage declares to scan, lazily: it collects the columns it asks for.
     history:
         The same tables of all earlier nights, lazily, with a ``business_date`` column.
+    nights:
+        The earlier nights, in order; None where ``history`` alone tells them.
+    told_on:
+        Tables of ``history`` of some earlier nights: what lies of other nights is not even looked up.
     deliveries:
         The files of the night's delivery folder, sorted by name (``land`` only).
     content:
@@ -150,6 +154,8 @@ class StageInput:
     documents: Mapping[str, str]
     tables: Mapping[str, pl.DataFrame]
     history: Mapping[str, pl.LazyFrame]
+    nights: tuple[date, ...] | None = None
+    told_on: Callable[[str, Collection[date]], pl.LazyFrame] | None = None
     parts: Mapping[str, tuple[Part, ...]] = field(default_factory=dict)
     scans: Mapping[str, pl.LazyFrame] = field(default_factory=dict)
     deliveries: tuple[Delivery, ...] = ()
@@ -166,6 +172,12 @@ class StageInput:
     def tonight(self, table: str) -> pl.LazyFrame:
         """Rows of a table of this night, lazily, whether it is scanned or read."""
         return self.scans[table] if table in self.scans else self.tables[table].lazy()
+
+    def of_nights(self, table: str, nights: Collection[date]) -> pl.LazyFrame:
+        """Rows of a table of some earlier nights, lazily, with ``business_date``."""
+        if self.told_on is not None:
+            return self.told_on(table, nights)
+        return self.history[table].filter(pl.col("business_date").is_in(list(nights)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from settlement.model.packs import packed_tables
 from settlement.model.records import CONTROL_TOTAL, candidate_tables
 from settlement.model.table import Table, read_columns
 
@@ -331,13 +332,23 @@ rows int contributions added, less those taken away
 """,
     ),
     _table(
+        "rated_pack",
+        "rate",
+        "one night whose packed tables are to be read after this night, beside those of the others",
+        "pack",
+        """
+pack date night that wrote them
+nights int how many nights up to it are in them
+""",
+    ),
+    _table(
         "rated_key",
         "rate",
         "a key by which a later night may look for records of a night, this one or an earlier one that had none",
         "key night",
         """
-key int 64-bit digest of a reference or order, a card, merchant number or file, a record matched later, or a table
-night date night whose records, matches or reference data hold it
+key int 64-bit digest of a reference or order, a card, merchant number or file, or a record matched later
+night date night whose records or matches hold it
 """,
     ),
     _table(
@@ -419,4 +430,6 @@ unexpected int rows that failed
     ),
 )
 
-TABLES: Final[dict[str, Table]] = {table.name: table for table in (*candidate_tables(), *_OTHERS)}
+_PLAIN: Final = (*candidate_tables(), *_OTHERS)
+
+TABLES: Final[dict[str, Table]] = {table.name: table for table in (*_PLAIN, *packed_tables(_PLAIN))}

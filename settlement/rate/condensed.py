@@ -76,14 +76,16 @@ def sums_of_all(versions: Sequence[ContractVersion], facts: Facts) -> Sums:
     TerminalError
         As ``contributions`` does.
     """
-    alike = condensed(versions, facts)
-    if alike is None:
-        return add_up(contributions(versions, facts))
-    try:
-        totals = [summed(unlimited(_only(versions, _adds_up), alike))]
-    except TerminalError:
-        # The sentence names a record: it is found among those that are not condensed.
-        return add_up(contributions(versions, facts))
+    totals, adding = list[pl.DataFrame](), _only(versions, _adds_up)
+    if any(version.contract.terms for version in adding):
+        alike = condensed(versions, facts)
+        if alike is None:
+            return add_up(contributions(versions, facts))
+        try:
+            totals.append(summed(unlimited(adding, alike)))
+        except TerminalError:
+            # The sentence names a record: it is found among those that are not condensed.
+            return add_up(contributions(versions, facts))
     totals += _one_by_one(versions, facts)
     limiting = _only(versions, _limits)
     rows = unlimited(limiting, facts)

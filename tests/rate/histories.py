@@ -16,6 +16,7 @@ from typing import Any
 import polars as pl
 
 from settlement import store
+from settlement.model.packs import PACKED, packed
 from settlement.model.stage import StageInput
 from settlement.model.tables import TABLES
 from settlement.rate import night as rate
@@ -25,7 +26,8 @@ READS = (
     *("file", "clearing", "match", "match_member", "account_event", "enrolment", "store", "fx_rate"),
     *("opening_position", "pnl"),
 )
-RATED = ("rated", "rated_basis", "rated_total", "rated_account", "rated_key", "payout")
+PACKS = ("rated_pack", *map(packed, PACKED))
+RATED = ("rated", "rated_basis", "rated_total", "rated_account", "rated_key", "payout", *PACKS)
 _CONTRACTS = Path(__file__).resolve().parents[2] / "contracts"
 
 

@@ -70,6 +70,21 @@ def test_records_that_are_alike_are_one(facts: Facts) -> None:
     assert two.records["net_minor"].sum() == 2 * day.records["net_minor"].sum()
 
 
+def test_nothing_is_condensed_where_no_term_adds_up(facts: Facts, monkeypatch: pytest.MonkeyPatch) -> None:
+    def condenses(*_: object) -> Facts:
+        raise AssertionError
+
+    monkeypatch.setattr("settlement.rate.condensed.condensed", condenses)
+    adding = []
+    for version in contracts():
+        try:
+            sums_of_all((version,), facts)
+        except AssertionError:
+            adding.append(version.contract.id)
+    assert PLAIN in adding
+    assert 0 < len(adding) < len(contracts())
+
+
 def test_what_is_condensed_away_is_nothing_that_a_volume_asks_for() -> None:
     """A new key of a volume may ask for what ``condensed`` leaves out of a record: look there before adding it here."""
     assert {field.name for field in fields(VolumeMeasure)} == {
