@@ -19,10 +19,10 @@ from settlement.model.clearing import TOLD_ONLY, StatementState
 from settlement.model.stage import StageInput, StageOutput
 from settlement.model.statement_lines import INTEREST, OWN_LINES
 from settlement.model.tables import TABLES
-from settlement.pay.contract_text import ContractText, beneficiaries, contract_text
+from settlement.pay.contract_text import beneficiaries, contract_text
 from settlement.pay.outgoing_layout import SUFFIXES, Content, OutgoingLayout, Tag
 from settlement.pay.outgoing_lines import in_layout, restatement_lines, settlement_lines
-from settlement.pay.partners import Form, Partner, PartnerDirectory, name_of, read_partners
+from settlement.pay.partners import Form, PartnerDirectory, Recipient, read_partners
 from settlement.pay.restatements import Restated, restatements
 from settlement.pay.statement import Line, Statement
 from settlement.pay.statement_document import statement_document
@@ -50,20 +50,6 @@ class PartnerFile:
     content: bytes
     lines: int
     total_minor: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Recipient:
-    """A partner with its statement, its contract as it may read it, and the words of its language."""
-
-    statement: Statement
-    contract: ContractText | None
-    partner: Partner
-    words: Words
-
-    @property
-    def name(self) -> str:
-        return name_of(self.partner, "" if self.contract is None else self.contract.name)
 
 
 def plan(inputs: StageInput) -> tuple[str, ...]:
@@ -121,9 +107,7 @@ def run(inputs: StageInput) -> StageOutput:
             parked=_lines(tonight.filter(parked), clauses, words),
         )
         payables.append(_payable(statement))
-        made += _files(
-            inputs, tonight, _Recipient(statement=statement, contract=contract, partner=partner, words=words), directory
-        )
+        made += _files(inputs, tonight, Recipient(statement=statement, contract=contract, partner=partner), directory)
     rows = [_file_row(file) for file in made]
     return StageOutput(
         tables={
@@ -178,23 +162,21 @@ def _files_before(inputs: StageInput) -> dict[str, int]:
 
 
 def _files(
-    inputs: StageInput, tonight: pl.DataFrame, to: _Recipient, directory: PartnerDirectory
+    inputs: StageInput, tonight: pl.DataFrame, to: Recipient, directory: PartnerDirectory
 ) -> Iterator[PartnerFile]:
     """All files that a partner gets of one statement."""
     statement, stem = to.statement, to.statement.stem
     settlement = directory.layout(to.partner, Content.SETTLEMENT)
     restating = directory.layout(to.partner, Content.RESTATEMENT)
     if settlement is not None:
-        rows = settlement_lines(statement, to.name, to.words, settlement)
-        yield _file(to, stem, settlement, rows)
+        yield _file(to, stem, settlement, settlement_lines(to, settlement))
     restated: tuple[Restated, ...] = ()
     if restating is not None or to.partner.statement:
         restated = restatements(inputs, tonight, statement.as_of, statement.period)
     if restating is not None and restated:
-        rows = restatement_lines(statement, restated, to.name, to.words, restating)
-        yield _file(to, f"{stem}_restated", restating, rows)
+        yield _file(to, f"{stem}_restated", restating, restatement_lines(to, restated, restating))
     if to.partner.statement:
-        document = statement_document(statement, to.contract, to.name, to.partner.language, restated)
+        document = statement_document(to, restated)
         for form in to.partner.statement:
             yield PartnerFile(
                 path=f"{stem}_statement.{form}",
@@ -207,14 +189,14 @@ def _files(
             )
 
 
-def _file(to: _Recipient, stem: str, layout: OutgoingLayout, rows: pl.DataFrame) -> PartnerFile:
+def _file(to: Recipient, stem: str, layout: OutgoingLayout, rows: pl.DataFrame) -> PartnerFile:
     details = rows.filter(pl.col("tag") == Tag.DETAIL)
     return PartnerFile(
         path=f"{stem}.{SUFFIXES[layout.format]}",
         statement=to.statement,
         told=layout.of.value,
         format=layout.format.value,
-        content=in_layout(rows, layout, to.statement),
+        content=in_layout(rows, layout, to.statement.as_of),
         lines=details.height,
         total_minor=int(
             details.filter(pl.col("currency") == to.statement.currency)

@@ -195,9 +195,8 @@ class OutgoingLayout(BaseModel):
             raise ValueError(f"{place} is no money and cannot be {field.type}")
         if field.type == "date" and field.source not in DATES:
             raise ValueError(f"{place} is no date")
-        if self.format is Format.FIXED_WIDTH:
-            if self.line_length is None or field.at is None:
-                raise ValueError(f"{place}: a fixed-width layout needs `line_length`, and `at` for each field")
+        if self.format is Format.FIXED_WIDTH and (self.line_length is None or field.at is None):
+            raise ValueError(f"{place}: a fixed-width layout needs `line_length`, and `at` for each field")
         if self.format is Format.PARQUET and not field.name:
             raise ValueError(f"{place}: a column of Parquet needs a `heading`")
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any, Final
 
 import polars as pl
 
 from settlement.model.statement_lines import CARRY_OUT, PAYOUT
-from settlement.pay.outgoing_layout import Content, Format, OutgoingLayout, Tag
+from settlement.pay.outgoing_layout import Format, OutgoingLayout, Tag
 from settlement.pay.outgoing_tables import parquet, workbook
 from settlement.pay.outgoing_text import written
+from settlement.pay.partners import Recipient
 from settlement.pay.restatements import OTHER, Restated
-from settlement.pay.statement import Line, Statement
+from settlement.pay.statement import Line
 from settlement.pay.statement_document import reasons
-from settlement.pay.words import Words
 
 _USES: Final = (PAYOUT, CARRY_OUT)
 """What becomes of the balance."""
@@ -36,26 +37,28 @@ SCHEMA: Final = pl.Schema(
 """The values of the lines of a settlement or restatement file; money in minor units of ``currency``."""
 
 
-def in_layout(rows: pl.DataFrame, layout: OutgoingLayout, statement: Statement) -> bytes:
-    """The lines in a declared layout."""
+def in_layout(rows: pl.DataFrame, layout: OutgoingLayout, made_on: date) -> bytes:
+    """The lines in a declared layout; ``made_on`` is the day that a document's properties tell."""
     match layout.format:
         case Format.PARQUET:
             return parquet(rows, layout)
         case Format.WORKBOOK:
-            return workbook(rows, layout, statement.as_of)
+            return workbook(rows, layout, made_on)
         case Format.DELIMITED | Format.FIXED_WIDTH:
             return written(rows, layout)
 
 
-def settlement_lines(statement: Statement, partner: str, words: Words, layout: OutgoingLayout) -> pl.DataFrame:
+def settlement_lines(to: Recipient, layout: OutgoingLayout) -> pl.DataFrame:
     """The settlement file: terms and adjustments, their total, the partner's own lines, the balance, its use.
 
-    ``total`` is the sum of the terms and adjustments in each currency they have, ``balance`` what is carried in plus the
-    share plus the entries between; it equals payout plus carry-out. Raises TerminalError where the lines do not re-add.
+    ``total`` is the sum of the terms and adjustments in each currency they have, ``balance`` what is carried in plus
+    the share plus the entries between; it equals payout plus carry-out. Raises TerminalError where the lines do not
+    re-add.
     """
+    statement = to.statement
     details = [_detail(number, line) for number, line in enumerate(statement.lines, start=1)]
     earned, own = details[: len(statement.terms)], details[len(statement.terms) :]
-    labels, paid_in = words.labels, statement.currency
+    labels, paid_in = to.words.labels, statement.currency
     totals = [
         _sum(
             "total",
@@ -67,7 +70,7 @@ def settlement_lines(statement: Statement, partner: str, words: Words, layout: O
     ]
     balance = _sum("balance", labels["sum_balance"], statement.balance_minor, paid_in)
     return _frame(
-        header(statement, Content.SETTLEMENT, partner, layout),
+        header(to, layout),
         [
             *earned,
             *totals,
@@ -79,9 +82,7 @@ def settlement_lines(statement: Statement, partner: str, words: Words, layout: O
     )
 
 
-def restatement_lines(
-    statement: Statement, restated: Sequence[Restated], partner: str, words: Words, layout: OutgoingLayout
-) -> pl.DataFrame:
+def restatement_lines(to: Recipient, restated: Sequence[Restated], layout: OutgoingLayout) -> pl.DataFrame:
     """The restatement file: of each term of a closed period what was stated, what it is now, and why.
 
     The trailer's sums are of the differences, which are the statement's adjustments.
@@ -93,32 +94,33 @@ def restatement_lines(
             "line": number,
             "adjusts": period,
             "clause": term.clause,
-            "term": words.labels["other_lines"] if term.term == OTHER else term.term,
+            "term": to.words.labels["other_lines"] if term.term == OTHER else term.term,
             "stated": term.stated_minor,
             "now": term.now_minor,
             "difference": term.difference_minor,
             "sign": _sign(term.difference_minor),
             "currency": term.currency,
-            "reason": "; ".join(reasons(term, {}, words)),
+            "reason": "; ".join(reasons(term, to.said(term.term), to.words)),
         }
         for number, (period, term) in enumerate(terms, start=1)
     ]
     return _frame(
-        header(statement, Content.RESTATEMENT, partner, layout),
+        header(to, layout),
         rows,
         [(term.difference_minor, term.currency) for _, term in terms],
     )
 
 
-def header(statement: Statement, content: Content, partner: str, layout: OutgoingLayout) -> dict[str, Any]:
+def header(to: Recipient, layout: OutgoingLayout) -> dict[str, Any]:
     """The header line: whose file of what it is, as known when, and its sequence number."""
+    statement = to.statement
     return {
         "tag": Tag.HEADER.value,
         "version": layout.version,
-        "content": content.value,
+        "content": layout.of.value,
         "contract": statement.contract,
         "beneficiary": statement.beneficiary,
-        "partner": partner,
+        "partner": to.name,
         "period": statement.period,
         "as_of": statement.as_of,
         "state": statement.state,

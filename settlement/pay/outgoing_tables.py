@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
 
 import polars as pl
 import xlsxwriter
-from xlsxwriter.format import Format as CellFormat
 
 from settlement.errors import TerminalError
 from settlement.model.money import exponent
@@ -89,32 +89,35 @@ def workbook(rows: pl.DataFrame, layout: OutgoingLayout, made_on: date) -> bytes
     if layout.names_line:
         sheet.write_row(0, 0, [field.name for field in layout.lines[Tag.DETAIL]])
     for tag, fields in layout.lines.items():
-        of_tag = lines.with_row_index("place?").filter(pl.col("tag") == tag)
+        of_tag = lines.with_row_index("place?", offset=first).filter(pl.col("tag") == tag)
         for column, field in enumerate(fields):
+            # A sheet shows numbers as its reader likes them.
             values = of_tag.with_columns(written=as_text(field.model_copy(update={"decimal": "."})))
-            _write_column(sheet, first, column, values, field, (text, amounts))
+            for cell in _cells(values, field):
+                shape = text if cell.runs else None
+                if cell.places is None:
+                    sheet.write_string(cell.row, column, cell.written, shape)
+                else:
+                    sheet.write_number(cell.row, column, Decimal(cell.written), amounts[cell.places])
     book.close()
     return out.getvalue()
 
 
-def _write_column(
-    sheet: xlsxwriter.worksheet.Worksheet,
-    first: int,
-    column: int,
-    rows: pl.DataFrame,
-    field: OutgoingField,
-    formats: tuple[CellFormat, Mapping[int, CellFormat]],
-) -> None:
-    """The cells of one field; ``rows`` have its text in ``written`` and their place in ``place?``."""
-    text, amounts = formats
-    runs = rows.select(would=neutral(pl.col("written")) != pl.col("written"))["would"]
-    currencies = rows["currency"]
-    for at, (place, written) in enumerate(rows.select("place?", "written").iter_rows()):
-        row = first + place
-        if not written:
-            continue
-        if field.kind in {"minor", "major", "number"} and len(written.strip("-0").replace(".", "")) <= _EXACT_DIGITS:
-            places = exponent(currencies[at]) if field.kind == "major" else 0
-            sheet.write_number(row, column, Decimal(written), amounts[places])
-        else:
-            sheet.write_string(row, column, written, text if runs[at] else None)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cell:
+    """A cell that is not empty: a number with ``places`` decimals, or text, which may look as if it ran."""
+
+    row: int
+    written: str
+    places: int | None
+    runs: bool
+
+
+def _cells(rows: pl.DataFrame, field: OutgoingField) -> Iterator[_Cell]:
+    """The cells of one field; ``rows`` have its text in ``written`` and their row in ``place?``."""
+    told = rows.select("place?", "written", "currency", runs=neutral(pl.col("written")) != pl.col("written"))
+    numbers = field.kind in {"minor", "major", "number"}
+    for row, written, currency, runs in told.filter(pl.col("written") != "").iter_rows():
+        exact = numbers and len(written.strip("-0").replace(".", "")) <= _EXACT_DIGITS
+        places = (exponent(currency) if field.kind == "major" else 0) if exact else None
+        yield _Cell(row=row, written=written, places=places, runs=runs and not numbers)

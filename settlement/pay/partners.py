@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from settlement.errors import TerminalError
 from settlement.model.document import checked, read_toml
+from settlement.pay.contract_text import ContractText
 from settlement.pay.outgoing_layout import STANDING, Content, OutgoingLayout
-from settlement.pay.words import Language
+from settlement.pay.statement import Statement
+from settlement.pay.words import Language, Words, words_of
 
 PARTNERS: Final = "partners.toml"
 _PLACE: Final = f"config/{PARTNERS}"
@@ -144,6 +147,25 @@ def read_partners(documents: Mapping[str, str], paid: AbstractSet[str]) -> Partn
     return directory
 
 
-def name_of(partner: Partner, in_contract: str) -> str:
-    """A partner's name in its language: as declared, else as the contract has it, else its id."""
-    return partner.names.get(partner.language) or in_contract or partner.id
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipient:
+    """A partner with one statement, the contract as it may read it (None where it is not there), and its words."""
+
+    partner: Partner
+    statement: Statement
+    contract: ContractText | None
+
+    @property
+    def name(self) -> str:
+        """The partner's name in its language: as declared, else as the contract has it, else its id."""
+        in_contract = "" if self.contract is None else self.contract.name
+        return self.partner.names.get(self.partner.language) or in_contract or self.partner.id
+
+    @property
+    def words(self) -> Words:
+        """The words of its language."""
+        return words_of(self.partner.language)
+
+    def said(self, term: str) -> Mapping[str, Any]:
+        """What the contract says of a term; empty where it is not at hand or has no such term."""
+        return {} if self.contract is None else self.contract.terms.get(term, {})

@@ -6,22 +6,37 @@ the sums of the settlement file.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from settlement.model.clearing import StatementState
 from settlement.model.dates import period_from
 from settlement.model.money import is_currency
-from settlement.model.statement_lines import CARRY_OUT, INTEREST, PAYOUT, SHARE, SHARE_CONVERTED
+from settlement.model.statement_lines import (
+    CARRY_OUT,
+    GROSS_UP,
+    HELD,
+    INTEREST,
+    PAYOUT,
+    RECOUPED,
+    SHARE,
+    SHARE_CONVERTED,
+    VALUE_ADDED_TAX,
+    WITHHOLDING_TAX,
+)
 from settlement.pay.contract_text import ContractText
+from settlement.pay.partners import Recipient
 from settlement.pay.quantities_told import grouped, money, quantities, said
 from settlement.pay.restatements import OTHER, Cause, Restated, RestatedTerm
 from settlement.pay.statement import Line, Statement
-from settlement.pay.words import Language, Words, words_of
+from settlement.pay.words import Language, Words
 
 _NOTES: Final = 5
 """How many notes tell how a statement is added up."""
+_THEN_AND_NOW: Final = ("stated", "now", "difference")
+_QUOTING: Final = frozenset({SHARE_CONVERTED, RECOUPED, GROSS_UP, WITHHOLDING_TAX, VALUE_ADDED_TAX, HELD, PAYOUT})
+"""Lines of a beneficiary that quote their clause; the others follow that of the payout."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,47 +94,27 @@ class StatementDocument:
     page: str
 
 
-def statement_document(
-    statement: Statement,
-    contract: ContractText | None,
-    partner: str,
-    language: Language,
-    restated: Sequence[Restated],
-) -> StatementDocument:
-    """A statement in a partner's language.
+def statement_document(to: Recipient, restated: Sequence[Restated]) -> StatementDocument:
+    """A statement in a partner's language; ``restated`` is what its adjustments are made of.
 
-    Parameters
-    ----------
-    statement:
-        The lines.
-    contract:
-        The contract as the partner may read it; None where the configuration does not have it.
-    partner:
-        Its name in that language.
-    restated:
-        What its adjustments are made of.
-
-    Raises
-    ------
-    TerminalError
-        Where the lines do not re-add.
+    Raises TerminalError where the lines do not re-add.
     """
-    writer = _Writer(statement=statement, contract=contract, words=words_of(language))
+    statement, writer = to.statement, _Writer(to=to)
     labels = writer.words.labels
     closed = statement.state == StatementState.CLOSED
     sections = [writer.terms(), writer.adjustments(), writer.own(), *map(writer.restated, restated)]
     if statement.parked:
         sections.append(writer.parked())
     return StatementDocument(
-        language=language,
+        language=to.partner.language,
         title=labels[statement.state],
-        partner=partner,
+        partner=to.name,
         lead=labels["lead_closed" if closed else "lead_preview"],
         paid=(
             labels["to_be_paid" if closed else "would_be_paid"],
             money(statement.own_minor(PAYOUT), statement.currency),
         ),
-        facts=tuple(writer.facts(partner)),
+        facts=tuple(writer.facts()),
         sections=tuple(sections),
         notes_title=labels["notes"],
         notes=tuple(labels[f"note_{number}"] for number in range(1, _NOTES + 1)),
@@ -131,16 +126,27 @@ def statement_document(
 class _Writer:
     """Writes the parts of one statement in one language."""
 
-    statement: Statement
-    contract: ContractText | None
-    words: Words
+    to: Recipient
 
-    def facts(self, partner: str) -> Iterator[tuple[str, str]]:
+    @property
+    def statement(self) -> Statement:
+        return self.to.statement
+
+    @property
+    def contract(self) -> ContractText | None:
+        return self.to.contract
+
+    @property
+    def words(self) -> Words:
+        return self.to.words
+
+    def facts(self) -> Iterator[tuple[str, str]]:
         """Who, what, when: label and value."""
         labels, statement = self.words.labels, self.statement
         if self.contract is not None:
             yield labels["payer"], self.contract.payer
-        yield labels["partner"], partner if partner == statement.beneficiary else f"{partner} ({statement.beneficiary})"
+        named = self.to.name != statement.beneficiary
+        yield labels["partner"], f"{self.to.name} ({statement.beneficiary})" if named else self.to.name
         title = "" if self.contract is None else f", {self.contract.title}"
         yield labels["contract"], f"{statement.contract}{title}"
         if self.contract is not None:
@@ -181,7 +187,7 @@ class _Writer:
                 self._sum(labels["total"], amount, currency)
                 for currency, amount in sorted(running.items() or {self.statement.currency: 0}.items())
             ]
-        return Section(title=labels[part], note=labels["terms_note"], columns=self._columns(), rows=tuple(rows))
+        return Section(title=labels[part], note=labels[f"{part}_note"], columns=self._columns(), rows=tuple(rows))
 
     def own(self) -> Section:
         """From the partner's share to what is paid and carried."""
@@ -214,20 +220,17 @@ class _Writer:
                 Row(
                     cells=(
                         Cell(text=term.clause),
-                        Cell(text=name, below=reasons(term, self._term(term.term), self.words)),
+                        Cell(text=name, below=reasons(term, self.to.said(term.term), self.words)),
                         *(Cell(text=grouped(amount, term.currency)) for amount in amounts),
                     )
                 )
             )
         currency = restated.terms[0].currency
-        sums = [
-            sum(getattr(term, name) for term in restated.terms)
-            for name in ("stated_minor", "now_minor", "difference_minor")
-        ]
+        sums = [sum(getattr(term, f"{name}_minor") for term in restated.terms) for name in _THEN_AND_NOW]
         total = (Cell(text=""), Cell(text=labels["difference"]), *(Cell(text=grouped(one, currency)) for one in sums))
         columns = (
-            Column(heading=labels["clause"], width=11),
-            Column(heading=f"{labels['line']} / {labels['reason']}", width=44),
+            Column(heading=labels["clause"], width=13),
+            Column(heading=f"{labels['line']} / {labels['reason']}", width=42),
             *(
                 Column(heading=f"{labels[one]} {currency}", width=15, amounts=True)
                 for one in ("stated", "now", "difference")
@@ -250,8 +253,8 @@ class _Writer:
     def _columns(self) -> tuple[Column, ...]:
         labels = self.words.labels
         return (
-            Column(heading=labels["clause"], width=11),
-            Column(heading=labels["line"], width=53),
+            Column(heading=labels["clause"], width=13),
+            Column(heading=labels["line"], width=51),
             Column(heading=labels["amount"], width=18, amounts=True),
             Column(heading=labels["running"], width=18, amounts=True),
         )
@@ -280,25 +283,16 @@ class _Writer:
 
     def _below(self, line: Line) -> Iterator[str]:
         """The clause in its words, the quantities, and what the contract says in figures."""
-        term = self._term(line.term)
+        term = self.to.said(line.term)
         if self.contract is None:
             yield self.words.labels["no_clause"]
         elif line.clause in self.contract.clauses and (line not in self.statement.own or line.term in _QUOTING):
-            yield f"“{self.contract.clauses[line.clause]}”"
+            yield f"“{' '.join(self.contract.clauses[line.clause].split())}”"
         yield from quantities(line.term, line.quantities, line.currency, term, self.words)
         yield from said(term, line.currency, self.words)
 
-    def _term(self, name: str) -> dict[str, object]:
-        return {} if self.contract is None else dict(self.contract.terms.get(name, {}))
 
-
-_QUOTING: Final = frozenset(
-    {PAYOUT, SHARE_CONVERTED, "recouped", "held", "withholding_tax", "gross_up", "value_added_tax"}
-)
-"""Lines of a beneficiary that quote their clause; the others follow the same one as the payout."""
-
-
-def reasons(term: RestatedTerm, of: dict[str, object], words: Words) -> tuple[str, ...]:
+def reasons(term: RestatedTerm, of: Mapping[str, Any], words: Words) -> tuple[str, ...]:
     """Why a term of a closed period comes to something else, one text for each reason."""
     told = [_cause(cause, words) for cause in term.causes]
     if term.term == OTHER:

@@ -20,7 +20,7 @@ from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
-from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
+from reportlab.platypus import CondPageBreak, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
 from settlement.pay.statement_document import Cell, Row, Section, StatementDocument
 from settlement.pay.words import Language
@@ -85,6 +85,8 @@ def _story(document: StatementDocument) -> Iterator[Any]:
         style=TableStyle([("VALIGN", (0, 0), (-1, -1), "TOP"), *_padding(1)]),
     )
     for section in document.sections:
+        # A title does not stand alone at the foot of a page.
+        yield CondPageBreak(45 * mm)
         yield text(section.title, "heading")
         yield text(section.note, "note")
         yield _table(section, document.language)
@@ -148,7 +150,6 @@ def _style(name: str, language: Language = Language.ENGLISH) -> Any:
         alignment=TA_RIGHT if name.startswith("amount") or name in {"paid", "head_amount"} else 0,
         spaceBefore=12 if name == "heading" else 0,
         spaceAfter={"heading": 2, "note": 4, "title": 4}.get(name, 0),
-        keepWithNext=name in {"heading", "note"},
         # Chinese has no blanks to break lines at.
         wordWrap="CJK" if language is Language.CHINESE else None,
     )

@@ -18,8 +18,8 @@ from settlement.model.statement_lines import told
 from settlement.model.tables import TABLES
 from settlement.pay.outgoing_layout import STANDING
 from settlement.pay.outgoing_lines import in_layout, settlement_lines
+from settlement.pay.partners import Partner, Recipient
 from settlement.pay.statement import Line, Statement
-from settlement.pay.words import Language, words_of
 from settlement.rate.stated import PayoutRow, read_stated
 
 
@@ -79,8 +79,8 @@ def test_partners_files_and_the_suite_re_add(settlement: str, known: list[list[i
                 terms=tuple(line_of(row) for row in told_rows if row.beneficiary is None),
                 own=tuple(line_of(row) for row in told_rows if row.beneficiary == name),
             )
-            rows = settlement_lines(file, name, words_of(Language.ENGLISH), STANDING)
-            text = in_layout(rows, STANDING, file).decode()
+            to = Recipient(partner=Partner(id=name), statement=file, contract=None)
+            text = in_layout(settlement_lines(to, STANDING), STANDING, file.as_of).decode()
             assert text.count("\nD,") == len(file.terms) + len(file.own)
 
 
