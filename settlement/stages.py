@@ -97,7 +97,7 @@ STAGES: Final[tuple[Stage, ...]] = (
         run=pay.run,
         plan=pay.plan,
         reads=("payout",),
-        scans=("clearing", "rated"),
+        scans=("clearing", "rated", "store", "file"),
         history=("payout", "clearing", "rated", "store", "file"),
         files="out",
     ),

@@ -20,6 +20,7 @@ from settlement.model.stage import StageInput, StageOutput
 from settlement.model.statement_lines import INTEREST, OWN_LINES
 from settlement.model.tables import TABLES
 from settlement.pay.contract_text import beneficiaries, contract_text
+from settlement.pay.details import detail_lines, require_shown
 from settlement.pay.outgoing_layout import SUFFIXES, Content, OutgoingLayout, Tag
 from settlement.pay.outgoing_lines import in_layout, restatement_lines, settlement_lines
 from settlement.pay.partners import Form, PartnerDirectory, Recipient, read_partners
@@ -34,6 +35,12 @@ NO_CONTRACT: Final = "none"
 """The unit of a night without any statement."""
 STATEMENT: Final = "statement"
 """The content of a file for people."""
+_SUMMED: Final[Mapping[Content, str]] = {
+    Content.SETTLEMENT: "amount",
+    Content.DETAILS: "amount",
+    Content.RESTATEMENT: "difference",
+}
+"""The amounts of the detail lines that a file's total is of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +177,10 @@ def _files(
     restating = directory.layout(to.partner, Content.RESTATEMENT)
     if settlement is not None:
         yield _file(to, stem, settlement, settlement_lines(to, settlement))
+    detailing = directory.layout(to.partner, Content.DETAILS)
+    if detailing is not None:
+        require_shown(detailing, to, directory)
+        yield _file(to, f"{stem}_details", detailing, detail_lines(inputs, to, detailing))
     restated: tuple[Restated, ...] = ()
     if restating is not None or to.partner.statement:
         restated = restatements(inputs, tonight, statement.as_of, statement.period)
@@ -198,11 +209,7 @@ def _file(to: Recipient, stem: str, layout: OutgoingLayout, rows: pl.DataFrame) 
         format=layout.format.value,
         content=in_layout(rows, layout, to.statement.as_of),
         lines=details.height,
-        total_minor=int(
-            details.filter(pl.col("currency") == to.statement.currency)
-            .select(pl.col("difference" if layout.of is Content.RESTATEMENT else "amount").sum())
-            .item()
-        ),
+        total_minor=int(details.filter(pl.col("currency") == to.statement.currency)[_SUMMED[layout.of]].sum()),
     )
 
 

@@ -190,9 +190,10 @@ class OutgoingLayout(BaseModel):
             raise ValueError(f"{place}: a line {tag} of {self.of} has {', '.join(known) or 'no values'}")
         if field.source and field.value:
             raise ValueError(f"{place} has both `from` and `value`; write one of them")
-        money = field.source in MONEY | SUMS
+        # Sums of contributions are of their unit, which need be no currency.
+        money = field.source in MONEY or (field.source in SUMS and self.of is not Content.DETAILS)
         if field.type in {"minor", "major"} and not money:
-            raise ValueError(f"{place} is no money and cannot be {field.type}")
+            raise ValueError(f"{place} is no money of one currency and cannot be {field.type}")
         if field.type == "date" and field.source not in DATES:
             raise ValueError(f"{place} is no date")
         if self.format is Format.FIXED_WIDTH and (self.line_length is None or field.at is None):

@@ -43,12 +43,15 @@ def quantities(line: str, told: str, currency: str, term: Mapping[str, Any], wor
     """
     found = []
     for name, value in _pairs(told):
+        if line == SHARE_CONVERTED and not _WHOLE.fullmatch(value):
+            # A rate of exchange is no share of anything.
+            found.append(f"{_named('exchange_rate' if name == 'rate' else name, words)} {value}")
+            continue
         if _WHOLE.fullmatch(value):
             last = name.rpartition(" ")[2]
             shown = f"{int(value):,}" if is_count(last, term) else money(int(value), currency)
         else:
-            # A rate of exchange is no share of anything.
-            shown = percent(value) if name in _SHARES and line != SHARE_CONVERTED else value
+            shown = percent(value) if name in _SHARES else value
         found.append(f"{_named(name, words)} {shown}")
     return tuple(found)
 

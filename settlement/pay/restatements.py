@@ -12,6 +12,7 @@ import polars as pl
 from settlement.model.clearing import StatementState
 from settlement.model.stage import StageInput
 from settlement.model.statement_lines import ADJUSTMENT, CARRY_OUT
+from settlement.pay.contributions import contributions, records_of
 
 OTHER: Final = "other"
 """The line of terms that a contract had when a period closed and has no more."""
@@ -142,19 +143,13 @@ def _causes(
     inputs: StageInput, contract: str, period: str, since: date, until: date
 ) -> Mapping[str, tuple[Cause, ...]]:
     """By term the facts of a closed period that became known after one day and up to another."""
-    tonight = inputs.tonight("rated").with_columns(business_date=pl.lit(inputs.business_date, pl.Date))
-    rated = pl.concat([inputs.history["rated"], tonight], how="diagonal_relaxed").filter(
-        (pl.col("contract") == contract)
-        & (pl.col("period") == period)
-        & (pl.col("business_date") > since)
-        & (pl.col("business_date") <= until)
-    )
+    since_then = (pl.col("business_date") > since) & (pl.col("business_date") <= until)
+    rated = contributions(inputs, contract, period).filter(since_then)
     place = ["file", "record"]
     changed = rated.group_by("term", "unit", *place, "account_id").agg(pl.col("quantity").sum()).collect()
     changed = changed.filter(pl.col("quantity") != 0)
-    kinds = kinds_of(inputs, changed["file"].drop_nulls().unique())
     told = (
-        changed.join(kinds, on=place, how="left", nulls_equal=True)
+        changed.join(records_of(inputs, changed["file"], "kind"), on=place, how="left")
         .group_by("term", "kind", "unit")
         .agg(pl.len().alias("count"), pl.col("quantity").sum())
         .sort("term", "kind", "unit", nulls_last=True)
@@ -164,10 +159,3 @@ def _causes(
         cause = Cause(kind=row["kind"], count=row["count"], quantity=row["quantity"], unit=row["unit"])
         found[row["term"]] = (*found.get(row["term"], ()), cause)
     return found
-
-
-def kinds_of(inputs: StageInput, of_files: pl.Series) -> pl.DataFrame:
-    """The kind of each clearing record of some files: ``file``, ``record``, ``kind``."""
-    columns = ["file", "record", "kind"]
-    clearing = pl.concat([inputs.history["clearing"].select(columns), inputs.tonight("clearing").select(columns)])
-    return clearing.filter(pl.col("file").is_in(of_files.implode())).collect()

@@ -227,7 +227,7 @@ class _Writer:
             )
         currency = restated.terms[0].currency
         sums = [sum(getattr(term, f"{name}_minor") for term in restated.terms) for name in _THEN_AND_NOW]
-        total = (Cell(text=""), Cell(text=labels["difference"]), *(Cell(text=grouped(one, currency)) for one in sums))
+        total = (Cell(text=""), Cell(text=labels["together"]), *(Cell(text=grouped(one, currency)) for one in sums))
         columns = (
             Column(heading=labels["clause"], width=13),
             Column(heading=f"{labels['line']} / {labels['reason']}", width=42),
@@ -263,7 +263,7 @@ class _Writer:
         return Row(
             cells=(
                 Cell(text=line.clause),
-                Cell(text=self._name(line), below=tuple(self._below(line))),
+                Cell(text=self._name(line), below=tuple(dict.fromkeys(self._below(line)))),
                 Cell(text=money(line.amount_minor, line.currency)),
                 Cell(text=running),
             )

@@ -7,7 +7,7 @@ A character that neither has is told by its code point, such as ``[U+0E01]``.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache, partial
 from itertools import groupby
 from typing import Any, Final
@@ -22,12 +22,15 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.platypus import CondPageBreak, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
-from settlement.pay.statement_document import Cell, Row, Section, StatementDocument
+from settlement.pay.statement_document import Row, Section, StatementDocument
 from settlement.pay.words import Language
 
 _CHINESE: Final = "STSong-Light"
 _MARGIN: Final = 16 * mm
 _WIDTH: Final = A4[0] - 2 * _MARGIN
+_PIECE: Final = 1200
+_TEXTS: Final = 20
+"""Characters and texts below a line of a statement that fit on a page, however wide they are."""
 _SOFT: Final = HexColor(0x5A6475)
 _LINE: Final = HexColor(0xDCD8CC)
 _HEAD: Final = HexColor(0xF4F2EC)
@@ -82,7 +85,13 @@ def _story(document: StatementDocument) -> Iterator[Any]:
     yield Table(
         [[text(label, "soft"), text(value, "body")] for label, value in document.facts],
         colWidths=[_WIDTH * 0.28, _WIDTH * 0.72],
-        style=TableStyle([("VALIGN", (0, 0), (-1, -1), "TOP"), *_padding(1)]),
+        style=TableStyle(
+            [
+                ("VALIGN", (0, 0), (-1, -1), "TOP"),
+                ("TOPPADDING", (0, 0), (-1, -1), 1),
+                ("BOTTOMPADDING", (0, 0), (-1, -1), 1),
+            ]
+        ),
     )
     for section in document.sections:
         # A title does not stand alone at the foot of a page.
@@ -99,38 +108,53 @@ def _table(section: Section, language: Language) -> Any:
     head = [
         _paragraph(column.heading, "head_amount" if column.amounts else "head", language) for column in section.columns
     ]
-    rules = [
-        ("VALIGN", (0, 0), (-1, -1), "TOP"),
-        ("BACKGROUND", (0, 0), (-1, 0), _HEAD),
-        ("LINEBELOW", (0, 0), (-1, -1), 0.4, _LINE),
-        *(("LINEABOVE", (0, at), (-1, at), 0.8, _INK) for at, row in enumerate(section.rows, start=1) if row.is_sum),
-        *_padding(2.5),
-    ]
+    rows, rules = [head], [("LINEBELOW", (0, 0), (-1, 0), 0.4, _LINE)]
+    for row in section.rows:
+        if row.is_sum:
+            rules.append(("LINEABOVE", (0, len(rows)), (-1, len(rows)), 0.8, _INK))
+        rows += _pieces(row, section, language)
+        rules.append(("LINEBELOW", (0, len(rows) - 1), (-1, len(rows) - 1), 0.4, _LINE))
     return Table(
-        [head, *(_cells(row, section, language) for row in section.rows)],
+        rows,
         colWidths=[_WIDTH * column.width / 100 for column in section.columns],
         repeatRows=1,
-        splitInRow=1,
-        style=TableStyle(rules),
+        style=TableStyle(
+            [
+                ("VALIGN", (0, 0), (-1, -1), "TOP"),
+                ("BACKGROUND", (0, 0), (-1, 0), _HEAD),
+                ("TOPPADDING", (0, 0), (-1, -1), 1.5),
+                ("BOTTOMPADDING", (0, 0), (-1, -1), 2.5),
+                *rules,
+            ]
+        ),
     )
 
 
-def _cells(row: Row, section: Section, language: Language) -> list[list[Any]]:
-    return [
-        list(_cell(cell, row.is_sum, column.amounts, language))
-        for cell, column in zip(row.cells, section.columns, strict=True)
-    ]
+def _pieces(row: Row, section: Section, language: Language) -> Iterator[list[list[Any]]]:
+    """A row as one row of the table, or as several where it may not fit on a page."""
+    below = [list(_shared_out(cell.below)) for cell in row.cells]
+    for piece in range(max(1, *map(len, below))):
+        cells = []
+        for cell, column, texts in zip(row.cells, section.columns, below, strict=True):
+            kind = "amount" if column.amounts else "body"
+            first = [_paragraph(cell.text, f"{kind}_sum" if row.is_sum else kind, language)] if piece == 0 else []
+            small = texts[piece] if piece < len(texts) else []
+            cells.append([*first, *(_paragraph(text, "small", language) for text in small)])
+        yield cells
 
 
-def _cell(cell: Cell, is_sum: bool, amounts: bool, language: Language) -> Iterator[Any]:
-    kind = "amount" if amounts else "body"
-    yield _paragraph(cell.text, f"{kind}_sum" if is_sum else kind, language)
-    for text in cell.below:
-        yield _paragraph(text, "small", language)
-
-
-def _padding(points: float) -> list[tuple[Any, ...]]:
-    return [(side, (0, 0), (-1, -1), points) for side in ("TOPPADDING", "BOTTOMPADDING")]
+def _shared_out(texts: Sequence[str]) -> Iterator[list[str]]:
+    """Small texts in pieces that fit on a page; a longer one is cut."""
+    piece: list[str] = []
+    for text in texts:
+        for start in range(0, len(text), _PIECE):
+            part = text[start : start + _PIECE]
+            if piece and (len(piece) == _TEXTS or sum(map(len, piece)) + len(part) > _PIECE):
+                yield piece
+                piece = []
+            piece.append(part)
+    if piece:
+        yield piece
 
 
 def _paragraph(text: str, style: str, language: Language) -> Any:
