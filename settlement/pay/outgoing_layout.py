@@ -48,6 +48,9 @@ SUFFIXES: Final[Mapping[Format, str]] = {
     Format.WORKBOOK: "xlsx",
 }
 
+LINE_ENDS: Final[Mapping[str, str]] = {"lf": "\n", "crlf": "\r\n", "nel": "\x85", "none": ""}
+"""What stands at the end of a line, before it is encoded; EBCDIC has ``nel``."""
+
 _HEAD: Final = (
     *("version", "content", "contract", "beneficiary", "period", "as_of", "state", "currency", "sequence"),
     "partner",
@@ -140,7 +143,7 @@ class OutgoingLayout(BaseModel):
     separator: Annotated[str, Field(min_length=1, max_length=1)] = ","
     quote: Annotated[str, Field(min_length=1, max_length=1)] = '"'
     quoting: Literal["where_needed", "all"] = "where_needed"
-    line_end: Literal["", "\n", "\r\n"] = "\n"
+    line_end: Literal["lf", "crlf", "nel", "none"] = "lf"
     line_length: Annotated[int, Field(ge=1)] | None = None
     names_line: bool = False
     sheet: str = "Settlement"

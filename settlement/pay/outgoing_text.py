@@ -14,7 +14,7 @@ import polars as pl
 
 from settlement.errors import TerminalError
 from settlement.model.money import EXPONENTS
-from settlement.pay.outgoing_layout import Format, OutgoingField, OutgoingLayout, Tag
+from settlement.pay.outgoing_layout import LINE_ENDS, Format, OutgoingField, OutgoingLayout, Tag
 
 _FORMULA: Final = r"^\s*[=+\-@＝＋－＠]"  # noqa: RUF001 - the wide forms start a formula too
 _CONTROL: Final = r"[\x00-\x1f\x7f\x{85}\x{2028}\x{2029}]+"
@@ -36,14 +36,14 @@ def written(rows: pl.DataFrame, layout: OutgoingLayout) -> bytes:
         Where a value does not fit its field or the code page has not its characters.
     """
     encoder = codecs.getincrementalencoder(layout.encoding)()
-    out = bytearray()
+    out, end = bytearray(), LINE_ENDS[layout.line_end]
     try:
         if layout.names_line:
-            names = [field.name for field in layout.lines[Tag.DETAIL]]
-            line = pl.Series(names).to_frame("name").select(_quoted(pl.col("name"), layout))["name"]
-            out += encoder.encode(layout.separator.join(line) + layout.line_end)
+            names = pl.DataFrame({"written": [field.name for field in layout.lines[Tag.DETAIL]]})
+            quoted = names.with_columns(written=_quoted(pl.col("written"), layout))["written"]
+            out += encoder.encode(layout.separator.join(quoted) + end)
         for some in _lines(rows, layout).iter_slices(_AT_ONCE):
-            out += encoder.encode("".join(f"{line}{layout.line_end}" for line in some["written"]))
+            out += encoder.encode("".join(f"{line}{end}" for line in some["written"]))
     except UnicodeEncodeError as error:
         characters = error.object[error.start : error.end]
         raise TerminalError(

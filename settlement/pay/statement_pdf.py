@@ -147,14 +147,22 @@ def _shared_out(texts: Sequence[str]) -> Iterator[list[str]]:
     """Small texts in pieces that fit on a page; a longer one is cut."""
     piece: list[str] = []
     for text in texts:
-        for start in range(0, len(text), _PIECE):
-            part = text[start : start + _PIECE]
+        for part in _cut(text):
             if piece and (len(piece) == _TEXTS or sum(map(len, piece)) + len(part) > _PIECE):
                 yield piece
                 piece = []
             piece.append(part)
     if piece:
         yield piece
+
+
+def _cut(text: str) -> Iterator[str]:
+    """A text in parts that fit on a page, cut at blanks where it has any."""
+    while len(text) > _PIECE:
+        at = text.rfind(" ", 1, _PIECE) + 1 or _PIECE
+        yield text[:at]
+        text = text[at:]
+    yield text
 
 
 def _paragraph(text: str, style: str, language: Language) -> Any:
