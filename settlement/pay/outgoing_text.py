@@ -129,9 +129,11 @@ def _positions(rows: pl.DataFrame, fields: Sequence[OutgoingField], layout: Outg
 
 def _fitted(rows: pl.DataFrame, field: OutgoingField, length: int, layout: OutgoingLayout) -> pl.Series:
     """A field's values, each as many bytes long as the field: text with blanks behind, figures with zeros before."""
-    text = rows.with_columns(written=as_text(field))["written"]
+    value = as_text(field)
     if field.kind in {"minor", "major", "number"}:
-        text = text.str.zfill(length)
+        # What a line does not have is blank, and not zero.
+        value = pl.when(value != "").then(value.str.zfill(length)).otherwise(pl.lit(""))
+    text = rows.with_columns(written=value)["written"]
     widths = _widths(text, layout.encoding)
     long = (widths > length).arg_true()
     if long.len() and not (field.cut and field.kind == "text"):

@@ -115,7 +115,7 @@ def test_details_come_in_any_format() -> None:
     assert [str(value) for value in frame["amount"]] == ["None", "6.0000", "None", "None", "None"]
     assert made("fixed_width", "txt").decode().splitlines()[1:3] == [
         "D0000012010-12-30000000006.00000000000550                   ",
-        "D000002          000000000000000000000001                   ",
+        "D000002                      000000000001                   ",
     ]
     sheet = pl.read_excel(made("workbook", "xlsx"), has_header=False, infer_schema_length=0)
     assert sheet.rows()[1] == ("D", "1", "2010-12-30", "6", "550")
