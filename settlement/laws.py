@@ -124,8 +124,10 @@ def _assert_match(inputs: StageInput, output: StageOutput) -> None:
     night_before = inputs.history["file"].select(pl.col("business_date").max()).collect().item()
     before = inputs.history["open_item"].filter(pl.col("business_date") == pl.lit(night_before, pl.Date))
     # What a night takes back of earlier matches is matched or open again.
-    freed = inputs.history["match_member"].join(output.tables["match_taken_back"].lazy(), on="match_id")
-    carried = pl.concat([before.select(*_RECORD, "leg"), freed.select(*_RECORD, "leg")]).collect()
+    carried, taken_back = before.select(*_RECORD, "leg").collect(), output.tables["match_taken_back"]
+    if taken_back.height:
+        freed = inputs.history["match_member"].join(taken_back.lazy(), on="match_id")
+        carried = pl.concat([carried, freed.select(*_RECORD, "leg").collect()])
     if not set(carried["leg"].unique()) <= legs.keys():
         raise LawBrokenError("Nothing disappears: a record is open on a leg that the rules have no more.")
     clearing = inputs.tonight("clearing").select(_RECORD).collect()

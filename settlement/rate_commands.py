@@ -89,8 +89,8 @@ def _days(text: str) -> tuple[date, date]:
         first, last = period_from(one), period_from(other or one)
     except ValueError:
         raise TerminalError(
-            f"--period {text} is no period: write 2010, 2010-Q4, 2010-12 or 2010-12-31, or two of them such as "
-            "2010-Q1..2011-Q4."
+            f"--period {text} is no period: write it as the statement does, such as 2010, 2010-H2, 2010-Q4, 2010-12, "
+            "2010-W52, 2010-12-C08-15, 2010-12-31 or 2010-07-01-Q2, or two of them such as 2010-Q1..2011-Q4."
         ) from None
     if last.last < first.first:
         raise TerminalError(f"--period {text} ends before it begins: write the earlier period first.")

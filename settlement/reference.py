@@ -8,10 +8,12 @@ import polars as pl
 
 from settlement import store
 from settlement.errors import TerminalError
+from settlement.history import naming_damage
 from settlement.model.versions import KEYS, latest
 from settlement.store import Home
 
 
+@naming_damage
 def known_after(home: Home, table: str, night: date) -> pl.DataFrame:
     """The rows of a reference table that held after a night, sorted by their key, with the night on which each came.
 

@@ -21,19 +21,11 @@ RESTATEMENT = sa.Table(
 )
 
 
-def restatements(engine: books.Engine) -> list[Restatement]:
-    """All restatements, by the night that makes each."""
+def restatements(engine: books.Engine, until: date) -> tuple[Restatement, ...]:
+    """The restatements that nights up to one make, by night."""
+    query = sa.select(RESTATEMENT).where(RESTATEMENT.c.business_date <= until).order_by(RESTATEMENT.c.business_date)
     with books.transaction(engine) as connection:
-        rows = connection.execute(sa.select(RESTATEMENT).order_by(RESTATEMENT.c.business_date)).mappings()
-        return [Restatement(**row) for row in rows]
-
-
-def restatement_of(engine: books.Engine, business_date: date) -> Restatement | None:
-    """What a night restates; None for most nights."""
-    query = sa.select(RESTATEMENT).where(RESTATEMENT.c.business_date == business_date)
-    with books.transaction(engine) as connection:
-        row = connection.execute(query).mappings().one_or_none()
-        return None if row is None else Restatement(**row)
+        return tuple(Restatement(**row) for row in connection.execute(query).mappings())
 
 
 def order(engine: books.Engine, restatement: Restatement) -> None:
@@ -44,7 +36,7 @@ def order(engine: books.Engine, restatement: Restatement) -> None:
 
 def copy_until(source: books.Engine, target: books.Engine, until: date) -> None:
     """Copy the restatements up to a night into empty books."""
-    found = [asdict(one) for one in restatements(source) if one.business_date <= until]
+    found = [asdict(one) for one in restatements(source, until)]
     with books.transaction(target) as connection:
         if found:
             connection.execute(sa.insert(RESTATEMENT), found)

@@ -21,6 +21,7 @@ import polars as pl
 from settlement import at_once, books, laws, openpgp, originals, quarantine, quarantine_books, restate_books, store
 from settlement.cardkey import read_card_keys
 from settlement.errors import RetryableError, TerminalError
+from settlement.history import History, naming_damage
 from settlement.model.arrival import signature_digests
 from settlement.model.clearing import StatementState
 from settlement.model.layout import read_layouts
@@ -207,6 +208,7 @@ def books_digest(home: Home, business_date: date) -> str:
     return books.books_digest(books.read_entries(engine, business_date), files)
 
 
+@naming_damage
 def night_summary(home: Home, business_date: date) -> summary.NightSummary:
     """What the end of a settled night tells: match rate, open breaks, payouts, and where everything lies.
 
@@ -225,6 +227,7 @@ def night_summary(home: Home, business_date: date) -> summary.NightSummary:
     return summary.night_summary(tables, business_date, {name: str(place) for name, place in places.items()})
 
 
+@naming_damage
 def verify_night(home: Home, business_date: date, progress: Progress | None = None) -> VerifyResult:
     """Re-perform a settled night from its originals in a scratch home and compare digests, tables and files.
 
@@ -328,6 +331,7 @@ def _inputs(
     first = stage.name == "land"
     parsing = stage.name == "parse"
     released = quarantine.place_replays(home, books.connect(home), business_date) if first else frozenset()
+    history = History(home=home, before=business_date, tables=stage.history)
     return StageInput(
         business_date=business_date,
         unit=unit,
@@ -335,14 +339,16 @@ def _inputs(
         tables={name: store.read_table(home, name, business_date) for name in stage.reads},
         parts={name: store.table_parts(home, name, business_date) for name in stage.parts},
         scans={name: store.scan_table(home, name, business_date) for name in stage.scans},
-        history={name: store.scan_history(home, name, business_date) for name in stage.history},
+        history=history,
+        nights=history.nights(),
+        told_on=history.told_on,
         deliveries=originals.land_originals(home, business_date) if first else (),
         content=reading.content if parsing else None,
         decrypt=openpgp.opener(home) if parsing else None,
         verify=openpgp.verifier() if parsing else None,
         replayed=quarantine.open_replay if parsing else None,
         released=released,
-        restates=restate_books.restatement_of(books.connect(home), business_date),
+        restatements=restate_books.restatements(books.connect(home), business_date),
         card_keys=read_card_keys(home, business_date) if parsing else (),
         bounds=reading.bounds,
         keep=reading.keep if parsing else None,
@@ -355,9 +361,8 @@ def _inputs_digest(home: Home, engine: books.Engine, business_date: date, stage:
     digest = hashlib.sha256()
     for name, text in store.read_documents(home).items():
         digest.update(f"{name} {hashlib.sha256(text.encode()).hexdigest()}\n".encode())
-    restates = restate_books.restatement_of(engine, business_date)
-    if restates is not None:
-        digest.update(f"restates {restates.first_night} {restates.last_night} {restates.reason}\n".encode())
+    for one in restate_books.restatements(engine, business_date):
+        digest.update(f"{one.business_date} restates {one.first_night} {one.last_night} {one.reason}\n".encode())
     for run in books.stage_runs(engine):
         if run.business_date <= business_date and run.stage != stage.name:
             digest.update(f"{run.business_date} {run.stage} {run.outputs_digest}\n".encode())

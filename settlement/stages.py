@@ -16,6 +16,7 @@ from settlement.check import quality
 from settlement.errors import TerminalError
 from settlement.land import register as land
 from settlement.match import night as match
+from settlement.model.packs import PACKED, packed
 from settlement.model.records import CANDIDATES
 from settlement.model.stage import StageInput, StageOutput
 from settlement.model.tables import TABLES
@@ -53,7 +54,8 @@ class Stage:
 
 _PARSED: Final = tuple(f"parsed_{name}" for name in CANDIDATES)
 _REFERENCE: Final = ("account_event", "enrolment", "store", "fx_rate", "opening_position", "pnl")
-_RATED: Final = ("rated", "rated_basis", "rated_total", "rated_account", "rated_key")
+_RATED: Final = ("rated", "rated_basis", "rated_total", "rated_account", "rated_key", "rated_pack")
+_PACKED: Final = tuple(packed(name) for name in PACKED)
 _SETTLED: Final = ("match", "match_member", "open_item", "cash_tie", "rated", "payout")
 
 STAGES: Final[tuple[Stage, ...]] = (
@@ -86,7 +88,17 @@ STAGES: Final[tuple[Stage, ...]] = (
         run=rate.run,
         reads=("file", "match_taken_back", *_REFERENCE),
         scans=("clearing", "match", "match_member"),
-        history=("file", "clearing", "match", "match_member", "match_taken_back", *_REFERENCE, *_RATED, "payout"),
+        history=(
+            "file",
+            "clearing",
+            "match",
+            "match_member",
+            "match_taken_back",
+            *_REFERENCE,
+            *_RATED,
+            *_PACKED,
+            "payout",
+        ),
     ),
     Stage(
         name="post",
@@ -94,7 +106,15 @@ STAGES: Final[tuple[Stage, ...]] = (
         reads=("file", "cash_tie", "statement_entry", "payout"),
         history=("file", "cash_tie", "payout", "trial_balance"),
     ),
-    Stage(name="pay", run=pay.run, plan=pay.plan, reads=("payout",), history=("payout",), files="out"),
+    Stage(
+        name="pay",
+        run=pay.run,
+        plan=pay.plan,
+        reads=("payout",),
+        scans=("clearing", "rated", "store", "file"),
+        history=("payout", "clearing", "rated", "store", "file"),
+        files="out",
+    ),
     Stage(
         name="quality",
         run=quality.run,

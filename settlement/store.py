@@ -22,7 +22,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -198,9 +198,13 @@ def scan_history(home: Home, table: str, before: date) -> pl.LazyFrame:
     A column that came to the table after a night is empty in that night's rows. No file is opened before its rows are
     asked for: of nights that a filter on ``business_date`` leaves out, none is.
     """
+    return scan_nights(home, table, [night for night in nights_of(home, table) if night < before])
+
+
+def scan_nights(home: Home, table: str, nights: Collection[date]) -> pl.LazyFrame:
+    """All rows of a table from some nights as ``scan_history`` gives them; of others no folder is listed."""
     schema = pl.Schema({**TABLES[table].schema, "business_date": pl.Date()})
-    nights = [night for night in nights_of(home, table) if night < before]
-    parts = [part for night in nights for part in _part_names(home, table, night)]
+    parts = [part for night in sorted(nights) for part in _part_names(home, table, night)]
     if not parts:
         return schema.to_frame().lazy()
     return pl.scan_parquet(

@@ -15,6 +15,7 @@ import polars as pl
 
 from settlement import runner, store
 from settlement.errors import TerminalError
+from settlement.history import naming_damage
 from settlement.match.wording import major_text
 from settlement.model.ageing import ageing_of
 from settlement.model.dates import delivered_on
@@ -49,6 +50,7 @@ class Wanted:
     text: str | None = None
 
 
+@naming_damage
 def breaks_of_night(home: store.Home, night: date) -> pl.DataFrame:
     """The open items at a night's close with card and merchant of their records, by leg, reason, age and locator."""
     runner.require_settled(home, night, "match")

@@ -264,6 +264,14 @@ def test_a_table_that_cannot_be_read_is_named(tampered_home: Home) -> None:
     assert str(part) in refused("verify", "--home", tampered_home.root, "--business-date", second)
 
 
+def test_a_damaged_table_of_an_earlier_night_is_named_where_a_question_reads_it(tampered_home: Home) -> None:
+    first, second = originals.delivery_dates(tampered_home)[:2]
+    part = tampered_home.partition("store", first) / "part-00000.parquet"
+    part.write_bytes(b"junk")
+    said = refused("known", "store", "--home", tampered_home.root, "--business-date", second)
+    assert f"{part} is no readable Parquet file: restore it from backup." in said
+
+
 def test_a_file_left_in_the_folder_of_a_settled_night_is_not_forgotten(tampered_home: Home) -> None:
     first, *_, last = originals.delivery_dates(tampered_home)
     (tampered_home.inbox / str(first) / "late.csv").write_text("x")

@@ -91,7 +91,7 @@ QUARTER_ENDS = ("03-31", "06-30", "09-30", "12-31")
         (
             "--period",
             "2010-Q5",
-            "--period 2010-Q5 is no period: write 2010, 2010-Q4, 2010-12 or 2010-12-31, ",
+            "--period 2010-Q5 is no period: write it as the statement does, such as 2010, 2010-H2, 2010-Q4, ",
         ),
         (
             "--period",

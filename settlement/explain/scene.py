@@ -14,10 +14,10 @@ from settlement.explain.address import LineAddress, address_of
 from settlement.explain.evidence import known
 from settlement.model.clearing import StatementState
 from settlement.model.contract import ContractVersion
+from settlement.model.contract_measures import ACCOUNTS_UNIT
 from settlement.model.contract_terms import Term
 from settlement.model.statement_lines import told
 from settlement.model.versions import latest
-from settlement.rate.measures import ACCOUNTS_UNIT
 from settlement.store import Home
 
 OF_A_TERM: Final = pl.col("beneficiary").is_null() & pl.col("adjusts").is_null()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import Final
 
@@ -12,14 +11,13 @@ from settlement.explain.evidence import Contribution, MatchEvidence, Source
 from settlement.explain.rounding import RoundingStep
 from settlement.explain.walk import Explanation
 from settlement.explain.why import Correction
-from settlement.model.money import exponent, is_currency, to_major
+from settlement.model.money import decimal_of, exponent, is_currency, to_major
 from settlement.model.statement_lines import ADJUSTMENT
 
 SHOWN: Final = 20
 """Contributions that are shown where nothing else is asked for."""
 
 _WIDTH: Final = 118
-_DIGITS: Final = 100
 
 
 def render_text(explanation: Explanation, limit: int | None = SHOWN) -> str:
@@ -101,18 +99,13 @@ def _rounding(step: RoundingStep) -> str:
 
 def _exact(value: Fraction, currency: str) -> str:
     """An exact number of minor units in major units: ``0.132``, or ``0.13 + 1/3 of a minor unit``."""
-    major, others = value / 10 ** exponent(currency), value.denominator
-    while others % 2 == 0 or others % 5 == 0:
-        others //= 2 if others % 2 == 0 else 5
-    if others > 1:
+    decimal = decimal_of(value / 10 ** exponent(currency))
+    if decimal is None:
         whole = int(value)
         return (
             f"{_exact(Fraction(whole), currency)} {'+' if value > whole else '-'} {abs(value - whole)} of a minor unit"
         )
-    with localcontext(prec=_DIGITS):
-        decimal = Decimal(major.numerator) / Decimal(major.denominator)
-        places = max(exponent(currency), -int(decimal.as_tuple().exponent))
-        return f"{decimal:,.{places}f}"
+    return f"{decimal:,.{max(exponent(currency), -int(decimal.as_tuple().exponent))}f}"
 
 
 def _correction(correction: Correction, contract: str) -> Iterator[list[str]]:

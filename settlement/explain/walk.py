@@ -23,6 +23,7 @@ from settlement.explain.recomputed import lines_now
 from settlement.explain.rounding import RoundingStep, of_contribution, roundings
 from settlement.explain.scene import Part, Scene, was_known
 from settlement.explain.why import Correction, correction
+from settlement.history import naming_damage
 from settlement.model.clearing import StatementState
 from settlement.model.contract import known_versions
 from settlement.model.dates import period_from
@@ -69,6 +70,7 @@ class Explanation:
     correction: Correction | None
 
 
+@naming_damage
 def explain_line(home: Home, as_of: date, address: LineAddress, *, limit: int | None = None) -> Explanation:
     """Explain one payout line of the night ``as_of``.
 

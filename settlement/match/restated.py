@@ -101,7 +101,8 @@ def _as_on(inputs: StageInput, night: date, carried: Mapping[str, pl.LazyFrame])
     return replace(
         inputs,
         business_date=night,
-        restates=None,
+        restatements=(),
+        told_on=None,
         tables={name: told[name].collect() for name in _READ},
         scans={"clearing": told["clearing"]},
         history={name: rows.filter(pl.col("business_date") < night) for name, rows in before.items()},

@@ -41,8 +41,8 @@ class Step(StrEnum):
 class PeriodRule:
     """The calendar by which the contract closes, its years, and the date that places a record in it.
 
-    A ``fiscal`` year begins on ``year_begins``, month and day as ``07-01``. A ``contract`` year begins on the
-    anniversary of the day from which the contract's first version is in force; the loader fills ``year_begins`` in.
+    A ``fiscal`` year begins on ``year_begins``, month and day as ``07-01``, and so does a ``contract`` year, of which
+    it is the anniversary of the agreement.
     ``cycle_days`` are the days of a month on which its cycles begin.
     """
 

@@ -50,6 +50,13 @@ class Negative(StrEnum):
     CHARGEBACK = "chargeback"
 
 
+class Restoring(StrEnum):
+    """The events that give back what a chargeback took."""
+
+    SECOND_PRESENTMENT = "second_presentment"
+    CHARGEBACK_REVERSAL = "chargeback_reversal"
+
+
 class Store(StrEnum):
     """Whose till the record comes from: a merchant number in the partner's store feed, or not."""
 
@@ -106,7 +113,8 @@ class VolumeMeasure:
     """Net volume in minor units: the bank-side amounts of the records that count, purchases less negative events.
 
     ``mcc_in`` and ``mcc_not_in`` name a list of ``mcc_lists``, or ``any`` and ``none``; ``account_classes`` lists
-    classes, or ``any`` alone. Without ``convert`` all records are in the contract's currency.
+    classes, or ``any`` alone. Without ``convert`` all records are in the contract's currency. ``gives_back`` names what
+    restores that which a chargeback took; where it is left out, as where it is empty, nothing does.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = CLOSED
@@ -119,6 +127,7 @@ class VolumeMeasure:
     mcc_in: Text
     mcc_not_in: Text
     account_classes: tuple[Text, ...]
+    gives_back: tuple[Restoring, ...] | None = None
     opening: tuple[Opening, ...] = ()
     convert: EventConversion | None = None
 
@@ -255,6 +264,8 @@ class EventAccounts(EventSelection):
     type: Literal["event_accounts"]
 
 
+ACCOUNTS_UNIT: Final = "accounts"
+"""What measures of accounts count."""
 EVENT_MEASURES: Final = (EventAmounts, EventUnits, EventAccounts)
 Measure = (
     VolumeMeasure
@@ -273,6 +284,16 @@ def openings(measure: Measure) -> tuple[Opening, ...]:
     """The opening positions that are added to a measure; most measures have none."""
     kinds = (VolumeMeasure, UnitMeasure, BalanceMeasure, EventAmounts, EventUnits)
     return measure.opening if isinstance(measure, kinds) else ()
+
+
+def things_of(measure: Measure) -> str | None:
+    """The unit of the things that a measure counts; None where it counts money."""
+    match measure:
+        case UnitMeasure() | EventUnits():
+            return measure.unit
+        case AccountMeasure() | AccountsWithin() | EventAccounts():
+            return ACCOUNTS_UNIT
+    return None
 
 
 AnyMeasure = Annotated[Measure, Field(discriminator="type")]

@@ -37,8 +37,11 @@ class EventKind(StrEnum):
     RETRACTED = "retracted"
 
 
-RECORDS: Final = (EventKind.PURCHASE, EventKind.REFUND, EventKind.REVERSAL, EventKind.CHARGEBACK)
-"""Card events that volumes are made of. A second presentment, a reversal of a chargeback, cash and fees are in none."""
+RECORDS: Final = (
+    *(EventKind.PURCHASE, EventKind.REFUND, EventKind.REVERSAL, EventKind.CHARGEBACK),
+    *(EventKind.SECOND_PRESENTMENT, EventKind.CHARGEBACK_REVERSAL),
+)
+"""Card events that volumes are made of. Cash and fees are in none."""
 ACCOUNTS: Final = (
     EventKind.ACCOUNT_OPENED,
     EventKind.ACCOUNT_CHANGED,
@@ -49,6 +52,8 @@ REFERS: Final[Mapping[EventKind, tuple[EventKind, ...]]] = {
     EventKind.REFUND: (EventKind.PURCHASE,),
     EventKind.REVERSAL: (EventKind.PURCHASE, EventKind.REFUND),
     EventKind.CHARGEBACK: (EventKind.PURCHASE, EventKind.REFUND),
+    EventKind.SECOND_PRESENTMENT: (EventKind.CHARGEBACK,),
+    EventKind.CHARGEBACK_REVERSAL: (EventKind.CHARGEBACK,),
 }
 """The kinds of events that an event may refer to."""
 NEEDS: Final[Mapping[EventKind, tuple[str, ...]]] = {
@@ -56,6 +61,8 @@ NEEDS: Final[Mapping[EventKind, tuple[str, ...]]] = {
     EventKind.REFUND: ("amount",),
     EventKind.REVERSAL: ("amount", "refers_to"),
     EventKind.CHARGEBACK: ("amount", "refers_to"),
+    EventKind.SECOND_PRESENTMENT: ("amount", "refers_to"),
+    EventKind.CHARGEBACK_REVERSAL: ("amount", "refers_to"),
     **dict.fromkeys(ACCOUNTS, ("account_id",)),
     EventKind.BALANCE: ("account_id", "amount"),
     EventKind.PROFIT_LINE: ("item", "amount"),

@@ -34,6 +34,17 @@ _MOST_DIGITS: Final = 18
 """Amounts stand in 64 bits; a longer number in a file is no amount."""
 
 
+def decimal_of(value: Fraction) -> Decimal | None:
+    """The decimal that is exactly a fraction, without zeros at its end; None where no decimal is."""
+    others, places = value.denominator, 0
+    for factor in (2, 5):
+        times = 0
+        while others % factor == 0:
+            others, times = others // factor, times + 1
+        places = max(places, times)
+    return None if others > 1 else Decimal(f"{value.numerator * 10**places // value.denominator}E-{places}")
+
+
 class Rounding(StrEnum):
     """The rounding modes a contract may declare."""
 

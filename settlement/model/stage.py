@@ -6,7 +6,7 @@ tables, configuration and landed bytes, calls the stage, and publishes what it r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -138,6 +138,10 @@ class StageInput:
         This night's tables of many rows that the stage declares to scan, lazily: it collects the columns it asks for.
     history:
         The same tables of all earlier nights, lazily, with a ``business_date`` column.
+    nights:
+        The earlier nights, in order; None where ``history`` alone tells them.
+    told_on:
+        Tables of ``history`` of some earlier nights: what lies of other nights is not even looked up.
     deliveries:
         The files of the night's delivery folder, sorted by name (``land`` only).
     content:
@@ -152,8 +156,8 @@ class StageInput:
         The replays that two persons have released for this night, by file name and digest (``land`` only).
     card_keys:
         The card keys in use on the night, the current one first and the oldest last (``parse`` only).
-    restates:
-        What the night restates of earlier ones; None for most nights.
+    restatements:
+        What this night and earlier ones have restated, by night.
     bounds:
         What may be read at once (``parse`` only).
     keep:
@@ -167,6 +171,8 @@ class StageInput:
     documents: Mapping[str, str]
     tables: Mapping[str, pl.DataFrame]
     history: Mapping[str, pl.LazyFrame]
+    nights: tuple[date, ...] | None = None
+    told_on: Callable[[str, Collection[date]], pl.LazyFrame] | None = None
     parts: Mapping[str, tuple[Part, ...]] = field(default_factory=dict)
     scans: Mapping[str, pl.LazyFrame] = field(default_factory=dict)
     deliveries: tuple[Delivery, ...] = ()
@@ -176,14 +182,25 @@ class StageInput:
     replayed: Callable[[memoryview], Replay | Refused] | None = None
     released: frozenset[tuple[str, str]] = frozenset()
     card_keys: tuple[CardKey, ...] = ()
-    restates: Restatement | None = None
+    restatements: tuple[Restatement, ...] = ()
     bounds: Bounds = USUAL
     keep: Callable[[pl.DataFrame], Part] | None = None
     seen: Seen | None = None
 
+    @property
+    def restates(self) -> Restatement | None:
+        """What the night restates of earlier ones; None for most nights."""
+        return next((one for one in self.restatements if one.business_date == self.business_date), None)
+
     def tonight(self, table: str) -> pl.LazyFrame:
         """Rows of a table of this night, lazily, whether it is scanned or read."""
         return self.scans[table] if table in self.scans else self.tables[table].lazy()
+
+    def of_nights(self, table: str, nights: Collection[date]) -> pl.LazyFrame:
+        """Rows of a table of some earlier nights, lazily, with ``business_date``."""
+        if self.told_on is not None:
+            return self.told_on(table, nights)
+        return self.history[table].filter(pl.col("business_date").is_in(list(nights)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

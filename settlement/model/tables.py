@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from settlement.model.packs import packed_tables
 from settlement.model.records import CONTROL_TOTAL, candidate_tables
 from settlement.model.table import Table, read_columns
 
@@ -342,13 +343,23 @@ rows int contributions added, less those taken away
 """,
     ),
     _table(
+        "rated_pack",
+        "rate",
+        "one night whose packed tables are to be read after this night, beside those of the others",
+        "pack",
+        """
+pack date night that wrote them
+nights int how many nights up to it are in them
+""",
+    ),
+    _table(
         "rated_key",
         "rate",
         "a key by which a later night may look for records of a night, this one or an earlier one that had none",
         "key night",
         """
-key int 64-bit digest of a reference or order, a card, merchant number or file, a record matched later, or a table
-night date night whose records, matches or reference data hold it
+key int 64-bit digest of a reference or order, a card, merchant number or file, or a record matched later
+night date night whose records or matches hold it
 """,
     ),
     _table(
@@ -401,7 +412,7 @@ state text CLOSED (payable) or PREVIEW
     _table(
         "settlement_file",
         "pay",
-        "one settlement file made for a partner",
+        "one file made for a partner",
         "path",
         """
 path text path under HOME/out/business_date=.../
@@ -410,8 +421,11 @@ contract text contract id
 period text period
 sha256 text digest of the content
 lines int detail lines
-total_minor int sum of the detail lines' amounts
-currency text currency
+total_minor int sum of the detail lines' amounts in `currency`; of a restatement, of its differences
+currency text currency paid
+told text settlement, details, restatement or statement
+format text delimited, fixed_width, parquet, workbook, html or pdf
+sequence int sequence number that the file tells
 """,
     ),
     _table(
@@ -430,4 +444,6 @@ unexpected int rows that failed
     ),
 )
 
-TABLES: Final[dict[str, Table]] = {table.name: table for table in (*candidate_tables(), *_OTHERS)}
+_PLAIN: Final = (*candidate_tables(), *_OTHERS)
+
+TABLES: Final[dict[str, Table]] = {table.name: table for table in (*_PLAIN, *packed_tables(_PLAIN))}

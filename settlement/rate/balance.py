@@ -63,13 +63,14 @@ class Brought:
         return [lot for lot in self.held if lot.release_on <= day]
 
 
-def brought_in(contract: Contract, facts: Facts, period: Period, stated: Stated) -> dict[str, Brought]:
-    """What each beneficiary brings in: from its closed statements, before the first of them its opening positions."""
+def brought_in(contract: Contract, facts: Facts, stated: Stated) -> dict[str, Brought]:
+    """What each beneficiary brings in: from its closed statements, before the first of them its opening positions.
+
+    The first statement of a contract that is signed late is that of a later period than its first.
+    """
     found = {}
     for beneficiary in contract.beneficiaries:
-        opening = 0
-        if facts.first_night in period and beneficiary.opening_carry is not None:
-            opening = facts.opening.get((contract.id, beneficiary.opening_carry), 0)
+        opening = facts.opening.get((contract.id, beneficiary.opening_carry or ""), 0)
         advance = facts.opening.get((contract.id, beneficiary.opening_advance or ""), 0)
         # A file that tells an advance of an earlier period late is as good as one that told it then.
         before = stated.advanced.get(beneficiary.id, 0)

@@ -1,8 +1,8 @@
 """What a night changes of one contract: contributions, the totals to date, and what accounts have under a limit.
 
 A night is rated by what it touches: the contributions of the records reached are made as known before the night and as
-known after it, and the totals of the night before change by the difference. Contributions of accounts, balances and
-profits are few, and are made whole on both sides. What limits an account follows from all its units in the period:
+known after it, and the totals of the night before change by the difference. So are those of the accounts and balances
+that differ; of profits, which are few, all are made. What limits an account follows from all its units in the period:
 these are kept as they are added, night by night.
 
 ``rated_from_all`` makes the same from all facts, for a contract that has no totals yet or whose basis has changed.
@@ -12,13 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Final
 
 import polars as pl
 
 from settlement.model.contract import ContractVersion
-from settlement.model.contract_measures import EventAccounts
+from settlement.model.contract_measures import AccountMeasure, EventAccounts
 from settlement.model.tables import TABLES
 from settlement.rate.facts import Facts
 from settlement.rate.measures import ACCOUNT, by_account, limits, unlimited
@@ -102,7 +102,7 @@ def rated_by_change(
     units:
         What earlier nights have added to the units of accounts.
     """
-    left, right = unlimited(versions, before), unlimited(versions, now)
+    left, right = (unlimited(versions, facts) for facts in narrowed(versions, before, now))
     added = _added([by_account(versions, right), _negative(by_account(versions, left))])
     was = _units_of(added, units) if added.height else added
     held = _added([was, added])
@@ -114,6 +114,36 @@ def rated_by_change(
         totals=_totals([_sums(totals), summed(right), _minus(summed(left))], counts, totals),
         accounts=added,
     )
+
+
+def narrowed(versions: Sequence[ContractVersion], before: Facts, now: Facts) -> tuple[Facts, Facts]:
+    """Both facts without the accounts and balances that give on both sides the same.
+
+    An account gives something else where its state is another, or where a day on which it comes to count has come.
+    """
+    measures = [measure for version in versions for measure in version.contract.measures.values()]
+    after = {0, *(measure.days_from_opening for measure in measures if isinstance(measure, AccountMeasure))}
+    days = [pl.col("opened_on") + timedelta(days=number) for number in sorted(after)]
+    days += [pl.col("closed_on"), pl.col("first_purchase_on")]
+    comes = pl.any_horizontal((day > before.day) & (day <= now.day) for day in days).fill_null(value=False)
+    accounts = [_unlike(before.accounts, now.accounts), _unlike(now.accounts, before.accounts)]
+    ids = pl.concat([rows["account_id"] for rows in (*accounts, now.accounts.filter(comes))]).implode()
+    left, right = (
+        replace(
+            one,
+            accounts=one.accounts.filter(pl.col("account_id").is_in(ids)),
+            balances=_unlike(one.balances, other.balances),
+        )
+        for one, other in ((before, now), (now, before))
+    )
+    return left, right
+
+
+def _unlike(rows: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
+    """The rows that are not among others."""
+    if rows is others:
+        return rows.clear()
+    return rows.join(others, on=rows.columns, how="anti", nulls_equal=True, maintain_order="left")
 
 
 def _units_of(accounts: pl.DataFrame, units: pl.LazyFrame) -> pl.DataFrame:
@@ -129,7 +159,7 @@ def sums_on(versions: Sequence[ContractVersion], facts: Facts, totals: pl.DataFr
     ``facts`` and ``totals`` are those of the night before that day.
     """
     before = replace(facts, records=facts.records.clear())
-    left, right = unlimited(versions, before), unlimited(versions, replace(before, day=day))
+    left, right = (unlimited(versions, one) for one in narrowed(versions, before, replace(before, day=day)))
     changed = [_sums(totals), summed(right), _minus(summed(left))]
     return sums_from(_totals(changed, totals.select(*_TERM, "accounts").clear(), totals))
 

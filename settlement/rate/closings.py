@@ -1,24 +1,74 @@
-"""The statements of one contract up to a day: those of periods that have closed without one, then the current one."""
+"""The statements of one contract up to a day: those of periods that have closed without one, then the current one.
+
+A statement looks at the closed periods that can come to something else than they did at the statement before: where a
+sum has changed, where what is known differs from what is stated, and what has closed since. It looks at all of them
+where a term looks at other periods than its own, where shares are converted at fixings, and where the versions or
+opening positions known have changed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import reduce
+from typing import Final
 
+from settlement.model.clearing import StatementState
 from settlement.model.contract import ContractVersion, known_versions
-from settlement.model.dates import Period
-from settlement.rate.evaluate import evaluate, periods_known
+from settlement.model.contract_convert import ExchangeRate
+from settlement.model.dates import Period, period_from
+from settlement.rate.evaluate import evaluate, first_period, looks_back, periods_known
 from settlement.rate.facts import Facts
-from settlement.rate.stated import PayoutRow, read_stated
+from settlement.rate.stated import NOTHING_STATED, PayoutRow, Stated, with_statement
 from settlement.rate.statement import statement
 from settlement.rate.sums import Sums
 from settlement.rate.windows import Lines
 
+ReadStated = Callable[[Collection[str] | None], Stated]
+"""What statements before have stated: the terms of periods by their texts, None for all; all that is carried."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What the statement before the next one has looked at.
+
+    Attributes
+    ----------
+    day:
+        The day after which it was made.
+    versions:
+        The versions that were known.
+    opening, sums:
+        Opening positions and contributions as known then.
+    differing:
+        The closed periods, by their texts, that came to something else than was stated.
+    """
+
+    day: date
+    versions: tuple[ContractVersion, ...]
+    opening: Mapping[tuple[str, str], int]
+    sums: Sums
+    differing: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """The statements before: what reads them, and what the last of them has looked at.
+
+    Where that is not known, the next one looks at all periods.
+    """
+
+    read: ReadStated
+    seen: Seen | None = None
+
+
+NOTHING_BEFORE: Final = Before(read=lambda _: NOTHING_STATED)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closing:
-    """One statement: the versions and the terms of all periods as known after its day, and its rows."""
+    """One statement: the versions known after its day, the terms of the periods it looks at, and its rows."""
 
     day: date
     versions: tuple[ContractVersion, ...]
@@ -26,12 +76,30 @@ class Closing:
     rows: list[PayoutRow]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    """What is stated of some periods, None for all, with the statements that have been made since."""
+
+    periods: frozenset[str] | None
+    stated: Stated
+
+    def covers(self, periods: Iterable[Period] | None) -> bool:
+        if self.periods is None or periods is None:
+            return self.periods is None
+        return self.periods.issuperset(period.text for period in periods)
+
+    def after(self, rows: Sequence[PayoutRow]) -> _Read:
+        return replace(self, stated=with_statement(self.stated, rows))
+
+
 def closings(
     versions: Sequence[ContractVersion],
     day: date,
     facts_of: Callable[[date], Facts],
     sums_of: Callable[[date], Sums],
-    stated: Sequence[PayoutRow] = (),
+    before: Before = NOTHING_BEFORE,
+    *,
+    between: Iterable[date] = (),
 ) -> Iterator[Closing]:
     """Each statement up to ``day``, in ascending order of their days; the last is that of ``day``.
 
@@ -41,20 +109,60 @@ def closings(
         All versions of one contract, in order; each statement looks at those that are known after its day.
     facts_of, sums_of:
         What is known after a day, and the contributions that follow from it and the versions known, added up.
-    stated:
-        The rows that have been stated before.
+    before:
+        The statements before.
+    between:
+        Further days before ``day`` of which there is a statement, a preview where no period closes.
     """
-    rows = list(stated)
-    closed = read_stated(rows).terms
-    periods = periods_known(known_versions(versions, day), facts_of(day))
+    seen, known = before.seen, known_versions(versions, day)
+    periods = periods_known(known, facts_of(day), None if seen is None else seen.day)
     past = [period for period in periods if period.last < day]
+    closed = before.read([period.text for period in past]).terms if past else {}
     # What nobody knew of when it closed was stated as nothing: all of it is a difference.
-    nothing: dict[str, Mapping[str, int]] = {p.text: {} for p in past if not known_versions(versions, p.last)}
-    overdue = [period.last for period in past if period.text not in {*closed, *nothing}]
-    for one in [*overdue, day]:
-        facts, known = facts_of(one), known_versions(versions, one)
-        lines = evaluate(known, facts, sums_of(one))
-        before = read_stated(rows)
-        fresh = statement(known, facts, lines, replace(before, terms={**nothing, **before.terms}))
-        rows += fresh
+    overdue = [p.last for p in past if p.text not in closed and known_versions(versions, p.last)]
+    made: list[list[PayoutRow]] = []
+    told: _Read | None = None
+    more = [one for one in between if one < day and known_versions(versions, one)]
+    for one in [*sorted({*overdue, *more}), day]:
+        facts, known, sums = facts_of(one), known_versions(versions, one), sums_of(one)
+        wanted = _looked_at(seen, known, facts, sums)
+        if told is None or not told.covers(wanted):
+            told = _reading(before.read, wanted, made)
+        lines = evaluate(known, facts, sums, wanted)
+        nothing: dict[str, Mapping[str, int]] = {
+            p.text: {} for p in lines if p.last < day and not known_versions(versions, p.last)
+        }
+        fresh = statement(known, facts, lines, replace(told.stated, terms={**nothing, **told.stated.terms}))
+        told = told.after(fresh)
+        made.append(fresh)
+        seen = Seen(day=one, versions=known, opening=facts.opening, sums=sums, differing=differing(fresh))
         yield Closing(day=one, versions=known, lines=lines, rows=fresh)
+
+
+def differing(rows: Iterable[PayoutRow]) -> frozenset[str]:
+    """The closed periods, by their texts, that one statement tells to come to something else than was stated."""
+    restated = {row.period for row in rows if row.state == StatementState.RESTATED}
+    return frozenset(restated | {row.adjusts for row in rows if row.adjusts is not None})
+
+
+def _reading(read: ReadStated, periods: Iterable[Period] | None, made: Iterable[Sequence[PayoutRow]]) -> _Read:
+    texts = None if periods is None else frozenset(period.text for period in periods)
+    return _Read(periods=texts, stated=reduce(with_statement, made, read(texts)))
+
+
+def _looked_at(
+    seen: Seen | None, known: tuple[ContractVersion, ...], facts: Facts, sums: Sums
+) -> tuple[Period, ...] | None:
+    """The periods that a statement looks at, in ascending order; None for all."""
+    if seen is None or known != seen.versions or facts.opening != seen.opening:
+        return None
+    if any(looks_back(version) or _fixes(version) for version in known):
+        return None
+    since, first = periods_known(known, facts, seen.day), first_period(known, facts)
+    again = [period_from(text) for text in sums.changed(seen.sums) | seen.differing]
+    return tuple(sorted({*since, *(period for period in again if first <= period <= since[-1])}))
+
+
+def _fixes(version: ContractVersion) -> bool:
+    rule = version.contract.settlement.convert
+    return rule is not None and rule.rate is not ExchangeRate.LATEST

@@ -37,6 +37,7 @@ from settlement.model.contract_terms import (
     looks_at,
 )
 from settlement.rate.dating import dated
+from settlement.rate.disputes import DISPUTED
 from settlement.rate.facts import Facts
 from settlement.rate.measures import (
     by_account,
@@ -75,14 +76,16 @@ def sums_of_all(versions: Sequence[ContractVersion], facts: Facts) -> Sums:
     TerminalError
         As ``contributions`` does.
     """
-    alike = condensed(versions, facts)
-    if alike is None:
-        return add_up(contributions(versions, facts))
-    try:
-        totals = [summed(unlimited(_only(versions, _adds_up), alike))]
-    except TerminalError:
-        # The sentence names a record: it is found among those that are not condensed.
-        return add_up(contributions(versions, facts))
+    totals, adding = list[pl.DataFrame](), _only(versions, _adds_up)
+    if any(version.contract.terms for version in adding):
+        alike = condensed(versions, facts)
+        if alike is None:
+            return add_up(contributions(versions, facts))
+        try:
+            totals.append(summed(unlimited(adding, alike)))
+        except TerminalError:
+            # The sentence names a record: it is found among those that are not condensed.
+            return add_up(contributions(versions, facts))
     totals += _one_by_one(versions, facts)
     limiting = _only(versions, _limits)
     rows = unlimited(limiting, facts)
@@ -143,9 +146,10 @@ def condensed(versions: Sequence[ContractVersion], facts: Facts) -> Facts | None
     roots = dict.fromkeys(name for dating in datings for name in dated(dating).meta.root_names())
     dates = [name for name in roots if name not in {"kind", "origin_file"}]
     programmes = sorted({version.contract.programme for version in versions})
+    own = facts.records.lazy().filter(pl.col("programme").is_in(programmes))
+    alone = pl.col(DISPUTED[0]).is_null()
     records = (
-        facts.records.lazy()
-        .filter(pl.col("programme").is_in(programmes))
+        own.filter(alone)
         .join(_like_codes(versions, facts.records), on="mcc", how="left", nulls_equal=True)
         .group_by(*_ALIKE[:-1], *dates, mcc="like", none=pl.col("origin_file").is_null())
         .agg(pl.col("net_minor").sum())
@@ -156,7 +160,9 @@ def condensed(versions: Sequence[ContractVersion], facts: Facts) -> Facts | None
             origin_file=pl.when(~pl.col("none")).then(pl.lit("")),
         )
     )
-    return replace(facts, records=records.drop("none").collect())
+    # The messages of a dispute are worked out together, one by one.
+    told = pl.concat([records.drop("none"), own.filter(~alone)], how="diagonal")
+    return replace(facts, records=told.collect())
 
 
 def _like_codes(versions: Sequence[ContractVersion], records: pl.DataFrame) -> pl.LazyFrame:

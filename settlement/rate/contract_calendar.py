@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date
 from typing import Final
 
@@ -17,22 +15,22 @@ _MONTH_DAY: Final = re.compile(r"\d\d-\d\d")
 _LAST_DAY_OF_ALL_MONTHS: Final = 28
 
 
-def begun(version: ContractVersion, first: date) -> ContractVersion:
-    """A version with the day on which its contract years begin: the anniversary of the first effective day."""
-    contract = version.contract
-    if contract.period.year != "contract":
-        return version
-    period = replace(contract.period, year_begins=f"{first:%m-%d}")
-    return replace(version, contract=replace(contract, period=period))
-
-
 def check_year(contract: Contract) -> None:
-    """Refuse a year that is not said whole, or is said twice: before the loader says when contract years begin."""
+    """Refuse a year that is not said whole, or is said twice.
+
+    Contract years say their anniversary: the first day of the first file would move when an earlier file comes.
+    """
     rule = contract.period
     if rule.year == "fiscal" and rule.year_begins is None:
         raise refuse("[period]", 'a fiscal year says where it begins; add `year_begins = "07-01"`, month and day.')
-    if rule.year != "fiscal" and rule.year_begins is not None:
-        sentence = f"a {rule.year} year begins where it does; drop `year_begins`, or write"
+    if rule.year == "contract" and rule.year_begins is None:
+        raise refuse(
+            "[period]",
+            "a contract year begins on the anniversary of the agreement, whichever file is the first; add "
+            '`year_begins = "03-15"`, month and day.',
+        )
+    if rule.year == "calendar" and rule.year_begins is not None:
+        sentence = "a calendar year begins where it does; drop `year_begins`, or write"
         raise refuse("[period]", f'{sentence} `year = "fiscal"`.')
     if rule.year_begins is not None and not _is_month_and_day(rule.year_begins):
         sentence = f'year_begins = "{rule.year_begins}" is no month and day'
@@ -65,7 +63,7 @@ def check_calendar(contract: Contract) -> None:
             "most, such as [1, 8, 16, 23].",
         )
     starts = {PeriodKind.MONTH: (1,), PeriodKind.CYCLE: days}.get(rule.calendar)
-    if rule.year == "fiscal" and starts is not None and contract.calendar.begins[1] not in starts:
+    if starts is not None and contract.calendar.begins[1] not in starts:
         kind = rule.calendar.value
         raise refuse(
             "[period]",
@@ -113,14 +111,6 @@ def check_same_calendar(earlier: ContractVersion, later: ContractVersion) -> Non
                 "a contract keeps its calendar: give the new agreement a new id."
             )
     try:
-        # The years of a contract year begin with the first version, of which a file by itself knows nothing.
         check_effective(later)
     except Refusal as refusal:
         raise TerminalError(f"{later.source}{refusal}") from None
-
-
-def with_contract_years(versions: Sequence[ContractVersion]) -> tuple[ContractVersion, ...]:
-    """The versions of one contract in ascending order; contract years of all begin with the first."""
-    ordered = sorted(versions, key=lambda version: (version.effective, version.known_on))
-    first = ordered[0].effective
-    return tuple(begun(version, first) for version in ordered)

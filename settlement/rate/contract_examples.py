@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 from fractions import Fraction
-from typing import Final
 
 from settlement.model.contract import Contract, Example
 from settlement.model.contract_terms import Term
-from settlement.model.money import exponent, to_minor
+from settlement.model.money import decimal_of, exponent, to_minor
 from settlement.rate.contract_words import nearest, refuse, written, written_minor
 from settlement.rate.forms import exactly, illustrate, is_counted, quantity_names
-
-_MOST_DECIMALS: Final = 20
 
 
 def check_examples(contract: Contract) -> None:
@@ -44,8 +40,8 @@ def _check_exact(contract: Contract, term: Term, example: Example, given: Mappin
     if Fraction(example.exact) * scale != exact:
         ratio = exact / scale
         # A third of a cent has no decimals that end; it is told as a fraction.
-        ends = 10**_MOST_DECIMALS % ratio.denominator == 0
-        told = written(Decimal(ratio.numerator) / ratio.denominator) if ends else str(ratio)
+        decimal = decimal_of(ratio)
+        told = str(ratio) if decimal is None else written(decimal)
         sentence = f"before rounding clause {term.clause} gives {told}, not {written(example.exact)}"
         raise refuse(where, f"{sentence}; correct the example or the term.", below=("exact",))
 

@@ -18,7 +18,6 @@ from pydantic import TypeAdapter, ValidationError
 
 from settlement.errors import TerminalError
 from settlement.model.contract import Contract, ContractVersion
-from settlement.rate.contract_calendar import begun, with_contract_years
 from settlement.rate.contract_rules import KNOWN, check_contract, check_versions
 from settlement.rate.contract_text import unreadable
 from settlement.rate.contract_words import sentences_for
@@ -56,7 +55,7 @@ def versions_of(read: Iterable[ContractVersion]) -> dict[str, tuple[ContractVers
         found.setdefault(version.contract.id, []).append(version)
     contracts = {}
     for contract_id, versions in found.items():
-        contracts[contract_id] = with_contract_years(versions)
+        contracts[contract_id] = tuple(sorted(versions, key=lambda one: (one.effective, one.known_on)))
         check_versions(contracts[contract_id])
     return contracts
 
@@ -97,7 +96,7 @@ def contract_version(source: str, content: Mapping[str, Any]) -> ContractVersion
         raise TerminalError(f"{source}{sentences_for(error, content)[0][1]}") from None
     version = ContractVersion(source=source, effective=effective_date(source), contract=contract)
     check_contract(version)
-    return begun(version, version.effective)
+    return version
 
 
 def effective_date(source: str) -> date:

@@ -69,6 +69,7 @@ KEYS: Final[Mapping[str, str]] = {
     "from": "The first bound or day that is inside: [from, to).",
     "InstalmentsTerm.from": "The day of the first instalment.",
     "given": "The quantities of the example by name, in major units; accounts and units as they are.",
+    "gives_back": "What restores that which a chargeback took, never more and never twice; [] where nothing does.",
     "gives": "What the term gives for them, in major units.",
     "guarantee": "What is guaranteed for the year, in major units.",
     "hold": "What is held back of a balance, and until when; with the step `hold`.",
@@ -107,7 +108,7 @@ KEYS: Final[Mapping[str, str]] = {
     "SumTerm.most": "What is given at most, in major units.",
     "most_a_record": "The most units that one record counts for.",
     "name": "The name as it is written to people.",
-    "negative": "The date of a refund with its purchase, a reversal or a chargeback.",
+    "negative": "The date of a refund with its purchase, a reversal, a chargeback, or what gives back.",
     "number": "How many instalments there are.",
     "of": "What this looks at: the name of another measure, or a list of terms that stand before.",
     "Base.of": "The measures and earlier terms that are added up.",
@@ -210,7 +211,7 @@ KEYS: Final[Mapping[str, str]] = {
     "window": "The time over which the quantity is taken.",
     "within": "How many days or months after its last day.",
     "year": "Which year windows and minimums look at: of the calendar, a fiscal one, or from the first effective day.",
-    "year_begins": 'The month and day on which fiscal years begin, such as "07-01".',
+    "year_begins": 'The month and day on which fiscal and contract years begin, such as "07-01".',
 }
 
 

@@ -14,7 +14,7 @@ from typing import Final
 from settlement.model.contract import Contract
 from settlement.model.contract_amounts import Base, Bracket, Driver
 from settlement.model.contract_frame import Counted, Window
-from settlement.model.contract_measures import AccountMeasure, AccountsWithin, EventAccounts, EventUnits, UnitMeasure
+from settlement.model.contract_measures import things_of
 from settlement.model.contract_terms import (
     GateTerm,
     InstalmentsTerm,
@@ -28,7 +28,6 @@ from settlement.model.dates import PeriodKind
 from settlement.rate.contract_words import nearest, refuse, term_place
 
 _TO_DATE: Final = (Window.YEAR_TO_DATE, Window.CONTRACT_TO_DATE)
-_THINGS: Final = (UnitMeasure, AccountMeasure, AccountsWithin, EventUnits, EventAccounts)
 _NOT_MONTHS: Final = (PeriodKind.DAY, PeriodKind.WEEK)
 
 
@@ -135,7 +134,7 @@ _WORDS: Final = {Counted.MONEY: "money", Counted.COUNT: "a number of things", Co
 
 def _counts(contract: Contract, name: str) -> Counted:
     measure = contract.measures.get(name)
-    return Counted.COUNT if isinstance(measure, _THINGS) else Counted.MONEY
+    return Counted.MONEY if measure is None or things_of(measure) is None else Counted.COUNT
 
 
 def _check_terms(term: GateTerm | PickTerm, before: Sequence[str]) -> None:

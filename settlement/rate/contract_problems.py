@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from settlement.errors import TerminalError
 from settlement.model.contract import Contract, ContractVersion
-from settlement.rate.contract_calendar import begun, check_effective, has_periods
+from settlement.rate.contract_calendar import check_effective, has_periods
 from settlement.rate.contract_doubts import doubts
 from settlement.rate.contract_examples import check_examples
 from settlement.rate.contract_file import READER, effective_date
@@ -84,7 +84,7 @@ def examine(source: str, text: str) -> Examined:
     if unnamed:
         return _refused([*unnamed, *found])
     effective = effective_date(source)
-    version = begun(ContractVersion(source=source, effective=effective, contract=contract), effective)
+    version = ContractVersion(source=source, effective=effective, contract=contract)
     try:
         if has_periods(contract):
             check_effective(version)

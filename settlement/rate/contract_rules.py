@@ -22,6 +22,7 @@ from settlement.model.contract_measures import (
     EventDate,
     EventUnits,
     Measure,
+    Negative,
     ProfitMeasure,
     UnitMeasure,
     VolumeMeasure,
@@ -47,7 +48,7 @@ from settlement.model.dates import PeriodKind
 from settlement.model.money import is_currency
 from settlement.model.statement_lines import RESERVED
 from settlement.rate.contract_bounds import check_amounts, check_dated_rates, check_tiers
-from settlement.rate.contract_calendar import begun, check_calendar, check_effective, check_same_calendar, check_year
+from settlement.rate.contract_calendar import check_calendar, check_effective, check_same_calendar, check_year
 from settlement.rate.contract_events import check_events
 from settlement.rate.contract_examples import check_examples
 from settlement.rate.contract_exceptions import check_exceptions
@@ -93,7 +94,7 @@ def check_contract(version: ContractVersion) -> None:
     try:
         for rule in RULES:
             rule(contract)
-        check_effective(begun(version, version.effective))
+        check_effective(version)
         check_known(version)
     except Refusal as refusal:
         raise TerminalError(f"{version.source}{refusal}") from None
@@ -176,6 +177,7 @@ def _check_measures(contract: Contract) -> None:
         match measure:
             case VolumeMeasure():
                 _check_mcc_lists(contract, where, measure)
+                _check_gives_back(where, measure)
             case UnitMeasure():
                 _known_measure(contract, where, measure.of, _VOLUMES)
                 _check_limit(where, measure)
@@ -195,6 +197,15 @@ def _check_mcc_lists(contract: Contract, where: str, measure: VolumeMeasure) -> 
         if name != word and name not in contract.mcc_lists:
             known = [word, *contract.mcc_lists]
             raise refuse(where, f"{field} = `{name}` is no list of [mcc_lists]; {nearest(name, known)}")
+
+
+def _check_gives_back(where: str, measure: VolumeMeasure) -> None:
+    if measure.gives_back and Negative.CHARGEBACK not in measure.takes_back:
+        raise refuse(
+            f"{where}, gives_back",
+            "no chargeback takes anything back here, so nothing can be given back; add `chargeback` to `takes_back`, "
+            "or leave it out.",
+        )
 
 
 def _check_limit(where: str, measure: UnitMeasure) -> None:

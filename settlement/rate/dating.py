@@ -9,6 +9,10 @@ import polars as pl
 
 from settlement.model.contract_measures import Dating, EventDate
 
+RATE_DAY: Final = "rate_day"
+"""The day that picks the rate of a record."""
+EXCHANGE_DAY: Final = "exchange_day"
+"""The day whose exchange rate a record asks for."""
 _DATE_COLUMN: Final[Mapping[EventDate, str]] = {
     EventDate.POSTING: "posting_date",
     EventDate.TRANSACTION: "transaction_date",

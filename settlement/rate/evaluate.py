@@ -7,18 +7,25 @@ order, because a yearly term gives less what it gave, as recomputed now, for the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Final
 
 from settlement.model.contract import ContractVersion
 from settlement.model.contract_frame import Window
+from settlement.model.contract_limits import CapTerm, GateTerm, PickTerm, SumTerm
 from settlement.model.contract_measures import UnitMeasure, openings
 from settlement.model.contract_terms import (
+    OF_ONE_MEASURE,
     BountyTerm,
+    DatedAmountsTerm,
+    InstalmentsTerm,
     MinimumPurchaseTerm,
     MinimumTerm,
     RateByTerm,
     RecordRateTerm,
     ShareOverHurdleTerm,
     Term,
+    TiersTerm,
     UnitPriceTerm,
     WholeTierTerm,
     holds_on,
@@ -41,11 +48,24 @@ from settlement.rate.quantities import OverNames, OverTime, of_days, of_names
 from settlement.rate.sums import Sums
 from settlement.rate.windows import Lines, Scene, given_before, given_over, quantity
 
+_OF_OWN_PERIOD: Final = (*OF_ONE_MEASURE, DatedAmountsTerm, InstalmentsTerm, PickTerm)
+"""Forms that look at no other period than their own; of those with windows, the window tells it."""
 
-def periods_known(versions: Sequence[ContractVersion], facts: Facts) -> tuple[Period, ...]:
-    """The contract's periods from the first that is settled here to the one that contains the facts' day."""
+
+def first_period(versions: Sequence[ContractVersion], facts: Facts) -> Period:
+    """The first period that is settled here."""
+    return period_of(max(facts.first_night, versions[0].effective), versions[0].contract.calendar)
+
+
+def periods_known(versions: Sequence[ContractVersion], facts: Facts, since: date | None = None) -> tuple[Period, ...]:
+    """The contract's periods from the first that is settled here to the one that contains the facts' day.
+
+    With ``since`` those before the period that contains this day are left out.
+    """
     calendar = versions[0].contract.calendar
-    period = period_of(max(facts.first_night, versions[0].effective), calendar)
+    period = first_period(versions, facts)
+    if since is not None:
+        period = max(period, period_of(since, calendar))
     found = []
     while period.first <= facts.day:
         found.append(period)
@@ -58,7 +78,25 @@ def in_force(versions: Sequence[ContractVersion], period: Period) -> ContractVer
     return [v for v in versions if v.effective <= period.first or v is versions[0]][-1]
 
 
-def evaluate(versions: Sequence[ContractVersion], facts: Facts, sums: Sums) -> Mapping[Period, Lines]:
+def looks_back(version: ContractVersion) -> bool:
+    """Whether a term of a version looks at other periods than its own."""
+    return not all(_own_period_alone(term) for term in version.contract.terms)
+
+
+def _own_period_alone(term: Term) -> bool:
+    match term:
+        case CapTerm() | MinimumTerm() | MinimumPurchaseTerm() | SumTerm():
+            return term.window == Window.PERIOD
+        case GateTerm():
+            return term.driver.window == Window.PERIOD
+        case TiersTerm():
+            return all(one is None or one.window == Window.PERIOD for one in (term.base, term.driver))
+    return isinstance(term, _OF_OWN_PERIOD)
+
+
+def evaluate(
+    versions: Sequence[ContractVersion], facts: Facts, sums: Sums, periods: Sequence[Period] | None = None
+) -> Mapping[Period, Lines]:
     """The terms of each period known, periods in ascending order.
 
     Parameters
@@ -69,9 +107,11 @@ def evaluate(versions: Sequence[ContractVersion], facts: Facts, sums: Sums) -> M
         What is known; its day is the moment of knowledge.
     sums:
         The contributions that follow from ``facts``, added up.
+    periods:
+        The periods that are asked for, in ascending order, of versions that do not look back; None for all.
     """
     done: dict[Period, Lines] = {}
-    for period in periods_known(versions, facts):
+    for period in periods_known(versions, facts) if periods is None else periods:
         contract = in_force(versions, period).contract
         lines: dict[str, Line] = {}
         for term in contract.terms:

@@ -14,6 +14,7 @@ from settlement.model.contract import Contract, ContractVersion
 from settlement.model.contract_measures import openings
 from settlement.model.events import ACCOUNTS, LINE, RECORDS, EventKind, Events
 from settlement.rate.contract_words import nearest
+from settlement.rate.disputes import AMOUNT, DISPUTED, RESTORING, in_dispute
 from settlement.rate.facts import Facts
 
 _OF_ACCOUNT: Final = ("programme", "account_class", "channel")
@@ -25,6 +26,7 @@ _ON: Final[Mapping[str, EventKind]] = {
 _IN_MONEY: Final = (*RECORDS, EventKind.BALANCE, EventKind.PROFIT_LINE)
 _OPENING: Final = "opening_"
 """Begins the key of a term or a beneficiary that names an opening position."""
+_MESSAGES: Final = (EventKind.CHARGEBACK.value, *RESTORING)
 _MOST_REFERENCES: Final = 12
 """How many events may stand one after the other, each referring to the one before."""
 _LOCATED: Final = (pl.col("event_id").alias("file"), pl.col(LINE).alias("record"))
@@ -120,7 +122,7 @@ def _events(events: Events, rows: pl.DataFrame, accounts: pl.DataFrame) -> pl.Da
         origin_posting_date="posting_date",
         origin_transaction_date="event_date",
     )
-    return (
+    told = (
         rows.join(origins, on="event_id", how="left")
         .filter(pl.col("refers_to").is_null() | pl.col("origin_file").is_not_null())
         .join(named, on="refers_to", how="left")
@@ -133,6 +135,28 @@ def _events(events: Events, rows: pl.DataFrame, accounts: pl.DataFrame) -> pl.Da
         )
         .drop("class_of_account")
     )
+    return _in_dispute(told)
+
+
+def _in_dispute(events: pl.DataFrame) -> pl.DataFrame:
+    """The events with what disputes of several messages are about, and its kind: ``about_kind``."""
+    answered = events.filter(pl.col("kind") == EventKind.CHARGEBACK)
+    about = pl.when(pl.col("kind").is_in(RESTORING)).then("about_file").otherwise("refers_to")
+    things = events.select(
+        pl.col("file").alias(DISPUTED[0]),
+        pl.col("record").alias(DISPUTED[1]),
+        pl.when(pl.col("kind") == EventKind.PURCHASE)
+        .then("amount_minor")
+        .otherwise(-pl.col("amount_minor"))
+        .alias(AMOUNT),
+        about_kind="kind",
+    )
+    told = (
+        events.join(answered.select(refers_to="event_id", about_file="refers_to"), on="refers_to", how="left")
+        .with_columns(pl.when(pl.col("kind").is_in(_MESSAGES)).then(about).alias(DISPUTED[0]))
+        .join(things.drop(AMOUNT), on=DISPUTED[0], how="left")
+    )
+    return in_dispute(told, things.drop("about_kind"))
 
 
 def _origins(events: Events, rows: pl.DataFrame) -> pl.DataFrame:
@@ -152,14 +176,14 @@ def _origins(events: Events, rows: pl.DataFrame) -> pl.DataFrame:
 
 def _records(events: pl.DataFrame) -> pl.DataFrame:
     """Card events that count, signed; of what takes back, the purchase that it takes back or gives back."""
-    charged = (pl.col("kind") == EventKind.PURCHASE) | (pl.col("original_kind") == EventKind.REFUND).fill_null(
-        value=False
-    )
+    restored = pl.col("kind").is_in(RESTORING) & (pl.col("about_kind") == EventKind.PURCHASE)
+    of_refund = (pl.col("original_kind") == EventKind.REFUND).fill_null(value=False)
+    charged = (pl.col("kind") == EventKind.PURCHASE) | of_refund | restored
     bought = pl.col("origin_kind") == EventKind.PURCHASE
     origin = ("origin_file", "origin_record", "origin_posting_date", "origin_transaction_date")
     return events.filter(pl.col("kind").is_in(RECORDS)).select(
         *("file", "record", "kind", "account_id", "account_class", "currency", "programme", "mcc"),
-        *("posting_date", "transaction_date"),
+        *("posting_date", "transaction_date", *DISPUTED, AMOUNT),
         *(pl.when(bought).then(name).alias(name) for name in origin),
         own_store=(pl.col("own_store") == "true").fill_null(value=False),
         net_minor=pl.when(charged).then("amount_minor").otherwise(-pl.col("amount_minor")),

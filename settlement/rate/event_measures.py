@@ -14,6 +14,7 @@ from settlement.model.contract import Contract
 from settlement.model.contract_measures import EventAccounts, EventAmounts, EventUnits
 from settlement.model.events import RECORDS, EventKind
 from settlement.rate.dating import dated
+from settlement.rate.disputes import DISPUTED, RESTORING, with_disputes
 from settlement.rate.facts import Facts
 
 EventMeasure = EventAmounts | EventUnits | EventAccounts
@@ -47,7 +48,10 @@ def events_counted(contract: Contract, measure: EventMeasure, facts: Facts, *mor
             _refuse(contract, measure, rows, pl.col("account_id").is_null(), "names no account: write its account_id")
             rows = rows.with_columns(net_minor=pl.col("sign"))
     told = ("file", "record", "account_id", "account_class", "currency", pl.col("net_minor").alias("quantity"))
-    return rows.select(*told, dated(contract.period.place).alias("day"), *more)
+    if not (isinstance(measure, EventAmounts) and EventKind.CHARGEBACK in measure.takes_back):
+        # Only amounts that a chargeback takes can be given back; in any other measure each event stands by itself.
+        rows = rows.with_columns(pl.lit(None).alias(name) for name in DISPUTED)
+    return with_disputes(rows.lazy(), [*told, dated(contract.period.place).alias("day"), *more])
 
 
 def added(contract: Contract, measure: EventAmounts, facts: Facts) -> pl.DataFrame:
@@ -83,6 +87,7 @@ def _selected(contract: Contract, measure: EventMeasure, facts: Facts) -> pl.Dat
     of_origin = pl.col("origin_kind").is_in(adds)
     return rows.with_columns(
         *(pl.when(of_origin).then(name).alias(name) for name in _ORIGIN),
+        *(pl.when(pl.col("kind").is_in(takes)).then(name).alias(name) for name in DISPUTED),
         sign=pl.when(takes_back).then(-1).otherwise(1).cast(pl.Int64),
         kind=pl.when(pl.col("kind").is_in(adds)).then(pl.lit("purchase")).otherwise("kind"),
     ).collect()
@@ -128,7 +133,9 @@ def _of_nights(contract: Contract, measure: EventMeasure, facts: Facts) -> pl.Da
     negative = pl.col("kind") != EventKind.PURCHASE
     records = facts.records.with_columns(
         amount_minor=pl.col("net_minor").abs(),
-        original_kind=pl.when(negative & (pl.col("net_minor") > 0))
+        original_kind=pl.when(pl.col("kind").is_in(RESTORING))
+        .then(pl.lit(str(EventKind.CHARGEBACK)))
+        .when(negative & (pl.col("net_minor") > 0))
         .then(pl.lit(str(EventKind.REFUND)))
         .when(pl.col("origin_file").is_not_null())
         .then(pl.lit(str(EventKind.PURCHASE))),

@@ -7,17 +7,18 @@ no files came, is closed as known then. ``with_records`` describes the records t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
 import polars as pl
 
+from settlement.model.packs import PACKED
 from settlement.model.stage import StageInput
 from settlement.model.tables import TABLES
 from settlement.model.versions import latest, standing
-from settlement.rate.links import LOCATOR, MERCHANT_LEG, NEGATIVES, counting_records
+from settlement.rate.links import KINDS, LOCATOR, MERCHANT_LEG, counting_records
 
 _BANK: Final = [
     *LOCATOR,
@@ -28,20 +29,8 @@ _MERCHANT: Final = [*LOCATOR, "feed", "order_ref", "original_ref"]
 CLEARING: Final = [*dict.fromkeys((*_BANK, *_MERCHANT, "side", "kind"))]
 """The columns of clearing records that are asked for."""
 _ACCOUNT_STATE: Final = ["programme", "account_class", "channel", "opened_on", "closed_on", "first_purchase_on"]
-_VERSIONED: Final = [*LOCATOR, "retracted"]
-REFERENCE_COLUMNS: Final[Mapping[str, Sequence[str]]] = {
-    "file": ["file", "file_date"],
-    "account_event": [
-        *_VERSIONED,
-        *("event", "effective_on", "account_id", *_ACCOUNT_STATE, "statement_balance_minor"),
-    ],
-    "enrolment": [*_VERSIONED, "card_ref", "account_id", "programme", "valid_from"],
-    "store": [*_VERSIONED, "merchant_number"],
-    "opening_position": [*_VERSIONED, "contract", "item", "value"],
-    "fx_rate": [*_VERSIONED, "from_currency", "to_currency", "rate_date", "rate"],
-    "pnl": TABLES["pnl"].schema.names(),
-}
-"""The tables that ``standing_facts`` reads, and their columns that are asked for."""
+REFERENCES: Final = ("file", "account_event", "enrolment", "store", "opening_position", "fx_rate", "pnl")
+"""The tables that ``standing_facts`` reads."""
 _NO_RECORD: Final = counting_records(
     pl.DataFrame(schema={name: TABLES["clearing"].schema[name] for name in (*_BANK, "kind")}),
     pl.DataFrame(schema={name: TABLES["clearing"].schema[name] for name in (*_MERCHANT, "kind")}),
@@ -58,7 +47,8 @@ class Facts:
     records:
         Counting clearing records with ``programme``, ``account_id``, ``account_class``, ``own_store``, ``net_minor``
         (without cash-back, positive where the cardholder is charged, as by a purchase or by the reversal of a refund,
-        negative where it is credited) and the dates of the purchase referred to.
+        negative where it is credited), the dates of the purchase referred to, and of the messages of a dispute what it
+        is about (``disputes``).
     holders:
         One row a card and span of days: account, class and programme.
     stores:
@@ -126,9 +116,15 @@ class Reached:
 
 def gather(inputs: StageInput, day: date) -> Facts:
     """The facts known after ``day``, which is this night or an earlier day."""
-    counts = known(inputs, "clearing", day, CLEARING).filter(pl.col("kind").is_in(["purchase", *NEGATIVES]))
-    members = merchant_members(*standing_matches(inputs, day))
-    return with_records(standing_facts(inputs, day), Reached(clearing=counts, members=members))
+    told = {name: known(inputs, name, PACKED[name]) for name in REFERENCES}
+    return with_all_records(standing_facts(told, first_night(told["file"], inputs.business_date), day), inputs)
+
+
+def with_all_records(facts: Facts, inputs: StageInput) -> Facts:
+    """The facts with all that counts, as known after the facts' day."""
+    counts = known(inputs, "clearing", CLEARING).filter(pl.col("kind").is_in(KINDS))
+    members = merchant_members(*standing_matches(inputs, facts.day))
+    return with_records(facts, Reached(clearing=counts, members=members))
 
 
 def with_records(facts: Facts, reached: Reached) -> Facts:
@@ -143,9 +139,17 @@ def with_records(facts: Facts, reached: Reached) -> Facts:
     return replace(facts, records=_describe(records, facts.holders, facts.stores))
 
 
-def standing_facts(inputs: StageInput, day: date) -> Facts:
-    """The facts known after ``day`` with no record: what grows with accounts and days, not with records."""
-    told = {name: known(inputs, name, day, columns) for name, columns in REFERENCE_COLUMNS.items()}
+def standing_facts(references: Mapping[str, pl.LazyFrame], first: date, day: date) -> Facts:
+    """The facts known after ``day`` with no record: what grows with accounts and days, not with records.
+
+    Parameters
+    ----------
+    references:
+        The rows of ``REFERENCES``, each with the ``business_date`` on which it became known.
+    first:
+        The first night.
+    """
+    told = {name: rows.filter(pl.col("business_date") <= day) for name, rows in references.items()}
     files = told["file"]
     events = standing("account_event", told["account_event"], files).collect()
     accounts = _fold_accounts(events)
@@ -154,7 +158,7 @@ def standing_facts(inputs: StageInput, day: date) -> Facts:
     opening = latest("opening_position", told["opening_position"], files).collect()
     return Facts(
         day=day,
-        first_night=first_night(inputs),
+        first_night=first,
         records=_describe(_NO_RECORD, holders, own),
         holders=holders,
         stores=own,
@@ -166,30 +170,37 @@ def standing_facts(inputs: StageInput, day: date) -> Facts:
     )
 
 
-def nights_before(inputs: StageInput) -> list[date]:
-    """The nights that were settled here before this one, in order."""
-    return inputs.history["file"].select(pl.col("business_date").unique().sort()).collect().to_series().to_list()
+def first_night(files: pl.LazyFrame, night: date) -> date:
+    """The first night that brought a file here, whose periods the opening positions belong to.
+
+    ``files`` has the ``business_date`` of all files; where there is none, this night is the first.
+    """
+    return files.select(pl.col("business_date").min()).collect().item() or night
 
 
-def first_night(inputs: StageInput) -> date:
-    """The first night that was ever settled here, whose periods the opening positions belong to."""
-    return next(iter(nights_before(inputs)), inputs.business_date)
+def known(
+    inputs: StageInput, table: str, columns: Sequence[str], nights: Collection[date] | None = None
+) -> pl.LazyFrame:
+    """Rows of a table, all or those of some nights, with the ``business_date`` on which they became known."""
+    earlier = inputs.history[table] if nights is None else inputs.of_nights(table, nights)
+    told = [earlier.select(*columns, "business_date")]
+    if nights is None or inputs.business_date in nights:
+        tonight = inputs.tonight(table).with_columns(pl.lit(inputs.business_date, pl.Date).alias("business_date"))
+        told.append(tonight.select(*columns, "business_date"))
+    return pl.concat(told)
 
 
-def known(inputs: StageInput, table: str, day: date, columns: Sequence[str]) -> pl.LazyFrame:
-    """Rows of a table known after ``day``, with the ``business_date`` on which they became known."""
-    tonight = inputs.tonight(table).with_columns(pl.lit(inputs.business_date, pl.Date).alias("business_date"))
-    both = pl.concat([inputs.history[table], tonight], how="diagonal").filter(pl.col("business_date") <= day)
-    return both.select(*columns, "business_date")
-
-
-def standing_matches(inputs: StageInput, day: date) -> tuple[pl.LazyFrame, pl.LazyFrame]:
-    """The matches known after ``day``, with their leg, and their members, without those that a night has taken back."""
-    matches = known(inputs, "match", day, ["match_id", "leg"])
-    members = known(inputs, "match_member", day, ["match_id", "side", *LOCATOR])
-    gone = known(inputs, "match_taken_back", day, ["match_id"]).collect()["match_id"]
-    if gone.is_empty():
+def standing_matches(
+    inputs: StageInput, day: date, nights: Collection[date] | None = None
+) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+    """Matches of all or of some nights, with their leg, and their members, without what was taken back up to a day."""
+    matches = known(inputs, "match", ["match_id", "leg"], nights)
+    members = known(inputs, "match_member", ["match_id", "side", *LOCATOR], nights)
+    # Other nights than those that restate take nothing back, and are not opened.
+    restating = [one.business_date for one in inputs.restatements if one.business_date <= day]
+    if not restating:
         return matches, members
+    gone = known(inputs, "match_taken_back", ["match_id"], restating).collect()["match_id"]
     stand = ~pl.col("match_id").is_in(gone.implode())
     return matches.filter(stand), members.filter(stand)
 

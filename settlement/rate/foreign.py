@@ -15,21 +15,22 @@ from settlement.errors import TerminalError
 from settlement.model.contract import Contract
 from settlement.model.contract_measures import EventConversion
 from settlement.model.money import exponent
+from settlement.rate.dating import EXCHANGE_DAY
+from settlement.rate.disputes import BEFORE
 from settlement.rate.facts import Facts
 from settlement.rate.per_record import quotient
 
-EXCHANGE_DAY: Final = "exchange_day"
-"""The day whose exchange rate a record asks for."""
 _BY: Final = ["currency", EXCHANGE_DAY]
 
 
 def in_own_currency(rows: pl.DataFrame, contract: Contract, rule: EventConversion, facts: Facts) -> pl.DataFrame:
-    """Records with their ``quantity`` in minor units of the contract's currency, and without ``EXCHANGE_DAY``.
+    """Records with ``quantity`` and ``BEFORE`` in minor units of the contract's currency, without ``EXCHANGE_DAY``.
 
     Parameters
     ----------
     rows:
-        Records with ``file``, ``record``, ``currency``, ``quantity`` in minor units of it, and ``EXCHANGE_DAY``.
+        Records with ``file``, ``record``, ``currency``, ``quantity`` and ``BEFORE`` in minor units of it, and
+        ``EXCHANGE_DAY``.
 
     Raises
     ------
@@ -44,9 +45,14 @@ def in_own_currency(rows: pl.DataFrame, contract: Contract, rule: EventConversio
     else:
         told = foreign.join(known, on=_BY, how="left")
     _refuse_missing(told, contract)
-    amount = pl.col("quantity").cast(pl.Int128) * pl.col("over")
-    converted = told.with_columns(quantity=quotient(amount, pl.col("under"), rule.rounding))
+    before = _converted(pl.col(BEFORE), rule)
+    after = _converted(pl.col("quantity") + pl.col(BEFORE), rule)
+    converted = told.with_columns(before.alias(BEFORE), quantity=after - before)
     return pl.concat([own, converted.select(rows.columns)]).drop(EXCHANGE_DAY)
+
+
+def _converted(amount: pl.Expr, rule: EventConversion) -> pl.Expr:
+    return quotient(amount.cast(pl.Int128) * pl.col("over"), pl.col("under"), rule.rounding)
 
 
 def _rates(facts: Facts, contract: Contract) -> pl.DataFrame:

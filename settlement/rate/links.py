@@ -8,6 +8,8 @@ is reconciled and the purchase it refers to counts:
   once that refund counts, and refers to the refund's purchase;
 - a refund has an ARN of its own, but the merchant-side record that it is matched with names the sale, and the match of
   that sale names the purchase;
+- a second presentment, or the reversal of a chargeback, repeats the reference of a chargeback that counts, and counts
+  with it, reconciled or not: no merchant tells of it. It refers to what that chargeback refers to;
 - a refund whose merchant-side record names no sale refers to no purchase, and counts by itself. An acquirer's refund
   repeats its own reference as that of the sale; where no sale carries it, it names none. A refund that names another
   order waits until that order has come.
@@ -22,9 +24,14 @@ from typing import Final
 
 import polars as pl
 
+from settlement.model.contract_measures import Negative
+from settlement.rate.disputes import AMOUNT, DISPUTED, RESTORING, in_dispute
+
 LOCATOR: Final = ["file", "record"]
 MERCHANT_LEG: Final = "MERCHANT"
-NEGATIVES: Final = ["refund", "reversal", "chargeback"]
+NEGATIVES: Final = [kind.value for kind in Negative]
+KINDS: Final = ["purchase", *NEGATIVES, *RESTORING]
+"""The kinds of records that can count."""
 _ORIGIN: Final = ["origin_file", "origin_record", "origin_posting_date", "origin_transaction_date"]
 REFERENCE: Final = pl.coalesce("arn", "rrn").alias("reference")
 _PURCHASE: Final = [*LOCATOR, "card_ref", REFERENCE, "amount_minor", "posting_date", "transaction_date", "reconciled"]
@@ -39,15 +46,16 @@ def counting_records(bank: pl.DataFrame, merchant: pl.DataFrame, members: pl.Dat
     Parameters
     ----------
     bank, merchant:
-        Clearing records of each side, of the kinds purchase, refund, reversal and chargeback. The bank's have their
-        locator, kind, direction, amount, dates and references; the merchant's their locator, kind, feed and orders.
+        Clearing records of each side, of ``KINDS``. The bank's have their locator, kind, direction, amount and
+        cash-back, dates and references; the merchant's their locator, kind, feed and orders.
     members:
         ``match_id``, ``side``, ``file`` and ``record`` of the members of matches with the merchant side.
 
     Returns
     -------
     The counting rows of ``bank`` without ARN and RRN, but with ``origin_file``, ``origin_record``,
-    ``origin_posting_date`` and ``origin_transaction_date``, empty for a purchase and for a refund without a purchase.
+    ``origin_posting_date`` and ``origin_transaction_date``, empty for a purchase and for a refund without a purchase,
+    and with ``DISPUTED`` and ``AMOUNT`` as ``in_dispute`` gives them.
     """
     bank, merchant, members = _numbered(bank, merchant, members)
     at_bank, at_merchant = (
@@ -56,16 +64,23 @@ def counting_records(bank: pl.DataFrame, merchant: pl.DataFrame, members: pl.Dat
     )
     bank = bank.with_columns(reconciled=_place(bank).is_in(_place(at_bank).implode()))
     purchase = pl.col("kind") == "purchase"
-    negatives = bank.filter(~purchase & pl.col("reconciled"))
+    negatives = bank.filter(pl.col("kind").is_in(NEGATIVES) & pl.col("reconciled"))
+    restoring = bank.filter(pl.col("kind").is_in(RESTORING))
     refunds = _by_order(negatives, bank.lazy().filter(purchase), merchant, (at_bank, at_merchant))
     by_arn = _by_arn(negatives, bank.lazy().filter(purchase))
-    linked = pl.concat([by_arn, refunds, _by_refund(negatives, refunds)])
+    linked = pl.concat([by_arn, refunds, _by_refund(negatives, refunds)], how="diagonal")
     counting = [
         bank.lazy().filter(purchase & pl.col("reconciled")).with_columns(_no_origin(bank)),
         negatives.lazy().join(linked.lazy(), on=LOCATOR, how="inner"),
+        restoring.lazy().join(_by_chargeback(restoring, negatives, linked).lazy(), on=LOCATOR, how="inner"),
     ]
-    text = pl.col("file", "origin_file").cast(pl.String)
-    return pl.concat(counting, how="diagonal").drop("reconciled", "arn", "rrn").with_columns(text).collect()
+    counted = pl.concat(counting, how="diagonal").drop("reconciled", "arn", "rrn").collect()
+    amount = pl.col("direction") * (pl.col("amount_minor") - pl.col("cashback_minor").fill_null(0))
+    named = [pl.col(name).alias(other) for name, other in zip(LOCATOR, DISPUTED, strict=True)]
+    disputes = counted.select(DISPUTED).drop_nulls().lazy()
+    about = bank.lazy().select(*named, amount.alias(AMOUNT)).join(disputes, on=DISPUTED, how="semi")
+    found = in_dispute(counted, about.collect())
+    return found.with_columns(pl.col("file", "origin_file", DISPUTED[0]).cast(pl.String))
 
 
 def _numbered(*frames: pl.DataFrame) -> list[pl.DataFrame]:
@@ -88,7 +103,8 @@ def _by_arn(negatives: pl.DataFrame, purchases: pl.LazyFrame) -> pl.DataFrame:
     """Reversals and chargebacks whose purchase counts, by ARN or RRN: locator and origin."""
     named = negatives.filter((pl.col("kind") != "refund") & (pl.col("direction") < 0)).select(_NAMED)
     known = purchases.select(_PURCHASE)
-    return _first_origin(named.lazy().join(known, on="reference", how="inner", suffix="_of_purchase").collect())
+    found = _first_origin(named.lazy().join(known, on="reference", how="inner", suffix="_of_purchase").collect())
+    return found.with_columns(disputed_file="origin_file", disputed_record="origin_record")
 
 
 def _by_refund(negatives: pl.DataFrame, refunds: pl.DataFrame) -> pl.DataFrame:
@@ -96,9 +112,21 @@ def _by_refund(negatives: pl.DataFrame, refunds: pl.DataFrame) -> pl.DataFrame:
     known = negatives.join(refunds, on=LOCATOR, how="semi").select(_PURCHASE)
     named = negatives.filter((pl.col("kind") != "refund") & (pl.col("direction") > 0)).select(_NAMED)
     found = _first_origin(named.join(known, on="reference", how="inner", suffix="_of_purchase"))
-    taken_back = found.select(*LOCATOR, refund_file="origin_file", refund_record="origin_record")
-    origins = refunds.rename({"file": "refund_file", "record": "refund_record"})
-    return taken_back.join(origins, on=["refund_file", "refund_record"]).select(*LOCATOR, *_ORIGIN)
+    taken_back = found.select(*LOCATOR, disputed_file="origin_file", disputed_record="origin_record")
+    origins = refunds.rename(dict(zip(LOCATOR, DISPUTED, strict=True)))
+    return taken_back.join(origins, on=DISPUTED).select(*LOCATOR, *_ORIGIN, *DISPUTED)
+
+
+def _by_chargeback(restoring: pl.DataFrame, negatives: pl.DataFrame, linked: pl.DataFrame) -> pl.DataFrame:
+    """What gives back that which a chargeback that counts took, by ARN or RRN: locator, and the chargeback's origin."""
+    chargebacks = negatives.filter(pl.col("kind") == "chargeback").join(linked, on=LOCATOR, how="semi")
+    named = restoring.select([*_NAMED, pl.col("direction")])
+    known = chargebacks.select([*_PURCHASE, pl.col("direction")])
+    met = named.join(known, on="reference", how="inner", suffix="_of_purchase")
+    found = _first_origin(met.filter(pl.col("direction") == -pl.col("direction_of_purchase")))
+    answered = found.select(*LOCATOR, chargeback_file="origin_file", chargeback_record="origin_record")
+    origins = linked.rename({"file": "chargeback_file", "record": "chargeback_record"})
+    return answered.join(origins, on=["chargeback_file", "chargeback_record"]).select(*LOCATOR, *_ORIGIN, *DISPUTED)
 
 
 def _by_order(

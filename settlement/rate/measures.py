@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -24,12 +24,12 @@ from settlement.model.contract_measures import (
     EventAccounts,
     EventAmounts,
     EventUnits,
-    FirstPurchase,
     Measure,
     ProfitMeasure,
     Store,
     UnitMeasure,
     VolumeMeasure,
+    things_of,
 )
 from settlement.model.contract_terms import (
     OF_ONE_MEASURE,
@@ -43,13 +43,14 @@ from settlement.model.contract_terms import (
     looks_at,
 )
 from settlement.model.dates import Calendar, period_of
-from settlement.rate.dating import dated
+from settlement.rate.dating import EXCHANGE_DAY, RATE_DAY, dated
+from settlement.rate.disputes import BEFORE, with_disputes
 from settlement.rate.event_measures import accounts_counted, added, events_counted
 from settlement.rate.facts import Facts
-from settlement.rate.foreign import EXCHANGE_DAY, in_own_currency
+from settlement.rate.foreign import in_own_currency
 from settlement.rate.per_record import OF_RECORDS, commissions, limited, units
+from settlement.rate.reference_measures import accounts_of, balances_of, profits_of
 
-ACCOUNTS_UNIT: Final = "accounts"
 SCHEMA: Final = pl.Schema(
     {
         "contract": pl.String(),
@@ -70,7 +71,6 @@ SCHEMA: Final = pl.Schema(
 ACCOUNT: Final = ("version", "term", "period", "period_first", "account_id")
 """What the units of an account are limited by."""
 
-_TO_CONDITION_DAY: Final = FirstPurchase.TO_CONDITION_DAY
 _ANY: Final = "any"
 _NONE: Final = "none"
 
@@ -169,13 +169,8 @@ def _unit(contract: Contract, term: Term) -> pl.Expr:
 
 
 def measured_in(contract: Contract, name: str) -> str:
-    """What a measure counts: its unit, accounts, or the contract's currency."""
-    match contract.measures[name]:
-        case (UnitMeasure() | EventUnits()) as measure:
-            return measure.unit
-        case AccountMeasure() | AccountsWithin() | EventAccounts():
-            return ACCOUNTS_UNIT
-    return contract.currency
+    """What a measure counts: its things, or the contract's currency."""
+    return things_of(contract.measures[name]) or contract.currency
 
 
 def of_term(contract: Contract, term: Term, facts: Facts) -> pl.DataFrame:
@@ -216,21 +211,18 @@ def _of_measure(contract: Contract, measure: Measure, facts: Facts) -> pl.DataFr
             volume = _volume(contract, contract.measures[measure.of], facts).with_columns(pl.lit("").alias("selector"))
             rows = units(volume, measure, contract.currency)
         case AccountMeasure() | AccountsWithin():
-            rows = _accounts(contract, measure, facts)
+            rows = accounts_of(contract, measure, facts)
         case BalanceMeasure():
-            rows = facts.balances.filter(pl.col("programme") == contract.programme).select(
-                *("file", "record", "account_id"),
-                day="effective_on",
-                selector=pl.col("effective_on").dt.to_string("iso"),
-                quantity="statement_balance_minor",
-            )
+            rows = balances_of(contract, facts)
         case ProfitMeasure():
-            rows = _profits(contract, measure, facts)
+            rows = profits_of(contract, measure, facts)
     return _in_period(rows, contract.calendar)
 
 
 def _volume(contract: Contract, measure: Measure, facts: Facts, *more: pl.Expr) -> pl.DataFrame:
     """Records of a volume with ``day`` (which places them in a period), signed ``quantity``, and what is asked more.
+
+    The messages of disputes have what each opens or closes, and ``BEFORE``, as ``with_disputes`` tells.
 
     Only these columns are made: records are many, and have others.
     """
@@ -238,7 +230,7 @@ def _volume(contract: Contract, measure: Measure, facts: Facts, *more: pl.Expr) 
         return events_counted(contract, measure, facts, *more)
     if not isinstance(measure, VolumeMeasure):
         raise TypeError("records are counted in volumes")
-    kinds = ["purchase", *(kind.value for kind in measure.takes_back)]
+    kinds = ["purchase", *(kind.value for kind in (*measure.takes_back, *(measure.gives_back or ())))]
     wanted = (pl.col("programme") == contract.programme) & pl.col("kind").is_in(kinds)
     if measure.store is not Store.ANY:
         wanted &= pl.col("own_store") == (measure.store is Store.OWN)
@@ -250,12 +242,13 @@ def _volume(contract: Contract, measure: Measure, facts: Facts, *more: pl.Expr) 
         wanted &= pl.col("account_class").is_in(measure.account_classes)
     told = ("file", "record", "account_id", "account_class", "currency", pl.col("net_minor").alias("quantity"))
     day = dated(contract.period.place).alias("day")
+    counted = facts.records.lazy().filter(wanted)
     rule = measure.convert
     if rule is not None:
         exchange_day = dated(rule.rate_date).alias(EXCHANGE_DAY)
-        rows = facts.records.lazy().filter(wanted).select(*told, day, exchange_day, *more).collect()
+        rows = with_disputes(counted, [*told, day, exchange_day, *more])
         return in_own_currency(rows, contract, rule, facts)
-    rows = facts.records.lazy().filter(wanted).select(*told, day, *more).collect()
+    rows = with_disputes(counted, [*told, day, *more])
     foreign = rows.filter(pl.col("currency") != contract.currency).sort("file", "record")
     if foreign.height:
         file, record, currency = foreign.select("file", "record", "currency").row(0)
@@ -274,7 +267,7 @@ def _bought(contract: Contract, measure: Measure, facts: Facts, rows: pl.DataFra
     bought = records.lazy().filter(pl.col("kind") == "purchase")
     if rule is None:
         return bought.select("file", "record", "net_minor").collect()
-    told = ("file", "record", "currency", pl.col("net_minor").alias("quantity"))
+    told = ("file", "record", "currency", pl.col("net_minor").alias("quantity"), pl.lit(0, pl.Int64).alias(BEFORE))
     origins = rows.select(file="origin_file", record="origin_record").lazy()
     amounts = bought.join(origins, on=["file", "record"], how="semi").select(
         *told, dated(rule.rate_date).alias(EXCHANGE_DAY)
@@ -296,16 +289,16 @@ def in_list(entries: Sequence[str]) -> pl.Expr:
 
 def _by_rate(contract: Contract, term: RateByTerm, facts: Facts) -> pl.DataFrame:
     """Records of a volume, each with the class and rate that it falls under as its selector."""
-    rate_day = dated(term.rate_date).alias("rate_day")
+    rate_day = dated(term.rate_date).alias(RATE_DAY)
     rows = _volume(contract, contract.measures[term.measure], facts, rate_day)
     selector = pl.lit(None, pl.String())
     for rate in term.rates:
-        fits = (pl.col("account_class") == rate.account_class) & _holds(rate, pl.col("rate_day"))
+        fits = (pl.col("account_class") == rate.account_class) & _holds(rate, pl.col(RATE_DAY))
         selector = pl.when(fits).then(pl.lit(rate.selector)).otherwise(selector)
     rows = rows.with_columns(selector.alias("selector"))
     without = rows.filter(pl.col("selector").is_null()).sort("file", "record")
     if without.height:
-        file, record, class_, day = without.select("file", "record", "account_class", "rate_day").row(0)
+        file, record, class_, day = without.select("file", "record", "account_class", RATE_DAY).row(0)
         raise TerminalError(
             f"Contract {contract.id}, clause {term.clause} ({term.id}) has no rate for account class {class_} on {day} "
             f"(record {record} of {file}): add a rate for that class and date, or correct the account's class."
@@ -341,62 +334,6 @@ def _by_price(contract: Contract, term: UnitPriceTerm, facts: Facts) -> pl.DataF
         )
     rows = units(rows, measure, contract.currency) if isinstance(measure, UnitMeasure) else rows
     return _in_period(rows, contract.calendar)
-
-
-def _accounts(contract: Contract, measure: AccountMeasure | AccountsWithin, facts: Facts) -> pl.DataFrame:
-    """Accounts of a measure with ``day``, their condition day, and a quantity of 1."""
-    found = _meeting(contract, measure, facts)
-    return found.select(
-        pl.lit(None, pl.String()).alias("file"),
-        pl.lit(None, pl.Int64()).alias("record"),
-        pl.lit("").alias("selector"),
-        pl.lit(1, pl.Int64()).alias("quantity"),
-        "account_id",
-        "day",
-    )
-
-
-def _meeting(contract: Contract, measure: Measure, facts: Facts) -> pl.DataFrame:
-    """Rows of ``facts.accounts`` that are in the measure, with ``day``."""
-    if isinstance(measure, AccountsWithin):
-        wanted = pl.col("channel").is_in(measure.channels)
-        if measure.first_purchase is not FirstPurchase.ANY:
-            closed: Literal["both", "left"] = "both" if measure.first_purchase is _TO_CONDITION_DAY else "left"
-            wanted &= pl.col("first_purchase_on").is_between(pl.col("opened_on"), pl.col("day"), closed=closed)
-        return _meeting(contract, contract.measures[measure.of], facts).filter(wanted)
-    if not isinstance(measure, AccountMeasure):
-        raise TypeError("accounts are counted within accounts")
-    day = pl.col("opened_on") + pl.duration(days=measure.days_from_opening)
-    wanted = (pl.col("programme") == contract.programme) & (pl.col("day") <= facts.day)
-    wanted &= (pl.col("closed_on") > pl.col("day")).fill_null(value=True)
-    for exclusion in measure.exclude:
-        excluded = (pl.col("account_class") == exclusion.account_class) & (pl.col("day") >= exclusion.first)
-        wanted &= ~excluded.fill_null(value=False)
-    return facts.accounts.with_columns(day.cast(pl.Date).alias("day")).filter(wanted)
-
-
-def _profits(contract: Contract, measure: ProfitMeasure, facts: Facts) -> pl.DataFrame:
-    """Profit-and-loss lines with ``day``, the first of their month, and the amount signed by income or cost."""
-    lines = facts.profits.filter(pl.col("programme") == contract.programme)
-    wanted = {*measure.income, *measure.costs}
-    for month, told, currencies in (
-        lines.group_by("month").agg(pl.col("line").unique().sort(), pl.col("currency").unique().sort()).sort("month")
-    ).iter_rows():
-        missing = sorted(wanted.difference(told))
-        if missing or currencies != [contract.currency]:
-            problem = f"has no line {missing[0]}" if missing else f"is in {', '.join(currencies)}"
-            raise TerminalError(
-                f"The profit and loss of {contract.programme} for {month} {problem}; contract {contract.id} needs "
-                f"{', '.join(sorted(wanted))} in {contract.currency}: ask its sender for a new version."
-            )
-    sign = pl.when(pl.col("line").is_in(measure.income)).then(1).otherwise(-1)
-    return lines.filter(pl.col("line").is_in(sorted(wanted))).select(
-        *("file", "record"),
-        pl.lit(None, pl.String()).alias("account_id"),
-        day=pl.concat_str([pl.col("month"), pl.lit("-01")]).str.to_date("%Y-%m-%d"),
-        selector=pl.concat_str([pl.col("month"), pl.lit(".v"), pl.col("version").cast(pl.String())]),
-        quantity=sign * pl.col("amount_minor"),
-    )
 
 
 def _in_period(rows: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:

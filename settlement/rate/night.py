@@ -16,7 +16,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import date
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import Final
 
 import numpy as np
@@ -26,20 +26,21 @@ from settlement import __version__
 from settlement.errors import TerminalError
 from settlement.kernels import radix
 from settlement.kernels.choice import cores
-from settlement.model.clearing import StatementState
 from settlement.model.contract import ContractVersion, known_versions
+from settlement.model.packs import PACKED
 from settlement.model.stage import StageInput, StageOutput
-from settlement.model.statement_lines import CARRY_OUT
 from settlement.model.tables import TABLES
-from settlement.rate.changes import Rated, by_change, rated_by_change, rated_from_all, sums_on
-from settlement.rate.closings import closings
+from settlement.rate.changes import Rated, by_change, rated_by_change, rated_from_all, sums_from, sums_on
+from settlement.rate.closings import Before, Seen, closings, differing
 from settlement.rate.condensed import sums_of_all
 from settlement.rate.contract_file import read_contracts
-from settlement.rate.facts import REFERENCE_COLUMNS, Facts, gather, nights_before, standing_facts, with_records
-from settlement.rate.night_index import Kind, digests, index_rows, night_index
+from settlement.rate.facts import REFERENCES, Facts, first_night, known, standing_facts, with_all_records, with_records
+from settlement.rate.night_index import index_rows, night_index
 from settlement.rate.order import in_order
+from settlement.rate.packs import nights_before, packs_before
 from settlement.rate.stated import PayoutRow
-from settlement.rate.sums import Sums
+from settlement.rate.stated_before import payout_rows, stated_of, stating
+from settlement.rate.sums import Sums, in_64_bits
 from settlement.rate.touched import reached_tonight
 
 _WRITES: Final = ("rated", "rated_total", "rated_account", "rated_basis")
@@ -68,22 +69,22 @@ def run(inputs: StageInput) -> StageOutput:
         now = _basis(versions, inputs)
         before = scene.totals_before(contract_id, now) if by_change(versions) else None
         rated, sums = _anew(versions, scene) if before is None else _changed(versions, scene, before)
-        rows += _statements(contracts[contract_id], scene, sums)
+        seen = None if before is None else _seen(contracts[contract_id], scene, before)
+        rows += _statements(contracts[contract_id], scene, sums, seen)
         name = pl.lit(contract_id).alias("contract")
         changes.append(_difference(rated.now, rated.before))
         totals.append(rated.totals.with_columns(name).select(TABLES["rated_total"].schema.names()))
         units.append(rated.accounts.with_columns(name).select(TABLES["rated_account"].schema.names()))
         basis.append(pl.DataFrame({"contract": [contract_id], "basis": [now]}))
-    return StageOutput(
-        tables={
-            "rated": in_order(pl.concat(changes)),
-            "rated_total": pl.concat(totals),
-            "rated_account": pl.concat(units).sort(TABLES["rated_account"].key),
-            "rated_basis": pl.concat(basis),
-            "rated_key": index_rows(inputs, scene.index),
-            "payout": pl.DataFrame([asdict(row) for row in rows], schema=TABLES["payout"].schema),
-        }
-    )
+    told = {
+        "rated": in_order(pl.concat(changes)),
+        "rated_total": pl.concat(totals),
+        "rated_account": pl.concat(units).sort(TABLES["rated_account"].key),
+        "rated_basis": pl.concat(basis),
+        "rated_key": index_rows(inputs, scene.index),
+        "payout": pl.DataFrame([asdict(row) for row in rows], schema=TABLES["payout"].schema),
+    }
+    return StageOutput(tables={**told, **scene.packs_after(told)})
 
 
 class _Scene:
@@ -91,23 +92,36 @@ class _Scene:
 
     def __init__(self, inputs: StageInput, *, by_rates: bool) -> None:
         self.by_rates = by_rates
-        inputs = _in_memory(inputs, "file")
+        self.inputs = inputs
         self.night = inputs.business_date
         self.before = nights_before(inputs)
         self.index = night_index(inputs, self.before)
-        for name in REFERENCE_COLUMNS:
-            if name != "file":
-                inputs = _in_memory(inputs, name, self.index.nights(digests(Kind.TABLE, pl.Series([name]))))
-        self.inputs = inputs
-        self.stated = inputs.history["payout"].collect()
-        self.standing = cache(lambda night: standing_facts(inputs, night))
-        self.gathered = cache(lambda night: gather(inputs, night))
+        self.packs = packs_before(inputs)
+        # Read for several days, and written again.
+        self.packed = {name: self.packs.rows(name).collect().lazy() for name in (*REFERENCES, "payout")}
+        self.packed["rated_account"] = self.packs.rows("rated_account")
+        self.stated = self.packed["payout"].collect()
+        references = {
+            name: pl.concat([self._earlier(name), known(inputs, name, PACKED[name], [self.night])])
+            for name in REFERENCES
+        }
+        first = first_night(references["file"], self.night)
+        # Of a file is asked only which date its rows have.
+        self._told = sorted({day for name in REFERENCES[1:] for day in _days(references[name])})
+        self._folded = cache(lambda night: standing_facts(references, first, night))
+        self.gathered = cache(lambda night: with_all_records(self.standing(night), inputs))
         self._basis, self._totals = (self._last_night(name) for name in ("rated_basis", "rated_total"))
 
+    def standing(self, night: date) -> Facts:
+        """The facts known after a night without a record: those of the last night that told of any."""
+        told = max((day for day in self._told if day <= night), default=night)
+        return replace(self._folded(told), day=night)
+
+    def _earlier(self, table: str) -> pl.LazyFrame:
+        return self.packed[table].select(*PACKED[table], "business_date")
+
     def _last_night(self, table: str) -> pl.DataFrame:
-        if not self.before:
-            return TABLES[table].empty()
-        return self.inputs.history[table].filter(pl.col("business_date") == self.before[-1]).collect()
+        return self.inputs.of_nights(table, self.before[-1:]).collect()
 
     def last(self, day: date) -> date:
         """The latest night up to a day."""
@@ -133,16 +147,19 @@ class _Scene:
         reached = reached_tonight(self.inputs, self.index, before, now, by_rates=self.by_rates)
         return with_records(before, reached), with_records(now, reached)
 
-    def of_contract(self, table: str, contract_id: str) -> pl.LazyFrame:
-        """What earlier nights have written of a contract."""
-        return self.inputs.history[table].filter(pl.col("contract") == contract_id)
+    def units_of(self, contract_id: str) -> pl.LazyFrame:
+        """What earlier nights have added to the units of accounts of a contract."""
+        return self.packed["rated_account"].filter(pl.col("contract") == contract_id)
+
+    def packs_after(self, told: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+        """The packs that the night leaves, by what it tells of the accounts and the statements of contracts."""
+        tonight = {name: self.inputs.tonight(name) for name in REFERENCES}
+        tonight |= {"rated_account": told["rated_account"].lazy(), "payout": stating(told["payout"].lazy())}
+        return self.packs.after(self.packed, tonight)
 
 
-def _in_memory(inputs: StageInput, table: str, nights: pl.Series | None = None) -> StageInput:
-    """The inputs with the history of a table of reference data in memory, as it is read for several days."""
-    rows = inputs.history[table].select(*REFERENCE_COLUMNS[table], "business_date")
-    told = rows if nights is None else rows.filter(pl.col("business_date").is_in(nights.implode()))
-    return replace(inputs, history={**inputs.history, table: told.collect().lazy()})
+def _days(rows: pl.LazyFrame) -> list[date]:
+    return rows.select(pl.col("business_date").unique()).collect().to_series().to_list()
 
 
 def _basis(versions: Sequence[ContractVersion], inputs: StageInput) -> str:
@@ -154,8 +171,8 @@ def _basis(versions: Sequence[ContractVersion], inputs: StageInput) -> str:
 def _anew(versions: Sequence[ContractVersion], scene: _Scene) -> tuple[Rated, Callable[[date], Sums]]:
     """A contract rated from all facts, and its sums as known after a day."""
     contract_id = versions[0].contract.id
-    held, units = (scene.of_contract(name, contract_id) for name in ("rated", "rated_account"))
-    rated = rated_from_all(versions, scene.gathered(scene.night), held.collect(), units)
+    held = scene.inputs.history["rated"].filter(pl.col("contract") == contract_id).collect()
+    rated = rated_from_all(versions, scene.gathered(scene.night), held, scene.units_of(contract_id))
 
     def sums(day: date) -> Sums:
         if day == scene.night:
@@ -169,8 +186,7 @@ def _changed(
     versions: Sequence[ContractVersion], scene: _Scene, totals: pl.DataFrame
 ) -> tuple[Rated, Callable[[date], Sums]]:
     """A contract rated by what the night reaches, and its sums as known after a day since the night before."""
-    units = scene.of_contract("rated_account", versions[0].contract.id)
-    rated = rated_by_change(versions, *scene.reached, totals, units)
+    rated = rated_by_change(versions, *scene.reached, totals, scene.units_of(versions[0].contract.id))
 
     def sums(day: date) -> Sums:
         if day == scene.night:
@@ -190,19 +206,27 @@ def _require_known(contracts: Mapping[str, Sequence[ContractVersion]], stated: p
             )
 
 
-def _statements(versions: Sequence[ContractVersion], scene: _Scene, sums: Callable[[date], Sums]) -> list[PayoutRow]:
+def _statements(
+    versions: Sequence[ContractVersion], scene: _Scene, sums: Callable[[date], Sums], seen: Seen | None
+) -> list[PayoutRow]:
     """The statement of the current period, after those of periods whose last day brought no files."""
-    stated = _stated_before(scene.stated, versions[0].contract.id)
-    return [row for closing in closings(versions, scene.night, scene.facts_of, sums, stated) for row in closing.rows]
+    stated = scene.stated.filter(pl.col("contract") == versions[0].contract.id)
+    before = Before(read=partial(stated_of, stated), seen=seen)
+    made = closings(versions, scene.night, scene.facts_of, sums, before)
+    return [row for closing in made for row in closing.rows]
 
 
-def _stated_before(stated: pl.DataFrame, contract_id: str) -> list[PayoutRow]:
-    """The rows of earlier nights that may have stated something for a contract, and of previews that there were any."""
-    before = stated.filter(
-        (pl.col("contract") == contract_id)
-        & ((pl.col("state") != StatementState.PREVIEW.value) | (pl.col("term") == CARRY_OUT))
+def _seen(versions: Sequence[ContractVersion], scene: _Scene, totals: pl.DataFrame) -> Seen:
+    """What the statement of the night before has looked at, by the totals of that night."""
+    last, contract_id = scene.before[-1], versions[0].contract.id
+    rows = scene.stated.filter((pl.col("contract") == contract_id) & (pl.col("as_of") == last))
+    return Seen(
+        day=last,
+        versions=known_versions(versions, last),
+        opening=scene.standing(last).opening,
+        sums=sums_from(totals),
+        differing=differing(payout_rows(rows)),
     )
-    return [PayoutRow(**row) for row in before.select(TABLES["payout"].schema.names()).iter_rows(named=True)]
 
 
 def _difference(now: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
@@ -219,7 +243,7 @@ def _difference(now: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
     ascending = np.sort(hashes.to_numpy())
     repeated = pl.Series(ascending[1:][ascending[1:] == ascending[:-1]], dtype=pl.UInt64)
     again = hashes.is_in(repeated.implode())
-    added = both.filter(again).group_by(_KEY).agg(pl.col("quantity").sum())
+    added = in_64_bits(both.filter(again).group_by(_KEY).agg(pl.col("quantity").cast(pl.Int128()).sum()))
     changes = pl.concat([both.lazy().filter(~again), added.lazy().select(columns)]).filter(pl.col("quantity") != 0)
     return changes.collect()
 

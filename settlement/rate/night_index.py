@@ -1,9 +1,8 @@
 """Which earlier nights hold a key: table ``rated_key``, so that a night reads those that it reaches and no others.
 
 A night leaves one row for each thing that a later night may look for: a reference or an order of its records, their
-cards, merchant numbers and files, each record of an earlier file that one of its matches names, and each table of
-reference data that it adds to. The row tells a 64-bit digest of it. Where two things share a digest, one night more is
-read, and nothing is found there.
+cards, merchant numbers and files, and each record of an earlier file that one of its matches names. The row tells a
+64-bit digest of it. Where two things share a digest, one night more is read, and nothing is found there.
 
 So that few files are opened, a night takes up what nights before it left: the second of two, the fourth of four, to the
 last of 32, as the digits of a binary number carry. What is taken up is not read any more.
@@ -26,8 +25,7 @@ import polars as pl
 from settlement.kernels import radix
 from settlement.model.stage import StageInput
 from settlement.model.tables import TABLES
-from settlement.rate.facts import REFERENCE_COLUMNS
-from settlement.rate.links import LOCATOR, NEGATIVES, REFERENCE
+from settlement.rate.links import KINDS, LOCATOR, REFERENCE
 
 LINKS: Final = ("reference", "order", "named")
 """What joins records: the reference of the bank's, the order of a merchant's purchase, the order that one names."""
@@ -47,17 +45,16 @@ class Kind(StrEnum):
     STORE = "store"
     FILE = "file"
     MATCHED = "matched"
-    TABLE = "table"
     EVERY = "every"
 
 
-_EVERY: Final = pl.Series(["night"])
+_EVERY: Final = pl.Series(["night with second presentments"])
 """A key that each indexed night has. With another word here all nights are indexed anew, as where a kind is added."""
 
 
 def linked(clearing: pl.LazyFrame) -> pl.LazyFrame:
     """The clearing records that can count, with ``LINKS``; null is no key, it joins nothing."""
-    return clearing.filter(pl.col("kind").is_in(["purchase", *NEGATIVES])).with_columns(
+    return clearing.filter(pl.col("kind").is_in(KINDS)).with_columns(
         reference=pl.when(pl.col("side") == "bank").then(REFERENCE),
         order=pl.when((pl.col("side") == "merchant") & (pl.col("kind") == "purchase")).then("order_ref"),
         named=pl.when(pl.col("side") == "merchant").then("original_ref"),
@@ -92,11 +89,11 @@ class NightIndex:
     unindexed: tuple[date, ...]
     tonight: date
 
-    def nights(self, *keys: pl.Series) -> pl.Series:
+    def nights(self, *keys: pl.Series) -> frozenset[date]:
         """The nights that hold one of these digests, or that may."""
         wanted = pl.concat(keys)
         found = _holding(self.rows, wanted) if len(wanted) else []
-        return pl.Series(_NIGHT, [*found, *self.unindexed, self.tonight], dtype=pl.Date)
+        return frozenset([*found, *self.unindexed, self.tonight])
 
 
 def night_index(inputs: StageInput, before: Sequence[date]) -> NightIndex:
@@ -104,10 +101,7 @@ def night_index(inputs: StageInput, before: Sequence[date]) -> NightIndex:
     number = len(before) + 1
     left = _left(len(before))
     again = [n for n in left if n > number - _taken_up(number)]
-    rows, taken_up = (
-        inputs.history["rated_key"].filter(pl.col("business_date").is_in([before[n - 1] for n in some]))
-        for some in (left, again)
-    )
+    rows, taken_up = (inputs.of_nights("rated_key", [before[n - 1] for n in some]) for some in (left, again))
     indexed = set(_holding(rows, digests(Kind.EVERY, _EVERY)))
     return NightIndex(
         rows=rows,
@@ -150,7 +144,7 @@ def index_rows(inputs: StageInput, index: NightIndex) -> pl.DataFrame:
 
 
 def _told_on(inputs: StageInput, night: date, table: str) -> pl.LazyFrame:
-    return inputs.history[table].filter(pl.col("business_date") == night)
+    return inputs.of_nights(table, [night])
 
 
 def _keys_of(told: Callable[[str], pl.LazyFrame], night: date) -> pl.DataFrame:
@@ -158,14 +152,12 @@ def _keys_of(told: Callable[[str], pl.LazyFrame], night: date) -> pl.DataFrame:
     records = linked(told("clearing").select(_RECORD)).select(*LINKS, "card_ref", "merchant_number", "file").collect()
     files = records["file"].unique()
     elsewhere = told("match_member").select(LOCATOR).filter(~_among("file", files)).collect()
-    added = [name for name in REFERENCE_COLUMNS if told(name).select(pl.len()).collect().item()]
     keys = [
         *(digests(Kind.LINK, records[name]) for name in LINKS),
         digests(Kind.CARD, records["card_ref"]),
         digests(Kind.STORE, records["merchant_number"]),
         digests(Kind.FILE, files),
         digests(Kind.MATCHED, *elsewhere),
-        digests(Kind.TABLE, pl.Series(added, dtype=pl.String)),
         digests(Kind.EVERY, _EVERY),
     ]
     return pl.DataFrame(pl.concat(keys).unique()).with_columns(pl.lit(night, pl.Date).alias(_NIGHT))

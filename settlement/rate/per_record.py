@@ -14,6 +14,7 @@ import polars as pl
 from settlement.model.contract_measures import AccountLimit, UnitMeasure
 from settlement.model.contract_terms import RecordRateTerm
 from settlement.model.money import Rounding, exponent, minor
+from settlement.rate.disputes import BEFORE, RESTORING
 
 LIMIT: Final = "limit"
 """The selector of what a limit adds to, or takes from, the units of one account."""
@@ -25,11 +26,16 @@ _ORIGIN: Final = ["origin_file", "origin_record"]
 
 
 def units(rows: pl.DataFrame, measure: UnitMeasure, currency: str) -> pl.DataFrame:
-    """Records of a volume, their ``quantity`` turned from minor units into the units that each counts for."""
-    counted = pl.col("quantity").abs() // minor(measure.per, currency)
-    if measure.most_a_record is not None:
-        counted = counted.clip(upper_bound=measure.most_a_record)
-    return rows.with_columns(quantity=pl.col("quantity").sign() * counted)
+    """Records of a volume, their ``quantity`` turned from minor units into the units that each counts for.
+
+    A message of a dispute counts for the units of what is open after it, less those of what is open before it.
+    """
+
+    def counted(amount: pl.Expr) -> pl.Expr:
+        whole = amount.abs() // minor(measure.per, currency)
+        return amount.sign() * whole.clip(upper_bound=measure.most_a_record)
+
+    return rows.with_columns(quantity=counted(pl.col("quantity") + pl.col(BEFORE)) - counted(pl.col(BEFORE)))
 
 
 def limited(accounts: pl.DataFrame, limit: AccountLimit) -> pl.DataFrame:
@@ -53,11 +59,13 @@ def commissions(rows: pl.DataFrame, purchases: pl.DataFrame, term: RecordRateTer
         The records of the term's measure with ``OF_RECORDS``; their ``quantity`` is the net amount.
     purchases:
         All purchases that count: ``file``, ``record`` and ``net_minor``. A negative event takes back what is left of
-        its purchase gives, less what is left after it gives; those before it are earlier by posting date, file, record.
+        its purchase gives, less what is left after it gives, and what gives back the other way round; those before it
+        are earlier by posting date, file and record, what gives back last on its day.
     """
     negative = pl.col("kind") != "purchase"
     own = pl.col("quantity")
-    by_itself = own.sign() * _given(own.abs(), term, currency)
+    opened = pl.col(BEFORE)
+    by_itself = _of_either_sign(own + opened, term, currency) - _of_either_sign(opened, term, currency)
     bought = rows.filter(~negative).with_columns(quantity=by_itself, selector=pl.lit(PURCHASES))
     taken_back = rows.filter(negative)
     some = taken_back["origin_record"].drop_nulls().unique().implode()
@@ -66,17 +74,23 @@ def commissions(rows: pl.DataFrame, purchases: pl.DataFrame, term: RecordRateTer
         .select(origin_file=pl.col("file").cast(rows.schema["origin_file"]), origin_record="record", bought="net_minor")
         .join(taken_back, on=_ORIGIN, how="semi")
     )
-    left = pl.col("bought") + own.cum_sum().over(_ORIGIN) - own
-    less = _given(pl.col("left") + own, term, currency) - _given(pl.col("left"), term, currency)
+    # In 128 bits, so that what has no place in 64 is refused, not wrapped.
+    wide = own.cast(pl.Int128())
+    after = pl.col("bought") + wide.cum_sum().over(_ORIGIN)
+    less = _given(pl.col("after"), term, currency) - _given(pl.col("left"), term, currency)
     taken_back = (
-        taken_back.sort("posting_date", "file", "record")
+        taken_back.sort("posting_date", pl.col("kind").is_in(RESTORING), "file", "record")
         .join(amounts, on=_ORIGIN, how="left", maintain_order="left")
-        .with_columns(left=left)
+        .with_columns(left=(after - wide).cast(pl.Int64()), after=after.cast(pl.Int64()))
         .with_columns(
             quantity=pl.when(pl.col("left").is_not_null()).then(less).otherwise(by_itself), selector=pl.lit(NEGATIVES)
         )
     )
     return pl.concat([bought, taken_back.select(bought.columns)])
+
+
+def _of_either_sign(amount: pl.Expr, term: RecordRateTerm, currency: str) -> pl.Expr:
+    return amount.sign() * _given(amount.abs(), term, currency)
 
 
 def _given(amount: pl.Expr, term: RecordRateTerm, currency: str) -> pl.Expr:

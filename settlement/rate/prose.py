@@ -193,13 +193,21 @@ def _volume(_: Contract, measure: VolumeMeasure) -> str:
     less = f" less {negatives}" if negatives else ""
     left_out = listing([f"{spoken(kind)}s" for kind in Negative if kind not in measure.takes_back] or [""])
     ignored = f", {left_out} take nothing back" if left_out else ""
+    restored = f" {_given_back(measure)}" if Negative.CHARGEBACK in measure.takes_back else ""
     only = "" if measure.mcc_in == "any" else f", of the merchant categories {spoken(measure.mcc_in)} only"
     without = "" if measure.mcc_not_in == "none" else f", without the merchant categories {spoken(measure.mcc_not_in)}"
     classes = "" if "any" in measure.account_classes else f", of accounts of class {listing(measure.account_classes)}"
     return (
         f"Purchases{less}{_STORES[measure.store]}{only}{without}{classes}{ignored}. Reconciled records count, with "
-        f"the bank's amount less cash-back.{'' if measure.convert is None else _converted(measure.convert)}"
+        f"the bank's amount less cash-back.{restored}{'' if measure.convert is None else _converted(measure.convert)}"
     )
+
+
+def _given_back(measure: VolumeMeasure) -> str:
+    if not measure.gives_back:
+        return "What a chargeback has taken nothing gives back, and a further one does not take it again."
+    kinds = " or ".join(f"a {spoken(kind)}" for kind in measure.gives_back)
+    return f"What a chargeback has taken {kinds} gives back, never more and never twice."
 
 
 def _converted(rule: EventConversion) -> str:

@@ -18,10 +18,9 @@ def calendar_spoken(contract: Contract) -> str:
     told = f"Settled by the calendar {kind_spoken(contract)}; it closes on its last day."
     if rule.cycle_days:
         told += f" Cycles begin on the days {listing([str(day) for day in rule.cycle_days])} of each month."
-    if rule.year == "fiscal":
-        told += f" Years begin on {rule.year_begins}, month and day."
-    if rule.year == "contract":
-        told += f" Years begin on {rule.year_begins}, month and day, the anniversary of the first version."
+    if rule.year_begins is not None:
+        anniversary = ", the anniversary of the agreement" if rule.year == "contract" else ""
+        told += f" Years begin on {rule.year_begins}, month and day{anniversary}."
     return told
 
 

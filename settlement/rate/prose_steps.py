@@ -18,10 +18,15 @@ def _add_terms(contract: Contract) -> str:
 
 
 def _adjust(contract: Contract) -> str:
+    interest = contract.settlement.adjustments.interest
+    return of_adjustments(contract) if interest is None else f"{of_adjustments(contract)} {of_interest(interest)}"
+
+
+def of_adjustments(contract: Contract) -> str:
+    """What a closed period that differs adds, without the interest on it."""
     rule = contract.settlement.adjustments
     booked = " The books put it in the closed period itself." if rule.booked_in == "original_period" else ""
     late = ""
-    interest = "" if rule.interest is None else f" {of_interest(rule.interest)}"
     if rule.reopens is not None:
         within = counted(rule.reopens.within, rule.reopens.counted_in)
         late = (
@@ -30,7 +35,7 @@ def _adjust(contract: Contract) -> str:
         )
     return (
         "Where a closed period, recomputed as known now with all terms together, has another total than was stated, "
-        f"the difference is added here. A closed statement is not issued again.{booked}{late}{interest}"
+        f"the difference is added here. A closed statement is not issued again.{booked}{late}"
     )
 
 

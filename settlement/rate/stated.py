@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import reduce
+from typing import Final
 
 from settlement.model.clearing import StatementState
 from settlement.model.statement_lines import (
@@ -105,69 +106,90 @@ class Stated:
         return dict(self.restated.get(period, {}).get(last, {}))
 
 
+NOTHING_STATED: Final = Stated(terms={}, carried={}, recouped={})
+
+
 def read_stated(rows: Iterable[PayoutRow]) -> Stated:
     """Read what is stated from the payout rows of all nights so far, in any order.
 
     Of previews the lines ``carry_out`` alone are asked for: they tell that there was a statement.
     """
-    ordered = sorted(rows, key=lambda row: (row.as_of, row.period, row.term, row.beneficiary or "", row.adjusts or ""))
-    closings = {row.as_of for row in ordered if row.term == CARRY_OUT and row.state == StatementState.CLOSED}
-    terms: dict[str, dict[str, int]] = {}
-    restated: dict[str, dict[date, dict[str, Known]]] = {}
+    by_day: dict[date, list[PayoutRow]] = {}
+    for row in rows:
+        by_day.setdefault(row.as_of, []).append(row)
+    return reduce(with_statement, (by_day[day] for day in sorted(by_day)), NOTHING_STATED)
+
+
+def with_statement(before: Stated, rows: Sequence[PayoutRow]) -> Stated:
+    """What is stated once one more statement is made, by its rows; its day comes after those of all before."""
+    ordered = sorted(rows, key=lambda row: (row.period, row.term, row.beneficiary or "", row.adjusts or ""))
+    day = ordered[0].as_of
+    closed = [row for row in ordered if row.state == StatementState.CLOSED]
+    closes = any(row.term == CARRY_OUT for row in closed)
+    restated = dict(before.restated)
     for row in ordered:
         if row.state == StatementState.RESTATED:
             known = Known(amount_minor=row.amount_minor, quantities=row.quantities)
-            restated.setdefault(row.period, {}).setdefault(row.as_of, {})[row.term] = known
-        if row.term == CARRY_OUT and row.beneficiary is not None and row.state == StatementState.CLOSED:
-            terms.setdefault(row.period, {})
-        elif row.beneficiary is None and row.adjusts is None:
-            closed = row.state == StatementState.CLOSED
-            # A restated term is stated only if the statement of that day, which carries the difference, closed.
-            if closed or (row.state == StatementState.RESTATED and row.as_of in closings):
-                terms.setdefault(row.period, {})[row.term] = row.amount_minor
-    own = [row for row in ordered if row.beneficiary is not None and row.state == StatementState.CLOSED]
-    recouped, advanced = Counter[str](), Counter[str]()
+            days = restated.get(row.period, {})
+            restated[row.period] = {**days, day: {**days.get(day, {}), row.term: known}}
+    own = [row for row in closed if row.beneficiary is not None]
+    recouped, advanced = dict(before.recouped), dict(before.advanced)
     for row in own:
         if row.term == RECOUPED:
-            recouped[row.beneficiary or ""] += row.amount_minor
-            advanced[row.beneficiary or ""] += int(told(row.quantities, "advanced") or 0)
-    shares, conversions = _read_conversions([row for row in ordered if row.state == StatementState.CLOSED])
+            name = row.beneficiary or ""
+            recouped[name] = recouped.get(name, 0) + row.amount_minor
+            advanced[name] = advanced.get(name, 0) + int(told(row.quantities, "advanced") or 0)
+    shares, conversions = _with_conversions(before, closed)
+    closed_on = day if closes else before.closed_on
     return Stated(
-        terms=terms,
-        carried={row.beneficiary or "": row.amount_minor for row in own if row.term == CARRY_OUT},
+        terms=_terms_after(before, ordered, closes=closes),
+        carried={**before.carried, **{row.beneficiary or "": row.amount_minor for row in own if row.term == CARRY_OUT}},
         recouped=recouped,
         advanced=advanced,
-        taxed=_taxed(own),
-        held=_held(own, max(closings, default=None)),
-        days=sorted({row.as_of for row in ordered}),
-        closed_on=max(closings, default=None),
+        taxed={**before.taxed, **_taxed(own)},
+        held=_held(before, own, closed_on),
+        days=[*before.days, day],
+        closed_on=closed_on,
         restated=restated,
         shares=shares,
         converted=conversions,
     )
 
 
-def _read_conversions(closed: Sequence[PayoutRow]) -> tuple[dict[str, dict[str, int]], dict[str, dict[str, int]]]:
+def _terms_after(before: Stated, ordered: Sequence[PayoutRow], *, closes: bool) -> dict[str, Mapping[str, int]]:
+    """By closed period what is stated for its terms, a statement's own rows in it."""
+    terms = dict(before.terms)
+    for row in ordered:
+        closed = row.state == StatementState.CLOSED
+        # A restated term is stated only if the statement of that day, which carries the difference, closed.
+        states = closed or (row.state == StatementState.RESTATED and closes)
+        if row.term == CARRY_OUT and row.beneficiary is not None and closed:
+            terms.setdefault(row.period, {})
+        elif row.beneficiary is None and row.adjusts is None and states:
+            terms[row.period] = {**terms.get(row.period, {}), row.term: row.amount_minor}
+    return terms
+
+
+def _with_conversions(
+    before: Stated, closed: Sequence[PayoutRow]
+) -> tuple[Mapping[str, Mapping[str, int]], Mapping[str, Mapping[str, int]]]:
     """By period and beneficiary what closed statements share out and what is stated for it in the currency of payment.
 
     Where nothing is split, the only beneficiary's share is the statement's total.
     """
-    totals: dict[str, int] = {}
-    shares: dict[str, dict[str, int]] = {}
-    conversions: dict[str, dict[str, int]] = {}
-    for row in closed:
-        if row.beneficiary is None:
-            totals[row.period] = totals.get(row.period, 0) + row.amount_minor
-        elif row.term == SHARE:
-            shares.setdefault(row.period, {})[row.beneficiary] = row.amount_minor
-        elif row.term == SHARE_CONVERTED:
-            conversions.setdefault(row.period, {})[row.beneficiary] = read_own(row.amount_minor, row.quantities)
-            for one in read_refixed(row.quantities):
-                conversions.setdefault(one.period, {})[row.beneficiary] = one.now
-    for period, amounts in conversions.items():
-        for name in amounts:
-            shares.setdefault(period, {}).setdefault(name, totals.get(period, 0))
-    return {period: shares[period] for period in conversions}, conversions
+    converted_rows = [row for row in closed if row.term == SHARE_CONVERTED and row.beneficiary is not None]
+    if not converted_rows:
+        return before.shares, before.converted
+    total = sum(row.amount_minor for row in closed if row.beneficiary is None)
+    shared = {row.beneficiary: row.amount_minor for row in closed if row.term == SHARE}
+    shares, conversions = dict(before.shares), dict(before.converted)
+    for row in converted_rows:
+        name = row.beneficiary or ""
+        shares[row.period] = {**shares.get(row.period, {}), name: shared.get(name, total)}
+        conversions[row.period] = {**conversions.get(row.period, {}), name: read_own(row.amount_minor, row.quantities)}
+        for one in read_refixed(row.quantities):
+            conversions[one.period] = {**conversions.get(one.period, {}), name: one.now}
+    return shares, conversions
 
 
 def _taxed(own: Sequence[PayoutRow]) -> dict[str, int]:
@@ -179,12 +201,15 @@ def _taxed(own: Sequence[PayoutRow]) -> dict[str, int]:
     return found
 
 
-def _held(own: Sequence[PayoutRow], closed_on: date | None) -> dict[str, list[HeldBack]]:
+def _held(before: Stated, own: Sequence[PayoutRow], closed_on: date | None) -> dict[str, list[HeldBack]]:
     """What is held back and was not due yet when the last statement closed; amounts above zero."""
-    found: dict[str, list[HeldBack]] = {}
+    found = {name: list(lots) for name, lots in before.held.items()}
     for row in own:
         due = told(row.quantities, "release_on") if row.term == HELD else None
-        if due is not None and row.amount_minor and (closed_on is None or date.fromisoformat(due) > closed_on):
+        if due is not None and row.amount_minor:
             lot = HeldBack(amount_minor=-row.amount_minor, release_on=date.fromisoformat(due))
             found.setdefault(row.beneficiary or "", []).append(lot)
-    return found
+    left = {
+        name: [lot for lot in lots if closed_on is None or lot.release_on > closed_on] for name, lots in found.items()
+    }
+    return {name: lots for name, lots in left.items() if lots}

@@ -66,7 +66,7 @@ def statement(
         if found.restated:
             rows += _adjusted(writer, closed, found, own)
     total = sum(row.amount_minor for row in rows if row.state is state)
-    brought = brought_in(contract, facts, period, stated)
+    brought = brought_in(contract, facts, stated)
     exchange, again = exchange_of(contract, facts), _all_refixed(versions, facts, lines, stated)
 
     def conversion(beneficiary: str, share: int) -> Converted | None:

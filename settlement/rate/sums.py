@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import polars as pl
 
 from settlement.errors import TerminalError
 
+_Key = TypeVar("_Key")
 SELECTOR: Final = ("term", "period", "selector")
 """What contributions are added up by."""
 
@@ -37,6 +38,15 @@ class Sums:
     def accounts(self, term: str, period: str) -> int:
         """How many accounts have contributed."""
         return self.with_accounts.get((term, period), 0)
+
+    def changed(self, other: Sums) -> set[str]:
+        """The periods in which something is added up or counted otherwise than in other sums."""
+        sums = _changed(self.by_selector, other.by_selector) | _changed(self.with_accounts, other.with_accounts)
+        return {period for _, period in sums} | {period for _, period, _ in _changed(self.counts, other.counts)}
+
+
+def _changed(one: Mapping[_Key, object], other: Mapping[_Key, object]) -> set[_Key]:
+    return {key for key in one.keys() | other.keys() if one.get(key) != other.get(key)}
 
 
 def add_up(rows: pl.DataFrame) -> Sums:

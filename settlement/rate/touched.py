@@ -11,6 +11,7 @@ asked for are kept in memory, and only the columns that contracts ask for.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -27,18 +28,11 @@ _DATES: Final = ("posting_date", "transaction_date")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Known:
-    """What is known of records and matches after a night."""
+    """What some nights have told of records and matches."""
 
     clearing: pl.LazyFrame
     matches: pl.LazyFrame
     members: pl.LazyFrame
-
-    def of(self, nights: pl.Series) -> _Known:
-        """What some nights have told of it."""
-        then = _among("business_date", nights)
-        return _Known(
-            clearing=self.clearing.filter(then), matches=self.matches.filter(then), members=self.members.filter(then)
-        )
 
     def at(self, places: pl.DataFrame) -> pl.DataFrame:
         """The records that lie at some places."""
@@ -55,7 +49,7 @@ class _Known:
     def dated_within(self, spans: list[tuple[date, date]]) -> pl.DataFrame:
         """The records with a date in one of the spans [first, end)."""
         dates = [pl.col(*_DATES).is_between(first, end, closed="left") for first, end in spans]
-        return self.clearing.filter(pl.any_horizontal(dates) if dates else pl.lit(value=False)).collect()
+        return self.clearing.filter(pl.any_horizontal(dates)).collect()
 
     def merchant_members(self) -> pl.LazyFrame:
         """The members of matches with the merchant side."""
@@ -66,6 +60,12 @@ class _Known:
         members = self.merchant_members()
         met = _at(members, places)["match_id"].unique()
         return members.filter(_among("match_id", met)).collect()
+
+
+def _told_on(inputs: StageInput, nights: Collection[date] | None) -> _Known:
+    """What some nights have told, or all up to this one."""
+    matches, members = standing_matches(inputs, inputs.business_date, nights)
+    return _Known(clearing=linked(known(inputs, "clearing", CLEARING, nights)), matches=matches, members=members)
 
 
 def reached_tonight(
@@ -85,17 +85,16 @@ def reached_tonight(
         Whether a contract counts amounts at the exchange rates of their days: then the records of days whose rate is
         another than before are touched too. No index tells them: they are looked for in all nights.
     """
-    night = inputs.business_date
-    matches, members = standing_matches(inputs, night)
-    all_known = _Known(clearing=linked(known(inputs, "clearing", night, CLEARING)), matches=matches, members=members)
-    tonight = all_known.of(pl.Series([night]))
+    tonight = _told_on(inputs, [inputs.business_date])
     matched = tonight.merchant_members().select(LOCATOR).collect()
     cards, stores = changed_cards(before, now), changed_stores(before, now)
     keys = digests(Kind.CARD, cards), digests(Kind.STORE, stores), digests(Kind.FILE, matched["file"])
-    then = all_known.of(index.nights(*keys))
-    dated = all_known.dated_within(changed_rates(before, now) if by_rates else [])
-    rows = pl.concat([tonight.clearing.collect(), then.held_by(cards, stores), then.at(matched), dated])
-    return _closed(all_known, index, rows.unique(LOCATOR, maintain_order=True))
+    then = _told_on(inputs, index.nights(*keys))
+    rows = [tonight.clearing.collect(), then.held_by(cards, stores), then.at(matched)]
+    spans = changed_rates(before, now) if by_rates else []
+    if spans:
+        rows.append(_told_on(inputs, None).dated_within(spans))
+    return _closed(inputs, index, pl.concat(rows).unique(LOCATOR, maintain_order=True))
 
 
 def changed_cards(before: Facts, now: Facts) -> pl.Series:
@@ -133,9 +132,9 @@ def changed_rates(before: Facts, now: Facts) -> list[tuple[date, date]]:
     return spans.select("rate_date", pl.col("end").fill_null(date.max)).unique().sort("rate_date", "end").rows()
 
 
-def _closed(all_known: _Known, index: NightIndex, touched: pl.DataFrame) -> Reached:
+def _closed(inputs: StageInput, index: NightIndex, touched: pl.DataFrame) -> Reached:
     """All that is joined with the touched records, step by step until nothing comes any more."""
-    rows, matches = [touched], [all_known.members.collect_schema().to_frame()]
+    rows, matches = [touched], [_told_on(inputs, []).members.collect()]
     places = touched.select(LOCATOR)
     keys = pl.DataFrame(schema={"key": pl.String})
     fresh = touched
@@ -144,13 +143,13 @@ def _closed(all_known: _Known, index: NightIndex, touched: pl.DataFrame) -> Reac
         new = texts.to_frame().join(keys, on="key", how="anti")
         keys = pl.concat([keys, new])
         here = digests(Kind.FILE, fresh["file"]), digests(Kind.MATCHED, *fresh.select(LOCATOR))
-        then = all_known.of(index.nights(*here, digests(Kind.LINK, new["key"])))
+        then = _told_on(inputs, index.nights(*here, digests(Kind.LINK, new["key"])))
         joined = then.matched_with(fresh.select(LOCATOR))
         matches.append(joined)
         beside = joined.select(LOCATOR).unique().join(places, on=LOCATOR, how="anti")
         found = [then.named(new["key"])]
         if beside.height:
-            found.append(all_known.of(index.nights(digests(Kind.FILE, beside["file"]))).at(beside))
+            found.append(_told_on(inputs, index.nights(digests(Kind.FILE, beside["file"]))).at(beside))
         fresh = pl.concat(found).unique(LOCATOR, keep="any").join(places, on=LOCATOR, how="anti")
         rows.append(fresh)
         places = pl.concat([places, fresh.select(LOCATOR)])

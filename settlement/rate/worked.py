@@ -17,8 +17,9 @@ from settlement.model.contract import ContractVersion, known_versions
 from settlement.model.contract_terms import RecordRateTerm
 from settlement.model.dates import Period, period_of
 from settlement.model.events import EventKind, Events
-from settlement.model.money import exponent, to_major
+from settlement.model.money import decimal_of, exponent, to_major
 from settlement.model.tables import TABLES
+from settlement.rate.adjustments import reopened_until
 from settlement.rate.closings import Closing, closings
 from settlement.rate.evaluate import in_force, periods_known
 from settlement.rate.event_facts import facts_on
@@ -28,7 +29,6 @@ from settlement.rate.per_record import LIMIT, PURCHASES
 from settlement.rate.stated import PayoutRow
 from settlement.rate.sums import add_up
 
-_MOST_DECIMALS: Final = 18
 _LINE: Final = ("as_of", "contract", "version", "clause", "term", "period", "selector")
 _OF_EVENT: Final = ("event_id", "kind", "event_date", "account_id", "quantity", "exact", "unit")
 
@@ -75,7 +75,9 @@ def work_out(
         Where the events do not fit the contract, or no period lies within the days.
     """
     # A statement asks for its own day alone, and is told before the next.
-    facts_of = lru_cache(maxsize=2)(lambda one: facts_on(events, versions, one))
+    # The last day is asked for first and last.
+    at_last = facts_on(events, versions, day)
+    facts_of = lru_cache(maxsize=1)(lambda one: at_last if one == day else facts_on(events, versions, one))
     rated = lru_cache(maxsize=1)(lambda one: contributions(known_versions(versions, one), facts_of(one)))
     told = known_versions(versions, day)
     known = periods_known(told, facts_of(day)) if told else ()
@@ -91,12 +93,16 @@ def work_out(
             f"No period of contract {versions[0].contract.id} lies from {first} to {last}; up to {day} there are "
             f"{known[0].text} to {known[-1].text}: name some of these."
         )
+    # What a closed period comes to on the last day on which it may change is paid, though no statement closes then.
+    rules = [version.contract.settlement.adjustments for version in versions]
+    ends = {reopened_until(rule, period) for rule in rules for period in known}
+    told_on = {day, *(period.last for period in known)}
     rows: list[PayoutRow] = []
     lines: list[pl.DataFrame] = []
     steps: list[Json] = []
-    for closing in closings(versions, day, facts_of, lambda one: add_up(rated(one))):
+    for closing in closings(versions, day, facts_of, lambda one: add_up(rated(one)), between=filter(None, ends)):
         own = period_of(closing.day, versions[0].contract.calendar)
-        if own in wanted:
+        if own in wanted and closing.day in told_on:
             rows += closing.rows
             behind = wanted if closing.day == day else [own]
             lines.append(_lines(events, closing, rated(closing.day), [period.text for period in behind]))
@@ -209,8 +215,5 @@ def _settled(row: PayoutRow) -> Json:
 def _exact(value: Fraction, currency: str) -> str:
     """An exact number of minor units in major units: a decimal where it ends, and otherwise a fraction."""
     major = value / 10 ** exponent(currency)
-    if 10**_MOST_DECIMALS % major.denominator:
-        return str(major)
-    whole, decimals = divmod(abs(major.numerator) * (10**_MOST_DECIMALS // major.denominator), 10**_MOST_DECIMALS)
-    sign, rest = "-" if major < 0 else "", f"{decimals:018d}".rstrip("0")
-    return f"{sign}{whole}.{rest}" if rest else f"{sign}{whole}"
+    decimal = decimal_of(major)
+    return str(major) if decimal is None else f"{decimal:f}"

@@ -77,7 +77,7 @@ def order(home: Home, restatement: Restatement, trial: Trial) -> Restatement:
     with store.locked(home):
         if night <= nights[-1] or books.committed(engine, night, "land") is not None:
             raise TerminalError(f"The night {night} is landed already: name a night to come, after {nights[-1]}.")
-        first = reaches_back(restatement.first_night, restate_books.restatements(engine))
+        first = reaches_back(restatement.first_night, restate_books.restatements(engine, nights[-1]))
         ordered = replace(restatement, first_night=first)
         restate_books.order(engine, ordered)
     return ordered

@@ -13,8 +13,9 @@ from typing import Final
 
 import polars as pl
 
-from settlement import books, store
+from settlement import books, restate_books, store
 from settlement.errors import TerminalError
+from settlement.history import History, naming_damage
 from settlement.model.contract import ContractVersion
 from settlement.model.dates import Calendar, Period, PeriodKind, period_from, period_of
 from settlement.model.stage import StageInput
@@ -57,6 +58,7 @@ class Compared:
         return (self.after or 0) - (self.before or 0)
 
 
+@naming_damage
 def facts_after(home: Home, as_of: date | None = None) -> Facts:
     """The facts of a home as known after a day, the latest night where none is named. Nothing is written.
 
@@ -72,13 +74,17 @@ def facts_after(home: Home, as_of: date | None = None) -> Facts:
         )
     night = max(night for night in nights if night <= day)
     stage = stage_named(_RATE)
+    history = History(home=home, before=night, tables=stage.history)
     inputs = StageInput(
         business_date=night,
         unit="all",
         documents={},
         tables={name: store.read_table(home, name, night) for name in stage.reads},
         scans={name: store.scan_table(home, name, night) for name in stage.scans},
-        history={name: store.scan_history(home, name, night) for name in stage.history},
+        history=history,
+        nights=history.nights(),
+        told_on=history.told_on,
+        restatements=restate_books.restatements(books.connect(home), night),
     )
     return replace(gather(inputs, night), day=day)
 

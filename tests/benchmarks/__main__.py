@@ -82,14 +82,17 @@ def _section(name: str, options: argparse.Namespace) -> str:
 
 
 def _write(measured: dict[str, str]) -> None:
-    """Put the sections into the page: those that were not measured now stay as they are."""
-    kept = {}
+    """Put the sections into the page: those that were not measured now, and those of others, stay as they are."""
+    kept, others = {}, list[str]()
     if PAGE.is_file():
         for part in PAGE.read_text(encoding="utf-8").split("\n## ")[1:]:
-            for name in SECTIONS:
-                if part.startswith(sections.TITLES[name]):
-                    kept[name] = f"## {part}".strip()
-    parts = [(kept | measured)[name] for name in SECTIONS if name in kept | measured]
+            told = f"## {part}".strip()
+            name = next((name for name in SECTIONS if part.startswith(sections.TITLES[name])), None)
+            if name is None:
+                others.append(told)
+            else:
+                kept[name] = told
+    parts = [*((kept | measured)[name] for name in SECTIONS if name in kept | measured), *others]
     PAGE.write_text("\n\n".join([_HEAD, _machine(), *parts]) + "\n", encoding="utf-8")
     _say(f"Written to {PAGE.relative_to(ROOT)}.")
 

@@ -74,6 +74,9 @@ def _events(events: int) -> pl.DataFrame:
             "account_class": pl.Series(CLASSES).gather(account % len(CLASSES)),
             "own_store": store % 4 == 0,
             "net_minor": np.where(kind == 0, amount, -amount),
+            "disputed_file": pl.repeat(None, events, dtype=pl.String, eager=True),
+            "disputed_record": pl.repeat(None, events, dtype=pl.Int64, eager=True),
+            "disputed_minor": pl.repeat(None, events, dtype=pl.Int64, eager=True),
         }
     ).with_columns(pl.when(pl.lit(pl.Series(linked))).then(name).alias(name) for name in _ORIGIN)
 

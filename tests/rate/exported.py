@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from settlement.rate.disputes import RESTORING
 from settlement.rate.facts import Facts
 
 Row = dict[str, Any]
@@ -68,12 +69,16 @@ def _events(facts: Facts) -> Iterator[Row]:
 def _records(records: pl.DataFrame) -> Iterator[Row]:
     rows = records.sort("file", "record").rows(named=True)
     refunds = {(row["origin_file"], row["origin_record"]): _name(row) for row in rows if row["kind"] == "refund"}
+    disputed = {_about(row): _name(row) for row in rows if row["kind"] == "chargeback"}
     for row in rows:
         origin = (row["origin_file"], row["origin_record"])
         refers = None if origin[0] is None else f"{origin[0]}#{origin[1]}"
         if row["kind"] in ("reversal", "chargeback") and row["net_minor"] > 0:
             # It takes back a refund; facts tell the purchase, and which of its refunds it was makes no difference.
             refers = refunds[origin]
+        if row["kind"] in RESTORING:
+            # Which chargeback of the dispute it was makes no difference.
+            refers = disputed[_about(row)]
         yield {
             "event_id": _name(row),
             "event_date": row["transaction_date"] or row["posting_date"],
@@ -83,6 +88,10 @@ def _records(records: pl.DataFrame) -> Iterator[Row]:
             **{key: row[key] for key in ("kind", "posting_date", "currency", "account_id", "programme", "mcc")},
             "account_class": row["account_class"],
         }
+
+
+def _about(row: Row) -> tuple[str, int]:
+    return row["disputed_file"], row["disputed_record"]
 
 
 def _name(row: Row) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 import polars as pl
 
 from settlement import store
+from settlement.model.packs import PACKED, packed
 from settlement.model.stage import StageInput
 from settlement.model.tables import TABLES
 from settlement.rate import night as rate
@@ -25,7 +26,8 @@ READS = (
     *("file", "clearing", "match", "match_member", "account_event", "enrolment", "store", "fx_rate"),
     *("opening_position", "pnl", "match_taken_back"),
 )
-RATED = ("rated", "rated_basis", "rated_total", "rated_account", "rated_key", "payout")
+PACKS = ("rated_pack", *map(packed, PACKED))
+RATED = ("rated", "rated_basis", "rated_total", "rated_account", "rated_key", "payout", *PACKS)
 _CONTRACTS = Path(__file__).resolve().parents[2] / "contracts"
 
 
@@ -129,6 +131,12 @@ def joined(name: str, frames: list[pl.DataFrame]) -> pl.DataFrame:
     return pl.concat([empty, *frames])
 
 
+def restoring_documents() -> dict[str, str]:
+    """The contracts with second presentments and reversals of chargebacks giving back what a chargeback took."""
+    gives = 'gives_back = ["second_presentment", "chargeback_reversal"]'
+    return {source: text.replace("gives_back = []", gives) for source, text in contract_documents().items()}
+
+
 CALENDARS = (
     ("2010-12-29", "2010-12-30", "2010-12-31", "2011-01-01", "2011-01-02"),
     ("2010-12-29", "2010-12-30", "2011-01-01", "2011-01-02"),
@@ -154,6 +162,25 @@ class RandomHistory:
             for _ in range(self.random.randrange(6)):
                 self._negative(index)
             self._later_facts(index)
+        self.random = random.Random(f"{seed} disputes")
+        self._disputes()
+
+    def _disputes(self) -> None:
+        """Second presentments, reversals of chargebacks and further chargebacks, of some and of the whole amount."""
+        told = [(at, row) for at, night in enumerate(self.nights) for row in night.rows.get("clearing", [])]
+        cards = {card["card_ref"]: card for card in self.cards}
+        for at, row in [(at, row) for at, row in told if row["side"] == "bank" and row["kind"] == "chargeback"]:
+            if (row["cashback_minor"] or 0) > row["amount_minor"]:
+                row["cashback_minor"] = None
+            for _ in range(self.random.choice([0, 1, 1, 2, 3])):
+                index = self.random.randrange(at, len(self.nights))
+                kind = self.random.choice(["second_presentment", "chargeback_reversal", "chargeback"])
+                amount = self.random.choice([row["amount_minor"], row["amount_minor"], 5, row["amount_minor"] * 2])
+                alike = {name: row[name] for name in ("mcc", "merchant_number", "arn")}
+                bank = self._bank(index, cards[row["card_ref"]], kind=kind, amount_minor=amount, **alike)
+                bank |= {"direction": -1 if kind == "chargeback" else 1, "cashback_minor": None}
+                if kind == "chargeback":
+                    self._match(index, [bank], [self._merchant(index, "acquirer", "x", kind)])
 
     def chance(self, percent: int) -> bool:
         return self.random.randrange(100) < percent

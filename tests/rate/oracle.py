@@ -6,11 +6,13 @@ It walks over every calendar day from the first night to the last and keeps what
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
+
+import polars as pl
 
 Row = dict[str, Any]
 Line = tuple[int, str]
@@ -33,8 +35,9 @@ def quarter(day: date) -> str:
 class Known:
     """Everything delivered up to and including one day."""
 
-    def __init__(self, nights: list[Any], day: date) -> None:
+    def __init__(self, nights: list[Any], day: date, restores: Sequence[str] = ()) -> None:
         self.day = day
+        self.restores = restores
         self.first_night = nights[0].day
         self.rows: dict[str, list[Row]] = {}
         for number, night in enumerate(nights):
@@ -92,6 +95,42 @@ class Known:
                 if stands:
                     yield row, purchase
 
+    def restoring(self, programme: str) -> Iterator[tuple[Row, Row]]:
+        """What gives back that which a chargeback that counts took, each with the chargeback's purchase."""
+        taken = [(row, p) for row, p in self.counting(programme) if row["kind"] == "chargeback" and p is not None]
+        for row in self.records.values():
+            if row["kind"] not in self.restores or self.card_programme.get(row["card_ref"]) != programme:
+                continue
+            same = [one for one, _ in taken if one.get("arn") == row["arn"]]
+            answered = self._choose(row, same)
+            for one, purchase in taken:
+                if one is answered:
+                    yield row, purchase
+
+    def measured(self, programme: str, wanted: Callable[[Row], bool] = lambda _: True) -> list[Counted]:
+        """What counts in a measure: a chargeback takes what is there to take, and is given back what it took."""
+        pairs = [(row, p) for row, p in (*self.counting(programme), *self.restoring(programme)) if wanted(row)]
+        pairs.sort(key=lambda pair: (pair[0]["posting_date"], pair[0]["kind"] in self.restores, *place(pair[0])))
+        found = []
+        taken: dict[tuple[str, int], int] = {}
+        begun: dict[tuple[str, int], Row] = {}
+        for row, purchase in pairs:
+            if purchase is None or row["kind"] not in ("chargeback", *self.restores):
+                found.append(Counted(row, purchase, row, 0, net(row)))
+                continue
+            key = place(purchase)
+            before = taken.get(key, 0)
+            if row["kind"] in self.restores:
+                after = max(0, before - net(row)) if net(row) > 0 else before
+            else:
+                begun.setdefault(key, row)
+                most = max(net(purchase), -net(row))
+                after = max(before, min(before - net(row), most))
+            taken[key] = after
+            if after != before or len([1 for _, p in pairs if p is not None and place(p) == key]) == 1:
+                found.append(Counted(row, purchase, begun[key], -before, -after))
+        return found
+
     def _choose(self, negative: Row, candidates: list[Row]) -> Row | None:
         """Same card first, then reconciled, then the same amount, then the earliest; None if it is not reconciled."""
         best: Row | None = None
@@ -142,22 +181,41 @@ class Known:
         return not waits, None
 
 
+@dataclass(frozen=True)
+class Counted:
+    """A record that counts: its purchase, what decides its rate, and what is taken of the purchase before and after."""
+
+    row: Row
+    purchase: Row | None
+    first: Row
+    before: int
+    after: int
+
+
+def place(row: Row) -> tuple[str, int]:
+    return row["file"], row["record"]
+
+
 def net(row: Row) -> int:
     amount = int(row["amount_minor"]) - int(row.get("cashback_minor") or 0)
-    return amount if row["kind"] == "purchase" else -amount
+    return amount * int(row["direction"])
 
 
 def retailer_terms(known: Known, quarters: list[str]) -> dict[str, dict[str, Line]]:
     """C2, all quarters: clawback in the quarter in which the purchase was posted."""
     own, elsewhere = dict.fromkeys(quarters, 0), dict.fromkeys(quarters, 0)
-    for row, purchase in known.counting("RET"):
-        period = quarter((purchase or row)["posting_date"])
-        if period not in own:
-            continue
-        if row["merchant_number"] in known.own and row["merchant_number"] is not None:
-            own[period] += net(row)
-        elif row["mcc"] not in EXCLUDED:
-            elsewhere[period] += net(row)
+
+    def at_own(row: Row) -> bool:
+        return row["merchant_number"] in known.own and row["merchant_number"] is not None
+
+    for volume_of, wanted in (
+        (own, at_own),
+        (elsewhere, lambda row: not at_own(row) and row["mcc"] not in EXCLUDED),
+    ):
+        for one in known.measured("RET", wanted):
+            period = quarter((one.purchase or one.row)["posting_date"])
+            if period in volume_of:
+                volume_of[period] += one.after - one.before
     contract = "C2-RET-COBRAND"
     own[quarters[0]] += known.opening(contract, "quarter_own_volume")
     elsewhere[quarters[0]] += known.opening(contract, "quarter_elsewhere_volume")
@@ -217,10 +275,11 @@ def _alumni_quarter(known: Known, period: str, *, first: bool) -> dict[str, Line
         late = known.first_night >= CHANGE
         volumes["STANDARD", rates["STANDARD"][late]] += known.opening(contract, "quarter_standard_volume")
         volumes["STUDENT", rates["STUDENT"][late]] += known.opening(contract, "quarter_student_volume")
-    for row, purchase in known.counting("UNI"):
-        if quarter(row["posting_date"]) == period and row["mcc"] not in EXCLUDED:
-            class_ = known.accounts[known.card_account[row["card_ref"]]]["account_class"]
-            volumes[class_, rates[class_][(purchase or row)["transaction_date"] >= CHANGE]] += net(row)
+    for one in known.measured("UNI", lambda row: row["mcc"] not in EXCLUDED):
+        if quarter(one.row["posting_date"]) == period:
+            class_ = known.accounts[known.card_account[one.row["card_ref"]]]["account_class"]
+            late = (one.purchase or one.first)["transaction_date"] >= CHANGE
+            volumes[class_, rates[class_][late]] += one.after - one.before
     amounts = {key: rounded(Fraction(key[1]) * volume) for key, volume in volumes.items()}
     volume = sum(volumes.values())
     middle = max(0, min(volume, 800_000_00) - 500_000_00)
@@ -307,7 +366,23 @@ class Agreement:
     settle: Callable[[Known, int, dict[str, int]], tuple[list[Own], dict[str, int]]]
 
 
-def payouts(nights: list[Any], agreements: Sequence[Agreement]) -> list[Payout]:
+def agree(
+    outputs: Sequence[Mapping[str, pl.DataFrame]],
+    nights: list[Any],
+    agreements: Sequence[Agreement],
+    restores: Sequence[str] = (),
+) -> None:
+    """The stage has told the rows of all nights, and no others."""
+    columns = ("as_of", "contract", "period", "term", "beneficiary", "amount_minor", "state", "quantities")
+    told = pl.concat([output["payout"] for output in outputs]).select(columns).rows()
+    assert sorted(told, key=_in_words) == sorted(payouts(nights, agreements, restores), key=_in_words)
+
+
+def _in_words(row: Sequence[object]) -> list[str]:
+    return [str(value) for value in row]
+
+
+def payouts(nights: list[Any], agreements: Sequence[Agreement], restores: Sequence[str] = ()) -> list[Payout]:
     """All rows: as_of, contract, period, term, beneficiary, amount, state, quantities."""
     found: list[Payout] = []
     for agreement in agreements:
@@ -320,7 +395,7 @@ def payouts(nights: list[Any], agreements: Sequence[Agreement]) -> list[Payout]:
                 periods.append(agreement.period(day))
             closes = agreement.period(day + timedelta(days=1)) != agreement.period(day)
             if day in delivered or closes:
-                known = Known(nights, day)
+                known = Known(nights, day, restores)
                 rows, now, out = _statement(agreement, known, periods, stated, carried, closes=closes)
                 found += rows
                 if closes:

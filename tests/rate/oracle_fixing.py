@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
 
-from rate.oracle import Known, Line, Own, net, rounded
+from rate.oracle import Counted, Known, Line, Own, net, place, rounded
 from rate.oracle_miles import commission
 from rate.oracle_periods import Says, there_or_last
 
@@ -44,7 +44,7 @@ class Fixed:
 
     def terms(self, known: Known, periods: list[str]) -> dict[str, dict[str, Line]]:
         """As by the day, but each event in the period of its posting date."""
-        return club_terms(known, periods, self.says, lambda row, _: net(row))
+        return club_terms(known, periods, self.says, lambda one: one.after - one.before)
 
     def fixing_days(self, last: date) -> list[date]:
         """Banking days up to the day of the month, counted backwards."""
@@ -147,13 +147,13 @@ class ByEvent:
         """What each period gives, from amounts in dollars."""
         rates = {row["rate_date"]: row["rate"] for row in known.of("fx_rate")}
 
-        def dollars(row: dict[str, Any], purchase: dict[str, Any] | None) -> int:
-            day = row["transaction_date"] if row["kind"] == "purchase" else row["posting_date"]
-            if purchase is not None:
-                day = purchase["transaction_date"]
+        def dollars(one: Counted) -> int:
+            day = one.row["transaction_date"] if one.row["kind"] == "purchase" else one.row["posting_date"]
+            if one.purchase is not None:
+                day = one.purchase["transaction_date"]
             while day not in rates:
                 day -= DAY
-            return rounded(Fraction(rates[day]) * net(row))
+            return rounded(Fraction(rates[day]) * one.after) - rounded(Fraction(rates[day]) * one.before)
 
         return club_terms(known, periods, self.says, dollars)
 
@@ -174,23 +174,20 @@ def club_terms(
     known: Known,
     periods: list[str],
     says: Says,
-    amount_of: Callable[[dict[str, Any], dict[str, Any] | None], int],
+    amount_of: Callable[[Counted], int],
 ) -> dict[str, dict[str, Line]]:
     """The club's terms by period; ``amount_of`` is an event's amount, seen beside the purchase it refers to."""
-    events = sorted(
-        known.counting("CLB"), key=lambda pair: (pair[0]["posting_date"], pair[0]["file"], pair[0]["record"])
-    )
     left: dict[tuple[str, int], int] = {}
     given: dict[str, list[tuple[int, int]]] = {period: [] for period in periods}
-    for row, purchase in events:
-        own = amount_of(row, purchase)
+    for one in known.measured("CLB"):
+        row, purchase, own = one.row, one.purchase, amount_of(one)
         if row["kind"] == "purchase":
             amount = commission(own)
         elif purchase is None:
             amount = -commission(-own)
         else:
-            key = (purchase["file"], purchase["record"])
-            before = left.get(key, amount_of(purchase, None))
+            key = place(purchase)
+            before = left.get(key, amount_of(Counted(purchase, None, purchase, 0, net(purchase))))
             left[key] = before + own
             amount = commission(left[key]) - commission(before)
         period = says.name(row["posting_date"])

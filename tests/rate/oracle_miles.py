@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 from fractions import Fraction
-from typing import Any
 
-from rate.oracle import CHANGE, Known, Line, Own, net, rounded
+from rate.oracle import CHANGE, Counted, Known, Line, Own, net, place, rounded
 
 AIRLINES = {"4511", *(str(code) for code in range(3000, 3300))}
 
@@ -15,12 +14,16 @@ def month(day: date) -> str:
     return f"{day:%Y-%m}"
 
 
-def dollars(row: dict[str, Any], most: int | None = None) -> int:
+def dollars(one: Counted, most: int | None = None) -> int:
     """Whole dollars of a record's own amount, with its sign, 600 at most where bonus miles are counted."""
-    count = abs(net(row)) // 100
-    if most is not None and count > most:
-        count = most
-    return count if net(row) > 0 else -count
+
+    def whole(amount: int) -> int:
+        count = abs(amount) // 100
+        if most is not None and count > most:
+            count = most
+        return count if amount > 0 else -count
+
+    return whole(one.after) - whole(one.before)
 
 
 def airline_terms(known: Known, months: list[str]) -> dict[str, dict[str, Line]]:
@@ -30,16 +33,15 @@ def airline_terms(known: Known, months: list[str]) -> dict[str, dict[str, Line]]
     for current in months:
         old = new = 0
         bonus: dict[str, int] = {}
-        for row, purchase in known.counting("AIR"):
-            if month(row["posting_date"]) != current:
-                continue
-            if (purchase or row)["transaction_date"] < CHANGE:
-                old += dollars(row)
+        for one in (one for one in known.measured("AIR") if month(one.row["posting_date"]) == current):
+            if (one.purchase or one.first)["transaction_date"] < CHANGE:
+                old += dollars(one)
             else:
-                new += dollars(row)
-            if row["mcc"] in AIRLINES:
-                account = known.card_account[row["card_ref"]]
-                bonus[account] = bonus.get(account, 0) + dollars(row, 600)
+                new += dollars(one)
+        for one in known.measured("AIR", lambda row: row["mcc"] in AIRLINES):
+            if month(one.row["posting_date"]) == current:
+                account = known.card_account[one.row["card_ref"]]
+                bonus[account] = bonus.get(account, 0) + dollars(one, 600)
         if current == months[0]:
             opening = known.opening(contract, "month_to_date_base_miles")
             if known.first_night < CHANGE:
@@ -74,20 +76,18 @@ def commission(amount: int) -> int:
 
 def club_terms(known: Known, days: list[str]) -> dict[str, dict[str, Line]]:
     """C4, all days: each negative event takes back on its own posting date."""
-    events = sorted(
-        known.counting("CLB"), key=lambda pair: (pair[0]["posting_date"], pair[0]["file"], pair[0]["record"])
-    )
     left: dict[tuple[str, int], int] = {}
     given: dict[str, list[tuple[str, int]]] = {day: [] for day in days}
-    for row, purchase in events:
+    for one in known.measured("CLB"):
+        row, purchase = one.row, one.purchase
         if row["kind"] == "purchase":
             amount, kind = commission(net(row)), "purchases"
         elif purchase is None:
             amount, kind = -commission(-net(row)), "negatives"
         else:
-            key = (purchase["file"], purchase["record"])
+            key = place(purchase)
             before = left.get(key, net(purchase))
-            left[key] = before + net(row)
+            left[key] = before + one.after - one.before
             amount, kind = commission(left[key]) - commission(before), "negatives"
         day = row["posting_date"].isoformat()
         if day in given:

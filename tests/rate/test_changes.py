@@ -4,20 +4,34 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 
+import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
-from rate.histories import RATED, Night, RandomHistory, contract_documents, inputs_of, rate_history, without
+from rate.histories import (
+    PACKS,
+    RATED,
+    Night,
+    RandomHistory,
+    contract_documents,
+    inputs_of,
+    rate_history,
+    restoring_documents,
+    without,
+)
 from rate.oracle_fixing import ByEvent, Fixed, add_rates
 from rate.oracle_periods import Says
 from rate.test_fixings import by_event_club, fixed_club
 
+from settlement.errors import TerminalError
 from settlement.model.stage import StageInput
 from settlement.model.tables import TABLES
 from settlement.rate import night as rate
-from settlement.rate.facts import Reached, gather, nights_before, standing_facts, with_records
+from settlement.rate.facts import Facts, Reached, gather, with_records
 from settlement.rate.night_index import night_index
+from settlement.rate.packs import nights_before
 from settlement.rate.touched import reached_tonight
 
 SEEDS = range(4)
@@ -84,7 +98,7 @@ def other_calendars() -> dict[str, str]:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_what_is_touched_gives_what_everything_gives(seed: int) -> None:
-    touched_gives_what_everything_gives(WideHistory(seed).nights, contract_documents())
+    touched_gives_what_everything_gives(WideHistory(seed).nights, restoring_documents())
 
 
 @pytest.mark.parametrize("seed", SEEDS[:2])
@@ -94,20 +108,78 @@ def test_so_it_is_under_other_calendars_and_exchange_rates(seed: int) -> None:
     touched_gives_what_everything_gives(nights, other_calendars())
 
 
+STEPS = """[settlement.hold]
+clause = "statement"
+share = 0.25
+released_after = 2
+counted_in = "days"
+rounding = "half_away"
+
+[[settlement.taxes]]
+clause = "statement"
+kind = "withholding"
+rate = 0.10
+beneficiaries = ["ORIENT-CLUB"]
+owed_by = "payer"
+owed_to = "Revenue"
+rounding = "half_away"
+
+[settlement.advance]
+clause = "statement"
+recouped = "from_positive_balance"
+recoups = "own"
+paid = [{ on = 2010-12-30, amount = 40, to = "ORIENT-CLUB" }]
+
+[[examples]]"""
+
+
+def daily_with_all_steps() -> dict[str, str]:
+    """The club's daily contract that holds back, taxes, recoups and re-opens for two days, amended back in time."""
+    text = contract_documents()["contracts/orient-estate/2009-01-01.toml"]
+    for old, new in {
+        '"carry", "threshold"]': '"carry", "recoup", "tax", "hold", "threshold"]',
+        'recomputes = "all_terms"': 'recomputes = "all_terms"\n'
+        'reopens = { within = 2, counted_in = "days", later = "parked" }\n'
+        'interest = { clause = "adjustment", rate_a_year = 0.18, day_count = "actual_365", due_days = 0, '
+        'rounding = "half_away" }',
+        "[[examples]]": STEPS,
+    }.items():
+        assert old in text
+        text = text.replace(old, new, 1)
+    amended = text.replace("rate = 0.0060", "rate = 0.0075", 1)
+    assert amended != text
+    examples = amended.index("[[examples]]")
+    known = "2011-01-01"
+    return {
+        "contracts/orient-estate/2009-01-01.toml": text,
+        f"contracts/orient-estate/2010-12-30.known-{known}.toml": f"known_on = {known}\n{amended[:examples]}",
+    }
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_so_it_is_with_holds_taxes_advances_and_periods_that_close_for_good(seed: int) -> None:
+    touched_gives_what_everything_gives(WideHistory(seed).nights, daily_with_all_steps())
+
+
 def touched_gives_what_everything_gives(nights: list[Night], documents: Mapping[str, str]) -> None:
     outputs = rate_history(nights, documents)
     for at in range(1, len(nights)):
         inputs = inputs_of(nights, at, outputs, documents)
-        anew = rate.run(without(inputs, "rated_basis")).tables
-        for table in RATED:
+        anew = rate.run(without(without(inputs, "rated_basis"), "rated_pack")).tables
+        for table in set(RATED).difference(PACKS):
             key = TABLES[table].key
             assert_frame_equal(outputs[at][table].sort(key), anew[table].sort(key))
         the_rest_counts_as_before(inputs, nights[at - 1].day)
 
 
 def reached(inputs: StageInput, last: date) -> Reached:
-    facts = [standing_facts(inputs, day) for day in (last, inputs.business_date)]
+    facts = [without_records(inputs, day) for day in (last, inputs.business_date)]
     return reached_tonight(inputs, night_index(inputs, nights_before(inputs)), *facts)
+
+
+def without_records(inputs: StageInput, day: date) -> Facts:
+    facts = gather(inputs, day)
+    return replace(facts, records=facts.records.clear())
 
 
 def the_rest_counts_as_before(inputs: StageInput, last: date) -> None:
@@ -118,7 +190,7 @@ def the_rest_counts_as_before(inputs: StageInput, last: date) -> None:
     before, now = (gather(inputs, one).records for one in (last, day))
     left = [rows.join(places, on=["file", "record"], how="anti") for rows in (before, now)]
     assert_frame_equal(*left, check_row_order=False)
-    inside = with_records(standing_facts(inputs, day), met).records
+    inside = with_records(without_records(inputs, day), met).records
     assert_frame_equal(inside, now.join(places, on=["file", "record"], how="semi"), check_row_order=False)
 
 
@@ -133,3 +205,14 @@ def test_a_night_reaches_few_records_and_a_late_chargeback_its_purchase() -> Non
     met = reached(inputs, nights[-2].day).clearing.collect()
     assert {("late", 1), (sale["file"], sale["record"])} <= set(met.select("file", "record").rows())
     assert met.height < inputs.history["clearing"].collect().height / 2
+
+
+def test_what_a_contribution_changes_by_is_exact_up_to_64_bits_and_refused_beyond() -> None:
+    def rated(quantity: int) -> pl.DataFrame:
+        told = {"contract": "C", "term": "rate", "period": "2010-12", "file": "f", "record": 1, "quantity": quantity}
+        schema = TABLES["rated"].schema
+        return pl.DataFrame([{name: told.get(name) for name in schema}], schema=schema)
+
+    assert rate._difference(rated(2**62 - 1), rated(-(2**62)))["quantity"].to_list() == [2**63 - 1]
+    with pytest.raises(TerminalError, match=r"What term rate is rated on in 2010-12 comes to 9223372036854775808"):
+        rate._difference(rated(2**62), rated(-(2**62)))

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rate.histories import RATED, RandomHistory, contract_documents, inputs_of
+from rate.histories import RATED, RandomHistory, inputs_of, restoring_documents
 
 from settlement.errors import TerminalError
 from settlement.model.contract import ContractVersion
@@ -46,7 +46,7 @@ def test_random_histories_come_to_the_same_sums(seed: int) -> None:
     nights = RandomHistory(seed).nights
     last = len(nights) - 1
     facts = gather(inputs_of(nights, last, [{name: TABLES[name].empty() for name in RATED}] * last), nights[-1].day)
-    assert sum(agree(versions, facts) for versions in read_contracts(contract_documents()).values())
+    assert sum(agree(versions, facts) for versions in read_contracts(restoring_documents()).values())
 
 
 @pytest.mark.parametrize("version", contracts(), ids=lambda version: version.contract.id)
@@ -70,12 +70,27 @@ def test_records_that_are_alike_are_one(facts: Facts) -> None:
     assert two.records["net_minor"].sum() == 2 * day.records["net_minor"].sum()
 
 
+def test_nothing_is_condensed_where_no_term_adds_up(facts: Facts, monkeypatch: pytest.MonkeyPatch) -> None:
+    def condenses(*_: object) -> Facts:
+        raise AssertionError
+
+    monkeypatch.setattr("settlement.rate.condensed.condensed", condenses)
+    adding = []
+    for version in contracts():
+        try:
+            sums_of_all((version,), facts)
+        except AssertionError:
+            adding.append(version.contract.id)
+    assert PLAIN in adding
+    assert 0 < len(adding) < len(contracts())
+
+
 def test_what_is_condensed_away_is_nothing_that_a_volume_asks_for() -> None:
     """A new key of a volume may ask for what ``condensed`` leaves out of a record: look there before adding it here."""
     assert {field.name for field in fields(VolumeMeasure)} == {
         *("type", "clause", "counts", "amount", "takes_back", "store", "mcc_in", "mcc_not_in", "account_classes"),
-        # A volume that converts is rated record by record.
-        *("opening", "convert"),
+        # A volume that converts is rated record by record; the messages of disputes stay as they are.
+        *("opening", "convert", "gives_back"),
     }
 
 

@@ -1,4 +1,4 @@
-"""Periods and years of contracts: a naive naming of days agrees, a contract year begins with its first version."""
+"""Periods and years of contracts: a naive naming of days agrees, a contract year begins where it says."""
 
 from __future__ import annotations
 
@@ -33,11 +33,16 @@ def test_a_naive_naming_of_days_agrees(says: Says) -> None:
         assert year_of(named.last, calendar).first == named.year
 
 
-def test_a_contract_year_begins_on_the_anniversary_of_the_first_version() -> None:
-    text = club('calendar = "quarter"\nyear = "contract"')
-    found = read_contracts({f"contracts/p/{day}.toml": text for day in ("2010-04-15", "2011-01-15")})
-    calendars = {version.contract.calendar for version in found["C4-CLB-CLUB"]}
-    assert {calendar.begins for calendar in calendars} == {(4, 15)}
+def test_a_contract_year_begins_on_the_anniversary_that_is_said_whichever_file_is_the_first() -> None:
+    text = club('calendar = "quarter"\nyear = "contract"\nyear_begins = "04-15"')
+    for days in (("2010-04-15", "2011-01-15"), ("2010-01-15", "2010-04-15", "2011-01-15")):
+        found = read_contracts({f"contracts/p/{day}.toml": text for day in days})
+        assert {version.contract.calendar.begins for version in found["C4-CLB-CLUB"]} == {(4, 15)}
+    silent = text.replace('\nyear_begins = "04-15"', "")
+    with pytest.raises(TerminalError, match=r'on the anniversary of the agreement, .+ add `year_begins = "03-15"`'):
+        read_contract("contracts/p/2010-04-15.toml", silent)
+    with pytest.raises(TerminalError, match="years that begin on 04-15 would cut a month in two"):
+        read_contract("contracts/p/2010-04-15.toml", text.replace('"quarter"', '"month"'))
     with pytest.raises(TerminalError, match=r"name the file 2011-01-15\.toml or 2011-04-15\.toml"):
         read_contracts({f"contracts/p/{day}.toml": text for day in ("2010-04-15", "2011-02-15")})
 

@@ -10,7 +10,16 @@ import pytest
 from acceptance import nights_dir
 from pipeline import run_nights, stage_input
 from rate.exported import exported
-from rate.histories import READS, Night, RandomHistory, contract_documents, joined, rate_history, tables_of
+from rate.histories import (
+    READS,
+    Night,
+    RandomHistory,
+    contract_documents,
+    joined,
+    rate_history,
+    restoring_documents,
+    tables_of,
+)
 from rate.random_terms import HEAD, ROUNDING
 
 from settlement.model.stage import StageInput
@@ -45,8 +54,9 @@ def test_random_histories(seed: int) -> None:
         told = nights[0].rows.setdefault("opening_position", [])
         if not any((row["contract"], row["item"]) == (contract, item) for row in told):
             nights[0].add("opening_position", contract=contract, item=item, value=0, unit="minor")
-    outputs = rate_history(nights)
-    _compare(_gathered(nights), [output["payout"] for output in outputs])
+    documents = restoring_documents()
+    outputs = rate_history(nights, documents)
+    _compare(_gathered(nights), [output["payout"] for output in outputs], documents)
 
 
 @pytest.mark.parametrize("seed", [0, 2, 3, 5])

@@ -49,14 +49,7 @@ def test_every_night_equals_the_naive_evaluator(fixed: Fixed, seed: int) -> None
     effective = fixed.says.periods(date(2009, 1, 1), date(2009, 1, 1))[0].first
     nights = rate_history(history.nights, {f"contracts/orient-estate/{effective}.toml": fixed_club(fixed)})
     agreement = oracle.Agreement("C4-CLB-CLUB", fixed.terms, fixed.says.name, fixed.settle)
-    equal(nights, history.nights, agreement)
-
-
-def equal(outputs: list[dict[str, pl.DataFrame]], nights: list[Night], agreement: oracle.Agreement) -> None:
-    columns = ("as_of", "contract", "period", "term", "beneficiary", "amount_minor", "state", "quantities")
-    told = pl.concat([output["payout"] for output in outputs]).select(columns).rows()
-    key = lambda row: [str(value) for value in row]  # noqa: E731
-    assert sorted(told, key=key) == sorted(oracle.payouts(nights, [agreement]), key=key)
+    oracle.agree(nights, history.nights, [agreement])
 
 
 def by_event_club(by_event: ByEvent) -> str:
@@ -78,7 +71,7 @@ def test_amounts_at_the_rates_of_their_days_equal_the_naive_evaluator(says: Says
     effective = says.periods(date(2009, 1, 1), date(2009, 1, 1))[0].first
     nights = rate_history(history.nights, {f"contracts/orient-estate/{effective}.toml": by_event_club(by_event)})
     agreement = oracle.Agreement("C4-CLB-CLUB", by_event.terms, says.name, by_event.settle)
-    equal(nights, history.nights, agreement)
+    oracle.agree(nights, history.nights, [agreement])
 
 
 def rate(night_: Night, day: str, value: str) -> None:

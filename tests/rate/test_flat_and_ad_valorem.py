@@ -45,6 +45,7 @@ def columns(term: RecordRateTerm, amounts: list[int], origins: list[int | None])
             "kind": ["purchase" if origin is None else "refund" for origin in origins],
             "posting_date": date(2011, 1, 1),
             "quantity": amounts,
+            "before_minor": 0,
             "origin_file": [None if origin is None else "f" for origin in origins],
             "origin_record": pl.Series(origins, dtype=pl.Int64),
         },

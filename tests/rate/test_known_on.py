@@ -97,3 +97,39 @@ def test_a_name_and_a_file_that_do_not_agree_are_refused() -> None:
     assert said == f"{MAY}, known_on: the file is named as known on 2010-09-15, and says 2010-09-16; let both agree."
     one = {MAY: DOCUMENTS[MAY], "contracts/partner/2010-05-01.toml": file("0.0100", "2010-09-15")}
     assert refusal(one).endswith("keep one of them, or say in the later one from when on it is known, `known_on`.")
+
+
+def test_the_opening_balance_comes_into_the_first_statement_of_a_contract_that_was_signed_late() -> None:
+    text = file("0.0100", "2010-09-15").replace("[[beneficiaries]]", '[[beneficiaries]]\nopening_carry = "before"', 1)
+    (late,) = versions_of([read_contract(MAY, text)]).values()
+    header = "event_id,kind,event_date,known_on,amount,currency,refers_to,item"
+    rows = ["O1,opening,2010-05-01,,70.00,USD,,before", "P1,purchase,2010-09-10,,1000.00,USD,,"]
+    read = read_events("e.csv", "\n".join([header, *rows]).encode())
+    told = work_out((late[0],), read, date(2010, 11, 30)).statement
+    carried = told.filter(told["term"] == "carry_in").sort("as_of", "beneficiary")
+    first = late[0].contract.beneficiaries[0].id
+    own = carried.filter(carried["beneficiary"] == first).select("period", "amount").rows()
+    assert own[0] == ("2010-09", "70.00")
+    # What September pays or carries, the balance is in it once.
+    assert own[1:] == [("2010-10", "0.00"), ("2010-11", "0.00")]
+
+
+@pytest.mark.parametrize(
+    ("known_on", "state", "amount"),
+    [("2010-02-09", "RESTATED", "15.00"), ("2010-02-10", "RESTATED", "15.00"), ("2010-02-11", "PARKED", "5.00")],
+)
+def test_what_is_known_while_a_period_may_change_is_paid_though_no_statement_closes_then(
+    known_on: str, state: str, amount: str
+) -> None:
+    reopens = 'booked_in = "current_period"\nreopens = { within = 10, counted_in = "days", later = "parked" }'
+    (late,) = versions_of(
+        [read_contract(FIRST, file("0.0100").replace('booked_in = "current_period"', reopens))]
+    ).values()
+    rows = ("P1,purchase,2010-01-05,,1000.00,USD,", f"P2,purchase,2010-01-06,{known_on},500.00,USD,")
+    told = work_out(late, read_events("e.csv", events(*rows)), date(2010, 2, 28)).statement
+    # The day on which the time ends is looked at, and not told.
+    assert told["as_of"].unique().sort().to_list() == [date(2010, 1, 31), date(2010, 2, 28)]
+    own = told.filter((told["term"] == "rate") & told["state"].is_in(["RESTATED", "PARKED"]))
+    assert own.select("state", "amount").rows() == [(state, amount)]
+    paid = told.filter(told["term"] == "adjustment")["amount"].to_list()
+    assert paid == (["5.00"] if state == "RESTATED" else [])

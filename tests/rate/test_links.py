@@ -111,6 +111,48 @@ TIED = [("b", 1), ("m", 1)]
             {1: None},
         ),
         (
+            "a second presentment counts with its chargeback, though no merchant tells of it",
+            [
+                *(*SALE, bank(2, "chargeback", arn="a1"), merchant(2, "chargeback", "x")),
+                bank(3, "second_presentment", arn="a1", direction=1),
+            ],
+            [TIED, [("b", 2), ("m", 2)]],
+            {1: None, 2: 1, 3: 1},
+        ),
+        (
+            "a second presentment waits while its chargeback does not count",
+            [
+                *(*SALE, bank(2, "chargeback", arn="a1")),
+                bank(3, "second_presentment", arn="a1", direction=1),
+            ],
+            [TIED],
+            {1: None},
+        ),
+        (
+            "a reversal of a chargeback goes the other way than the chargeback it refers to",
+            [
+                *(*SALE, bank(2, "refund", arn="a1"), merchant(2, "refund", "r2", "o1")),
+                *(bank(3, "chargeback", arn="a1", direction=1), merchant(3, "chargeback", "x")),
+                *(bank(4, "chargeback_reversal", arn="a1", direction=1), bank(5, "chargeback_reversal", arn="a1")),
+            ],
+            [TIED, [("b", 2), ("m", 2)], [("b", 3), ("m", 3)]],
+            {1: None, 2: 1, 3: 1, 5: 1},
+        ),
+        (
+            "of several chargebacks a second presentment answers the one of its amount",
+            [
+                *(bank(1, "purchase", amount_minor=60), bank(3, "purchase", arn="a1", amount_minor=40)),
+                *(merchant(1, "purchase", "o1"), bank(2, "chargeback", arn="a1", amount_minor=60)),
+                *(merchant(2, "chargeback", "x"), bank(4, "chargeback", arn="a1", amount_minor=40)),
+                *(
+                    merchant(4, "chargeback", "y"),
+                    bank(5, "second_presentment", arn="a1", direction=1, amount_minor=40),
+                ),
+            ],
+            [[("b", 1), ("b", 3), ("m", 1)], [("b", 2), ("m", 2)], [("b", 4), ("m", 4)]],
+            {1: None, 2: 1, 3: None, 4: 3, 5: 3},
+        ),
+        (
             "of two equal records the reconciled one is meant",
             [*SALE, bank(3, "purchase", arn="a1"), bank(4, "reversal", arn="a1"), merchant(4, "reversal", "x")],
             [[("b", 3), ("m", 1)], [("b", 4), ("m", 4)]],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import polars as pl
@@ -66,7 +67,7 @@ def measure(per: str, most: int | None) -> UnitMeasure:
     most=st.sampled_from([None, 0, 7, 600]),
 )
 def test_a_record_counts_for_whole_units(amounts: list[int], per: str, most: int | None) -> None:
-    rows = pl.DataFrame({"quantity": amounts}, schema={"quantity": pl.Int64})
+    rows = pl.DataFrame({"quantity": amounts}, schema={"quantity": pl.Int64}).with_columns(before_minor=0)
     block = int(Decimal(per) * 100)
     expected = []
     for amount in amounts:
@@ -100,12 +101,13 @@ def records(rows: list[tuple[str, int, int | None]]) -> tuple[pl.DataFrame, dict
         "kind": pl.String,
         "posting_date": pl.Date,
         "quantity": pl.Int64,
+        "before_minor": pl.Int64,
         "origin_file": pl.String,
         "origin_record": pl.Int64,
     }
     day = date(2011, 1, 1)
     told = [
-        ("f", at, kind, day, amount, None if origin is None else "f", origin)
+        ("f", at, kind, day, amount, 0, None if origin is None else "f", origin)
         for at, (kind, amount, origin) in enumerate(rows)
     ]
     return pl.DataFrame(told, schema=schema, orient="row"), schema
@@ -140,3 +142,16 @@ def test_all_refunds_of_a_purchase_together_take_back_what_it_gave() -> None:
     rows, _ = records([("purchase", 2_000_000, None), *[("refund", -500_000, 0)] * 4])
     found = commissions(rows, rows.head(1).rename({"quantity": "net_minor"}), TERM, "CNY")["quantity"].to_list()
     assert found == [8_000, 0, -2_000, -3_000, -3_000]
+
+
+def test_sums_of_what_takes_back_are_exact_up_to_64_bits_and_refused_beyond() -> None:
+    most = 2**63 - 1
+    rows, _ = records([("purchase", most, None), *[("refund", -(2**62), 0)] * 3])
+    bought = rows.head(1).rename({"quantity": "net_minor"})
+    found = commissions(rows, bought, TERM, "CNY")["quantity"].to_list()
+    left = [most - number * 2**62 for number in range(4)]
+    takes = [of_record(TERM, "CNY", after) - of_record(TERM, "CNY", before) for before, after in pairwise(left)]
+    assert found == [of_record(TERM, "CNY", most), *takes]
+    beyond, _ = records([("purchase", most, None), *[("refund", -(2**62), 0)] * 5])
+    with pytest.raises(pl.exceptions.InvalidOperationError, match="conversion from `i128` to `i64` failed"):
+        commissions(beyond, bought, TERM, "CNY")

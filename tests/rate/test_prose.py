@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, is_dataclass
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -18,6 +19,7 @@ from settlement.rate.contract_prose import told
 from settlement.rate.contract_words import written
 from settlement.rate.prose import FORMS, MEASURES, STEPS, of_measure, of_step, of_term, percent
 
+GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "contracts"
 SOURCES = sorted(contract_documents())
 
 
@@ -87,3 +89,12 @@ def test_a_rate_is_told_in_per_cent_digit_for_digit() -> None:
         "0.0005 %",
         "-0.10 %",
     ]
+
+
+def test_a_page_tells_the_interest_of_adjustments_once_under_its_own_clause() -> None:
+    text = (GOLDEN / "interest_of_nothing.toml").read_text("utf-8").replace("rate_a_year = 0,", "rate_a_year = 0.18,")
+    page = told(read_contract("contracts/partner/2009-01-01.toml", text))
+    said = [one for article in page.articles for one in article.said if "bears interest" in one.sentence]
+    assert [one.name for one in said] == ["interest"]
+    (adjustments,) = (one for one in page.order if one.name == "adjustments")
+    assert "bears interest at 18.00 % a year" in adjustments.sentence

@@ -10,10 +10,10 @@ from polars.testing import assert_frame_equal
 from rate.histories import Night, RandomHistory, contract_documents, joined, rate_history, tables_of
 
 from settlement.errors import TerminalError
+from settlement.model.contract_measures import ACCOUNTS_UNIT
 from settlement.model.stage import StageInput
 from settlement.model.tables import TABLES
 from settlement.rate import night as rate
-from settlement.rate.measures import ACCOUNTS_UNIT
 
 SEEDS = (3, 11, 19)
 KEY = [name for name in TABLES["rated"].schema if name != "quantity"]
