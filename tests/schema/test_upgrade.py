@@ -35,8 +35,8 @@ BEFORE = (
         "inputs_digest VARCHAR(64) NOT NULL, outputs_digest VARCHAR(64) NOT NULL, PRIMARY KEY (business_date, stage))"
     ),
     "INSERT INTO entry VALUES ('k1', '2010-12-29', 'accrual', 'a text')",
-    "INSERT INTO posting VALUES ('k1', 1, 'x:1', 'USD', 5)",
-    "INSERT INTO posting VALUES ('k1', 2, 'x:2', 'USD', -5)",
+    "INSERT INTO posting VALUES ('k1', 1, 'equity:opening', 'USD', 5)",
+    "INSERT INTO posting VALUES ('k1', 2, 'expense:fees:bank', 'USD', -5)",
     "INSERT INTO stage_run VALUES ('2010-12-29', 'post', '1', '2')",
 )
 """Tables and rows as the version before revisions wrote them, without quarantine."""
@@ -64,7 +64,7 @@ def test_books_of_before_there_were_revisions_are_upgraded_with_all_they_hold(ho
     write(engine_of(home), *BEFORE)
     engine = books.connect(home)
     (entry,) = books.read_entries(engine, NIGHT)
-    assert [(p.account, p.amount_minor) for p in entry.postings] == [("x:1", 5), ("x:2", -5)]
+    assert [(p.account, p.amount_minor) for p in entry.postings] == [("equity:opening", 5), ("expense:fees:bank", -5)]
     (run,) = books.stage_runs(engine)
     assert (run.stage, run.recorded_at) == ("post", None)
     assert quarantine_books.cases(engine) == []
