@@ -12,7 +12,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from settlement import books, quarantine_books
+from settlement import books, payout_tables, quarantine_books  # noqa: F401 - all tables that are queried
 from settlement.errors import TerminalError
 from settlement.schema import upgrade
 from settlement.store import Home
