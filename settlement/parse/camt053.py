@@ -19,11 +19,11 @@ from settlement.model.clearing import Why
 from settlement.model.layout import read_spec
 from settlement.model.money import to_minor
 from settlement.parse.camt_entries import COUNT, Booked, day_of, money_at, read_entry
-from settlement.parse.iso20022 import Family, Handlers, Node, entry_sizes, node_of, read_message
+from settlement.parse.iso20022 import CAMT_VERSIONS, Family, Handlers, Node, entry_sizes, node_of, read_message
 from settlement.parse.source import Parsed, Source
 from settlement.parse.statements import Balance, Collected, NotBooked, UnreadableError, Unusable, fault
 
-FAMILY: Final = Family(message="camt.053", body="BkToCstmrStmt", section="Stmt")
+FAMILY: Final = Family(message="camt.053", versions=CAMT_VERSIONS, body="BkToCstmrStmt", section="Stmt")
 _OPENING: Final = ("OPBD", "PRCD")
 _CLOSING: Final = ("CLBD",)
 _INTERIM: Final = "ITBD"

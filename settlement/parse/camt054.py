@@ -15,11 +15,11 @@ from lxml import etree
 from settlement.model.clearing import Why
 from settlement.parse.camt053 import account_of, whole
 from settlement.parse.camt_entries import Booked, day_of, read_entry
-from settlement.parse.iso20022 import Family, Handlers, Node, entry_sizes, node_of, read_message
+from settlement.parse.iso20022 import CAMT_VERSIONS, Family, Handlers, Node, entry_sizes, node_of, read_message
 from settlement.parse.source import Parsed, Source
 from settlement.parse.statements import Collected, NotBooked, UnreadableError, Unusable, fault
 
-FAMILY: Final = Family(message="camt.054", body="BkToCstmrDbtCdtNtfctn", section="Ntfctn")
+FAMILY: Final = Family(message="camt.054", versions=CAMT_VERSIONS, body="BkToCstmrDbtCdtNtfctn", section="Ntfctn")
 
 
 @dataclass(slots=True)

@@ -9,19 +9,27 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 from lxml import etree
 
 from settlement.model.clearing import Why
 from settlement.parse.statements import UnreadableError
 
-VERSIONS: Final = ("02", "04", "06", "08", "13")
+CAMT_VERSIONS: Final = ("02", "04", "06", "08", "13")
 
 _PIECE: Final = 1 << 18
+_SAFELY: Final[Mapping[str, Any]] = {
+    "resolve_entities": False,
+    "no_network": True,
+    "load_dtd": False,
+    "huge_tree": False,
+    "recover": False,
+}
+_DECLARES: Final = "it declares a document type or entities, which no bank message needs"
 _BYTE_ENCODINGS: Final = re.compile(
     r"utf-?8|(us-)?ascii|iso-?8859-([1-9]|1[013-6])|latin-?1|windows-125[0-8]|cp125[0-8]"
 )
@@ -46,11 +54,17 @@ _UTF16: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
-    """One kind of message: its name, its root element, and the element that holds the entries of one account."""
+    """One kind of message: its name and versions, its root element, and the element that holds its entries."""
 
     message: str
+    versions: tuple[str, ...]
     body: str
     section: str
+
+    def namespace(self) -> re.Pattern[str]:
+        """What the namespace of such a message is."""
+        urn = re.escape(f"urn:iso:std:iso:20022:tech:xsd:{self.message}.001.")
+        return re.compile(f"{urn}({'|'.join(self.versions)})")
 
 
 @dataclass(slots=True)
@@ -140,8 +154,8 @@ def read_message(content: memoryview, family: Family, handlers: Handlers) -> lis
     parser = etree.XMLPullParser(
         events=("start", "end"),
         tag=("{*}Document", "{*}GrpHdr", f"{{*}}{family.section}", "{*}Ntry"),
-        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, recover=False,
-    )  # fmt: skip
+        **_SAFELY,
+    )
     stream = _Stream(family, handlers)
     try:
         for begin in range(0, len(content), _PIECE):
@@ -150,18 +164,50 @@ def read_message(content: memoryview, family: Family, handlers: Handlers) -> lis
         root = parser.close()
         stream.take(parser)
     except (etree.XMLSyntaxError, ValueError, LookupError) as error:
-        if _cut_short(content):
-            raise UnreadableError(Why.TRUNCATED, "it ends before its document does") from None
-        line = getattr(error, "lineno", None)
-        raise UnreadableError(Why.UNREADABLE, f"it is no well-formed XML (line {line})") from None
+        raise _malformed(content, error) from None
+    _require_one(root, family, stream.documents)
+    return stream.numbers
+
+
+def read_document(content: memoryview, family: Family) -> Node:
+    """The body of a message that is small enough to be looked at as a whole.
+
+    Raises UnreadableError as ``read_message`` does.
+    """
+    _refuse_by_bytes(content)
+    try:
+        root = etree.fromstring(bytes(content), etree.XMLParser(**_SAFELY))
+    except (etree.XMLSyntaxError, ValueError, LookupError) as error:
+        raise _malformed(content, error) from None
+    known = family.namespace()
+    found = [
+        element
+        for element in (root, *root.iterchildren("{*}Document"))
+        if etree.QName(element).localname == "Document" and known.fullmatch(etree.QName(element).namespace or "")
+    ]
+    _require_one(root, family, len(found))
+    body = node_of(found[0]).first(family.body)
+    if body is None:
+        raise UnreadableError(Why.UNREADABLE, f"it has no {family.body}")
+    return body
+
+
+def _malformed(content: memoryview, error: Exception) -> UnreadableError:
+    if _cut_short(content):
+        return UnreadableError(Why.TRUNCATED, "it ends before its document does")
+    return UnreadableError(Why.UNREADABLE, f"it is no well-formed XML (line {getattr(error, 'lineno', None)})")
+
+
+def _require_one(root: etree._Element, family: Family, documents: int) -> None:
+    """Raise UnreadableError where there is a document type, or not one message of the family."""
     # What hides from the search in the bytes does not hide from the parser.
     if root.getroottree().docinfo.internalDTD is not None:
-        raise UnreadableError(Why.UNREADABLE, "it declares a document type or entities, which no statement needs")
-    if stream.documents != 1:
-        known = ", ".join(VERSIONS)
-        what = f"it is no {family.message} message of one of the versions {known}"
-        raise UnreadableError(Why.UNREADABLE, what if stream.documents == 0 else "it holds several messages")
-    return stream.numbers
+        raise UnreadableError(Why.UNREADABLE, _DECLARES)
+    if documents == 0:
+        versions = ", ".join(family.versions)
+        raise UnreadableError(Why.UNREADABLE, f"it is no {family.message} message of one of the versions {versions}")
+    if documents > 1:
+        raise UnreadableError(Why.UNREADABLE, "it holds several messages")
 
 
 class _Stream:
@@ -173,9 +219,7 @@ class _Stream:
         self.documents = 0
         self.numbers: list[int] = []
         self._handled: etree._Element | None = None
-        self._namespace = re.compile(
-            re.escape(f"urn:iso:std:iso:20022:tech:xsd:{family.message}.001.") + f"({'|'.join(VERSIONS)})"
-        )
+        self._namespace = family.namespace()
 
     def take(self, parser: etree.XMLPullParser) -> None:
         """Handle what the parser has read since the last call."""
@@ -302,7 +346,7 @@ def _refuse_by_bytes(content: memoryview) -> None:
     code = wide[0] if wide else "ascii"
     search = b"|".join(re.escape(word.encode(code)) for word in ("<!DOCTYPE", "<!ENTITY"))
     if re.search(search, content):
-        raise UnreadableError(Why.UNREADABLE, "it declares a document type or entities, which no statement needs")
+        raise UnreadableError(Why.UNREADABLE, _DECLARES)
 
 
 def _cut_short(content: memoryview) -> bool:

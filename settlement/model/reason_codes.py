@@ -1,0 +1,211 @@
+"""What banks' codes mean, in the words of a person who works on a payout.
+
+Sources: the ISO 20022 external code lists of payment statuses, status reasons and return reasons; the reason codes of
+returns and notifications of change in the Nacha operating rules, as public parsers and banks list them. A code
+that is in no table here is unknown; it is never taken for another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from settlement.model.payment_status import Corrected, Outcome
+
+ISO_STATUSES: Final[Mapping[str, Outcome]] = {
+    "RCVD": Outcome.PENDING,
+    "PDNG": Outcome.PENDING,
+    "ACTC": Outcome.PENDING,
+    "PATC": Outcome.PENDING,
+    "PART": Outcome.PENDING,
+    "ACCP": Outcome.ACCEPTED,
+    "ACFC": Outcome.ACCEPTED,
+    "ACSP": Outcome.ACCEPTED,
+    "ACSC": Outcome.ACCEPTED,
+    "ACCC": Outcome.ACCEPTED,
+    "ACWP": Outcome.ACCEPTED,
+    "ACWC": Outcome.CHANGED,
+    "RJCT": Outcome.REJECTED,
+    "CANC": Outcome.REJECTED,
+    "BLCK": Outcome.UNCLEAR,
+}
+"""Statuses of pain.002. A check of form alone (ACTC, PATC) decides nothing yet."""
+
+ISO_STATUS_MEANINGS: Final[Mapping[str, str]] = {
+    "PART": "some were accepted and some were not: those that are named tell their own status",
+    "ACWC": "it was accepted with a change",
+    "CANC": "it was cancelled before it was carried out",
+    "BLCK": "it is blocked: the money neither reaches the payee nor comes back",
+}
+"""Statuses whose outcome does not tell all that they mean."""
+
+ISO_REASONS: Final[Mapping[str, str]] = {
+    "AC01": "the account number is wrong",
+    "AC02": "the account that pays is not valid",
+    "AC03": "the account that is paid is not valid",
+    "AC04": "the account is closed",
+    "AC05": "the account that pays is closed",
+    "AC06": "the account is blocked",
+    "AC07": "the account that is paid is closed",
+    "AC13": "the kind of the account that pays is missing or wrong",
+    "AC14": "the kind of the account that is paid is missing or wrong",
+    "AG01": "the account does not allow such a payment",
+    "AG02": "the bank's code of the operation is not valid",
+    "AG03": "the bank does not support such a payment",
+    "AG07": "the account could not be debited",
+    "AM01": "the amount is zero",
+    "AM02": "the amount is above what is allowed",
+    "AM03": "the currency is not allowed",
+    "AM04": "there is not enough money on the account that pays",
+    "AM05": "it is a duplicate",
+    "AM06": "the amount is below what is allowed",
+    "AM07": "the amount is blocked",
+    "AM09": "the amount is not the one that was agreed",
+    "AM10": "the control sum is wrong",
+    "AM11": "the currency of the transaction is wrong",
+    "AM12": "the amount is not valid",
+    "AM18": "the number of payments is wrong",
+    "ARDT": "it was returned before",
+    "BE01": "the name does not fit the account",
+    "BE04": "the address of the one who is paid is missing or wrong",
+    "BE05": "the party that orders is not recognised",
+    "BE06": "the one who is paid is not known at this bank",
+    "BE07": "the address of the one who pays is missing or wrong",
+    "BE08": "the bank has made an error",
+    "CH03": "the day of execution is too far ahead",
+    "CH16": "an element of the message is wrong",
+    "CNOR": "the bank that is paid is not registered",
+    "CURR": "the currency is wrong",
+    "CUST": "the customer has asked for it",
+    "DNOR": "the bank that pays is not registered",
+    "DS02": "the order was cancelled",
+    "DT01": "the date is wrong",
+    "DT06": "the bank has moved the day of execution",
+    "DU01": "the message id has been used before",
+    "DU02": "the id of the block of payments has been used before",
+    "DU03": "the payment has been ordered before",
+    "DU04": "the end-to-end id has been used before",
+    "DU05": "the instruction id has been used before",
+    "ED01": "no correspondent bank can be reached",
+    "ED03": "more is asked about the balance of payments",
+    "ED05": "the settlement has failed",
+    "FF01": "the form of the file is wrong",
+    "FF05": "the local instrument is missing or wrong",
+    "FOCR": "its cancellation was asked for",
+    "FR01": "it is fraud",
+    "LEGL": "a legal decision",
+    "MD07": "the one who is paid is deceased",
+    "MS02": "the customer gives no reason",
+    "MS03": "the bank gives no reason",
+    "NARR": "the bank tells the reason in its own words",
+    "NOAS": "the one who is paid does not answer",
+    "NOOR": "the original payment was not received",
+    "RC01": "the bank's code or BIC is wrong",
+    "RC04": "the code or BIC of the bank that is paid is wrong",
+    "RC07": "the BIC of the bank that is paid is wrong",
+    "RF01": "the reference of the payment is not unique",
+    "RR01": "account or identification of the one who pays is missing, which a rule asks for",
+    "RR02": "name or address of the one who pays is missing, which a rule asks for",
+    "RR03": "name or address of the one who is paid is missing, which a rule asks for",
+    "RR04": "a regulatory reason",
+    "RR07": "the remittance information is not valid",
+    "RR10": "there are characters that are not allowed",
+    "SL01": "a service that the paying bank offers its customer",
+    "SL02": "a service that the paid bank offers its customer",
+    "TM01": "it came after the cut-off time",
+    "TS01": "the transmission has failed",
+}
+"""Reasons of rejections (pain.002) and returns (camt.054)."""
+
+NACHA_RETURNS: Final[Mapping[str, str]] = {
+    "R01": "there is not enough money on the account",
+    "R02": "the account is closed",
+    "R03": "there is no such account, or it is another's",
+    "R04": "the account number has not the bank's form",
+    "R05": "a debit of a consumer's account that was not authorised",
+    "R06": "the bank that sent it has asked for it back",
+    "R07": "the customer has revoked the authorisation",
+    "R08": "the payment was stopped",
+    "R09": "the money on the account is not collected yet",
+    "R10": "the customer does not know the sender or has not authorised it",
+    "R11": "the entry does not keep to the authorisation",
+    "R12": "the branch was sold to another bank",
+    "R13": "the bank takes no such entries, or the routing number is not valid",
+    "R14": "the one who acts for the payee is deceased or cannot go on",
+    "R15": "the payee or the account's holder is deceased",
+    "R16": "the account is frozen, or an authority (OFAC) has told the bank to return it",
+    "R17": "the bank cannot process a field, or doubts how the entry came about",
+    "R18": "the effective entry date is wrong",
+    "R19": "the amount is wrong",
+    "R20": "the account does not allow such entries",
+    "R21": "the company identification is not valid",
+    "R22": "the identification of the payee is not valid",
+    "R23": "the payee has refused the credit",
+    "R24": "it is a duplicate",
+    "R25": "an addenda record is wrong",
+    "R26": "a mandatory field is wrong",
+    "R27": "a trace number is wrong",
+    "R28": "the routing number fails its check digit",
+    "R29": "a company has told its bank that the debit is not authorised",
+    "R30": "the bank takes no part in check truncation",
+    "R31": "a return that the sending bank has agreed to",
+    "R32": "the bank cannot settle it",
+    "R33": "a return of a destroyed check entry",
+    "R34": "an authority has limited the bank's participation",
+    "R35": "a debit that its class of entries does not allow",
+    "R36": "a credit that its class of entries does not allow",
+    "R37": "the paper it stands for has been presented",
+    "R38": "the paper it stands for was stopped",
+    "R39": "the paper it stands for is not eligible",
+    "R80": "an international entry is coded wrongly",
+    "R81": "the gateway has no agreement for international entries",
+    "R82": "the foreign bank's identification is not valid",
+    "R83": "the foreign bank cannot settle it",
+    "R84": "the gateway has not processed it",
+    "R85": "an international payment was sent as a domestic one",
+}
+"""Reasons of returns that send an entry back to the one who ordered it."""
+
+NACHA_DISPUTED_RETURNS: Final[Mapping[str, str]] = {
+    "R61": "a return was dishonoured: it was misrouted",
+    "R62": "a return was dishonoured: a reversal has left the payee with money",
+    "R67": "a return was dishonoured: it is a duplicate",
+    "R68": "a return was dishonoured: it came too late",
+    "R69": "a return was dishonoured: a field is wrong",
+    "R70": "a return was dishonoured: it was neither allowed nor asked for",
+    "R71": "a dishonoured return was contested: it was misrouted",
+    "R72": "a dishonoured return was contested: it came too late",
+    "R73": "a dishonoured return was contested: the return came in time",
+    "R74": "a dishonoured return was contested: the return is corrected",
+    "R75": "a dishonoured return was contested: the return is no duplicate",
+    "R76": "a dishonoured return was contested: the return has no errors",
+    "R77": "a dishonoured return was contested: the money cannot be had back",
+}
+"""What the two banks tell each other of a return. Where the money is must be asked."""
+
+NACHA_CHANGES: Final[Mapping[str, tuple[str, tuple[tuple[Corrected, int, int], ...]]]] = {
+    "C01": ("the account number is wrong", ((Corrected.ACCOUNT_NUMBER, 0, 17),)),
+    "C02": ("the routing number is wrong", ((Corrected.ROUTING_NUMBER, 0, 9),)),
+    "C03": (
+        "routing number and account number are wrong",
+        ((Corrected.ROUTING_NUMBER, 0, 9), (Corrected.ACCOUNT_NUMBER, 12, 29)),
+    ),
+    "C04": ("the name is wrong", ((Corrected.NAME, 0, 22),)),
+    "C05": ("the transaction code is wrong: another kind of account", ((Corrected.TRANSACTION_CODE, 0, 2),)),
+    "C06": (
+        "account number and transaction code are wrong",
+        ((Corrected.ACCOUNT_NUMBER, 0, 17), (Corrected.TRANSACTION_CODE, 20, 22)),
+    ),
+    "C07": (
+        "routing number, account number and transaction code are wrong",
+        (
+            (Corrected.ROUTING_NUMBER, 0, 9),
+            (Corrected.ACCOUNT_NUMBER, 9, 26),
+            (Corrected.TRANSACTION_CODE, 26, 28),
+        ),
+    ),
+    "C09": ("the identification of the payee is wrong", ((Corrected.IDENTIFICATION, 0, 22),)),
+    "C13": ("an addenda record is written wrongly", ()),
+    "C14": ("an international payment was sent as a domestic one", ()),
+}
+"""Notifications of change: what is wrong, and where in the 29 characters of corrected data each new value stands."""
