@@ -111,7 +111,9 @@ def take_step(  # noqa: PLR0917 - the step's own parts
     """
     account = one_account(engine, account_id)
     if account.state not in _NEXT[state]:
-        raise TerminalError(f"The account {account_id} of {account.partner} is {account.state}, so it cannot be {state}.")
+        raise TerminalError(
+            f"The account {account_id} of {account.partner} is {account.state}, so it cannot be {state}."
+        )
     with books.transaction(engine) as connection:
         step = Step(
             number=len(account.steps) + 1,

@@ -7,7 +7,7 @@ functions here are the same whoever calls them: command line, Airflow, or a pers
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any, Final
@@ -156,7 +156,12 @@ def add_release(  # noqa: PLR0917 - what belongs to one step
 
 
 def add_reply(  # noqa: PLR0917 - what belongs to one file
-    connection: books.Connection, reply: Reply, statuses: Sequence[Status], entries: Sequence[Entry], person: str, moment: str
+    connection: books.Connection,
+    reply: Reply,
+    statuses: Sequence[Status],
+    entries: Sequence[Entry],
+    person: str,
+    moment: str,
 ) -> None:
     """Keep a bank's file with all that it tells, and book what came back."""
     books.book(connection, entries)
@@ -202,50 +207,48 @@ def batches(engine: books.Engine) -> list[Batch]:
 
 
 def batches_in(connection: books.Connection) -> list[Batch]:
-    """All batches as a transaction that is under way sees them."""
+    """All batches as a transaction that is under way sees them.
+
+    A batch without a step was never proposed: somebody wrote past the program, and it is none.
+    """
     accounts = {one.account_id: one for one in account_books.accounts_in(connection)}
-    statements = _by(connection, STATEMENT, "payment_id", STATEMENT.c.entry_key, STATEMENT.c.account)
     effects: dict[str, set[str]] = defaultdict(set)
-    for row in connection.execute(sa.select(STATUS.c.payment_id, STATUS.c.effect)):
-        effects[row.payment_id].add(row.effect)
+    for payment_id, effect in connection.execute(sa.select(STATUS.c.payment_id, STATUS.c.effect)):
+        effects[payment_id].add(effect)
+    statements = _by(connection, STATEMENT, "payment_id", STATEMENT.c.entry_key, STATEMENT.c.account)
     payouts = _by(connection, PAYOUT, "batch_id", PAYOUT.c.payment_id)
     steps = _by(connection, EVENT, "batch_id", EVENT.c.number)
     checks = _by(connection, CHECK, "batch_id", CHECK.c.night, CHECK.c.partner, CHECK.c.name)
     overrides = _by(connection, OVERRIDE, "batch_id", OVERRIDE.c.moment, OVERRIDE.c.person)
-    found = []
-    for row in connection.execute(sa.select(BATCH).order_by(BATCH.c.number)).mappings():
-        batch_id, currency = row["batch_id"], row["currency"]
-        found.append(
-            Batch(
-                **row,
-                payouts=tuple(
-                    Payout(
-                        **{name: one[name] for name in ("payment_id", "partner", "amount_minor", "remittance", "trace")},
-                        account=accounts[one["account_id"]],
-                        statements=tuple(_due(due, currency) for due in statements.get(one["payment_id"], ())),
-                        back=Effect.BACK in effects[one["payment_id"]],
-                        accepted=Effect.ACCEPTED in effects[one["payment_id"]],
-                    )
-                    for one in payouts.get(batch_id, ())
-                ),
-                steps=tuple(
-                    Step(**{n: v for n, v in one.items() if n not in {"batch_id", "digest"}})
-                    for one in steps.get(batch_id, ())
-                ),
-                checks=tuple(
-                    Check(**{n: v for n, v in one.items() if n not in {"batch_id", "passed"}})
-                    for one in checks.get(batch_id, ())
-                ),
-                overrides=tuple(
-                    Override(**{n: v for n, v in one.items() if n != "batch_id"}) for one in overrides.get(batch_id, ())
-                ),
-            )
+
+    def payout_of(one: Mapping[str, Any], currency: str) -> Payout:
+        told = effects[one["payment_id"]]
+        return Payout(
+            **_without(one, "batch_id", "account_id"),
+            account=accounts[one["account_id"]],
+            statements=tuple(_due(due, currency) for due in statements.get(one["payment_id"], ())),
+            back=Effect.BACK in told,
+            accepted=Effect.ACCEPTED in told,
         )
-    # A batch without a step was never proposed: somebody wrote past the program, and it does nothing.
-    return [batch for batch in found if batch.steps]
+
+    return [
+        Batch(
+            **row,
+            payouts=tuple(payout_of(one, row["currency"]) for one in payouts.get(row["batch_id"], ())),
+            steps=tuple(Step(**_without(one, "batch_id", "digest")) for one in steps[row["batch_id"]]),
+            checks=tuple(Check(**_without(one, "batch_id", "passed")) for one in checks.get(row["batch_id"], ())),
+            overrides=tuple(Override(**_without(one, "batch_id")) for one in overrides.get(row["batch_id"], ())),
+        )
+        for row in connection.execute(sa.select(BATCH).order_by(BATCH.c.number)).mappings()
+        if row["batch_id"] in steps
+    ]
 
 
-def _due(row: dict[str, Any], currency: str) -> Due:
+def _without(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in names}
+
+
+def _due(row: Mapping[str, Any], currency: str) -> Due:
     contract, partner = DUE.names(row["account"]) or ("", "")
     return Due(
         entry_key=row["entry_key"],

@@ -1,35 +1,42 @@
 """How payouts are made: from which accounts, at which amounts, by how many people. ``programme.toml`` declares it.
 
-    [payouts]
-    cooling_off_days = 3            # between the approval of a bank account and the first payment to it
-    value_days = 1                  # banking days between proposal and value date
-    weekend = ["sat", "sun"]
-    holidays = [2011-01-17]
-    may_override = true             # whether two persons may let a batch go although a check fails
-    payer = { name = "Example Bank", country = "US", town = "New York" }
+[payouts]
+cooling_off_days = 3            # between the approval of a bank account and the first payment to it
+value_days = 1                  # banking days between proposal and value date
+weekend = ["sat", "sun"]
+holidays = [2011-01-17]
+may_override = true             # whether two persons may let a batch go although a check fails
+payer = { name = "Example Bank", country = "US", town = "New York" }
 
-    [[payouts.limit]]
-    currency = "USD"
-    minimum = "50.00"               # a partner's net below it waits
-    two_people_from = "100000.00"   # two approvals from this sum of a batch on
-    residual = "1000.00"            # unexplained money that lets a partner's payout go
+[[payouts.limit]]
+currency = "USD"
+minimum = "50.00"               # a partner's net below it waits
+two_people_from = "100000.00"   # two approvals from this sum of a batch on
+residual = "1000.00"            # unexplained money that lets a partner's payout go
 
-    [[payouts.debtor]]
-    name = "usd"
-    currency = "USD"
-    scheme = "nacha"                # or "pain.001"
-    account = { country = "US", clearing = "USABA", bank = "021000021", number = "4400100", kind = "checking" }
-    nacha = { ... }                 # or pain001 = { ... }: what is agreed with the bank
+[[payouts.debtor]]
+name = "usd"
+currency = "USD"
+scheme = "nacha"                # or "pain.001"
+account = { country = "US", clearing = "USABA", bank = "021000021", number = "4400100", kind = "checking" }
+statement_account = "OPERATING-USD"      # how the bank's statements name it, where that is another name
+nacha = { ... }                 # or pain001 = { ... }: what is agreed with the bank
+
+[[payouts.rests_on]]
+programme = "RET"               # the feeds that its contracts rest on
+feeds = ["mastercard_clearing", "retailer_capture"]
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields, replace
 from datetime import date, timedelta
 from enum import StrEnum
+from string import ascii_uppercase, digits
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from settlement.errors import TerminalError
 from settlement.model.bank_account import BankAccount, Clearing, DomesticAccount, account_problems
@@ -37,8 +44,13 @@ from settlement.model.document import of_programme
 from settlement.model.money import is_currency, to_minor
 from settlement.model.payment import Address, Party
 from settlement.model.payout import account_from
+from settlement.pay.nacha import NachaForm
+from settlement.pay.pain001 import Pain001Form
 
 _WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_GIVEN: Final = {"file_modifier", "batch_number", "first_trace"}
+"""Of a NACHA form what belongs to one file."""
+_MODIFIERS: Final = ascii_uppercase + digits
 _CLOSED: Final = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -82,8 +94,9 @@ class Limit(BaseModel):
     def _amounts(self) -> Self:
         if not is_currency(self.currency):
             raise ValueError(f"{self.currency!r} is no currency of ISO 4217 with minor units")
-        for text in (self.minimum, self.two_people_from, self.residual):
-            if text is not None and (to_minor(text, self.currency) or 0) < 0 or to_minor(text or "0", self.currency) is None:
+        for text in (self.minimum, self.two_people_from or "0", self.residual):
+            amount = to_minor(text, self.currency)
+            if amount is None or amount < 0:
                 raise ValueError(f"{text!r} is no amount of {self.currency}")
         return self
 
@@ -107,8 +120,17 @@ class Debtor(BaseModel):
     currency: str
     scheme: Scheme
     account: dict[str, str]
-    nacha: dict[str, Any] = {}
-    pain001: dict[str, str] = {}
+    statement_account: str | None = None
+    nacha: NachaForm | None = None
+    pain001: Pain001Form = Pain001Form()
+
+    @field_validator("nacha", "pain001", mode="before")
+    @classmethod
+    def _no_other_words(cls, told: Any) -> Any:
+        known = {field.name for form in (NachaForm, Pain001Form) for field in fields(form)} - _GIVEN
+        if isinstance(told, dict) and (other := sorted(told.keys() - known)):
+            raise ValueError(f"{other[0]!r} is nothing that is agreed with a bank here")
+        return told
 
     @model_validator(mode="after")
     def _account_is_one(self) -> Self:
@@ -118,7 +140,27 @@ class Debtor(BaseModel):
             raise ValueError(f"the account of {self.name} lacks a field, or has one that accounts have not") from None
         if problems:
             raise ValueError(problems[0])
+        if self.scheme is Scheme.NACHA and self.nacha is None:
+            raise ValueError(f"{self.name} pays by NACHA files: declare `nacha`, what is agreed with the bank")
         return self
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """The declaration as plain values, as it is read again."""
+        told = self.model_dump(mode="json", exclude={"nacha": _GIVEN})
+        return {name: value for name, value in told.items() if value is not None}
+
+    @property
+    def booked_as(self) -> str:
+        """The account as bank statements name it, which the books follow."""
+        return self.statement_account or self.account.get("iban") or self.account["number"]
+
+    def nacha_form(self, number: int, first_trace: int) -> NachaForm | None:
+        """What is agreed about NACHA files, with the numbers of one file; None where files are pain.001."""
+        if self.nacha is None:
+            return None
+        modifier = _MODIFIERS[(number - 1) % len(_MODIFIERS)]
+        return replace(self.nacha, file_modifier=modifier, batch_number=number, first_trace=first_trace)
 
     @property
     def bank_account(self) -> BankAccount:

@@ -122,7 +122,8 @@ def refuse_rows(connection: sa.Connection, table: str, rules: Mapping[str, tuple
     raised(connection, f"{table}_ruled", f"PERFORM pg_advisory_xact_lock({lock}); {checks} RETURN NEW;")
     _execute(
         connection,
-        f"CREATE OR REPLACE TRIGGER {table}_ruled BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION {table}_ruled()",
+        f"CREATE OR REPLACE TRIGGER {table}_ruled BEFORE INSERT ON {table} "
+        f"FOR EACH ROW EXECUTE FUNCTION {table}_ruled()",
     )
 
 
