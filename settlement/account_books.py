@@ -1,4 +1,4 @@
-"""Partners' bank accounts in SQL: proposed by one person, approved by another, paid to after a cooling-off, closed by two.
+"""Partners' bank accounts in SQL: proposed by one, approved by another, paid to after a cooling-off, closed by two.
 
 An account is never edited: another number is another account. Every change of where it stands is a row with who and
 when. Which steps are allowed, and that nobody takes two of them alone, is refused by the database

@@ -83,8 +83,8 @@ def _of_partner(scene: _Scene, partner: str, currency: str, contracts: Iterable[
     declare = f"declare [[payouts.rests_on]] for {', '.join(silent)} in config/programme.toml"
     return [
         check("feeds_declared", len(silent), 0, declare if silent else "every programme names its feeds"),
-        check("unexplained_cash", cash, most, f"{to_major(cash, currency)} {currency} on clearing and suspense accounts: "
-              "`settle books balance` names each item"),
+        check("unexplained_cash", cash, most, f"{to_major(cash, currency)} {currency} on clearing and suspense "
+              "accounts: `settle books balance` names each item"),
         check("open_breaks", breaks, most, f"{to_major(breaks, currency)} {currency} of open items: `settle breaks` "
               "lists them"),
         check("files", len(rejected) + len(missing), 0, _named(rejected, missing)),

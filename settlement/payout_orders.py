@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from settlement.errors import TerminalError
@@ -18,7 +18,18 @@ from settlement.model.accounts import TRANSIT
 from settlement.model.journal import Entry, Posting
 from settlement.model.money import to_major
 from settlement.model.payment import EndToEndId, MessageId, Party, Payment, PaymentBatch
-from settlement.model.payout import AccountState, Batch, BatchId, Due, PartnerAccount, PaymentFile, Payout, digest_of
+from settlement.model.payout import (
+    AccountState,
+    Batch,
+    BatchId,
+    BatchState,
+    Due,
+    PartnerAccount,
+    PaymentFile,
+    Payout,
+    digest_of,
+    moment_from,
+)
 from settlement.pay.nacha import trace_numbers, write_nacha
 from settlement.pay.pain001 import write_pain001
 from settlement.payout_terms import Debtor, Payer, PayoutTerms, Scheme
@@ -151,7 +162,7 @@ def _new_batch(together: Sequence[Netted], terms: PayoutTerms, numbers: Numbers,
     )
     form = debtor.nacha_form(number, numbers.payouts + 1)
     if debtor.scheme is Scheme.NACHA and form is not None:
-        traces = trace_numbers(_order(batch, datetime.min), form)
+        traces = trace_numbers(_order(batch, datetime.min.replace(tzinfo=UTC)), form)
         traced = [replace(one, trace=traces[EndToEndId(one.payment_id)]) for one in batch.payouts]
         batch = replace(batch, payouts=tuple(traced))
     return replace(batch, digest=digest_of(batch))
@@ -194,6 +205,11 @@ def _order(batch: Batch, created: datetime) -> PaymentBatch:
             for payout in batch.payouts
         ),
     )
+
+
+def ordered(batch: Batch) -> PaymentBatch:
+    """What was ordered from the bank, created when the batch was released."""
+    return _order(batch, moment_from(batch.at(BatchState.RELEASED)))
 
 
 def payment_file(batch: Batch, created: datetime) -> PaymentFile:
@@ -255,6 +271,6 @@ def require_as_proposed(batch: Batch) -> None:
     """Raise TerminalError where what a batch pays is not what its digest says any more."""
     if digest_of(batch) != batch.digest:
         raise TerminalError(
-            f"The batch {batch.batch_id} is not what was proposed and approved: somebody wrote past the program. Reject "
-            "it, find out who did, and propose anew."
+            f"The batch {batch.batch_id} is not what was proposed and approved: somebody wrote past the program. "
+            "Reject it, find out who did, and propose anew."
         )

@@ -162,7 +162,7 @@ def release(home: Home, engine: books.Engine, batch_id: str, person: str, moment
         if batch.state is BatchState.APPROVED:
             batch = _checked_again(home, engine, batch)
             require_as_proposed(batch)
-            _require_accounts(batch, moment)
+            _require_still_payable(batch, moment)
             _require_checks(batch)
             file = payment_file(batch, moment_from(moment))
             with books.transaction(engine) as connection:
@@ -208,8 +208,8 @@ def _put(folder: Path, file: PaymentFile) -> None:
             os.close(place)
     except OSError as error:
         raise RetryableError(
-            f"{target} could not be written ({error.strerror}): the batch stays released and nothing is sent, mend that "
-            "and go on with `settle payouts send`."
+            f"{target} could not be written ({error.strerror}): the batch stays released and nothing is sent, mend "
+            "that and go on with `settle payouts send`."
         ) from None
 
 
@@ -241,16 +241,22 @@ def _require_checks(batch: Batch) -> None:
         )
 
 
-def _require_accounts(batch: Batch, moment: str) -> None:
+def _require_still_payable(batch: Batch, moment: str) -> None:
+    """Raise TerminalError where the value date has passed, or an account of the batch cannot be paid to any more."""
     day = moment_from(moment).date()
+    if batch.value_date < day:
+        raise TerminalError(
+            f"The batch {batch.batch_id} is not released: its value date {batch.value_date} has passed; reject it and "
+            "propose anew."
+        )
     for payout in batch.payouts:
         account = payout.account
         late = account.usable_from is not None and account.usable_from > day
         if account.state is not AccountState.APPROVED or late:
             where = f"in its cooling-off until {account.usable_from}" if late else account.state.value
             raise TerminalError(
-                f"The batch {batch.batch_id} is not released: the bank account {account.account_id} of {payout.partner} "
-                f"is {where}; reject the batch and propose anew."
+                f"The batch {batch.batch_id} is not released: the bank account {account.account_id} of "
+                f"{payout.partner} is {where}; reject the batch and propose anew."
             )
 
 

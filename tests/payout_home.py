@@ -45,7 +45,7 @@ def made_home(root: Path, dues: Iterable[tuple[str, str, int]] = DUES) -> Home:
 def settle(home: Home, night: date, dues: Iterable[tuple[str, str, int]], period: str = "2010-Q4") -> None:
     """Book a night that closes these statements, and judge its data as good."""
     run = StageRun(business_date=night, stage="post", inputs_digest="1", outputs_digest="2")
-    books.commit_stage(books.connect(home), run, [closing(*due, night, period) for due in dues])
+    books.commit_stage(books.connect(home), run, [entry for due in dues for entry in closing(*due, night, period)])
     folder = home.partition("expectation", night)
     folder.mkdir(parents=True)
     row = {"suite": "clearing.visa_clearing.bank", "expectation": "x", "column": "y", "success": True}
@@ -53,20 +53,24 @@ def settle(home: Home, night: date, dues: Iterable[tuple[str, str, int]], period
     frame.write_parquet(folder / "part-00000.parquet")
 
 
-def closing(contract: str, partner: str, amount_minor: int, night: date = NIGHT, period: str = "2010-Q4") -> Entry:
-    accrued = ACCRUED_SHARE.at(contract, period)
-    return Entry(
-        key=f"close/{contract}/{period}/{partner}",
-        business_date=night,
-        kind="close",
-        text="closed",
-        postings=(
-            Posting(account=PARTNER_SHARE.at(contract, "a_rate"), currency="USD", amount_minor=amount_minor),
-            Posting(account=accrued, currency="USD", amount_minor=-amount_minor),
-            Posting(account=accrued, currency="USD", amount_minor=amount_minor),
-            Posting(account=DUE.at(contract, partner), currency="USD", amount_minor=-amount_minor),
-        ),
+def closing(
+    contract: str, partner: str, amount_minor: int, night: date = NIGHT, period: str = "2010-Q4"
+) -> tuple[Entry, Entry]:
+    """What accrues a share, and what closes its statement."""
+    share, accrued = PARTNER_SHARE.at(contract, "a_rate"), ACCRUED_SHARE.at(contract, period)
+    key = f"{contract}/{period}/{partner}"
+    return (
+        _entry(f"accrual/{key}", "accrual", night, (share, accrued), amount_minor),
+        _entry(f"close/{key}", "close", night, (accrued, DUE.at(contract, partner)), amount_minor),
     )
+
+
+def _entry(key: str, kind: str, night: date, sides: tuple[str, str], amount_minor: int) -> Entry:
+    postings = tuple(
+        Posting(account=name, currency="USD", amount_minor=amount)
+        for name, amount in zip(sides, (amount_minor, -amount_minor), strict=True)
+    )
+    return Entry(key=key, business_date=night, kind=kind, text="a text", postings=postings)
 
 
 def with_account(
@@ -84,14 +88,14 @@ def with_accounts(home: Home) -> None:
         with_account(home, partner)
 
 
-def proposed(home: Home, by: str = "ann") -> Batch:
-    (batch,) = payouts.propose(home, books.connect(home), by, PROPOSED).batches
+def proposed(home: Home, by: str = "ann", at: str = PROPOSED) -> Batch:
+    (batch,) = payouts.propose(home, books.connect(home), by, at).batches
     return batch
 
 
-def approved(home: Home, batch: Batch, *people: str) -> Batch:
+def approved(home: Home, batch: Batch, *people: str, at: str = APPROVED) -> Batch:
     for person in people:
-        batch = payouts.approve(books.connect(home), batch.batch_id, person, APPROVED, batch.digest)
+        batch = payouts.approve(books.connect(home), batch.batch_id, person, at, batch.digest)
     return batch
 
 

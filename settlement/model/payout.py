@@ -203,6 +203,10 @@ class Batch:
         """The sum of its payouts."""
         return sum(payout.amount_minor for payout in self.payouts)
 
+    def at(self, state: BatchState) -> str:
+        """The moment at which it last came to a state, or to where it stands where it never did."""
+        return next((step.moment for step in reversed(self.steps) if step.state == state), self.steps[-1].moment)
+
     def by(self, state: BatchState) -> tuple[str, ...]:
         """Who took it to a state, in order."""
         return tuple(step.person for step in self.steps if step.state == state)
