@@ -109,11 +109,13 @@ class Machine(RuleBasedStateMachine):
             content = returned(payout.payment_id, f"{amount // 100}.{amount % 100:02}")
         else:
             content = report(batch, (payout.payment_id, code))
-        content = content.replace(b">R1<", f">R{self.replies}<".encode()).replace(
-            b"<Id>N1<", f"<Id>N{self.replies}<".encode()
-        )
+        content = content.replace(b">R1<", f">R{self.replies}<".encode())
+        content = content.replace(b"<Id>N1<", f"<Id>N{self.replies}<".encode())
         sent = self.state[name] in {"sent", "acknowledged", "failed", "returned"}
-        read = lambda: payout_replies.read(self.engine, "reply.xml", content, "fay", AT)
+
+        def read() -> payout_replies.Told:
+            return payout_replies.read(self.engine, "reply.xml", content, "fay", AT)
+
         if self._does(sent, read) and code in {"RJCT", "return"}:
             self.out.pop(payout.payment_id, None)
             self.living[name].discard(payout.partner)
