@@ -17,12 +17,10 @@ import sqlalchemy as sa
 from settlement import account_books, books
 from settlement.errors import TerminalError
 from settlement.model.accounts import DUE
-from settlement.model.journal import Entry
+from settlement.model.journal import BESIDE_NIGHTS, Entry
 from settlement.model.payout import Batch, BatchId, BatchState, Check, Due, Effect, Override, PaymentFile, Payout, Step
 from settlement.payout_tables import BATCH, CHECK, EVENT, FILE, OVERRIDE, PAYOUT, REPLY, STATEMENT, STATUS
 
-PAYOUT_KINDS: Final = ("payout", "payout_back")
-"""Kinds of entries that move money between due and in transit."""
 _BOOKED: Final = "post"
 
 
@@ -75,7 +73,7 @@ def dues(connection: books.Connection) -> list[Due]:
             sa.func.sum(-books.POSTING.c.amount_minor).label("amount_minor"),
         )
         .join(books.ENTRY, books.ENTRY.c.entry_key == books.POSTING.c.entry_key)
-        .where(books.POSTING.c.account.like("liability:payable:%:due"), books.ENTRY.c.kind.not_in(PAYOUT_KINDS))
+        .where(books.POSTING.c.account.like("liability:payable:%:due"), books.ENTRY.c.kind.not_in(BESIDE_NIGHTS))
         .group_by(books.POSTING.c.entry_key, books.POSTING.c.account, books.POSTING.c.currency)
     )
     found = []

@@ -128,9 +128,10 @@ def read(
     at: MomentOption = None,
 ) -> None:
     """Read what a bank answers; leaves with 2 where a person must look at something."""
-    engine, to_look_at = _engine(home), 0
+    place, to_look_at = store.open_home(home), 0
+    engine = books.connect(place)
     for file in files:
-        told = payout_replies.read(engine, file.name, content_of(file), person_of(by), moment_of(at))
+        told = payout_replies.read(place, engine, file.name, content_of(file), person_of(by), moment_of(at))
         typer.echo(f"{file.name}{' was read before, nothing is done twice' if told.again else ''}:")
         table_console().print(status_table(told.statuses))
         for note in told.notes:

@@ -13,7 +13,7 @@ from typing import Final
 
 from settlement import books, payout_books
 from settlement.model import accounts
-from settlement.model.journal import Entry, Posting
+from settlement.model.journal import BESIDE_NIGHTS, Entry, Posting
 from settlement.model.money import to_major
 from settlement.model.payout import Batch, BatchState
 
@@ -112,7 +112,7 @@ def broken(engine: books.Engine) -> list[str]:
 def _expected(entries: Iterable[Entry], batches: Iterable[Batch]) -> Counter[tuple[str, str]]:
     """What accounts of due and in transit must stand at by statements and payments."""
     expected: Counter[tuple[str, str]] = Counter()
-    for posting in _postings(entry for entry in entries if entry.kind not in payout_books.PAYOUT_KINDS):
+    for posting in _postings(entry for entry in entries if entry.kind not in BESIDE_NIGHTS):
         if accounts.kind_of(posting.account) is accounts.DUE:
             expected[posting.account, posting.currency] += posting.amount_minor
     out = [(batch, payout) for batch in batches if batch.by(BatchState.RELEASED) for payout in batch.payouts]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from settlement import books, payout_books
+from settlement import books, payout_books, store
 from settlement.errors import TerminalError
 from settlement.model.journal import Entry
 from settlement.model.money import to_major
@@ -25,6 +25,7 @@ from settlement.parse.pain002 import read_pain002
 from settlement.pay.replies import assign
 from settlement.payout_books import Reply, Status
 from settlement.payout_orders import back_entry, ordered
+from settlement.store import Home
 
 _READERS: Final[Mapping[bytes, Callable[..., BankReply]]] = {
     b"pain.002": read_pain002,
@@ -66,12 +67,19 @@ class _Place:
     why: str = ""
 
 
-def read(engine: books.Engine, name: str, content: bytes, person: str, moment: str) -> Told:
+def read(  # noqa: PLR0917 - what belongs to one file
+    home: Home, engine: books.Engine, name: str, content: bytes, person: str, moment: str
+) -> Told:
     """Read one file of a bank: pain.002, camt.054 with returns, or NACHA returns and changes.
 
     In one transaction the file is kept, each status is kept with what it did, what came back is booked, and batches go
     on. Raises TerminalError where the file cannot be read, or speaks of a batch that is not sent by the books.
     """
+    with store.locked(home):
+        return _read_once(engine, name, content, person, moment)
+
+
+def _read_once(engine: books.Engine, name: str, content: bytes, person: str, moment: str) -> Told:
     sha256 = hashlib.sha256(content).hexdigest()
     with books.transaction(engine) as connection:
         if payout_books.knows_reply(connection, sha256):

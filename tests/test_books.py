@@ -110,7 +110,7 @@ def test_a_correction_names_an_entry_that_is_booked(engine: sa.Engine) -> None:
     with pytest.raises(TerminalError, match="k2 corrects k1, which is not booked"):
         books.commit_stage(engine, run("first"), [mending])
     books.commit_stage(engine, run("first"), [entry()])
-    books.commit_stage(engine, run(), [mending, replace(entry("k3"), corrects="k2")])
+    books.commit_stage(engine, run(), [replace(entry("k3"), corrects="k2"), mending])
     assert [e.corrects for e in books.read_entries(engine, NIGHT)] == [None, "k1", "k2"]
 
 

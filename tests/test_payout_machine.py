@@ -114,7 +114,7 @@ class Machine(RuleBasedStateMachine):
         sent = self.state[name] in {"sent", "acknowledged", "failed", "returned"}
 
         def read() -> payout_replies.Told:
-            return payout_replies.read(self.engine, "reply.xml", content, "fay", AT)
+            return payout_replies.read(self.home, self.engine, "reply.xml", content, "fay", AT)
 
         if self._does(sent, read) and code in {"RJCT", "return"}:
             self.out.pop(payout.payment_id, None)

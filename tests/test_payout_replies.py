@@ -57,7 +57,7 @@ def returned(payment: str, amount: str) -> bytes:
 
 
 def read(home: Home, content: bytes, name: str = "reply.xml") -> payout_replies.Told:
-    return payout_replies.read(books.connect(home), name, content, "fay", LATER)
+    return payout_replies.read(home, books.connect(home), name, content, "fay", LATER)
 
 
 def state(home: Home, batch: Batch) -> str:
@@ -180,6 +180,7 @@ def test_moments_do_not_go_back(home: Home) -> None:
     batch = released(home)
     with pytest.raises(TerminalError, match="not taken before the one that it follows"):
         payout_replies.read(
+            home,
             books.connect(home),
             "r.xml",
             report(batch, ("P000001-001", "ACSC")),

@@ -79,8 +79,14 @@ def test_new_books_have_the_tables_that_are_queried(home: Home) -> None:
 
 def _require_as_queried(engine: sa.Engine) -> None:
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        options = {"compare_type": True, "include_object": None if connection.dialect.name != "sqlite" else _told_whole}
+        context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, books.METADATA) == []
+
+
+def _told_whole(item: sa.ForeignKeyConstraint, _name: str, kind: str, *_: object) -> bool:
+    """Of a reference that came with its column SQLite does not tell when it is looked at."""
+    return kind != "foreign_key_constraint" or item.column_keys != ["corrects"]
 
 
 def test_books_that_do_not_balance_are_not_upgraded(home: Home) -> None:
