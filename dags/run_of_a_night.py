@@ -7,15 +7,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from airflow.sdk import CronPartitionTimetable, Param, get_current_context
+from airflow.sdk import Asset, CronPartitionTimetable, Param, get_current_context
 from airflow.sdk.exceptions import AirflowFailException
 
 from settlement.errors import RetryableError, SettlementError, TerminalError
 
 if TYPE_CHECKING:
     from settlement.store import Home
+
+
+NIGHT_SETTLED: Final = Asset("settlement_night")
+"""Updated by the last stage of each night; its event tells the home and the night."""
 
 
 def every_night() -> CronPartitionTimetable:

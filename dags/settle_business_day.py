@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from airflow.sdk import chain, dag, get_current_context, task, task_group
-from run_of_a_night import every_night, home_and_night, night_params, one_sentence
+from run_of_a_night import NIGHT_SETTLED, every_night, home_and_night, night_params, one_sentence
 
 ORDER: Final = ("land", "parse", "check", "match", "rate", "post", "pay", "quality", "report")
 """The stages in order, as in ``settlement.stages.STAGES``, which is too heavy to import while Airflow parses."""
@@ -33,7 +33,11 @@ def _run_stage(stage: str) -> None:
     with one_sentence():
         from settlement import runner  # noqa: PLC0415
 
-        runner.run_stage(*home_and_night(), stage)
+        home, night = home_and_night()
+        runner.run_stage(home, night, stage)
+    if stage == ORDER[-1]:
+        told = {"home": str(home.root), "business_date": str(night)}
+        get_current_context()["outlet_events"][NIGHT_SETTLED].extra.update(told)
 
 
 def _plan(stage: str) -> list[str]:
@@ -64,7 +68,7 @@ def _commit(stage: str, units: list[str]) -> None:
 def _stage(name: str) -> Any:
     """One task for a whole stage, or a group that maps over its units."""
     if name not in MAPPED:
-        return task(task_id=name)(_run_stage)(name)
+        return task(task_id=name, outlets=[NIGHT_SETTLED] if name == ORDER[-1] else [])(_run_stage)(name)
 
     @task_group(group_id=name)
     def stage() -> None:

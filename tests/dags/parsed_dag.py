@@ -34,6 +34,7 @@ def main(dags: Path) -> None:
     settle = importlib.import_module("settle_business_day")
     runs = importlib.import_module("run_of_a_night")
     importlib.import_module("watch_deliveries")
+    payouts = importlib.import_module("release_payouts")
     heavy = [name for name in HEAVY if name in sys.modules]
     from airflow.configuration import conf
     from airflow.dag_processing.dagbag import DagBag
@@ -54,6 +55,13 @@ def main(dags: Path) -> None:
                     task.task_id: [task.is_mapped, *sorted(task.downstream_task_ids)]
                     for task in bag.dags["watch_deliveries"].tasks
                 },
+                "payouts": {
+                    task.task_id: [task.is_mapped, *sorted(task.downstream_task_ids)]
+                    for task in bag.dags["release_payouts"].tasks
+                },
+                "payouts_wait_for": bag.dags["release_payouts"].schedule.name,
+                "told_by": {task.task_id: [asset.name for asset in task.outlets] for task in dag.tasks if task.outlets},
+                "answers": payouts.OPTIONS,
                 "max_active_runs": dag.max_active_runs,
                 "nights": [_told(runs.business_date_of, *case) for case in CASES],
                 "failures": [_told(_raised, runs.one_sentence, failure) for failure in FAILURES],
