@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
-from payout_home import ABROAD, DUES, NIGHT, RETAIL, made_home, settle, with_account
+from payout_home import ABROAD, DUES, RETAIL, made_home, settle, with_account
 from test_payout_replies import report, returned
 from typer.testing import CliRunner, Result
 
@@ -103,9 +104,8 @@ def test_a_change_against_the_payout_before_is_told(home: Home) -> None:
             assert "-12513.53" in says(home, "payouts", "show", name)
         says(home, "payouts", "approve", name, "--digest", digest, by="cem", day=day)
         says(home, "payouts", "release", name, by="cem", day=day)
-        settle(
-            home, NIGHT.replace(year=2011, month=1, day=number), [(RETAIL, "HARBOR-RETAIL", 100_00)], f"2011-0{number}"
-        )
+        night = date(2011, 1, number)
+        settle(home, night, [(RETAIL, "HARBOR-RETAIL", 100_00)], night.isoformat())
 
 
 def test_a_rejected_batch_says_why_and_a_failing_check_is_overridden_by_two(home: Home) -> None:

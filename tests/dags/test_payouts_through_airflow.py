@@ -60,12 +60,9 @@ def test_two_people_approve_and_the_last_answer_releases(place: Path, home: Home
     assert batch.state == "sent"
     assert batch.steps[-1].moment[:10] >= f"{datetime.now(UTC):%Y-%m}-01"
     assert (payouts.outbox(home) / "P000001.ach").exists()
-    for part in (
-        batch.digest,
-        "| MERIDIAN-AIR | 34500.00 USD | first payout |",
-        "| data_quality | HARBOR-RETAIL | yes |",
-    ):
-        assert part in questions
+    assert batch.digest in questions
+    assert "| MERIDIAN-AIR | 34500.00 USD | first payout |" in questions
+    assert "| data_quality | HARBOR-RETAIL | yes |" in questions
 
 
 def test_one_person_who_answers_twice_releases_nothing(place: Path, home: Home) -> None:
