@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -41,8 +42,10 @@ EVENT = sa.Table(
     sa.Column("moment", sa.String(20), nullable=False),
     sa.Column("usable_from", sa.Date),
 )
-_ID_DIGITS = 16
-_NEXT = {
+_ID_DIGITS: Final = 16
+_MOST_HOLDER: Final = 140
+_MOST_PARTNER: Final = 100
+_NEXT: Final = {
     AccountState.APPROVED: (AccountState.PROPOSED,),
     AccountState.REJECTED: (AccountState.PROPOSED,),
     AccountState.CLOSING: (AccountState.APPROVED,),
@@ -69,8 +72,10 @@ def propose(engine: books.Engine, proposed: ProposedAccount, person: str, moment
     problems = [*account_problems(proposed.account, f"the account of {proposed.partner}")]
     if not is_currency(proposed.currency):
         problems.append(f"{proposed.currency!r} is no currency of ISO 4217 with minor units.")
-    if not is_one_line(proposed.holder):
-        problems.append("the holder's name must be one line.")
+    if not is_one_line(proposed.holder) or len(proposed.holder) > _MOST_HOLDER:
+        problems.append(f"the holder's name must be one line of at most {_MOST_HOLDER} characters.")
+    if not is_one_line(proposed.partner) or len(proposed.partner) > _MOST_PARTNER:
+        problems.append(f"the partner's name must be one line of at most {_MOST_PARTNER} characters.")
     if problems:
         raise TerminalError(f"{problems[0][0].upper()}{problems[0][1:]} Nothing was proposed.")
     with books.transaction(engine) as connection:

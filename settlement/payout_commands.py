@@ -10,7 +10,7 @@ import typer
 
 from settlement import books, payout_books, payout_laws, payout_replies, payouts, store
 from settlement.errors import TerminalError
-from settlement.model.payout import BatchState, Effect
+from settlement.model.payout import Batch, BatchState, Effect
 from settlement.payout_text import batch_lines, batch_list, left_table, status_table
 from settlement.quarantine import person_of
 from settlement.terminal import ByOption, HomeOption, MomentOption, content_of, moment_of, table_console
@@ -77,13 +77,13 @@ def approve(
     at: MomentOption = None,
 ) -> None:
     """Approve what you have seen, by its digest. Who proposed it cannot."""
-    _say(_engine(home), payouts.approve(_engine(home), batch, person_of(by), moment_of(at), digest).batch_id)
+    _say(payouts.approve(_engine(home), batch, person_of(by), moment_of(at), digest))
 
 
 @app.command()
 def reject(batch: BatchArgument, home: HomeOption, by: ByOption, reason: ReasonOption, at: MomentOption = None) -> None:
     """Reject a batch that is not released; what it would have paid stays due."""
-    _say(_engine(home), payouts.reject(_engine(home), batch, person_of(by), moment_of(at), reason).batch_id)
+    _say(payouts.reject(_engine(home), batch, person_of(by), moment_of(at), reason))
 
 
 @app.command()
@@ -101,21 +101,18 @@ def override(
 def release(batch: BatchArgument, home: HomeOption, by: ByOption, at: MomentOption = None) -> None:
     """Release an approved batch: its entry and file are made once, and the file is put into the outbox."""
     place = store.open_home(home)
-    engine = books.connect(place)
-    _say(engine, payouts.release(place, engine, batch, person_of(by), moment_of(at)).batch_id)
+    _say(payouts.release(place, books.connect(place), batch, person_of(by), moment_of(at)))
 
 
 @app.command()
 def send(batch: BatchArgument, home: HomeOption, by: ByOption, at: MomentOption = None) -> None:
     """Put the file of a released batch into the outbox, where that did not succeed before."""
     place = store.open_home(home)
-    engine = books.connect(place)
-    _say(engine, payouts.send(place, engine, batch, person_of(by), moment_of(at)).batch_id)
+    _say(payouts.send(place, books.connect(place), batch, person_of(by), moment_of(at)))
 
 
-def _say(engine: books.Engine, batch_id: str) -> None:
-    batch = payout_books.one_batch(engine, batch_id)
-    typer.echo(f"The batch {batch_id} is {batch.state}: {payouts.what_is_next(batch)}.")
+def _say(batch: Batch) -> None:
+    typer.echo(f"The batch {batch.batch_id} is {batch.state}: {payouts.what_is_next(batch)}.")
 
 
 @app.command()

@@ -189,7 +189,7 @@ class PayoutTerms(BaseModel):
     model_config = _CLOSED
 
     payer: Payer
-    message_prefix: str = ""
+    message_prefix: Annotated[str, Field(pattern="^[A-Z0-9]{0,4}$")] = ""
     cooling_off_days: Annotated[int, Field(ge=0)] = 3
     value_days: Annotated[int, Field(ge=0)] = 1
     weekend: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = ("sat", "sun")

@@ -33,6 +33,7 @@ from settlement.store import Home
 _OUT: Final = frozenset({BatchState.SENT, BatchState.ACKNOWLEDGED, BatchState.FAILED, BatchState.RETURNED})
 """States of batches whose file has gone out."""
 _OVERRIDES: Final = 2
+_MOST_REASON: Final = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +110,7 @@ _SHOWN_DIGITS: Final = 16
 def reject(engine: books.Engine, batch_id: str, person: str, moment: str, note: str) -> Batch:
     """Reject a batch that is not released; what it would have paid is due for another one."""
     batch = _standing(engine, batch_id, BatchState.PROPOSED, BatchState.APPROVED)
+    _require_reason(note)
     with books.transaction(engine) as connection:
         payout_books.add_step(connection, batch, BatchState.REJECTED, person, moment, note)
     return payout_books.one_batch(engine, batch_id)
@@ -116,11 +118,16 @@ def reject(engine: books.Engine, batch_id: str, person: str, moment: str, note: 
 
 def override(engine: books.Engine, batch_id: str, person: str, moment: str, reason: str) -> Batch:
     """Put one person's word on record that failing checks do not keep a batch; two are needed."""
-    _standing(engine, batch_id, BatchState.PROPOSED, BatchState.APPROVED)
+    batch = _standing(engine, batch_id, BatchState.PROPOSED, BatchState.APPROVED)
+    _require_reason(reason)
     with books.transaction(engine) as connection:
-        word = Override(person=person, moment=moment, reason=reason)
-        payout_books.add_override(connection, payout_books.one_batch(engine, batch_id).batch_id, word)
+        payout_books.add_override(connection, batch.batch_id, Override(person=person, moment=moment, reason=reason))
     return payout_books.one_batch(engine, batch_id)
+
+
+def _require_reason(text: str) -> None:
+    if not 0 < len(text.strip()) <= len(text) <= _MOST_REASON:
+        raise TerminalError(f"Give a reason of 1 to {_MOST_REASON} characters; nothing was done.")
 
 
 def _standing(engine: books.Engine, batch_id: str, *states: BatchState) -> Batch:

@@ -41,11 +41,15 @@ MomentOption = Annotated[
 
 
 def moment_of(text: str | None) -> str:
-    """A moment as the books write it: the one that was typed, else now. TerminalError where it is none."""
+    """A moment as the books write it: the one that was typed, else now. TerminalError where it is none, or to come."""
+    now = moment_text(datetime.now(UTC))
     try:
-        return moment_text(datetime.now(UTC) if text is None else datetime.fromisoformat(text))
+        moment = now if text is None else moment_text(datetime.fromisoformat(text))
     except ValueError:
         raise TerminalError(f"{text!r} is no moment: write it as 2026-03-31T17:00:00+00:00.") from None
+    if moment > now:
+        raise TerminalError(f"{text} is still to come: nothing is done before its time.")
+    return moment
 
 
 def night_of(text: str) -> date:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 from settlement import account_books, books, payout_books
 from settlement.cli import commands
 from settlement.errors import TerminalError
+from settlement.model.payout import moment_from
 from settlement.store import Home
 
 DAY = "2011-01-{:02}T09:00:00+00:00"
@@ -48,16 +49,19 @@ def test_an_account_is_opened_and_closed_by_two_people_and_its_number_is_not_sho
     said = says(home, *words, *number, "--kind", "checking", by="Ann ", day=3)
     (account,) = account_books.accounts(books.connect(home))
     assert "is proposed: another person approves it" in said
-    assert "cannot approve it" in refused(home, "accounts", "approve", account.account_id, by="ann", day=3)
-    said = says(home, "accounts", "approve", account.account_id, by="bea", day=3)
-    assert "is paid to from 2011-01-06 on" in said
+    assert "cannot approve it" in refused(home, "accounts", "approve", account.account_id, by="ann")
+    said = says(home, "accounts", "approve", account.account_id, by="bea")
+    (account,) = account_books.accounts(books.connect(home))
+    approved_on = moment_from(account.steps[-1].moment).date()
+    assert account.usable_from == approved_on + timedelta(days=3)
+    assert f"is paid to from {account.usable_from} on" in said
     listed = says(home, "accounts", "list")
     assert "...6789" in listed
     assert "000123456789" not in listed
-    assert "nothing is paid to it" in says(home, "accounts", "close", account.account_id, by="ann", day=4)
-    assert "cannot confirm" in refused(home, "accounts", "close", account.account_id, by="ann", day=4)
-    assert "it is no more" in says(home, "accounts", "close", account.account_id, by="bea", day=4)
-    assert "There is no bank account 'x'" in refused(home, "accounts", "close", "x", by="bea", day=4)
+    assert "nothing is paid to it" in says(home, "accounts", "close", account.account_id, by="ann")
+    assert "cannot confirm" in refused(home, "accounts", "close", account.account_id, by="ann")
+    assert "it is no more" in says(home, "accounts", "close", account.account_id, by="bea")
+    assert "There is no bank account 'x'" in refused(home, "accounts", "close", "x", by="bea")
 
 
 def test_a_batch_through_all_of_its_commands(home: Home, tmp_path: Path) -> None:
@@ -120,6 +124,7 @@ def test_a_rejected_batch_says_why_and_a_failing_check_is_overridden_by_two(home
     assert "feeds_declared of MERIDIAN-AIR fails, declare [[payouts.rests_on]] for AIR" in sentence
     said = says(home, "payouts", "override", "P000001", "--reason", "seen", by="cem", day=3)
     assert "1 of 2 persons" in said
+    assert "Give a reason" in refused(home, "payouts", "override", "P000001", "--reason", " ", by="dora", day=3)
     says(home, "payouts", "reject", "P000001", "--reason", "declared wrong", by="dora", day=3)
     assert "(declared wrong)" in says(home, "payouts", "show", "P000001")
     assert "is rejected: what it would have paid is due" in refused(
@@ -155,6 +160,7 @@ def test_a_wrong_declaration_is_told_by_its_place(home: Home, old: str, new: str
 
 def test_moments_and_names_that_are_none(home: Home) -> None:
     assert "is no moment" in str(call(home, "payouts", "propose", "--at", "now", by="ann").exception)
+    assert "is still to come" in refused(home, "payouts", "propose", "--at", "2999-01-03T09:00:00Z", by="ann")
     assert "must tell its offset" in str(
         call(home, "payouts", "propose", "--at", "2011-01-03T09:00:00", by="ann").exception
     )

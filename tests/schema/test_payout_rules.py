@@ -144,6 +144,9 @@ def test_accounts_take_no_step_that_is_not_allowed_and_none_alone(home: Home) ->
         for state in states:
             if (was, state) not in ACCOUNT_STEPS or was != "approved":
                 refuses(home, step(state, was=was, usable="'2011-01-01'" if state == "approved" else "NULL"))
+    again = "INSERT INTO bank_account VALUES ('other', 'C', 'USD', 'C', '{}')"
+    first = f"INSERT INTO bank_account_event VALUES ('other', 1, 'none', 'proposed', 'ann', '{APPROVED}', NULL)"
+    refuses(home, again, first)
     write(home, step("closing"))
     refuses(home, step("closed", was="closing", number=4))
     write(home, step("closed", person="fay", was="closing", number=4))
