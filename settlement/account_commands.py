@@ -66,7 +66,7 @@ def propose(  # noqa: PLR0917 - options of a command are given by name
 
 @app.command()
 def approve(account: AccountArgument, home: HomeOption, by: ByOption) -> None:
-    """Approve a proposed account as another person; it is paid to once its cooling-off, which begins now, has passed."""
+    """Approve a proposed account as another person; it is paid to once its cooling-off from now has passed."""
     place, moment = store.open_home(home), moment_of(None)
     days = read_payout_terms(store.read_documents(place)).cooling_off_days
     usable = moment_from(moment).date() + timedelta(days=days)

@@ -77,11 +77,13 @@ def _took(state: str, table: str = "payout_event", key: str = "batch_id", person
 _ACCOUNT_EVENT: Final = {
     **_in_order("bank_account_event", "account_id"),
     "one_at_a_time": (
-        "NEW.state = 'proposed' AND EXISTS (SELECT 1 FROM bank_account a JOIN bank_account b "
-        "ON b.partner = a.partner AND b.currency = a.currency AND b.account_id <> a.account_id "
-        "WHERE a.account_id = NEW.account_id AND EXISTS (SELECT 1 FROM bank_account_event e "
-        "WHERE e.account_id = b.account_id) AND NOT EXISTS (SELECT 1 FROM bank_account_event e "
-        "WHERE e.account_id = b.account_id AND e.state IN ('closed', 'rejected')))",
+        (
+            "NEW.state = 'proposed' AND EXISTS (SELECT 1 FROM bank_account a JOIN bank_account b "
+            "ON b.partner = a.partner AND b.currency = a.currency AND b.account_id <> a.account_id "
+            "WHERE a.account_id = NEW.account_id AND EXISTS (SELECT 1 FROM bank_account_event e "
+            "WHERE e.account_id = b.account_id) AND NOT EXISTS (SELECT 1 FROM bank_account_event e "
+            "WHERE e.account_id = b.account_id AND e.state IN ('closed', 'rejected')))"
+        ),
         "a partner has one bank account in a currency at a time",
     ),
     "approved_by_another": (
