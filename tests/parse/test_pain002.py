@@ -86,6 +86,11 @@ def test_in_a_part_each_named_payment_has_its_own_status_and_the_others_are_pend
     assert (status.amount_minor, status.currency, status.reasons[0].meaning) == (3470, "EUR", "the account is closed")
 
 
+def test_the_status_of_the_block_is_nearer_than_that_of_the_message() -> None:
+    reply = read(report(group="<GrpSts>ACTC</GrpSts>", block="<PmtInfSts>ACSP</PmtInfSts>"))
+    assert [(name, s.code) for name, s in assign(batch(), reply).told] == [("P-1", "ACSP")]
+
+
 @pytest.mark.parametrize(("code", "outcome"), ISO_STATUSES.items())
 def test_each_status_of_the_list_has_its_outcome(code: str, outcome: Outcome) -> None:
     (status,) = read(report(block=None, group=f"<GrpSts>{code}</GrpSts>")).statuses

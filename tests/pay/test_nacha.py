@@ -134,3 +134,11 @@ def test_a_ctx_entry_has_as_many_addenda_as_its_text_needs() -> None:
     (entry,) = nacha_oracle.read(write_nacha(dollars(us_payment(remittance=text)), nacha_form(EntryClass.CTX))).entries
     assert len(entry.texts) == 6
     assert "".join(entry.texts).rstrip() == text
+
+
+def test_the_hash_keeps_ten_digits_and_sums_may_be_long() -> None:
+    made = dollars(*(us_payment(f"P-{n}", remittance="", account=us_account(bank=3)) for n in range(1_000)))
+    content = write_nacha(made, nacha_form())
+    assert len(nacha_oracle.read(content).entries) == 1_000
+    (control,) = (line for line in content.splitlines() if line.startswith(b"8"))
+    assert control[10:20] == b"2100024000"
