@@ -5,6 +5,7 @@ question that waits for days holds up no night. By hand a run names its home:
 
     airflow dags trigger release_payouts --conf '{"home": "/srv/settlement"}'
 
+Whoever starts a run by hand is its proposer and cannot approve; a run that a night has started proposes as ``airflow``.
 Each approval that a batch needs is a question of its own, whose body shows partners, amounts, changes and checks. A
 person's answer becomes that person's approval in the books, by the digest that the question showed; the last one needed
 releases the batch. A question that somebody marks as done without an answer releases nothing, and the books have the
@@ -47,11 +48,12 @@ def propose() -> list[dict[str, str]]:
         homes = _homes()
         if not homes:
             raise TerminalError('This run names no home: give it {"home": "/path/of/home"} as its parameter.')
-        by = get_current_context()["params"]["by"]
+        run = get_current_context()["dag_run"]
+        by, moment = run.triggering_user_name or "airflow", moment_of(run.run_after.isoformat())
         return [
             {"home": home, "batch": one.batch_id, "digest": one.digest, "subject": one.subject, "body": one.body}
             for home in homes
-            for one in payout_desk.questions(open_home(Path(home)), by, moment_of(None))
+            for one in payout_desk.questions(open_home(Path(home)), by, moment)
         ]
 
 
@@ -87,7 +89,6 @@ def decide(home: str, batch: str, digest: str, subject: str, body: str) -> None:
     default_args={"retries": 3, "retry_delay": timedelta(seconds=10)},
     params={
         "home": Param(default=None, type=["null", "string"], description="Settlement home; SETTLEMENT_HOME if empty"),
-        "by": Param(default="airflow", type="string", description="As whom the books write the proposal"),
     },
     doc_md=__doc__,
     tags=["settlement"],

@@ -32,9 +32,9 @@ class Question:
 
 
 def questions(home: Home, person: str, moment: str) -> list[Question]:
-    """Propose what is due, and ask for each approval that batches of this proposer still need.
+    """Propose what is due, and ask for each approval that the batches proposed by this person at this moment still need.
 
-    Asked again, it proposes nothing twice and gives the questions that are still open.
+    Asked again with the same moment, it proposes nothing twice and gives the questions that are still open.
     """
     engine, person = books.connect(home), person_of(person)
     payouts.propose(home, engine, person, moment)
@@ -42,7 +42,8 @@ def questions(home: Home, person: str, moment: str) -> list[Question]:
     mine = [
         batch
         for batch in known
-        if batch.state in {BatchState.PROPOSED, BatchState.APPROVED} and batch.by(BatchState.PROPOSED) == (person,)
+        if batch.state in {BatchState.PROPOSED, BatchState.APPROVED}
+        and (batch.steps[0].person, batch.steps[0].moment) == (person, moment)
     ]
     return [
         Question(

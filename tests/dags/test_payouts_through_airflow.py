@@ -55,7 +55,7 @@ def test_two_people_approve_and_the_last_answer_releases(place: Path, home: Home
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     (batch,) = payout_books.batches(books.connect(home))
     assert [(step.state, step.person) for step in batch.steps[:3]] == [
-        ("proposed", "airflow"), ("approved", "cem"), ("approved", "dora"),
+        ("proposed", "dag_test"), ("approved", "cem"), ("approved", "dora"),
     ]  # fmt: skip
     assert batch.state == "sent"
     assert batch.steps[-1].moment[:10] >= f"{datetime.now(UTC):%Y-%m}-01"
@@ -65,8 +65,8 @@ def test_two_people_approve_and_the_last_answer_releases(place: Path, home: Home
     assert "| data_quality | HARBOR-RETAIL | yes |" in questions
 
 
-def test_one_person_who_answers_twice_releases_nothing(place: Path, home: Home) -> None:
-    done, _ = asked(place, home, "cem=Approve", "cem=Approve")
+def test_who_started_the_run_is_not_the_second_person(place: Path, home: Home) -> None:
+    done, _ = asked(place, home, "cem=Approve", "dag_test=Approve")
     (batch,) = payout_books.batches(books.connect(home))
     assert (batch.state, batch.by("approved")) == ("approved", ("cem",)), done.stdout[-2000:]
     assert not payouts.outbox(home).exists()
