@@ -32,7 +32,7 @@ class Question:
 
 
 def questions(home: Home, person: str, moment: str) -> list[Question]:
-    """Propose what is due, and ask for each approval that the batches proposed by this person at this moment still need.
+    """Propose what is due, and ask for each approval that batches of this person and moment still need.
 
     Asked again with the same moment, it proposes nothing twice and gives the questions that are still open.
     """

@@ -1,31 +1,33 @@
-"""How payouts are made: from which accounts, at which amounts, by how many people. ``programme.toml`` declares it::
+"""How payouts are made: from which accounts, at which amounts, by how many people.
 
-[payouts]
-cooling_off_days = 3            # between the approval of a bank account and the first payment to it
-value_days = 1                  # banking days between proposal and value date
-weekend = ["sat", "sun"]
-holidays = [2011-01-17]
-message_prefix = "B1"           # before ids of batches, where several homes pay from one bank
-may_override = true             # whether two persons may let a batch go although a check fails
-payer = { name = "Example Bank", country = "US", town = "New York" }
+``programme.toml`` declares it::
 
-[[payouts.limit]]
-currency = "USD"
-minimum = "50.00"               # a partner's net below it waits
-two_people_from = "50000.00"    # two approvals from this sum of a batch on
-residual = "1000.00"            # unexplained money that lets a partner's payout go
+    [payouts]
+    cooling_off_days = 3            # between the approval of a bank account and the first payment to it
+    value_days = 1                  # banking days between proposal and value date
+    weekend = ["sat", "sun"]
+    holidays = [2011-01-17]
+    message_prefix = "B1"           # before ids of batches, where several homes pay from one bank
+    may_override = true             # whether two persons may let a batch go although a check fails
+    payer = { name = "Example Bank", country = "US", town = "New York" }
 
-[[payouts.debtor]]
-name = "us-dollar"
-currency = "USD"
-scheme = "nacha"                # or "pain.001"
-account = { country = "US", clearing = "USABA", bank = "021000021", number = "4400100", kind = "checking" }
-statement_account = "OPERATING-USD"    # how the bank's statements name it, where that is another name
-nacha = { ... }                 # or pain001 = { ... }: what is agreed with the bank
+    [[payouts.limit]]
+    currency = "USD"
+    minimum = "50.00"               # a partner's net below it waits
+    two_people_from = "50000.00"    # two approvals from this sum of a batch on
+    residual = "1000.00"            # unexplained money that lets a partner's payout go
 
-[[payouts.rests_on]]
-programme = "RET"               # the feeds that its contracts rest on
-feeds = ["mastercard_clearing", "retailer_capture"]
+    [[payouts.debtor]]
+    name = "us-dollar"
+    currency = "USD"
+    scheme = "nacha"                # or "pain.001"
+    account = { country = "US", clearing = "USABA", bank = "021000021", number = "4400100", kind = "checking" }
+    statement_account = "OPERATING-USD"    # how the bank's statements name it, where that is another name
+    nacha = { ... }                 # or pain001 = { ... }: what is agreed with the bank
+
+    [[payouts.rests_on]]
+    programme = "RET"               # the feeds that its contracts rest on
+    feeds = ["mastercard_clearing", "retailer_capture"]
 """
 
 from __future__ import annotations
