@@ -161,7 +161,7 @@ def _new_batch(together: Sequence[Netted], terms: PayoutTerms, numbers: Numbers,
         ),
     )
     form = debtor.nacha_form(number, numbers.payouts + 1)
-    if debtor.scheme is Scheme.NACHA and form is not None:
+    if form is not None:
         traces = trace_numbers(_order(batch, datetime.min.replace(tzinfo=UTC)), form)
         traced = [replace(one, trace=traces[EndToEndId(one.payment_id)]) for one in batch.payouts]
         batch = replace(batch, payouts=tuple(traced))

@@ -160,7 +160,7 @@ class Debtor(BaseModel):
 
     def nacha_form(self, number: int, first_trace: int) -> NachaForm | None:
         """What is agreed about NACHA files, with the numbers of one file; None where files are pain.001."""
-        if self.nacha is None:
+        if self.nacha is None or self.scheme is Scheme.PAIN001:
             return None
         modifier = _MODIFIERS[(number - 1) % len(_MODIFIERS)]
         return replace(self.nacha, file_modifier=modifier, batch_number=number, first_trace=first_trace)
