@@ -6,8 +6,8 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from made_replies import report, returned
 from payout_home import ABROAD, DUES, RETAIL, made_home, settle, with_account
-from test_payout_replies import report, returned
 from typer.testing import CliRunner, Result
 
 from settlement import account_books, books, payout_books

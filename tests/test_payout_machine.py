@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from made_replies import report, returned
 from payout_home import ABROAD, AIR, RETAIL, made_home, with_account
-from test_payout_replies import report, returned
 
 from settlement import books, payout_books, payout_laws, payout_replies, payouts
 from settlement.errors import TerminalError

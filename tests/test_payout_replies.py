@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from made_replies import LATER, read, report, returned
 from payout_home import ABROAD, PROPOSED, RETAIL, approved, balance, made_home, proposed, released, with_account
 
 from settlement import books, payout_books, payout_laws, payout_replies, payouts
@@ -12,7 +13,6 @@ from settlement.errors import TerminalError
 from settlement.model.payout import Batch
 from settlement.store import Home
 
-LATER = "2011-01-05T10:00:00Z"
 DUES = ((RETAIL, "A", 100_00), (RETAIL, "B", 250_00))
 
 
@@ -23,41 +23,6 @@ def home(tmp_path: Path, on_each_database: object) -> Home:
     for partner in "AB":
         with_account(home, partner, ABROAD)
     return home
-
-
-def report(batch: Batch, *statuses: tuple[str, str], group: str = "") -> bytes:
-    """A pain.002 about payments of a batch, each with its code."""
-    told = "".join(
-        f"<TxInfAndSts><OrgnlEndToEndId>{name}</OrgnlEndToEndId><TxSts>{code}</TxSts>"
-        "<StsRsnInf><Rsn><Cd>AC04</Cd></Rsn></StsRsnInf></TxInfAndSts>"
-        for name, code in statuses
-    )
-    inside = f"<OrgnlPmtInfAndSts><OrgnlPmtInfId>{batch.batch_id}</OrgnlPmtInfId>{told}</OrgnlPmtInfAndSts>"
-    return (
-        '<Document xmlns="urn:iso:std:iso:20022:tech:xsd:pain.002.001.10"><CstmrPmtStsRpt><GrpHdr><MsgId>R1</MsgId>'
-        "<CreDtTm>2011-01-05T09:00:00</CreDtTm></GrpHdr><OrgnlGrpInfAndSts>"
-        f"<OrgnlMsgId>{batch.batch_id}</OrgnlMsgId><OrgnlMsgNmId>pain.001.001.09</OrgnlMsgNmId>{group}"
-        f"</OrgnlGrpInfAndSts>{inside if statuses else ''}</CstmrPmtStsRpt></Document>"
-    ).encode()
-
-
-def returned(payment: str, amount: str) -> bytes:
-    """A camt.054 in which a payment of so much came back."""
-    return (
-        '<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.054.001.08"><BkToCstmrDbtCdtNtfctn><GrpHdr>'
-        f"<MsgId>N-{payment}-{amount}</MsgId><CreDtTm>2011-01-06T09:00:00</CreDtTm></GrpHdr><Ntfctn><Id>N1</Id>"
-        "<CreDtTm>2011-01-06T09:00:00</CreDtTm>"
-        "<Acct><Id><IBAN>FR1420041010050500013M02606</IBAN></Id><Ccy>USD</Ccy></Acct>"
-        f'<Ntry><Amt Ccy="USD">{amount}</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts>'
-        "<BookgDt><Dt>2011-01-06</Dt></BookgDt><BkTxCd><Domn><Cd>PMNT</Cd><Fmly><Cd>RCDT</Cd><SubFmlyCd>RRTN</SubFmlyCd>"
-        "</Fmly></Domn></BkTxCd><NtryDtls><TxDtls>"
-        f'<Refs><EndToEndId>{payment}</EndToEndId></Refs><Amt Ccy="USD">{amount}</Amt><CdtDbtInd>CRDT</CdtDbtInd>'
-        "<RtrInf><Rsn><Cd>AC04</Cd></Rsn></RtrInf></TxDtls></NtryDtls></Ntry></Ntfctn></BkToCstmrDbtCdtNtfctn></Document>"
-    ).encode()
-
-
-def read(home: Home, content: bytes, name: str = "reply.xml") -> payout_replies.Told:
-    return payout_replies.read(home, books.connect(home), name, content, "fay", LATER)
 
 
 def state(home: Home, batch: Batch) -> str:

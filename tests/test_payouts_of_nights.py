@@ -7,8 +7,8 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from made_replies import report, returned
 from payout_home import ABROAD, with_account
-from test_payout_replies import report, returned
 
 from settlement import books, originals, payout_books, payout_laws, payout_replies, payouts, runner, store
 from settlement.errors import RetryableError

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from made_replies import read, report
 from payout_home import ABROAD, APPROVED, made_home, proposed, with_account
-from test_payout_replies import read, report
 
 from settlement import books, payouts, quarantine_books
 from settlement.books import StageRun
