@@ -84,6 +84,9 @@ def _explained(
         case accounts.SUSPENSE:
             statement, _, entry = "#".join(names).rpartition("#")
             item, text = _of_entry(f"entry {entry} of {statement}", judged.get((statement, entry)))
+        case accounts.TRANSIT:
+            item = names[-1]
+            text = f"the payment {item} was handed to the bank, whose statement does not show it yet"
         case _:
             text = "nothing tells what it waits for; look at the entries on this account"
     return OpenItem(balance=balance, item=item, age_days=(night - balance.first).days, text=text)

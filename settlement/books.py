@@ -23,7 +23,7 @@ import sqlalchemy as sa
 
 from settlement.errors import RetryableError, TerminalError
 from settlement.model.accounts import kind_of
-from settlement.model.journal import Entry, Posting
+from settlement.model.journal import BESIDE_NIGHTS, Entry, Posting
 from settlement.schema.rules import REFUSED
 from settlement.schema.upgrade import upgrade
 from settlement.store import Home
@@ -257,14 +257,18 @@ def _booked(connection: sa.Connection, keys: Sequence[str]) -> dict[str, tuple[P
     return {key: tuple(postings) for key, postings in found.items()}
 
 
-def read_entries(engine: sa.Engine, until: date) -> list[Entry]:
-    """All entries of nights up to and including ``until``, sorted by key."""
+def read_entries(
+    engine: sa.Engine, until: date, after: date | None = None, kinds: Sequence[str] | None = None
+) -> list[Entry]:
+    """All entries of nights up to ``until``, itself included, sorted by key; after a night, or of some kinds alone."""
     query = (
         sa.select(ENTRY, POSTING.c.account, POSTING.c.currency, POSTING.c.amount_minor)
         .join(POSTING, POSTING.c.entry_key == ENTRY.c.entry_key)
         .where(ENTRY.c.business_date <= until)
         .order_by(ENTRY.c.entry_key, POSTING.c.line)
     )
+    query = query if after is None else query.where(ENTRY.c.business_date > after)
+    query = query if kinds is None else query.where(ENTRY.c.kind.in_(kinds))
     heads: dict[str, tuple[date, str, str, str | None]] = {}
     lines: dict[str, list[Posting]] = {}
     with reached(), engine.connect() as connection:
@@ -323,10 +327,12 @@ def balances(engine: sa.Engine, until: date) -> list[Balance]:
 
 
 def copy_books_before(source: sa.Engine, target: sa.Engine, before: date) -> None:
-    """Copy journal and commit log of all nights before ``before`` into empty books."""
+    """Copy journal and commit log of all nights before ``before`` into empty books, and what was booked beside them."""
+    beside = sa.and_(ENTRY.c.kind.in_(BESIDE_NIGHTS), ENTRY.c.business_date == before)
+    kept = sa.or_(ENTRY.c.business_date < before, beside)
     queries = {
-        POSTING: sa.select(POSTING).join(ENTRY).where(ENTRY.c.business_date < before),
-        ENTRY: sa.select(ENTRY).where(ENTRY.c.business_date < before),
+        POSTING: sa.select(POSTING).join(ENTRY).where(kept),
+        ENTRY: sa.select(ENTRY).where(kept),
         STAGE_RUN: sa.select(STAGE_RUN).where(STAGE_RUN.c.business_date < before),
     }
     with reached(), source.connect() as reader, transaction(target) as writer:

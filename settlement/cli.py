@@ -41,12 +41,14 @@ def commands(words: Sequence[str]) -> typer.Typer:
     if first in _MATCHER | _LAYOUTS:
         app.callback()(lambda: None)
     else:
+        from settlement.account_commands import app as accounts_app  # noqa: PLC0415
         from settlement.books_commands import app as books_app  # noqa: PLC0415 - only where a home may be meant
         from settlement.close_commands import app as close_app  # noqa: PLC0415
         from settlement.contract_commands import app as contract_app  # noqa: PLC0415
         from settlement.contract_whatif_commands import app as whatif_app  # noqa: PLC0415
         from settlement.key_commands import app as key_app  # noqa: PLC0415 - only where a night may be meant
         from settlement.night_commands import app as night_app  # noqa: PLC0415
+        from settlement.payout_commands import app as payouts_app  # noqa: PLC0415
         from settlement.quarantine_commands import app as quarantine_app  # noqa: PLC0415
         from settlement.rate_commands import app as rate_app  # noqa: PLC0415
         from settlement.restate_commands import app as restate_app  # noqa: PLC0415
@@ -56,6 +58,8 @@ def commands(words: Sequence[str]) -> typer.Typer:
         app.add_typer(restate_app)
         app.add_typer(key_app, name="keys")
         app.add_typer(quarantine_app, name="quarantine")
+        app.add_typer(accounts_app, name="accounts")
+        app.add_typer(payouts_app, name="payouts")
         app.add_typer(books_app, name="books")
         app.add_typer(close_app, name="close")
         contract = typer.Typer(help="Check, show, compare and try contracts.", no_args_is_help=True)

@@ -17,11 +17,10 @@ from settlement.model.layout import Layout
 from settlement.parse.record_bytes import encoding_of, written_as
 from settlement.quarantine_books import Case, RejectState
 from settlement.store import Home
-from settlement.terminal import HomeOption
+from settlement.terminal import ByOption, HomeOption
 
 app = typer.Typer(help="Rejected records: keep, repair, replay.", no_args_is_help=True)
 
-ByOption = Annotated[str, typer.Option("--by", metavar="NAME", help="Who does this.", show_default=False)]
 RejectArgument = Annotated[str, typer.Argument(metavar="REJECT", help="Id of the reject.", show_default=False)]
 
 

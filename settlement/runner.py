@@ -24,6 +24,7 @@ from settlement.errors import RetryableError, TerminalError
 from settlement.history import History, naming_damage
 from settlement.model.arrival import signature_digests
 from settlement.model.clearing import StatementState
+from settlement.model.journal import BESIDE_NIGHTS, Entry
 from settlement.model.layout import read_layouts
 from settlement.model.stage import USUAL, Bounds, Part, Progress, Seen, StageInput
 from settlement.report import summary
@@ -103,6 +104,8 @@ def commit(home: Home, business_date: date, stage_name: str, units: tuple[str, .
                 raise TerminalError(f"Stage {stage.name} of {business_date} is not complete: {missing[0]} has not run.")
             if stage.name == "land":
                 _refuse_unseen_replays(home, engine, business_date)
+            if stage.name == "post":
+                _refuse_unseen_payouts(home, engine, business_date)
             outputs_digest, entries = store.publish(
                 home, business_date, stage.name, writes=stage.writes, files=stage.files, units=units
             )
@@ -123,6 +126,14 @@ def _refuse_unseen_replays(home: Home, engine: books.Engine, business_date: date
     if {file.name for file in quarantine_books.replay_files(engine, business_date)} - set(landed["name"]):
         store.drop_work(home, business_date, "land")
         raise RetryableError(f"A replay was released while {business_date} was landed.")
+
+
+def _refuse_unseen_payouts(home: Home, engine: books.Engine, business_date: date) -> None:
+    """A payout that was booked while the night was posted must be in its trial balance: the stage is done again."""
+    stage = stage_named("post")
+    if not store.begun_with(home, business_date, stage.name, _inputs_digest(home, engine, business_date, stage)):
+        store.drop_work(home, business_date, stage.name)
+        raise RetryableError(f"A payout was booked while {business_date} was posted.")
 
 
 def _quarantined(
@@ -349,11 +360,19 @@ def _inputs(
         replayed=quarantine.open_replay if parsing else None,
         released=released,
         restatements=restate_books.restatements(books.connect(home), business_date),
+        booked=_booked_between(books.connect(home), business_date) if stage.name == "post" else (),
         card_keys=read_card_keys(home, business_date) if parsing else (),
         bounds=reading.bounds,
         keep=reading.keep if parsing else None,
         seen=reading.seen if parsing else None,
     )
+
+
+def _booked_between(engine: books.Engine, business_date: date) -> tuple[Entry, ...]:
+    """What persons booked between the night before and this one."""
+    nights = [run.business_date for run in books.stage_runs(engine) if run.stage == "post"]
+    before = max((night for night in nights if night < business_date), default=date.min)
+    return tuple(books.read_entries(engine, business_date, after=before, kinds=BESIDE_NIGHTS))
 
 
 def _inputs_digest(home: Home, engine: books.Engine, business_date: date, stage: Stage) -> str:
@@ -366,6 +385,8 @@ def _inputs_digest(home: Home, engine: books.Engine, business_date: date, stage:
     for run in books.stage_runs(engine):
         if run.business_date <= business_date and run.stage != stage.name:
             digest.update(f"{run.business_date} {run.stage} {run.outputs_digest}\n".encode())
+    if stage.name == "post":
+        digest.update("".join(f"{entry.key}\n" for entry in _booked_between(engine, business_date)).encode())
     return digest.hexdigest()
 
 

@@ -218,15 +218,21 @@ def scan_nights(home: Home, table: str, nights: Collection[date]) -> pl.LazyFram
 
 def begin_stage(home: Home, business_date: date, stage: str, inputs_digest: str) -> None:
     """Drop units that a run before kept for other inputs (another configuration), so that none of them is published."""
+    if begun_with(home, business_date, stage, inputs_digest):
+        return
     work = home.stage_work(business_date, stage)
     mark = work / "inputs"
-    if mark.exists() and mark.read_text(encoding="ascii") == inputs_digest:
-        return
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True, exist_ok=True)
     arriving = work / f".inputs-{os.getpid()}"
     arriving.write_text(inputs_digest, encoding="ascii")
     arriving.replace(mark)
+
+
+def begun_with(home: Home, business_date: date, stage: str, inputs_digest: str) -> bool:
+    """Whether the units that are kept of a stage rest on these inputs."""
+    mark = home.stage_work(business_date, stage) / "inputs"
+    return mark.exists() and mark.read_text(encoding="ascii") == inputs_digest
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from threading import Event
 from typing import Annotated, TypeVar
@@ -26,6 +26,7 @@ from rich.progress import Progress as Bars
 from rich.text import Text
 
 from settlement.errors import TerminalError
+from settlement.model.payout import moment_text
 from settlement.model.stage import Progress
 
 _T = TypeVar("_T")
@@ -33,6 +34,22 @@ _WIDTH = 120
 """Columns of tables where no terminal tells its own."""
 
 HomeOption = Annotated[Path, typer.Option("--home", help="The settlement home.", show_default=False)]
+ByOption = Annotated[str, typer.Option("--by", metavar="NAME", help="Who does this.", show_default=False)]
+MomentOption = Annotated[
+    str | None, typer.Option("--at", metavar="MOMENT", help="When, with its offset from UTC; now.", show_default=False)
+]
+
+
+def moment_of(text: str | None) -> str:
+    """A moment as the books write it: the one that was typed, else now. TerminalError where it is none, or to come."""
+    now = moment_text(datetime.now(UTC))
+    try:
+        moment = now if text is None else moment_text(datetime.fromisoformat(text))
+    except ValueError:
+        raise TerminalError(f"{text!r} is no moment: write it as 2026-03-31T17:00:00+00:00.") from None
+    if moment > now:
+        raise TerminalError(f"{text} is still to come: nothing is done before its time.")
+    return moment
 
 
 def night_of(text: str) -> date:

@@ -10,8 +10,12 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Final
 
 from settlement.errors import TerminalError
+
+BESIDE_NIGHTS: Final = ("payout", "payout_back")
+"""Kinds of entries that persons book between the nights; each belongs to the next night, whose trial balance has it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

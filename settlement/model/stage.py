@@ -154,6 +154,8 @@ class StageInput:
         Opens a replay with the quarantine key (``parse`` only).
     released:
         The replays that two persons have released for this night, by file name and digest (``land`` only).
+    booked:
+        Entries that persons have booked since the night before, such as payouts (``post`` only).
     card_keys:
         The card keys in use on the night, the current one first and the oldest last (``parse`` only).
     restatements:
@@ -181,6 +183,7 @@ class StageInput:
     verify: Verify | None = None
     replayed: Callable[[memoryview], Replay | Refused] | None = None
     released: frozenset[tuple[str, str]] = frozenset()
+    booked: tuple[Entry, ...] = ()
     card_keys: tuple[CardKey, ...] = ()
     restatements: tuple[Restatement, ...] = ()
     bounds: Bounds = USUAL

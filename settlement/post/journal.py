@@ -61,8 +61,8 @@ def run(inputs: StageInput) -> StageOutput:
     Parameters
     ----------
     inputs:
-        Tonight's ``file``, ``cash_tie``, ``statement_entry`` and ``payout``; of earlier nights ``file``, ``cash_tie``,
-        ``payout`` and ``trial_balance``.
+        What persons booked since the night before; tonight's ``file``, ``cash_tie``, ``statement_entry`` and
+        ``payout``; of earlier nights ``file``, ``cash_tie``, ``payout`` and ``trial_balance``.
 
     Returns
     -------
@@ -83,7 +83,9 @@ def run(inputs: StageInput) -> StageOutput:
     )
     for entry in entries:
         entry.check()
-    return StageOutput(tables={"trial_balance": _trial_balance(before, entries)}, entries=tuple(entries))
+    return StageOutput(
+        tables={"trial_balance": _trial_balance(before, [*inputs.booked, *entries])}, entries=tuple(entries)
+    )
 
 
 def _accrual_entries(inputs: StageInput) -> list[Entry]:

@@ -6,7 +6,7 @@ Revisions call what stands here: what a released one has made is changed by a la
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import sqlalchemy as sa
@@ -106,6 +106,28 @@ def never_by_a_repairer(connection: sa.Connection) -> None:
         connection,
         f"CREATE OR REPLACE TRIGGER {name} BEFORE INSERT ON quarantine_replay "
         "FOR EACH ROW EXECUTE FUNCTION quarantine_by_another()",
+    )
+
+
+def refuse_rows(connection: sa.Connection, table: str, rules: Mapping[str, tuple[str, str]], lock: int) -> None:
+    """Refuse rows of a table by rules: of each a name, the condition in which a row ``NEW`` is refused, and the words.
+
+    ``lock`` is the number of PostgreSQL's advisory lock under which rows of the table are written one transaction at a
+    time, so that a condition sees what others have written. SQLite has one writer.
+    """
+    if connection.dialect.name == "sqlite":
+        for name, (condition, says) in rules.items():
+            _sqlite_trigger(connection, f"{table}_{name}", f"INSERT ON {table} WHEN {condition}", f"{REFUSED} {says}")
+        return
+    checks = " ".join(
+        f"IF {condition} THEN RAISE EXCEPTION '{REFUSED} {says}' {_ERRCODE}; END IF;"
+        for condition, says in rules.values()
+    )
+    _function(connection, f"{table}_ruled", f"PERFORM pg_advisory_xact_lock({lock}); {checks} RETURN NEW;")
+    _execute(
+        connection,
+        f"CREATE OR REPLACE TRIGGER {table}_ruled BEFORE INSERT ON {table} "
+        f"FOR EACH ROW EXECUTE FUNCTION {table}_ruled()",
     )
 
 

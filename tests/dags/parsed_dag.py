@@ -36,6 +36,7 @@ def main(dags: Path) -> None:
     importlib.import_module("watch_deliveries")
     importlib.import_module("close_period")
     importlib.import_module("restate_business_days")
+    payouts = importlib.import_module("release_payouts")
     heavy = [name for name in HEAVY if name in sys.modules]
     from airflow.configuration import conf
     from airflow.dag_processing.dagbag import DagBag
@@ -70,6 +71,12 @@ def main(dags: Path) -> None:
                     if bag.dags["restate_business_days"].params.get_param(name).value is None
                 ),
                 "tells": {task.task_id: [asset.name for asset in task.outlets] for task in dag.tasks if task.outlets},
+                "payouts": {
+                    task.task_id: [task.is_mapped, *sorted(task.downstream_task_ids)]
+                    for task in bag.dags["release_payouts"].tasks
+                },
+                "payouts_wait_for": bag.dags["release_payouts"].schedule.name,
+                "answers": payouts.OPTIONS,
                 "max_active_runs": dag.max_active_runs,
                 "nights": [_told(runs.business_date_of, *case) for case in CASES],
                 "failures": [_told(_raised, runs.one_sentence, failure) for failure in FAILURES],

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from airflow_home import REPOSITORY, call
 
+from settlement.payout_desk import OPTIONS
 from settlement.stages import STAGES, Stage
 
 WHOLE = Stage(name="any", run=lambda _: pytest.fail("never run")).plan
@@ -29,9 +30,15 @@ def parsed(airflow_home: Path) -> dict[str, Any]:
     return found
 
 
-def test_the_folder_holds_four_dags_and_they_parse(parsed: dict[str, Any]) -> None:
+def test_the_folder_holds_five_dags_and_they_parse(parsed: dict[str, Any]) -> None:
     assert parsed["errors"] == {}
-    assert parsed["dags"] == ["close_period", "restate_business_days", "settle_business_day", "watch_deliveries"]
+    assert parsed["dags"] == [
+        "close_period",
+        "release_payouts",
+        "restate_business_days",
+        "settle_business_day",
+        "watch_deliveries",
+    ]
 
 
 def test_feeds_are_awaited_one_by_one_and_then_the_night_is_settled(parsed: dict[str, Any]) -> None:
@@ -54,6 +61,16 @@ def test_a_restatement_is_never_scheduled_and_orders_nothing_unless_it_is_told_w
 ) -> None:
     assert parsed["restate"] == {"nights": ["restated"], "restated": []}
     assert parsed["restate_may_lack"] == ["by", "into"]
+
+
+def test_a_settled_night_asks_for_the_release_of_payouts_and_waits_for_no_answer(parsed: dict[str, Any]) -> None:
+    assert parsed["payouts_wait_for"] == "settlement_night"
+    assert parsed["payouts"] == {
+        "propose": [False, "decide.ask", "decide.record"],
+        "decide.ask": [False, "decide.record"],
+        "decide.record": [False],
+    }
+    assert tuple(parsed["answers"]) == OPTIONS
 
 
 def test_parsing_imports_nothing_heavy(parsed: dict[str, Any]) -> None:

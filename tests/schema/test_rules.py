@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from made_replies import read, report
+from payout_home import ABROAD, APPROVED, made_home, proposed, with_account
 
-from settlement import books, close_books, quarantine_books, restate_books
+from settlement import books, close_books, payouts, quarantine_books, restate_books
 from settlement.books import StageRun
 from settlement.errors import RetryableError, TerminalError
 from settlement.model.journal import Entry, Posting
-from settlement.store import Home
 
 NIGHT = date(2010, 12, 29)
 TABLES = books.METADATA.tables
@@ -34,8 +35,15 @@ def entry(key: str = "k1") -> Entry:
 @pytest.fixture
 def engine(tmp_path: Path, on_each_database: object) -> sa.Engine:
     """Books in which every table has a row."""
-    engine = books.connect(Home(root=tmp_path))
-    one = StageRun(business_date=NIGHT, stage="post", inputs_digest="1", outputs_digest="2")
+    home = made_home(tmp_path / "home", [("C2-RET-COBRAND", "A", 100_00)])
+    engine = books.connect(home)
+    with_account(home, "A", ABROAD)
+    batch = proposed(home)
+    payouts.approve(engine, batch.batch_id, "cem", APPROVED, batch.digest)
+    payouts.override(engine, batch.batch_id, "cem", APPROVED, "a reason")
+    batch = payouts.release(home, engine, batch.batch_id, "cem", APPROVED)
+    read(home, report(batch, ("P000001-001", "ACSC")))
+    one = StageRun(business_date=NIGHT, stage="match", inputs_digest="1", outputs_digest="2")
     books.commit_stage(engine, one, [entry()])
     values = {
         "quarantine_reject": "'r', '2010-12-29', 'f', 1, 'f', '0', 'l', 1, 1, 'BAD', 'x', '', NULL, NULL",
@@ -106,7 +114,7 @@ def test_an_entry_comes_whole_or_not_at_all(engine: sa.Engine, statements: list[
         write(engine, *statements)
     assert rows_of(engine) == before
     write(engine, LEFT, RIGHT, ENTRY)
-    assert len(rows_of(engine)["posting"]) == 4
+    assert len(rows_of(engine)["posting"]) == len(before["posting"]) + 2
 
 
 def test_postings_of_one_key_by_two_at_once_do_not_meet_in_one_entry(engine: sa.Engine) -> None:

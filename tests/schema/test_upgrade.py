@@ -12,7 +12,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from settlement import books, close_books, quarantine_books, restate_books
+from settlement import books, close_books, payout_tables, quarantine_books, restate_books
 from settlement.errors import TerminalError
 from settlement.schema import upgrade
 from settlement.store import Home
@@ -74,7 +74,8 @@ def test_books_of_before_there_were_revisions_are_upgraded_with_all_they_hold(ho
 
 
 def test_new_books_have_the_tables_that_are_queried(home: Home) -> None:
-    assert {close_books.NOTE.name, restate_books.RESTATEMENT.name} < books.METADATA.tables.keys()
+    queried = {close_books.NOTE.name, payout_tables.BATCH.name, restate_books.RESTATEMENT.name}
+    assert queried < books.METADATA.tables.keys()
     _require_as_queried(books.connect(home))
 
 

@@ -1,0 +1,259 @@
+"""Payouts: what is paid to whom out of which statements, the steps that a batch takes, and who took them.
+
+A batch is proposed by one person, approved by others, released, sent, and answered by the bank. Its digest stands for
+all that is paid; whoever approves it names it. docs/PAYOUTS.md has the steps as a table.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from typing import Any, Final, NewType
+
+from settlement.errors import TerminalError
+from settlement.model.bank_account import AccountKind, BankAccount, Clearing, DomesticAccount, IbanAccount
+
+BatchId = NewType("BatchId", str)
+AccountId = NewType("AccountId", str)
+
+_MOMENT: Final = "%Y-%m-%dT%H:%M:%SZ"
+
+
+class BatchState(StrEnum):
+    """Where a batch stands."""
+
+    PROPOSED = "proposed"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    RELEASED = "released"
+    SENT = "sent"
+    ACKNOWLEDGED = "acknowledged"
+    FAILED = "failed"
+    RETURNED = "returned"
+
+
+class AccountState(StrEnum):
+    """Where a partner's bank account stands; only an approved one is paid to, once its cooling-off has passed."""
+
+    PROPOSED = "proposed"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    CLOSING = "closing"
+    CLOSED = "closed"
+
+
+class Effect(StrEnum):
+    """What a status did: the payment is accepted, its money is back, it says nothing yet, or a person must look."""
+
+    ACCEPTED = "accepted"
+    BACK = "back"
+    NOTED = "noted"
+    TO_LOOK_AT = "to_look_at"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of a batch or an account: from where, to where, who, and when (UTC). ``note`` may be empty."""
+
+    number: int
+    was: str
+    state: str
+    person: str
+    moment: str
+    note: str = ""
+    usable_from: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartnerAccount:
+    """A bank account of a partner in one currency, as it was proposed, and the steps it took."""
+
+    account_id: AccountId
+    partner: str
+    currency: str
+    holder: str
+    account: BankAccount
+    steps: tuple[Step, ...]
+
+    @property
+    def state(self) -> AccountState:
+        """Where it stands by its last step."""
+        return AccountState(self.steps[-1].state)
+
+    @property
+    def usable_from(self) -> date | None:
+        """The first day on which it is paid to; None where it is not approved."""
+        return self.steps[-1].usable_from
+
+    @property
+    def shown(self) -> str:
+        """The account as people read it: of its number the end alone."""
+        one = self.account
+        if isinstance(one, IbanAccount):
+            return f"{one.iban[:4]}...{one.iban[-4:]}"
+        return f"{one.bank or one.bic} ...{one.number[-4:]}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """What one journal entry made due on one account, in minor units of a currency; below zero where it took back."""
+
+    entry_key: str
+    account: str
+    contract: str
+    partner: str
+    currency: str
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payout:
+    """One payment of a batch: to whom, where, how much (minor units of the batch's currency), out of what.
+
+    ``trace`` is the number by which a NACHA return names it. ``back`` tells whether its money came back.
+    """
+
+    payment_id: str
+    partner: str
+    account: PartnerAccount
+    amount_minor: int
+    remittance: str
+    trace: str | None
+    statements: tuple[Due, ...]
+    back: bool = False
+    accepted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One check of a partner before its money goes out: passed where the figure is not above the most."""
+
+    night: date
+    partner: str
+    name: str
+    figure: int
+    most: int
+    text: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether it lets the batch go."""
+        return self.figure <= self.most
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """One person's word that a batch goes out although a check fails."""
+
+    person: str
+    moment: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentFile:
+    """The file for the bank, made once."""
+
+    name: str
+    sha256: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Payouts of one currency from one account on one day, and all that was done about them.
+
+    Attributes
+    ----------
+    number
+        Counts batches from 1; ids of payments and numbers in files come from it.
+    night
+        The last settled night when it was proposed.
+    debtor
+        Everything the file says of who pays and how, as JSON: a change of the configuration does not change it.
+    approvals
+        How many persons must approve it.
+    """
+
+    batch_id: BatchId
+    number: int
+    night: date
+    currency: str
+    value_date: date
+    debtor: str
+    approvals: int
+    may_override: bool
+    digest: str
+    payouts: tuple[Payout, ...]
+    steps: tuple[Step, ...] = ()
+    checks: tuple[Check, ...] = ()
+    overrides: tuple[Override, ...] = ()
+
+    @property
+    def state(self) -> BatchState:
+        """Where it stands by its last step."""
+        return BatchState(self.steps[-1].state)
+
+    @property
+    def total_minor(self) -> int:
+        """The sum of its payouts."""
+        return sum(payout.amount_minor for payout in self.payouts)
+
+    def at(self, state: BatchState) -> str:
+        """The moment at which it last came to a state, or to where it stands where it never did."""
+        return next((step.moment for step in reversed(self.steps) if step.state == state), self.steps[-1].moment)
+
+    def by(self, state: BatchState) -> tuple[str, ...]:
+        """Who took it to a state, in order."""
+        return tuple(step.person for step in self.steps if step.state == state)
+
+
+def digest_of(batch: Batch) -> str:
+    """SHA-256 over everything that a batch pays: debtor, day, amounts, accounts and statements."""
+    said = {
+        "batch": [batch.batch_id, batch.number, str(batch.night), batch.currency, str(batch.value_date)],
+        "debtor": batch.debtor,
+        "people": [batch.approvals, batch.may_override],
+        "payouts": [
+            [
+                *(payout.payment_id, payout.partner, payout.amount_minor, payout.remittance, payout.trace),
+                *(payout.account.account_id, payout.account.holder, details_of(payout.account.account)),
+                [[due.entry_key, due.account, due.amount_minor] for due in payout.statements],
+            ]
+            for payout in batch.payouts
+        ],
+    }
+    return hashlib.sha256(json.dumps(said, ensure_ascii=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def details_of(account: BankAccount) -> str:
+    """A bank account as JSON with sorted names; what is not told is left out."""
+    told = {name: value for name, value in asdict(account).items() if value is not None}
+    return json.dumps(told, sort_keys=True, ensure_ascii=False)
+
+
+def account_from(details: str | Mapping[str, Any]) -> BankAccount:
+    """The bank account that ``details_of`` wrote, or that is written so in a configuration."""
+    told = dict(json.loads(details) if isinstance(details, str) else details)
+    if "iban" in told:
+        return IbanAccount(**told)
+    clearing, kind = told.pop("clearing", None), told.pop("kind", None)
+    return DomesticAccount(
+        **told, clearing=Clearing(clearing) if clearing else None, kind=AccountKind(kind) if kind else None
+    )
+
+
+def moment_text(moment: datetime) -> str:
+    """A moment as the books write it, in UTC to the second. TerminalError where it tells no offset."""
+    if moment.utcoffset() is None:
+        raise TerminalError("The moment of a step must tell its offset from UTC, such as 2026-03-31T17:00:00+00:00.")
+    return moment.astimezone(UTC).strftime(_MOMENT)
+
+
+def moment_from(text: str) -> datetime:
+    """The moment that ``moment_text`` wrote."""
+    return datetime.strptime(text, _MOMENT).replace(tzinfo=UTC)

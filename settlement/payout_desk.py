@@ -1,0 +1,100 @@
+"""Payouts for those who decide elsewhere than at a terminal: the questions that are open, and the answers to them.
+
+A question shows all that is paid and names the digest of it; its answer is worth what the books make of it. Whoever
+asks, and however the answer came, nothing goes out that the books would refuse to the command line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from settlement import books, payout_books, payouts
+from settlement.errors import TerminalError
+from settlement.model.payout import Batch, BatchState
+from settlement.payout_text import change, last_checks, money
+from settlement.quarantine import person_of
+from settlement.store import Home
+
+APPROVE: Final = "Approve"
+REJECT: Final = "Reject"
+OPTIONS: Final = (APPROVE, REJECT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One approval that a batch needs: its digest, and in Markdown what is approved."""
+
+    batch_id: str
+    digest: str
+    subject: str
+    body: str
+
+
+def questions(home: Home, person: str, moment: str) -> list[Question]:
+    """Propose what is due, and ask for each approval that batches of this person and moment still need.
+
+    Asked again with the same moment, it proposes nothing twice and gives the questions that are still open.
+    """
+    engine, person = books.connect(home), person_of(person)
+    payouts.propose(home, engine, person, moment)
+    known = payout_books.batches(engine)
+    mine = [
+        batch
+        for batch in known
+        if batch.state in {BatchState.PROPOSED, BatchState.APPROVED}
+        and (batch.steps[0].person, batch.steps[0].moment) == (person, moment)
+    ]
+    return [
+        Question(
+            batch_id=batch.batch_id,
+            digest=batch.digest,
+            subject=f"Payouts {batch.batch_id}: {money(batch.total_minor, batch.currency)} for {batch.value_date}",
+            body=_body(batch, payouts.paid_before(batch, known)),
+        )
+        for batch in mine
+        for _ in range(max(batch.approvals - len(batch.by(BatchState.APPROVED)), 1))
+    ]
+
+
+def answer(home: Home, batch_id: str, digest: str, option: str, person: str, moment: str) -> str:  # noqa: PLR0917
+    """Put one person's answer on record, and release the batch once it has all its approvals; what came of it.
+
+    The same answer again goes on where it was. Raises TerminalError where the answer is none of ``OPTIONS``, or the
+    books refuse it.
+    """
+    engine, person = books.connect(home), person_of(person)
+    batch = payout_books.one_batch(engine, batch_id)
+    if option not in OPTIONS:
+        raise TerminalError(f"{option!r} is no answer to {batch_id}: it is {APPROVE} or {REJECT}.")
+    if option == REJECT:
+        if batch.state is not BatchState.REJECTED:
+            batch = payouts.reject(engine, batch_id, person, moment, "rejected where it was asked for")
+    elif batch.state in {BatchState.PROPOSED, BatchState.APPROVED} and person not in batch.by(BatchState.APPROVED):
+        batch = payouts.approve(engine, batch_id, person, moment, digest)
+    if option == APPROVE and len(batch.by(BatchState.APPROVED)) >= batch.approvals:
+        batch = payouts.release(home, engine, batch_id, person, moment)
+    return f"The batch {batch_id} is {batch.state}: {payouts.what_is_next(batch)}."
+
+
+def _body(batch: Batch, before: dict[str, int]) -> str:
+    lines = ["| partner | amount | change against the last payout | account |", "|---|---|---|---|"]
+    lines += [
+        f"| {_cell(one.partner)} | {money(one.amount_minor, batch.currency)} | {change(one, before, batch.currency)} "
+        f"| {one.account.shown} |"
+        for one in batch.payouts
+    ]
+    lines += ["", "| check | partner | holds | what it says |", "|---|---|---|---|"]
+    lines += [
+        f"| {check.name} | {_cell(check.partner)} | {'yes' if check.passed else '**no**'} | {_cell(check.text)} |"
+        for check in last_checks(batch)
+    ]
+    people = "person" if batch.approvals == 1 else "persons"
+    proposer = batch.by(BatchState.PROPOSED)[0]
+    asked = f"Proposed by {proposer}; {batch.approvals} {people} must approve. Digest: `{batch.digest}`"
+    return "\n".join([*lines, "", asked])
+
+
+def _cell(text: str) -> str:
+    """A text that does not end its cell."""
+    return text.replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,227 @@
+"""What banks answer: each payment accepted, rejected or come back, and what comes back is due again.
+
+A file is read whole, kept with its bytes, and read once: the same bytes again do nothing. What fits no payment, what
+contradicts an earlier word, and a part of an amount move nothing: they are kept for a person to look at.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from settlement import books, payout_books, store
+from settlement.errors import TerminalError
+from settlement.model.journal import Entry
+from settlement.model.money import to_major
+from settlement.model.payment import EndToEndId
+from settlement.model.payment_status import BankReply, Outcome, PaymentStatus
+from settlement.model.payout import Batch, BatchState, Effect, Payout
+from settlement.parse.camt054_returns import read_camt054_returns
+from settlement.parse.nacha_returns import read_nacha_returns
+from settlement.parse.pain002 import read_pain002
+from settlement.pay.replies import assign
+from settlement.payout_books import Reply, Status
+from settlement.payout_orders import back_entry, ordered
+from settlement.store import Home
+
+_READERS: Final[Mapping[bytes, Callable[..., BankReply]]] = {
+    b"pain.002": read_pain002,
+    b"camt.054": read_camt054_returns,
+}
+_EFFECTS: Final = {
+    Outcome.ACCEPTED: (Effect.ACCEPTED, ""),
+    Outcome.PENDING: (Effect.NOTED, ""),
+    Outcome.REJECTED: (Effect.BACK, ""),
+    Outcome.RETURNED: (Effect.BACK, ""),
+    Outcome.CHANGED: (
+        Effect.TO_LOOK_AT,
+        "it was paid with other data: close the bank account and propose the corrected one",
+    ),
+    Outcome.UNCLEAR: (Effect.TO_LOOK_AT, "ask the bank what this means"),
+}
+"""What an outcome does to a payout, and what a person does then."""
+_HEAD: Final = 2048
+_GONE_OUT: Final = frozenset({BatchState.SENT, BatchState.ACKNOWLEDGED, BatchState.FAILED, BatchState.RETURNED})
+_MOST_WORDS: Final = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What a file told: its statuses with what each did, sentences for a person, and whether it was read before."""
+
+    statuses: tuple[Status, ...]
+    notes: tuple[str, ...]
+    again: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """A status, the payout it speaks of where there is one, and otherwise why there is none."""
+
+    status: PaymentStatus
+    batch: Batch | None = None
+    payout: Payout | None = None
+    why: str = ""
+
+
+def read(  # noqa: PLR0917 - what belongs to one file
+    home: Home, engine: books.Engine, name: str, content: bytes, person: str, moment: str
+) -> Told:
+    """Read one file of a bank: pain.002, camt.054 with returns, or NACHA returns and changes.
+
+    In one transaction the file is kept, each status is kept with what it did, what came back is booked, and batches go
+    on. Raises TerminalError where the file cannot be read, or speaks of a batch that is not sent by the books.
+    """
+    with store.locked(home):
+        return _read_once(engine, name, content, person, moment)
+
+
+def _read_once(engine: books.Engine, name: str, content: bytes, person: str, moment: str) -> Told:
+    sha256 = hashlib.sha256(content).hexdigest()
+    with books.transaction(engine) as connection:
+        if payout_books.knows_reply(connection, sha256):
+            known = tuple(status for _, status in payout_books.statuses_of(connection, sha256))
+            return Told(statuses=known, notes=(), again=True)
+        batches = payout_books.batches_in(connection)
+    reply = _read(name, content)
+    places, notes = _placed(reply, batches)
+    _require_sent(name, places)
+    statuses, entries = _judged(places, payout_books.next_night(engine) if places else date.min)
+    kept = Reply(sha256=sha256, name=name, reply_id=reply.reply_id[:200], content=content)
+    touched = sorted({place.batch.batch_id for place in places if place.batch is not None})
+    with books.transaction(engine) as connection:
+        payout_books.add_reply(connection, kept, statuses, entries, person, moment)
+        for batch_id in touched:
+            _go_on(connection, batch_id, statuses, person, moment)
+    return Told(statuses=tuple(statuses), notes=notes, again=False)
+
+
+def _read(name: str, content: bytes) -> BankReply:
+    for word, reader in _READERS.items():
+        if word in content[:_HEAD]:
+            return reader(content, file=name)
+    if content[:1] == b"1":
+        return read_nacha_returns(content, file=name)
+    raise TerminalError(
+        f"{name} was not read: it is no pain.002, no camt.054 and no NACHA file. Give the file as the bank has sent it."
+    )
+
+
+def _placed(reply: BankReply, batches: Sequence[Batch]) -> tuple[list[_Place], tuple[str, ...]]:
+    """Each status under the payouts that it speaks of, in the order of batches and payouts; then what fits none."""
+    places: list[_Place] = []
+    notes: dict[str, None] = dict.fromkeys(reply.notes)
+    astray = {id(status): (status, "no batch has such a payment") for status in reply.statuses}
+    for batch in batches:
+        if reply.message_id is not None and reply.message_id != str(batch.batch_id):
+            continue
+        traces = {EndToEndId(one.payment_id): one.trace for one in batch.payouts if one.trace is not None}
+        assigned = assign(ordered(batch), reply, traces or None)
+        payouts = {payout.payment_id: payout for payout in batch.payouts}
+        notes |= dict.fromkeys(assigned.notes)
+        for payment_id, status in assigned.told:
+            astray.pop(id(status), None)
+            places.append(_Place(status=status, batch=batch, payout=payouts[payment_id]))
+        for one in assigned.astray:
+            if one.status.end_to_end_id in payouts and id(one.status) in astray:
+                astray[id(one.status)] = (one.status, one.why)
+    return [*places, *(_Place(status=status, why=why) for status, why in astray.values())], tuple(notes)
+
+
+def _require_sent(name: str, places: Sequence[_Place]) -> None:
+    for place in places:
+        if place.batch is not None and place.batch.state not in _GONE_OUT:
+            batch = place.batch
+            raise TerminalError(
+                f"{name} was not read: it speaks of {batch.batch_id}, which is {batch.state} in the books, not "
+                f"sent. If its file went out, do `settle payouts send {batch.batch_id}` and read this again; if not, "
+                "ask who sent it."
+            )
+
+
+def _judged(places: Sequence[_Place], night: date) -> tuple[list[Status], list[Entry]]:
+    """What each status does, and the entries of what comes back."""
+    statuses: list[Status] = []
+    entries: list[Entry] = []
+    back = {place.payout.payment_id for place in places if place.payout is not None and place.payout.back}
+    accepted = {place.payout.payment_id for place in places if place.payout is not None and place.payout.accepted}
+    for line, place in enumerate(places, start=1):
+        payout, said = place.payout, "; ".join(_words(place.status))
+        entry: Entry | None = None
+        if payout is None or place.batch is None:
+            effect, why = Effect.TO_LOOK_AT, place.why
+        else:
+            effect, why = _effect(
+                place.status, place.batch, payout, payout.payment_id in back, payout.payment_id in accepted
+            )
+            if effect is Effect.BACK:
+                entry = back_entry(place.batch, payout, night, said or place.status.code)
+                entries.append(entry)
+                back.add(payout.payment_id)
+            elif effect is Effect.ACCEPTED:
+                accepted.add(payout.payment_id)
+        words = "; ".join(filter(None, (why, said)))
+        statuses.append(_status(line, place, effect, words[:_MOST_WORDS], entry))
+    return statuses, entries
+
+
+def _status(line: int, place: _Place, effect: Effect, words: str, entry: Entry | None) -> Status:
+    told = place.status
+    named = told.end_to_end_id or told.bank_reference or told.message_id or ""
+    return Status(
+        line=line,
+        payment_id=None if place.payout is None else place.payout.payment_id,
+        named=named[:100],
+        outcome=told.outcome.value,
+        code=told.code[:40],
+        words=words,
+        amount_minor=told.amount_minor,
+        currency=told.currency,
+        effect=effect,
+        entry_key=None if entry is None else entry.key,
+    )
+
+
+def _words(status: PaymentStatus) -> Iterator[str]:
+    for reason in status.reasons:
+        yield " ".join(filter(None, (reason.code, reason.meaning, reason.words)))
+    for what, value in status.corrected:
+        yield f"{what.value} is now {value}"
+
+
+def _effect(status: PaymentStatus, batch: Batch, payout: Payout, back: bool, accepted: bool) -> tuple[Effect, str]:
+    """What a status does to a payout, and why it does no more."""
+    if back:
+        return Effect.TO_LOOK_AT, "its money is back already: ask the bank which word holds"
+    if status.outcome is Outcome.ACCEPTED and accepted:
+        return Effect.NOTED, "accepted before"
+    if status.outcome is Outcome.RETURNED and status.amount_minor not in {None, payout.amount_minor}:
+        came = f"{to_major(status.amount_minor or 0, batch.currency)} {batch.currency}"
+        return Effect.TO_LOOK_AT, f"only {came} came back: it stays in transit until a person books the rest"
+    return _EFFECTS[status.outcome]
+
+
+def _go_on(connection: books.Connection, batch_id: str, statuses: Sequence[Status], person: str, moment: str) -> None:
+    """Take a batch on by what is known of its payouts now."""
+    batch = _again(connection, batch_id)
+    every = all(payout.back for payout in batch.payouts)
+    answered = any(payout.back or payout.accepted for payout in batch.payouts)
+    rejected = all(
+        any(one.payment_id == payout.payment_id and one.outcome == Outcome.REJECTED for one in statuses)
+        for payout in batch.payouts
+    )
+    if batch.state is BatchState.SENT and every and rejected:
+        payout_books.add_step(connection, batch, BatchState.FAILED, person, moment)
+        return
+    if batch.state is BatchState.SENT and answered:
+        payout_books.add_step(connection, batch, BatchState.ACKNOWLEDGED, person, moment)
+        batch = _again(connection, batch_id)
+    if batch.state is BatchState.ACKNOWLEDGED and every:
+        payout_books.add_step(connection, batch, BatchState.RETURNED, person, moment)
+
+
+def _again(connection: books.Connection, batch_id: str) -> Batch:
+    return next(batch for batch in payout_books.batches_in(connection) if batch.batch_id == batch_id)

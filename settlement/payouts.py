@@ -1,0 +1,276 @@
+"""The life of a payout batch: proposed, approved or rejected, released, and put where the bank fetches its file.
+
+Each function may be called again at any time, by several processes at once, and after being killed anywhere: a step
+is a row that the books take once, the file is made once with the release, and it is put into the outbox until a row
+says that it was sent. What nobody may do alone is refused by the books themselves (``schema/payout_rules.py``).
+Persons and moments are given by the caller.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+from settlement import account_books, books, payout_books, payout_gate, store
+from settlement.errors import RetryableError, TerminalError
+from settlement.model.payout import AccountState, Batch, BatchState, Check, Override, PaymentFile, moment_from
+from settlement.payout_orders import (
+    LeftOut,
+    Numbers,
+    net,
+    new_batches,
+    payment_file,
+    release_entry,
+    require_as_proposed,
+)
+from settlement.payout_terms import PayoutTerms, read_payout_terms
+from settlement.store import Home
+
+_OUT: Final = frozenset({BatchState.SENT, BatchState.ACKNOWLEDGED, BatchState.FAILED, BatchState.RETURNED})
+"""States of batches whose file has gone out."""
+_OVERRIDES: Final = 2
+_MOST_REASON: Final = 400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """The batches that were proposed, and what was left due with the reason why."""
+
+    batches: tuple[Batch, ...]
+    left: tuple[LeftOut, ...]
+
+
+def outbox(home: Home) -> Path:
+    """Where payment files lie for the bank."""
+    return home.root / "payments"
+
+
+def propose(home: Home, engine: books.Engine, person: str, moment: str) -> Proposal:
+    """Propose all that is due and can be paid: a batch for each account that pays, netted by partner and currency.
+
+    Nothing that stands in a batch already is proposed again, so a second call proposes nothing. Raises TerminalError
+    where nothing is declared of payouts, no night is settled, or a file could not be written.
+    """
+    terms, day = read_payout_terms(store.read_documents(home)), moment_from(moment).date()
+    night = payout_books.last_night(engine)
+    with books.transaction(engine) as connection:
+        known = payout_books.batches_in(connection)
+        accounts = account_books.accounts_in(connection)
+        netted, left = net(payout_books.unpaid(connection), accounts, terms, day)
+    numbers = Numbers(
+        batches=max((batch.number for batch in known), default=0),
+        payouts=sum(len(batch.payouts) for batch in known),
+        night=night,
+    )
+    proposed = []
+    for batch in new_batches(netted, terms, numbers, day):
+        # What the bank's format refuses is told now and not when it is released.
+        payment_file(batch, moment_from(moment))
+        proposed.append(replace(batch, checks=_checks(home, terms, batch, night)))
+    with books.transaction(engine) as connection:
+        for batch in proposed:
+            payout_books.add_batch(connection, batch, person, moment)
+    found = tuple(payout_books.one_batch(engine, batch.batch_id) for batch in proposed)
+    return Proposal(batches=found, left=tuple(left))
+
+
+def _checks(home: Home, terms: PayoutTerms, batch: Batch, night: date) -> tuple[Check, ...]:
+    asked = [
+        (payout.partner, batch.currency, sorted({due.contract for due in payout.statements}))
+        for payout in batch.payouts
+    ]
+    return payout_gate.checks(home, night, terms, asked)
+
+
+def approve(engine: books.Engine, batch_id: str, person: str, moment: str, digest: str) -> Batch:
+    """Approve a batch by the digest that the person has seen; the first digits of it do.
+
+    Raises TerminalError where the digest is another, the batch stands elsewhere, or the books refuse the person.
+    """
+    batch = _standing(engine, batch_id, BatchState.PROPOSED, BatchState.APPROVED)
+    if len(digest) < _LEAST_DIGITS or not batch.digest.startswith(digest.lower()):
+        raise TerminalError(
+            f"The batch {batch_id} has the digest {batch.digest[:_SHOWN_DIGITS]} and {digest!r} is given: look at it "
+            "with `settle payouts show` and approve what you have seen."
+        )
+    require_as_proposed(batch)
+    with books.transaction(engine) as connection:
+        payout_books.add_step(connection, batch, BatchState.APPROVED, person, moment)
+    return payout_books.one_batch(engine, batch_id)
+
+
+_LEAST_DIGITS: Final = 8
+_SHOWN_DIGITS: Final = 16
+
+
+def reject(engine: books.Engine, batch_id: str, person: str, moment: str, note: str) -> Batch:
+    """Reject a batch that is not released; what it would have paid is due for another one."""
+    batch = _standing(engine, batch_id, BatchState.PROPOSED, BatchState.APPROVED)
+    _require_reason(note)
+    with books.transaction(engine) as connection:
+        payout_books.add_step(connection, batch, BatchState.REJECTED, person, moment, note)
+    return payout_books.one_batch(engine, batch_id)
+
+
+def override(engine: books.Engine, batch_id: str, person: str, moment: str, reason: str) -> Batch:
+    """Put one person's word on record that failing checks do not keep a batch; two are needed."""
+    batch = _standing(engine, batch_id, BatchState.PROPOSED, BatchState.APPROVED)
+    _require_reason(reason)
+    with books.transaction(engine) as connection:
+        payout_books.add_override(connection, batch.batch_id, Override(person=person, moment=moment, reason=reason))
+    return payout_books.one_batch(engine, batch_id)
+
+
+def _require_reason(text: str) -> None:
+    if not 0 < len(text.strip()) <= len(text) <= _MOST_REASON:
+        raise TerminalError(f"Give a reason of 1 to {_MOST_REASON} characters; nothing was done.")
+
+
+def _standing(engine: books.Engine, batch_id: str, *states: BatchState) -> Batch:
+    batch = payout_books.one_batch(engine, batch_id)
+    if batch.state not in states:
+        raise TerminalError(f"The batch {batch_id} is {batch.state}: {_GOES_ON[batch.state]}.")
+    return batch
+
+
+_GOES_ON: Final = {
+    BatchState.PROPOSED: "another person looks at it with `settle payouts show` and approves or rejects it",
+    BatchState.APPROVED: "`settle payouts release` goes on",
+    BatchState.REJECTED: "what it would have paid is due, `settle payouts propose` proposes it anew",
+    BatchState.RELEASED: "`settle payouts send` goes on",
+    BatchState.SENT: "`settle payouts read` takes what the bank answers",
+    BatchState.ACKNOWLEDGED: "nothing is left to do unless money comes back",
+    BatchState.FAILED: "what it would have paid is due, `settle payouts propose` proposes it anew",
+    BatchState.RETURNED: "what came back is due, `settle payouts propose` proposes it anew",
+}
+
+
+def what_is_next(batch: Batch) -> str:
+    """What goes on with a batch, as a part of a sentence."""
+    approved = len(batch.by(BatchState.APPROVED))
+    if batch.state is BatchState.APPROVED and approved < batch.approvals:
+        return f"{batch.approvals - approved} more approval is needed: `settle payouts approve`"
+    return _GOES_ON[batch.state]
+
+
+def release(home: Home, engine: books.Engine, batch_id: str, person: str, moment: str) -> Batch:
+    """Release a batch: its journal entry, its file and its step in one transaction; then send it.
+
+    A batch that is released already is only sent, one that is sent is left as it is. Raises TerminalError where it is
+    not approved by enough, was changed, a check fails, an account cannot be paid to, or the books refuse the person;
+    RetryableError where the file could not be put into the outbox, from where `send` goes on.
+    """
+    with store.locked(home):
+        batch = _standing(engine, batch_id, BatchState.APPROVED, BatchState.RELEASED, *_OUT)
+        if batch.state is BatchState.APPROVED:
+            batch = _checked_again(home, engine, batch)
+            require_as_proposed(batch)
+            _require_still_payable(batch, moment)
+            _require_checks(batch)
+            file = payment_file(batch, moment_from(moment))
+            with books.transaction(engine) as connection:
+                entry = release_entry(batch, payout_books.next_night(engine))
+                payout_books.add_release(connection, batch, entry, file, person, moment)
+        return _send(home, engine, batch_id, person, moment)
+
+
+def send(home: Home, engine: books.Engine, batch_id: str, person: str, moment: str) -> Batch:
+    """Put the file of a released batch into the outbox and say so in the books; nothing where that is done."""
+    with store.locked(home):
+        _standing(engine, batch_id, BatchState.RELEASED, *_OUT)
+        return _send(home, engine, batch_id, person, moment)
+
+
+def _send(home: Home, engine: books.Engine, batch_id: str, person: str, moment: str) -> Batch:
+    # Within the home's lock: whoever sees the batch unsent is the one who sends it.
+    batch = payout_books.one_batch(engine, batch_id)
+    if batch.state is BatchState.RELEASED:
+        with books.transaction(engine) as connection:
+            file = payout_books.file_of(connection, batch.batch_id)
+        _put(outbox(home), file)
+        with books.transaction(engine) as connection:
+            payout_books.add_step(connection, batch, BatchState.SENT, person, moment, file.sha256)
+        batch = payout_books.one_batch(engine, batch_id)
+    return batch
+
+
+def _put(folder: Path, file: PaymentFile) -> None:
+    """Put a file into a folder whole or not at all."""
+    target, arriving = folder / file.name, folder / f".{file.name}.arriving"
+    try:
+        folder.mkdir(mode=0o750, exist_ok=True)
+        with arriving.open("wb") as handle:
+            handle.write(file.content)
+            handle.flush()
+            os.fsync(handle.fileno())
+        arriving.replace(target)
+        place = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(place)
+        finally:
+            os.close(place)
+    except OSError as error:
+        raise RetryableError(
+            f"{target} could not be written ({error.strerror}): the batch stays released and nothing is sent, mend "
+            "that and go on with `settle payouts send`."
+        ) from None
+
+
+def _checked_again(home: Home, engine: books.Engine, batch: Batch) -> Batch:
+    """The batch with the checks of the last settled night, where a night was settled since it was proposed."""
+    night = payout_books.last_night(engine)
+    if max(check.night for check in batch.checks) >= night:
+        return batch
+    terms = read_payout_terms(store.read_documents(home))
+    with books.transaction(engine) as connection:
+        payout_books.add_checks(connection, batch.batch_id, _checks(home, terms, batch, night))
+    return payout_books.one_batch(engine, batch.batch_id)
+
+
+def failing(batch: Batch) -> list[Check]:
+    """The checks of the last night looked at that do not let the batch go."""
+    last = max(check.night for check in batch.checks)
+    return [check for check in batch.checks if check.night == last and not check.passed]
+
+
+def _require_checks(batch: Batch) -> None:
+    found = failing(batch)
+    if found and len(batch.overrides) < _OVERRIDES:
+        first, more = found[0], len(found) - 1
+        how = "have two persons override it with `settle payouts override`" if batch.may_override else "mend that"
+        raise TerminalError(
+            f"The batch {batch.batch_id} is not released: {first.name} of {first.partner} fails, {first.text}"
+            f"{f', and {more} more checks' if more else ''}; {how}, or reject the batch."
+        )
+
+
+def _require_still_payable(batch: Batch, moment: str) -> None:
+    """Raise TerminalError where the value date has passed, or an account of the batch cannot be paid to any more."""
+    day = moment_from(moment).date()
+    if batch.value_date < day:
+        raise TerminalError(
+            f"The batch {batch.batch_id} is not released: its value date {batch.value_date} has passed; reject it and "
+            "propose anew."
+        )
+    for payout in batch.payouts:
+        account = payout.account
+        late = account.usable_from is not None and account.usable_from > day
+        if account.state is not AccountState.APPROVED or late:
+            where = f"in its cooling-off until {account.usable_from}" if late else account.state.value
+            raise TerminalError(
+                f"The batch {batch.batch_id} is not released: the bank account {account.account_id} of "
+                f"{payout.partner} is {where}; reject the batch and propose anew."
+            )
+
+
+def paid_before(batch: Batch, known: Iterable[Batch]) -> dict[str, int]:
+    """What each partner of a batch was last paid in its currency by an earlier batch that went out, in minor units."""
+    found: dict[str, int] = {}
+    for earlier in known:
+        if earlier.number < batch.number and earlier.currency == batch.currency and earlier.by(BatchState.RELEASED):
+            found |= {payout.partner: payout.amount_minor for payout in earlier.payouts if not payout.back}
+    return found

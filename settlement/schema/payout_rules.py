@@ -1,0 +1,228 @@
+"""The database's rules of payouts: allowed steps, four eyes, a batch that is whole, a statement that is paid once.
+
+Who pays whom how much is decided by the program; that nobody does it alone, or twice, or past a step, is decided here,
+whatever program writes. docs/PAYOUTS.md tells the same to a person.
+"""
+# ruff: noqa: S608 - every condition is made of constants of this module alone
+
+from __future__ import annotations
+
+from typing import Final
+
+import sqlalchemy as sa
+
+from settlement.schema import rules
+
+ACCOUNT_STEPS: Final = (
+    ("none", "proposed"),
+    ("proposed", "approved"),
+    ("proposed", "rejected"),
+    ("approved", "closing"),
+    ("closing", "closed"),
+)
+BATCH_STEPS: Final = (
+    ("none", "proposed"),
+    ("proposed", "approved"),
+    ("approved", "approved"),
+    ("proposed", "rejected"),
+    ("approved", "rejected"),
+    ("approved", "released"),
+    ("released", "sent"),
+    ("sent", "acknowledged"),
+    ("sent", "failed"),
+    ("acknowledged", "returned"),
+)
+_LOCK: Final = 0x5E7720
+"""Number of the advisory lock under which PostgreSQL writes payouts, one transaction at a time."""
+
+
+def make(connection: sa.Connection) -> None:
+    """Make the rules; the tables stand already."""
+    for table, found in (
+        ("bank_account_event", _ACCOUNT_EVENT),
+        ("payout", _PAYOUT),
+        ("payout_statement", _STATEMENT),
+        ("payout_check", _CHECK),
+        ("payout_override", _OVERRIDE),
+        ("payout_event", _EVENT),
+        ("payout_status", _STATUS),
+    ):
+        rules.refuse_rows(connection, table, found, _LOCK)
+
+
+def _last(table: str, key: str, column: str, of: str = "NEW") -> str:
+    """What the last event of a row's batch or account has in a column."""
+    return f"(SELECT {column} FROM {table} WHERE {key} = {of}.{key} ORDER BY number DESC LIMIT 1)"
+
+
+def _in_order(table: str, key: str) -> dict[str, tuple[str, str]]:
+    """An event follows the last one: by its number, from its state, and not before its moment."""
+    return {
+        "follows": (
+            (
+                f"NEW.number <> coalesce({_last(table, key, 'number')}, 0) + 1 "
+                f"OR NEW.was <> coalesce({_last(table, key, 'state')}, 'none')"
+            ),
+            "this step does not follow the last one",
+        ),
+        "later": (f"NEW.moment < {_last(table, key, 'moment')}", "a step is not taken before the one that it follows"),
+    }
+
+
+def _took(state: str, table: str = "payout_event", key: str = "batch_id", person: str = "NEW.person") -> str:
+    """Whether a person has taken a step to that state before."""
+    return f"EXISTS (SELECT 1 FROM {table} WHERE {key} = NEW.{key} AND state = '{state}' AND person = {person})"
+
+
+_ACCOUNT_EVENT: Final = {
+    **_in_order("bank_account_event", "account_id"),
+    "one_at_a_time": (
+        (
+            "NEW.state = 'proposed' AND EXISTS (SELECT 1 FROM bank_account a JOIN bank_account b "
+            "ON b.partner = a.partner AND b.currency = a.currency AND b.account_id <> a.account_id "
+            "WHERE a.account_id = NEW.account_id AND EXISTS (SELECT 1 FROM bank_account_event e "
+            "WHERE e.account_id = b.account_id) AND NOT EXISTS (SELECT 1 FROM bank_account_event e "
+            "WHERE e.account_id = b.account_id AND e.state IN ('closed', 'rejected')))"
+        ),
+        "a partner has one bank account in a currency at a time",
+    ),
+    "approved_by_another": (
+        f"NEW.state = 'approved' AND {_took('proposed', 'bank_account_event', 'account_id')}",
+        "who proposed a bank account cannot approve it",
+    ),
+    "closed_by_another": (
+        f"NEW.state = 'closed' AND {_took('closing', 'bank_account_event', 'account_id')}",
+        "who asked to close a bank account cannot confirm it",
+    ),
+}
+_BATCH_STANDS: Final = "EXISTS (SELECT 1 FROM payout_event WHERE batch_id = {0}.batch_id)"
+_PAYOUT: Final = {"sealed": (_BATCH_STANDS.format("NEW"), "a proposed batch gets no further payouts")}
+
+_BACK: Final = "EXISTS (SELECT 1 FROM payout_status WHERE payment_id = p.payment_id AND effect = 'back')"
+_REJECTED: Final = "EXISTS (SELECT 1 FROM payout_event e WHERE e.batch_id = p.batch_id AND e.state = 'rejected')"
+_STATEMENT: Final = {
+    "sealed": (
+        f"EXISTS (SELECT 1 FROM payout p WHERE p.payment_id = NEW.payment_id AND {_BATCH_STANDS.format('p')})",
+        "a proposed batch gets no further statements",
+    ),
+    "once": (
+        (
+            "EXISTS (SELECT 1 FROM payout_statement s JOIN payout p ON p.payment_id = s.payment_id "
+            "WHERE s.entry_key = NEW.entry_key AND s.account = NEW.account AND "
+            "(SELECT currency FROM payout_batch b WHERE b.batch_id = p.batch_id) = (SELECT b.currency FROM payout q "
+            "JOIN payout_batch b ON b.batch_id = q.batch_id WHERE q.payment_id = NEW.payment_id) "
+            f"AND NOT {_REJECTED} AND NOT {_BACK})"
+        ),
+        "this statement is in a batch already, or paid",
+    ),
+    "as_booked": (
+        (
+            "substr(NEW.account, 1, 18) <> 'liability:payable:' OR replace(NEW.account, ':due', '') = NEW.account "
+            "OR NEW.amount_minor + coalesce((SELECT sum(g.amount_minor) "
+            "FROM posting g WHERE g.entry_key = NEW.entry_key AND g.account = NEW.account AND g.currency = "
+            "(SELECT b.currency FROM payout q JOIN payout_batch b ON b.batch_id = q.batch_id "
+            "WHERE q.payment_id = NEW.payment_id)), 0) <> 0"
+        ),
+        "a statement is paid with what the journal has booked as due for it",
+    ),
+}
+_CHECK: Final = {
+    "before_release": (
+        "EXISTS (SELECT 1 FROM payout_event WHERE batch_id = NEW.batch_id AND state = 'released')",
+        "a released batch is checked no more",
+    ),
+}
+_OVERRIDE: Final = {
+    "declared": (
+        "NOT (SELECT may_override FROM payout_batch WHERE batch_id = NEW.batch_id)",
+        "the configuration does not let the checks of this batch be overridden",
+    ),
+    "by_another": (_took("proposed"), "who proposed a batch cannot override its checks"),
+}
+_FAILING: Final = (
+    "EXISTS (SELECT 1 FROM payout_check c WHERE c.batch_id = NEW.batch_id AND NOT c.passed "
+    "AND c.night = (SELECT max(night) FROM payout_check WHERE batch_id = NEW.batch_id)) "
+    "AND (SELECT count(*) FROM payout_override WHERE batch_id = NEW.batch_id) < 2"
+)
+_UNCHECKED: Final = (
+    "EXISTS (SELECT 1 FROM payout p WHERE p.batch_id = NEW.batch_id AND NOT EXISTS (SELECT 1 FROM payout_check c "
+    "WHERE c.batch_id = p.batch_id AND c.partner = p.partner "
+    "AND c.night = (SELECT max(night) FROM payout_check WHERE batch_id = NEW.batch_id)))"
+)
+_ACCOUNT_OF_PAYOUT: Final = "payout p JOIN bank_account_event e ON e.account_id = p.account_id"
+_UNUSABLE: Final = (
+    "EXISTS (SELECT 1 FROM payout p WHERE p.batch_id = NEW.batch_id AND NOT EXISTS "
+    "(SELECT 1 FROM bank_account_event e WHERE e.account_id = p.account_id AND e.state = 'approved' "
+    "AND CAST(e.usable_from AS VARCHAR(10)) <= substr(NEW.moment, 1, 10) AND e.number = "
+    f"{_last('bank_account_event', 'account_id', 'number', 'p')}))"
+)
+_EVENT: Final = {
+    **_in_order("payout_event", "batch_id"),
+    "of_this_batch": (
+        "NEW.digest <> (SELECT digest FROM payout_batch WHERE batch_id = NEW.batch_id)",
+        "the digest is that of another batch: look at it again",
+    ),
+    "whole": (
+        (
+            "NEW.state = 'proposed' AND (NOT EXISTS (SELECT 1 FROM payout WHERE batch_id = NEW.batch_id) OR EXISTS "
+            "(SELECT 1 FROM payout p WHERE p.batch_id = NEW.batch_id AND p.amount_minor <> coalesce((SELECT "
+            "sum(s.amount_minor) FROM payout_statement s WHERE s.payment_id = p.payment_id), 0)))"
+        ),
+        "a batch has payouts, and each is the sum of its statements",
+    ),
+    "approved_by_another": (
+        f"NEW.state = 'approved' AND {_took('proposed')}",
+        "who proposed a batch cannot approve it",
+    ),
+    "approved_once": (f"NEW.state = 'approved' AND {_took('approved')}", "a person approves a batch once"),
+    "released_by_another": (
+        f"NEW.state = 'released' AND {_took('proposed')}",
+        "who proposed a batch cannot release it",
+    ),
+    "approved_by_enough": (
+        (
+            "NEW.state = 'released' AND (SELECT count(*) FROM payout_event WHERE batch_id = NEW.batch_id "
+            "AND state = 'approved') < (SELECT approvals FROM payout_batch WHERE batch_id = NEW.batch_id)"
+        ),
+        "the batch needs more approvals",
+    ),
+    "approved_by_a_stranger": (
+        (
+            "NEW.state = 'released' AND NOT EXISTS (SELECT 1 FROM payout_event a WHERE a.batch_id = NEW.batch_id "
+            f"AND a.state = 'approved' AND NOT EXISTS (SELECT 1 FROM {_ACCOUNT_OF_PAYOUT} "
+            "WHERE p.batch_id = NEW.batch_id AND e.state = 'proposed' AND e.person = a.person))"
+        ),
+        "a batch is approved by somebody who proposed none of its bank accounts",
+    ),
+    "accounts_usable": (
+        f"NEW.state = 'released' AND {_UNUSABLE}",
+        "a bank account of the batch is closed, being closed, or in its cooling-off",
+    ),
+    "checked": (
+        f"NEW.state = 'released' AND ({_UNCHECKED} OR ({_FAILING}))",
+        "a check of the batch fails and is not overridden by two persons",
+    ),
+    "with_file_and_entry": (
+        (
+            "NEW.state = 'released' AND NOT (EXISTS (SELECT 1 FROM payout_file WHERE batch_id = NEW.batch_id) "
+            "AND EXISTS (SELECT 1 FROM entry WHERE entry_key = 'payout/' || NEW.batch_id))"
+        ),
+        "a batch is released with its file and its journal entry",
+    ),
+}
+_STATUS: Final = {
+    "of_a_sent_batch": (
+        (
+            "NEW.effect IN ('accepted', 'back') AND NOT EXISTS (SELECT 1 FROM payout p JOIN payout_event e "
+            "ON e.batch_id = p.batch_id WHERE p.payment_id = NEW.payment_id AND e.state = 'sent')"
+        ),
+        "a bank tells of payments that were sent",
+    ),
+    "corrects_the_payout": (
+        (
+            "NEW.effect = 'back' AND NOT EXISTS (SELECT 1 FROM entry c JOIN payout p ON p.payment_id = NEW.payment_id "
+            "WHERE c.entry_key = NEW.entry_key AND c.corrects = 'payout/' || p.batch_id)"
+        ),
+        "money comes back by an entry that corrects the payout",
+    ),
+}

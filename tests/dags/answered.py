@@ -1,0 +1,46 @@
+"""Run by the tests in a process of its own: answers Airflow's open questions through its API, one after another."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+from airflow.api_fastapi.core_api.datamodels.hitl import UpdateHITLDetailPayload
+from airflow.api_fastapi.core_api.routes.public.hitl import update_hitl_detail
+from airflow.models.hitl import HITLDetail
+from airflow.models.taskinstance import TaskInstance
+from airflow.utils.session import create_session
+from airflow.utils.state import TaskInstanceState
+from sqlalchemy import select
+
+ENDS = 240
+
+
+def main(*answers: str) -> None:
+    """Give answers, each PERSON=OPTION, in the order in which questions come, and print each question's body."""
+    left = list(answers)
+    end = time.monotonic() + ENDS
+    while left and time.monotonic() < end:
+        with create_session() as session:
+            waiting = select(TaskInstance).where(TaskInstance.state == TaskInstanceState.AWAITING_INPUT)
+            found = session.scalars(waiting.order_by(TaskInstance.map_index)).first()
+            if found is not None:
+                question = session.scalars(select(HITLDetail).where(HITLDetail.ti_id == found.id)).one()
+                print(question.body, flush=True)
+                person, _, option = left.pop(0).partition("=")
+                update_hitl_detail(
+                    dag_id=found.dag_id,
+                    dag_run_id=found.run_id,
+                    task_id=found.task_id,
+                    map_index=found.map_index,
+                    update_hitl_detail_payload=UpdateHITLDetailPayload(chosen_options=[option], params_input={}),
+                    user=SimpleAuthManagerUser(username=person, role="admin"),
+                    session=session,
+                )
+        time.sleep(0.5)
+    sys.exit(len(left))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,162 @@
+"""The database's rules of payouts, attacked by SQL past the program, on both databases."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from payout_home import (
+    APPROVED,
+    RELEASED,
+    RETAIL,
+    approved,
+    made_home,
+    proposed,
+    released,
+    with_account,
+)
+
+from settlement import books, payout_books
+from settlement.errors import RetryableError, TerminalError
+from settlement.model.payout import Batch
+from settlement.schema.payout_rules import ACCOUNT_STEPS, BATCH_STEPS
+from settlement.store import Home
+
+STATES = ("none", "proposed", "approved", "rejected", "released", "sent", "acknowledged", "failed", "returned")
+DUES = ((RETAIL, "A", 100_00), (RETAIL, "B", 250_00))
+EVENT = (
+    "INSERT INTO payout_event VALUES ('{batch}', {number}, '{was}', '{state}', '{person}', '{moment}', '{digest}', 'x')"
+)
+
+
+@pytest.fixture
+def home(tmp_path: Path, on_each_database: object) -> Home:
+    home = made_home(tmp_path / "home", DUES)
+    for partner in "AB":
+        with_account(home, partner)
+    return home
+
+
+def write(home: Home, *statements: str) -> None:
+    with books.transaction(books.connect(home)) as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+
+
+def refuses(home: Home, *statements: str) -> None:
+    with pytest.raises((TerminalError, RetryableError)):
+        write(home, *statements)
+
+
+def event(batch: Batch, state: str, person: str = "dora", **parts: object) -> str:
+    last = batch.steps[-1]
+    plain = {
+        "batch": batch.batch_id, "number": last.number + 1, "was": last.state, "state": state, "person": person,
+        "moment": RELEASED, "digest": batch.digest,
+    }  # fmt: skip
+    return EVENT.format(**plain | parts)
+
+
+def test_no_step_is_skipped_invented_repeated_or_dated_back(home: Home) -> None:
+    batch = approved(home, proposed(home), "cem")
+    for was in STATES:
+        for state in STATES:
+            if (was, state) not in BATCH_STEPS or was != "approved":
+                refuses(home, event(batch, state, was=was))
+    refuses(home, event(batch, "approved", number=2))
+    refuses(home, event(batch, "approved", number=9))
+    refuses(home, event(batch, "approved", moment="2010-01-01T00:00:00Z"))
+    refuses(home, event(batch, "approved", moment="yesterday"))
+    refuses(home, event(batch, "approved", digest="0" * 64))
+    refuses(home, event(batch, "approved", person="Dora "))
+    refuses(home, event(batch, "approved", person="cem"))
+    refuses(home, event(batch, "approved", person="ann"))
+    assert payout_books.one_batch(books.connect(home), batch.batch_id).steps == batch.steps
+    write(home, event(batch, "approved"))
+
+
+def test_a_release_needs_its_file_its_entry_and_two_people(home: Home) -> None:
+    batch = proposed(home)
+    refuses(home, event(batch, "released"))
+    batch = approved(home, batch, "cem")
+    refuses(home, event(batch, "released"))
+    entry = (
+        "INSERT INTO posting VALUES ('payout/P000001', 1, 'equity:opening', 'USD', 5)",
+        "INSERT INTO posting VALUES ('payout/P000001', 2, 'expense:fees:bank', 'USD', -5)",
+        "INSERT INTO entry VALUES ('payout/P000001', '2011-01-01', 'payout', 'x', NULL)",
+    )
+    file = "INSERT INTO payout_file VALUES ('P000001', 'n', '0', '0')"
+    refuses(home, *entry, event(batch, "released"))
+    refuses(home, file, event(batch, "released"))
+    refuses(home, *entry, file, event(batch, "released", person="ann"))
+    write(home, *entry, file, event(batch, "released"))
+
+
+def test_a_proposed_batch_is_sealed_and_a_statement_is_paid_once_as_it_was_booked(home: Home) -> None:
+    batch = proposed(home)
+    key, account = f"close/{RETAIL}/2010-Q4/A", f"liability:payable:{RETAIL}:A:due"
+    one = batch.payouts[0]
+    refuses(home, f"INSERT INTO payout VALUES ('X', '{batch.batch_id}', 'A', '{one.account.account_id}', 5, 'x', NULL)")
+    refuses(home, f"INSERT INTO payout_statement VALUES ('{one.payment_id}', 'close/{RETAIL}/2010-Q4/B', 'x', 1)")
+    other = (
+        f"INSERT INTO payout_batch VALUES ('P9', 9, '2010-12-31', 'USD', '2011-01-04', 'x', 1, {{}}, '{'0' * 64}')",
+        f"INSERT INTO payout VALUES ('P9-1', 'P9', 'A', '{one.account.account_id}', {{}}, 'x', NULL)",
+        f"INSERT INTO payout_statement VALUES ('P9-1', '{key}', '{account}', {{}})",
+    )
+    flag = "true" if books.connect(home).dialect.name == "postgresql" else "1"
+    first = f"INSERT INTO payout_event VALUES ('P9', 1, 'none', 'proposed', 'ann', '{APPROVED}', '{'0' * 64}', '')"
+    refuses(home, other[0].format(flag), other[1].format(10000), other[2].format(10000), first)
+    write(home, event(batch, "rejected"))
+    refuses(home, other[0].format(flag), other[1].format(10001), other[2].format(10001), first)
+    refuses(home, other[0].format(flag), other[1].format(10001), other[2].format(10000), first)
+    refuses(home, other[0].format(flag), first)
+    refuses(
+        home, other[0].format(flag), other[1].format(10000), other[2].format(10000).replace(":due", ":carried"), first
+    )
+    write(home, other[0].format(flag), other[1].format(10000), other[2].format(10000), first)
+
+
+def test_money_comes_back_once_and_by_an_entry_that_corrects_its_payout(home: Home) -> None:
+    batch = released(home)
+    reply = "INSERT INTO payout_reply VALUES ('s', 'n', 'r', 'fay', '2011-01-05T10:00:00Z', '0')"
+    status = "INSERT INTO payout_status VALUES ('s', {}, '{}', 'n', 'RETURNED', 'x', 'x', NULL, NULL, 'back', {})"
+    payment = batch.payouts[0].payment_id
+    refuses(home, reply, status.format(1, payment, "NULL"))
+    refuses(home, reply, status.format(1, payment, f"'close/{RETAIL}/2010-Q4/A'"))
+    entry = (
+        "INSERT INTO posting VALUES ('k', 1, 'equity:opening', 'USD', 5)",
+        "INSERT INTO posting VALUES ('k', 2, 'expense:fees:bank', 'USD', -5)",
+        "INSERT INTO entry VALUES ('k', '2011-01-01', 'payout_back', 'x', 'payout/P000001')",
+    )
+    refuses(home, *entry, reply, status.format(1, payment, "'k'"), status.format(2, payment, "'k'"))
+    write(home, *entry, reply, status.format(1, payment, "'k'"))
+
+
+def test_accounts_take_no_step_that_is_not_allowed_and_none_alone(home: Home) -> None:
+    account = with_account(home, "C")
+    states = ("none", "proposed", "approved", "rejected", "closing", "closed")
+
+    def step(state: str, person: str = "dora", was: str = "approved", usable: str = "NULL", number: int = 3) -> str:
+        values = f"'{account.account_id}', {number}, '{was}', '{state}', '{person}', '{APPROVED}', {usable}"
+        return f"INSERT INTO bank_account_event VALUES ({values})"
+
+    for was in states:
+        for state in states:
+            if (was, state) not in ACCOUNT_STEPS or was != "approved":
+                refuses(home, step(state, was=was, usable="'2011-01-01'" if state == "approved" else "NULL"))
+    again = "INSERT INTO bank_account VALUES ('other', 'C', 'USD', 'C', '{}')"
+    first = f"INSERT INTO bank_account_event VALUES ('other', 1, 'none', 'proposed', 'ann', '{APPROVED}', NULL)"
+    refuses(home, again, first)
+    write(home, step("closing"))
+    refuses(home, step("closed", was="closing", number=4))
+    write(home, step("closed", person="fay", was="closing", number=4))
+
+
+def test_checks_are_not_added_or_overridden_where_it_is_not_declared(home: Home) -> None:
+    programme = home.config / "programme.toml"
+    programme.write_text(programme.read_text().replace("may_override = true", "may_override = false"))
+    batch = proposed(home)
+    refuses(home, f"INSERT INTO payout_override VALUES ('{batch.batch_id}', 'dora', '{APPROVED}', 'x')")
+    flag = "false" if books.connect(home).dialect.name == "postgresql" else "0"
+    check = f"INSERT INTO payout_check VALUES ('{batch.batch_id}', '2011-01-01', 'A', 'c', {flag}, 0, 1, 'x')"
+    refuses(home, check)

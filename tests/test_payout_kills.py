@@ -1,0 +1,80 @@
+"""A release that is killed at any step, tried again, or run twice at once gives one entry, one file and one sending."""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from payout_home import RELEASED, approved, balance, made_home, proposed, with_accounts
+
+from settlement import books, payout_books, payout_laws, payouts
+from settlement.model.payout import Batch, BatchState
+from settlement.store import Home
+
+SCRIPT = Path(__file__).with_name("killed_payout.py")
+BOOKED = "approved"
+STEPS = {
+    "before the booking": (BOOKED, set()),
+    "before the commit": (BOOKED, set()),
+    "after the commit": ("released", set()),
+    "before the sync": ("released", {".P000001.ach.arriving"}),
+    "before the rename": ("released", {".P000001.ach.arriving"}),
+    "after the rename": ("released", {"P000001.ach"}),
+    "before it is sent": ("released", {"P000001.ach"}),
+    "before that is committed": ("released", {"P000001.ach"}),
+}
+"""Where the batch stands after a kill, and what lies in the outbox."""
+
+
+@pytest.fixture
+def home(tmp_path: Path, on_each_database: object) -> Home:
+    home = made_home(tmp_path / "home")
+    with_accounts(home)
+    return home
+
+
+def release(home: Home, batch: Batch, step: str) -> subprocess.Popen[str]:
+    command = [sys.executable, SCRIPT, home.root, batch.batch_id, RELEASED, step]
+    return subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True)
+
+
+def require_paid_once(home: Home, batch: Batch) -> None:
+    engine = books.connect(home)
+    done = payout_books.one_batch(engine, batch.batch_id)
+    assert [step.state for step in done.steps].count("released") == 1
+    assert [step.state for step in done.steps].count("sent") == 1
+    assert balance(home, "asset:transit") == -batch.total_minor
+    assert payout_laws.broken(engine) == []
+    (path,) = payouts.outbox(home).iterdir()
+    expected = payouts.payment_file(batch, payouts.moment_from(RELEASED))
+    assert (path.name, path.read_bytes()) == (expected.name, expected.content)
+    assert done.steps[-1].note == hashlib.sha256(path.read_bytes()).hexdigest() == expected.sha256
+
+
+def test_a_killed_release_goes_on_where_it_was(home: Home) -> None:
+    batch = approved(home, proposed(home), "cem", "dora")
+    for step, (state, lies) in STEPS.items():
+        with release(home, batch, step) as process:
+            assert process.wait() == -signal.SIGKILL, step
+        standing = payout_books.one_batch(books.connect(home), batch.batch_id)
+        assert standing.state == state, step
+        assert {path.name for path in payouts.outbox(home).glob("*")} >= lies, step
+        moved = balance(home, "asset:transit")
+        assert moved == (-batch.total_minor if standing.by(BatchState.RELEASED) else 0), step
+    with release(home, batch, "not at all") as process:
+        assert process.wait() == 0
+    require_paid_once(home, batch)
+
+
+@pytest.mark.parametrize("step", ["with the lock of the home", "without the lock of the home"])
+def test_two_that_release_at_once_pay_once(home: Home, step: str) -> None:
+    batch = approved(home, proposed(home), "cem", "dora")
+    with release(home, batch, step) as one, release(home, batch, step) as other:
+        said = [process.communicate()[0] for process in (one, other)]
+    assert {one.returncode, other.returncode} <= {0, 2}, said
+    assert 0 in {one.returncode, other.returncode}, said
+    require_paid_once(home, batch)

@@ -1,0 +1,161 @@
+"""Random persons take random steps: nothing is paid without two of them, nothing twice, and no cent is lost."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from made_replies import report, returned
+from payout_home import ABROAD, AIR, RETAIL, made_home, with_account
+
+from settlement import books, payout_books, payout_laws, payout_replies, payouts
+from settlement.errors import TerminalError
+from settlement.store import Home
+
+PEOPLE = st.sampled_from(["ann", "bea", "cem", "dora"])
+DUES = ((RETAIL, "A", 100_00), (RETAIL, "B", 250_00), (AIR, "A", 75_00))
+AT = "2011-01-03T10:00:00Z"
+PLACE = st.integers(0, 5)
+
+
+class Machine(RuleBasedStateMachine):
+    """The model: per batch who proposed and approved, whether it went out, and which of its payouts are out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="settlement-machine-"))
+        self.home: Home = made_home(self.folder / "home", DUES)
+        self.engine = books.connect(self.home)
+        self.state: dict[str, str] = {}
+        self.proposer: dict[str, str] = {}
+        self.approvers: dict[str, set[str]] = {}
+        self.out: dict[str, int] = {}
+        self.living: dict[str, set[str]] = {}
+        self.replies = 0
+
+    def teardown(self) -> None:
+        shutil.rmtree(self.folder)
+
+    @initialize()
+    def accounts(self) -> None:
+        for partner in "AB":
+            with_account(self.home, partner, ABROAD, by="bea", and_by="fay")
+
+    def _pick(self, place: int) -> str | None:
+        names = sorted(self.state)
+        return names[place % len(names)] if names else None
+
+    @rule(person=PEOPLE)
+    def propose(self, person: str) -> None:
+        taken = set().union(*self.living.values()) if self.living else set()
+        free = {"A", "B"} - taken
+        found = payouts.propose(self.home, self.engine, person, AT)
+        assert {one.partner for batch in found.batches for one in batch.payouts} == free
+        for batch in found.batches:
+            self.state[batch.batch_id], self.proposer[batch.batch_id] = "proposed", person
+            self.approvers[batch.batch_id] = set()
+            self.living[batch.batch_id] = {one.partner for one in batch.payouts}
+
+    @rule(person=PEOPLE, place=PLACE)
+    def approve(self, person: str, place: int) -> None:
+        name = self._pick(place)
+        if name is None:
+            return
+        may = self.state[name] in {"proposed", "approved"} and person != self.proposer[name]
+        may = may and person not in self.approvers[name]
+        digest = payout_books.one_batch(self.engine, name).digest
+        if self._does(may, lambda: payouts.approve(self.engine, name, person, AT, digest)):
+            self.state[name] = "approved"
+            self.approvers[name].add(person)
+
+    @rule(person=PEOPLE, place=PLACE)
+    def reject(self, person: str, place: int) -> None:
+        name = self._pick(place)
+        if name is None:
+            return
+        may = self.state[name] in {"proposed", "approved"}
+        if self._does(may, lambda: payouts.reject(self.engine, name, person, AT, "no")):
+            self.state[name], self.living[name] = "rejected", set()
+
+    @rule(person=PEOPLE, place=PLACE)
+    def release(self, person: str, place: int) -> None:
+        name = self._pick(place)
+        if name is None:
+            return
+        done = self.state[name] in {"sent", "acknowledged", "failed", "returned"}
+        # Bea proposed the bank accounts: she is not enough alone.
+        independent = self.approvers[name] - {"bea"}
+        may = done or (self.state[name] == "approved" and person != self.proposer[name] and bool(independent))
+        if self._does(may, lambda: payouts.release(self.home, self.engine, name, person, AT)) and not done:
+            self.state[name] = "sent"
+            batch = payout_books.one_batch(self.engine, name)
+            self.out |= {one.payment_id: one.amount_minor for one in batch.payouts}
+
+    @rule(place=PLACE, which=st.integers(0, 1), code=st.sampled_from(["ACSC", "RJCT", "PDNG", "return", "part"]))
+    def answer(self, place: int, which: int, code: str) -> None:
+        name = self._pick(place)
+        if name is None:
+            return
+        batch = payout_books.one_batch(self.engine, name)
+        payout = batch.payouts[which % len(batch.payouts)]
+        self.replies += 1
+        if code in {"return", "part"}:
+            amount = payout.amount_minor - (code == "part")
+            content = returned(payout.payment_id, f"{amount // 100}.{amount % 100:02}")
+        else:
+            content = report(batch, (payout.payment_id, code))
+        content = content.replace(b">R1<", f">R{self.replies}<".encode())
+        content = content.replace(b"<Id>N1<", f"<Id>N{self.replies}<".encode())
+        sent = self.state[name] in {"sent", "acknowledged", "failed", "returned"}
+
+        def read() -> payout_replies.Told:
+            return payout_replies.read(self.home, self.engine, "reply.xml", content, "fay", AT)
+
+        if self._does(sent, read) and code in {"RJCT", "return"}:
+            self.out.pop(payout.payment_id, None)
+            self.living[name].discard(payout.partner)
+        if sent:
+            assert read().again
+            self.state[name] = payout_books.one_batch(self.engine, name).state
+
+    def _does(self, may: bool, step) -> bool:
+        if may:
+            step()
+        else:
+            with pytest.raises(TerminalError):
+                step()
+        return may
+
+    @invariant()
+    def all_holds(self) -> None:
+        assert payout_laws.broken(self.engine) == []
+        (standing,) = payout_laws.standing(self.engine)
+        assert standing.earned_minor == sum(amount for _, _, amount in DUES)
+        assert standing.paid_minor + standing.in_transit_minor == sum(self.out.values())
+        for batch in payout_books.batches(self.engine):
+            assert batch.state == self.state[batch.batch_id]
+            if batch.by("released"):
+                assert len({*batch.by("approved"), *batch.by("released")} | {self.proposer[batch.batch_id]}) > 1
+        files = {path.stem for path in payouts.outbox(self.home).glob("*")}
+        assert files == {
+            name for name, state in self.state.items() if state not in {"proposed", "approved", "rejected"}
+        }
+
+
+def test_no_path_pays_without_two_people_or_twice(on_each_database: object) -> None:
+    few = settings(
+        max_examples=12, stateful_step_count=14, deadline=None, derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+
+    class Fresh(Machine):
+        def __init__(self) -> None:
+            on_each_database()
+            super().__init__()
+
+    run_state_machine_as_test(Fresh, settings=few)

@@ -1,0 +1,100 @@
+"""Payouts between the nights of a settled sample: the next night's books hold them, and every law holds throughout."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date
+from pathlib import Path
+
+import pytest
+from made_replies import report, returned
+from payout_home import ABROAD, with_account
+
+from settlement import books, originals, payout_books, payout_laws, payout_replies, payouts, runner, store
+from settlement.errors import RetryableError
+from settlement.home import create_home
+from settlement.model.payout import Batch
+from settlement.store import Home
+
+PARTNERS = ("ALMA-MATER", "HARBOR-FOUNDATION", "HARBOR-LOYALTY", "HARBOR-RETAIL", "MERIDIAN-AIR")
+FIRST, SECOND = "2026-01-01T07:00:00Z", "2026-01-02T07:00:00Z"
+
+
+@pytest.fixture
+def home(tmp_path: Path, sample_dir: Path, on_each_database: object) -> Home:
+    """Two nights of the sample, of which the second closes periods; the third is delivered."""
+    create_home(tmp_path / "home", sample_dir)
+    place = store.open_home(tmp_path / "home")
+    for night in originals.delivery_dates(place)[:2]:
+        runner.run_night(place, night, until="pay")
+    for partner in PARTNERS:
+        with_account(place, partner, ABROAD)
+    return place
+
+
+def paid(home: Home, moment: str) -> Batch:
+    engine = books.connect(home)
+    (batch,) = payouts.propose(home, engine, "ann", moment).batches
+    assert {check.name for check in payouts.failing(batch)} >= {"data_quality"}
+    for person in ("cem", "dora"):
+        payouts.approve(engine, batch.batch_id, person, moment, batch.digest)
+        payouts.override(engine, batch.batch_id, person, moment, "the faults are known")
+    return payouts.release(home, engine, batch.batch_id, "dora", moment)
+
+
+def require_laws(home: Home) -> None:
+    engine = books.connect(home)
+    assert payout_laws.broken(engine) == []
+    assert [one.earned_minor == one.found_minor for one in payout_laws.standing(engine)] == [True]
+
+
+def journal(home: Home, night: date) -> dict[tuple[str, str], int]:
+    sums: Counter[tuple[str, str]] = Counter()
+    for entry in books.read_entries(books.connect(home), night):
+        for posting in entry.postings:
+            sums[posting.account, posting.currency] += posting.amount_minor
+    return dict(sums)
+
+
+def test_the_next_night_holds_what_was_paid_and_what_came_back(home: Home) -> None:
+    *_, closed, last = originals.delivery_dates(home)
+    before = runner.books_digest(home, closed)
+    require_laws(home)
+    batch = paid(home, FIRST)
+    require_laws(home)
+    engine = books.connect(home)
+    amount = batch.payouts[0].amount_minor
+    content = returned(batch.payouts[0].payment_id, f"{amount // 100}.{amount % 100:02}")
+    payout_replies.read(home, engine, "back.xml", content, "fay", FIRST)
+    payout_replies.read(home, engine, "report.xml", report(batch, (batch.payouts[1].payment_id, "ACSC")), "fay", FIRST)
+    require_laws(home)
+    assert runner.books_digest(home, closed) == before
+    runner.run_night(home, last, until="pay")
+    require_laws(home)
+    table = store.read_table(home, "trial_balance", last)
+    told = {(row["account"], row["currency"]): row["balance_minor"] for row in table.iter_rows(named=True)}
+    assert told == journal(home, last)
+    assert sum(told[key] for key in told if key[0].startswith("asset:transit")) == amount - batch.total_minor
+    assert runner.verify_night(home, last).differing == ()
+    again = paid(home, SECOND)
+    assert [(one.partner, one.amount_minor) for one in again.payouts] == [("ALMA-MATER", amount)]
+    require_laws(home)
+    (standing,) = payout_laws.standing(engine)
+    assert dict(standing.left)["due"] == 0
+    said = "USD: earned 63570.78 = paid 5450.51 + in transit 58122.87 + carried -2.60"
+    assert payout_laws.told(standing) == said
+
+
+def test_a_payout_that_is_booked_while_a_night_is_posted_has_it_posted_again(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last = originals.delivery_dates(home)[-1]
+    runner.run_night(home, last, until="rate")
+    runner.run_unit(home, last, "post", "all")
+    paid(home, FIRST)
+    with pytest.raises(RetryableError, match="A payout was booked while"):
+        runner.commit(home, last, "post", ("all",))
+    runner.run_night(home, last, until="pay")
+    table = store.read_table(home, "trial_balance", last)
+    assert table.filter(table["account"].str.starts_with("asset:transit"))["balance_minor"].sum() < 0
+    assert payout_books.last_night(books.connect(home)) == last
