@@ -21,6 +21,7 @@ import polars as pl
 from settlement import at_once, books, laws, openpgp, originals, quarantine, quarantine_books, store
 from settlement.cardkey import read_card_keys
 from settlement.errors import RetryableError, TerminalError
+from settlement.evidence.seal import add_seal
 from settlement.model.arrival import signature_digests
 from settlement.model.clearing import StatementState
 from settlement.model.layout import read_layouts
@@ -102,16 +103,22 @@ def commit(home: Home, business_date: date, stage_name: str, units: tuple[str, .
                 raise TerminalError(f"Stage {stage.name} of {business_date} is not complete: {missing[0]} has not run.")
             if stage.name == "land":
                 _refuse_unseen_replays(home, engine, business_date)
-            outputs_digest, entries = store.publish(
-                home, business_date, stage.name, writes=stage.writes, files=stage.files, units=units
-            )
+            made = store.publish(home, business_date, stage.name, writes=stage.writes, files=stage.files, units=units)
             done = books.StageRun(
                 business_date=business_date,
                 stage=stage.name,
                 inputs_digest=_inputs_digest(home, engine, business_date, stage),
-                outputs_digest=outputs_digest,
+                outputs_digest=made.digest,
             )
-            books.commit_stage(engine, done, entries, _quarantined(home, engine, business_date, stage))
+            landed = _landed(home, business_date) if stage.name == "land" else ()
+            books.commit_stage(
+                engine,
+                done,
+                made.entries,
+                files=(*made.files, *landed),
+                also=_quarantined(home, engine, business_date, stage),
+                last=_sealing(home, business_date) if stage is STAGES[-1] else None,
+            )
         store.drop_work(home, business_date, stage.name)
     return done
 
@@ -124,9 +131,19 @@ def _refuse_unseen_replays(home: Home, engine: books.Engine, business_date: date
         raise RetryableError(f"A replay was released while {business_date} was landed.")
 
 
-def _quarantined(
-    home: Home, engine: books.Engine, business_date: date, stage: Stage
-) -> Callable[[books.Connection], None] | None:
+def _landed(home: Home, business_date: date) -> tuple[store.KeptFile, ...]:
+    """The originals of what was delivered, each once."""
+    delivered = store.read_table(home, "delivery", business_date).filter(pl.col("why").ne_missing("NOT_A_FILE"))
+    names = {name for column in delivered["signatures"] for name in signature_digests(column)}
+    return originals.kept(home, sorted({*delivered["sha256"], *names}))
+
+
+def _sealing(home: Home, business_date: date) -> books.Also:
+    """What ends a night: the seal over all that was written to the books since the seal before."""
+    return partial(add_seal, business_date=business_date, config=store.config_files(home))
+
+
+def _quarantined(home: Home, engine: books.Engine, business_date: date, stage: Stage) -> books.Also | None:
     """What the stage ``check`` writes to quarantine: the night's rejects, and what became of its replays."""
     if stage.name != "check":
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,9 @@ import sqlalchemy as sa
 from settlement import books, quarantine_books
 from settlement.books import StageRun
 from settlement.errors import RetryableError, TerminalError
+from settlement.evidence.seal import add_seal
 from settlement.model.journal import Entry, Posting
-from settlement.store import Home
+from settlement.store import Home, KeptFile
 
 NIGHT = date(2010, 12, 29)
 TABLES = quarantine_books.REJECT.metadata.tables
@@ -32,7 +34,8 @@ def engine(tmp_path: Path, on_each_database: object) -> sa.Engine:
     """Books in which every table has a row."""
     engine = books.connect(Home(root=tmp_path))
     one = StageRun(business_date=NIGHT, stage="post", inputs_digest="1", outputs_digest="2")
-    books.commit_stage(engine, one, [entry()])
+    file = KeptFile(path="out/x", sha256="0", size_bytes=1)
+    books.commit_stage(engine, one, [entry()], files=[file], last=partial(add_seal, business_date=NIGHT, config=()))
     values = {
         "quarantine_reject": "'r', '2010-12-29', 'f', 1, 'f', '0', 'l', 1, 1, 'BAD', 'x', '', NULL, NULL",
         "quarantine_repair": "'r', 1, 'ann', 'q1', '0'",
