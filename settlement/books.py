@@ -176,6 +176,7 @@ def commit_stage(
     engine: sa.Engine,
     run: StageRun,
     entries: Sequence[Entry],
+    *,
     files: Sequence[KeptFile] = (),
     also: Also | None = None,
     last: Also | None = None,

@@ -7,7 +7,7 @@ has its rows noted (``settlement.schema.rules.noted``).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Final
@@ -102,7 +102,7 @@ def _rows_of(connection: sa.Connection, table: sa.Table, key: Sequence[str], key
 
 def _values(columns: Sequence[sa.Column[object]], text: str) -> tuple[object, ...]:
     """The values of a key as the database takes them."""
-    read = {date: date.fromisoformat, int: int}
+    read: Mapping[type, Callable[[str], object]] = {date: date.fromisoformat, int: int}
     return tuple(
         read.get(column.type.python_type, str)(value)
         for column, value in zip(columns, text.split("\t", len(columns) - 1), strict=True)

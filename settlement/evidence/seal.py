@@ -1,7 +1,7 @@
 """A night's seal: what was written to the books since the seal before, and the digest of that seal.
 
-It is made in the transaction of the night's last commit row, of rows that are in the database's cache: no file and no row of
-an earlier night is read. What is booked outside nights is sealed by the next one.
+It is made in the transaction of the night's last commit row, of rows that were just written: no file of a table and no
+row that is sealed is read again. What is booked outside nights is sealed by the next night.
 """
 
 from __future__ import annotations

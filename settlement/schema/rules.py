@@ -91,7 +91,7 @@ def noted(connection: sa.Connection, table: str, key: Sequence[str]) -> None:
     ``key`` is the table's primary key, in its order; its values are joined by tabs. In PostgreSQL those who write wait
     for one another, so that a row with a lower number is never seen later than one with a higher.
     """
-    write = f"INSERT INTO book_row (table_name, row_key) SELECT '{table}', "  # noqa: S608
+    write = f"INSERT INTO book_row (table_name, row_key) SELECT '{table}', "
     order = f"ORDER BY {', '.join(key)}"
     if connection.dialect.name == "sqlite":
         _execute(connection, f"{write}{' || char(9) || '.join(key)} FROM {table} {order}")
