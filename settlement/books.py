@@ -22,6 +22,7 @@ import psycopg
 import sqlalchemy as sa
 
 from settlement.errors import RetryableError, TerminalError
+from settlement.model.accounts import kind_of
 from settlement.model.journal import Entry, Posting
 from settlement.schema.rules import REFUSED
 from settlement.schema.upgrade import upgrade
@@ -43,7 +44,7 @@ ENTRY = sa.Table(
     sa.Column("business_date", sa.Date, nullable=False, index=True),
     sa.Column("kind", sa.String(40), nullable=False),
     sa.Column("text", sa.String(400), nullable=False),
-    sa.Column("corrects", sa.ForeignKey("entry.entry_key")),
+    sa.Column("corrects", sa.ForeignKey("entry.entry_key", deferrable=True, initially="DEFERRED")),
 )
 POSTING = sa.Table(
     "posting",
@@ -202,13 +203,15 @@ def commit_stage(
 def book(connection: sa.Connection, entries: Sequence[Entry]) -> None:
     """Book entries in a transaction; those that are booked already with the same postings are left as they are.
 
-    Raises TerminalError where an entry does not balance, has no postings, comes twice, is booked otherwise, or corrects
-    an entry that is not booked.
+    Raises TerminalError where an entry does not balance, has no postings, comes twice, is booked otherwise, names an
+    account that is not in the chart, or corrects an entry that is not booked.
     """
     for entry in entries:
         entry.check()
         if not entry.postings:
             raise TerminalError(f"Journal entry {entry.key} has no postings: book nothing instead.")
+        for posting in entry.postings:
+            kind_of(posting.account)
     twice = [key for key, count in Counter(entry.key for entry in entries).items() if count > 1]
     if twice:
         raise TerminalError(f"Journal entry {twice[0]} comes twice in one stage: a key is booked once.")
@@ -293,6 +296,48 @@ def read_entries(engine: sa.Engine, until: date) -> list[Entry]:
         Entry(key=key, business_date=day, kind=kind, text=text, postings=tuple(lines[key]), corrects=corrects)
         for key, (day, kind, text, corrects) in sorted(heads.items())
     ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """An account's debits and credits to date in one currency, in minor units, and its first and last night."""
+
+    account: str
+    currency: str
+    debit_minor: int
+    credit_minor: int
+    first: date
+    last: date
+
+    @property
+    def balance_minor(self) -> int:
+        """Debits less credits."""
+        return self.debit_minor - self.credit_minor
+
+
+def balances(engine: sa.Engine, until: date) -> list[Balance]:
+    """All accounts with what was booked on nights up to and including ``until``, by account and currency."""
+    amount, night = POSTING.c.amount_minor, ENTRY.c.business_date
+    query = (
+        sa.select(
+            POSTING.c.account,
+            POSTING.c.currency,
+            sa.func.sum(sa.case((amount > 0, amount), else_=0)).label("debit_minor"),
+            sa.func.sum(sa.case((amount < 0, -amount), else_=0)).label("credit_minor"),
+            sa.func.min(night).label("first"),
+            sa.func.max(night).label("last"),
+        )
+        .join(ENTRY)
+        .where(night <= until)
+        .group_by(POSTING.c.account, POSTING.c.currency)
+    )
+    with reached(), engine.connect() as connection:
+        found = [
+            Balance(**row | {side: int(row[side]) for side in ("debit_minor", "credit_minor")})
+            for row in (dict(row) for row in connection.execute(query).mappings())
+        ]
+    # Sorted here: the order of texts in a database depends on its collation.
+    return sorted(found, key=lambda balance: (balance.account, balance.currency))
 
 
 def copy_books_before(source: sa.Engine, target: sa.Engine, before: date) -> None:

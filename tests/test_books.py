@@ -25,7 +25,10 @@ WRONG_KINDS = ("nosuch", "postgresql+nosuch", "postgresql+asyncpg", "mysql")
 
 
 def entry(key: str = "k1", amount: int = 5, night: date = NIGHT, text: str = "a text") -> Entry:
-    postings = tuple(Posting(account=a, currency="USD", amount_minor=m) for a, m in (("x:1", amount), ("y:2", -amount)))
+    postings = tuple(
+        Posting(account=a, currency="USD", amount_minor=m)
+        for a, m in (("equity:opening", amount), ("expense:fees:bank", -amount))
+    )
     return Entry(key=key, business_date=night, kind="accrual", text=text, postings=postings)
 
 
@@ -69,6 +72,10 @@ def test_the_same_key_with_the_same_postings_is_booked_once(engine: sa.Engine) -
         (entry(amount=6), "booked with other amounts"),
         (replace(entry("k2"), postings=entry().postings[:1]), "does not balance"),
         (replace(entry("k2"), postings=()), "has no postings"),
+        (
+            replace(entry("k2"), postings=(replace(entry().postings[0], account="asset:bonk:1"), entry().postings[1])),
+            "'asset:bonk:1' is no account of the chart",
+        ),
     ],
 )
 def test_a_wrong_entry_books_nothing_and_commits_nothing(engine: sa.Engine, wrong: Entry, sentence: str) -> None:
@@ -103,7 +110,7 @@ def test_a_correction_names_an_entry_that_is_booked(engine: sa.Engine) -> None:
     with pytest.raises(TerminalError, match="k2 corrects k1, which is not booked"):
         books.commit_stage(engine, run("first"), [mending])
     books.commit_stage(engine, run("first"), [entry()])
-    books.commit_stage(engine, run(), [mending, replace(entry("k3"), corrects="k2")])
+    books.commit_stage(engine, run(), [replace(entry("k3"), corrects="k2"), mending])
     assert [e.corrects for e in books.read_entries(engine, NIGHT)] == [None, "k1", "k2"]
 
 

@@ -29,7 +29,7 @@ FIRST = "0" * 64
 LAST_STAGE = "report"
 PARTS = {"entry": "posting"}
 UNSEALED = frozenset({"alembic_version", "seal", "book_row", *PARTS.values()})
-TRANSIT = ("asset:clearing:", "asset:suspense:")
+TRANSIT = ("asset:clearing:", "asset:batch_clearing:", "asset:transit:", "asset:suspense:")
 KINDS = ("tables/*", "out", "report", "quality")
 SHOWN = 40
 

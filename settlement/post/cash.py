@@ -15,11 +15,11 @@ from typing import Any
 import polars as pl
 
 from settlement.errors import TerminalError
+from settlement.model import accounts
 from settlement.model.clearing import CashStatus, Fate
 from settlement.model.journal import Entry, Posting
 from settlement.model.money import to_major
 from settlement.model.stage import StageInput
-from settlement.post import accounts
 
 
 def cash_entries(inputs: StageInput) -> list[Entry]:
@@ -50,8 +50,8 @@ def _file_entries(inputs: StageInput) -> list[Entry]:
                 kind="settlement",
                 text=f"{file}: net settlement {to_major(abs(amount), currency)} {currency} {way}",
                 postings=(
-                    Posting(account=accounts.clearing(feed, file), currency=currency, amount_minor=amount),
-                    Posting(account=accounts.settlement(feed), currency=currency, amount_minor=-amount),
+                    Posting(account=accounts.CLEARING.at(feed, file), currency=currency, amount_minor=amount),
+                    Posting(account=accounts.SETTLEMENT.at(feed), currency=currency, amount_minor=-amount),
                 ),
             )
         )
@@ -76,7 +76,7 @@ def _statement_entries(inputs: StageInput) -> list[Entry]:
                     f"Entry {tie['entry']} of {tie['camt_file']} is judged for the first time but is no entry of "
                     "tonight's bank statements: its bank account is not known."
                 )
-            standing[accounts.bank(bank_accounts[place])] += tie["direction"] * tie["amount_minor"]
+            standing[accounts.BANK.at(bank_accounts[place])] += tie["direction"] * tie["amount_minor"]
         else:
             standing.subtract(_standing(earlier, feeds))
         postings = _postings(standing, tie["currency"])
@@ -91,12 +91,12 @@ def _standing(tie: Mapping[str, Any], feeds: Mapping[str, str]) -> Counter[str]:
     standing: Counter[str] = Counter()
     match CashStatus(tie["status"]):
         case CashStatus.FILE_PENDING | CashStatus.UNEXPLAINED:
-            standing[accounts.suspense(tie["camt_file"], tie["entry"])] -= received
+            standing[accounts.SUSPENSE.at(tie["camt_file"], tie["entry"])] -= received
         case CashStatus.TIED | CashStatus.DIFFERS:
             standing[_clearing(tie, feeds)] -= received
         case CashStatus.SHORT_BY_FEE:
             difference: int = tie["diff_minor"]
-            standing[accounts.BANK_FEES] -= difference
+            standing[accounts.BANK_FEES.at()] -= difference
             standing[_clearing(tie, feeds)] -= received - difference
     return standing
 
@@ -108,7 +108,7 @@ def _clearing(tie: Mapping[str, Any], feeds: Mapping[str, str]) -> str:
             f"Entry {tie['entry']} of {tie['camt_file']} is {tie['status']} to {file}, which is no accepted file of "
             "tonight or an earlier night: tie it to an accepted file."
         )
-    return accounts.clearing(feeds[file], file)
+    return accounts.CLEARING.at(feeds[file], file)
 
 
 def _statement_entry(

@@ -9,7 +9,7 @@ of accounts and each kind of entry by an example.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
@@ -17,21 +17,21 @@ from typing import Any, Final
 import polars as pl
 
 from settlement.errors import TerminalError
+from settlement.model import accounts
 from settlement.model.clearing import TOLD_ONLY, StatementState
 from settlement.model.journal import Entry, Posting
 from settlement.model.money import to_major
 from settlement.model.stage import StageInput, StageOutput
 from settlement.model.statement_lines import MOVES, Ledger, told
 from settlement.model.tables import TABLES
-from settlement.post import accounts
 from settlement.post.cash import cash_entries
 
 _STATEMENT: Final = ["contract", "period"]
-_ACCOUNTS: Final[Mapping[Ledger, Callable[[str, str], str]]] = {
-    Ledger.ADVANCE: accounts.advance,
-    Ledger.TAX_BORNE: accounts.tax_borne,
-    Ledger.TAX_OWED: accounts.tax_owed,
-    Ledger.HOLD: accounts.held,
+_ACCOUNTS: Final[Mapping[Ledger, accounts.AccountKind]] = {
+    Ledger.ADVANCE: accounts.ADVANCE,
+    Ledger.TAX_BORNE: accounts.TAX_BORNE,
+    Ledger.TAX_OWED: accounts.TAX_OWED,
+    Ledger.HOLD: accounts.HELD,
 }
 """The account of each ledger that stands between what a beneficiary earns and what it is paid."""
 
@@ -102,8 +102,8 @@ def _accrual_entries(inputs: StageInput) -> list[Entry]:
             for currency, amount in sorted(change.items())
             if amount
             for posting in (
-                Posting(account=accounts.share_expense(contract, term), currency=currency, amount_minor=amount),
-                Posting(account=accounts.accrued_share(contract, booked), currency=currency, amount_minor=-amount),
+                Posting(account=accounts.PARTNER_SHARE.at(contract, term), currency=currency, amount_minor=amount),
+                Posting(account=accounts.ACCRUED_SHARE.at(contract, booked), currency=currency, amount_minor=-amount),
             )
         )
         if postings:
@@ -164,9 +164,13 @@ def _opening_entries(inputs: StageInput) -> list[Entry]:
     for row in first.filter(pl.col("term").is_in(["carry_in", "recouped"])).iter_rows(named=True):
         contract, beneficiary, currency = row["contract"], row["beneficiary"], row["currency"]
         if row["term"] == "carry_in":
-            account, amount, what = accounts.carried(contract, beneficiary), -row["amount_minor"], "balance carried in"
+            account, amount, what = (
+                accounts.CARRIED.at(contract, beneficiary),
+                -row["amount_minor"],
+                "balance carried in",
+            )
         else:
-            account, amount = accounts.advance(contract, beneficiary), _quantity(row, "unrecouped_before")
+            account, amount = accounts.ADVANCE.at(contract, beneficiary), _quantity(row, "unrecouped_before")
             what = "advance not recouped"
         if amount:
             entries.append(
@@ -177,7 +181,7 @@ def _opening_entries(inputs: StageInput) -> list[Entry]:
                     text=f"{contract} {beneficiary}: {what} from before the first night",
                     postings=(
                         Posting(account=account, currency=currency, amount_minor=amount),
-                        Posting(account=accounts.OPENING, currency=currency, amount_minor=-amount),
+                        Posting(account=accounts.OPENING.at(), currency=currency, amount_minor=-amount),
                     ),
                 )
             )
@@ -236,7 +240,9 @@ def _from_original_periods(terms: Mapping[_Term, Mapping[str, int]], night: date
             kind="close",
             text=f"{contract} {period} carries the {term} of {adjusts}: {_money(amounts)}",
             postings=tuple(
-                Posting(account=accounts.accrued_share(contract, where), currency=currency, amount_minor=sign * amount)
+                Posting(
+                    account=accounts.ACCRUED_SHARE.at(contract, where), currency=currency, amount_minor=sign * amount
+                )
                 for currency, amount in sorted(amounts.items())
                 for where, sign in ((booked, 1), (period, -1))
             ),
@@ -299,17 +305,17 @@ def _close_postings(
             f"{share.name} does not re-add: carried in {carry_in}, stated {payable}{entries}, but paid {payout} and "
             f"carried out {carry_out} (minor units of {currency})."
         )
-    carried = accounts.carried(share.contract, share.beneficiary)
+    carried = accounts.CARRIED.at(share.contract, share.beneficiary)
     booked = -carried_before.get((carried, currency), 0)
     if booked != carry_in:
         raise TerminalError(
             f"{share.name} carries in {carry_in}, but the books carry {booked} (minor units of {currency})."
         )
     converted, advanced = "share_converted" in share.amounts, sorted(share.advanced.items())
-    lines = [(accounts.accrued_share(share.contract, share.period), unit, amount) for unit, amount in earned.items()]
+    lines = [(accounts.ACCRUED_SHARE.at(share.contract, share.period), unit, amount) for unit, amount in earned.items()]
     if converted:
-        lines += [(accounts.CURRENCY_CONVERSION, unit, -amount) for unit, amount in earned.items()]
-        lines.append((accounts.CURRENCY_CONVERSION, currency, payable))
+        lines += [(accounts.CURRENCY_CONVERSION.at(), unit, -amount) for unit, amount in earned.items()]
+        lines.append((accounts.CURRENCY_CONVERSION.at(), currency, payable))
     lines += [
         (carried, currency, -payable),
         *(
@@ -317,13 +323,13 @@ def _close_postings(
             for name, amount in moves.items()
             for line in (
                 (carried, currency, -amount),
-                (_ACCOUNTS[MOVES[name]](share.contract, share.beneficiary), currency, amount),
+                (_ACCOUNTS[MOVES[name]].at(share.contract, share.beneficiary), currency, amount),
             )
         ),
         (carried, currency, payout),
-        (accounts.due(share.contract, share.beneficiary), currency, -payout),
-        *((accounts.advance(share.contract, share.beneficiary), unit, amount) for unit, amount in advanced),
-        *((accounts.due(share.contract, share.beneficiary), unit, -amount) for unit, amount in advanced),
+        (accounts.DUE.at(share.contract, share.beneficiary), currency, -payout),
+        *((accounts.ADVANCE.at(share.contract, share.beneficiary), unit, amount) for unit, amount in advanced),
+        *((accounts.DUE.at(share.contract, share.beneficiary), unit, -amount) for unit, amount in advanced),
     ]
     return tuple(
         Posting(account=account, currency=unit, amount_minor=amount) for account, unit, amount in lines if amount

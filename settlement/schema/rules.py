@@ -1,6 +1,7 @@
 """The database's own rules, as triggers that say the same on SQLite and on PostgreSQL.
 
 They hold whatever program writes. Whoever may change the schema can drop them: that is no task of a trigger.
+Revisions call what stands here: what a released one has made is changed by a later revision and a new function.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ import sqlalchemy as sa
 REFUSED: Final = "the books refuse this:"
 """How each rule that only a fault or a stranger can break begins what it says."""
 
+_ERRCODE: Final = "USING ERRCODE = 'integrity_constraint_violation'"
+_BOOKING: Final = 0x5E771F
+"""Number of the advisory lock that a transaction holds in PostgreSQL once it has written a row of the books."""
 _KEPT: Final = f"{REFUSED} rows are added and never changed or removed"
 
 
@@ -33,7 +37,7 @@ def append_only(connection: sa.Connection, table: str, keys: Sequence[Sequence[s
             connection, f"{table}_no_replace", f"INSERT ON {table} WHEN {there}", "the row is there already"
         )
         return
-    raised(connection, "books_kept", f"RAISE EXCEPTION '{_KEPT}' {_ERRCODE};")
+    _function(connection, "books_kept", f"RAISE EXCEPTION '{_KEPT}' {_ERRCODE};")
     _execute(
         connection,
         f"CREATE TRIGGER {table}_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
@@ -57,9 +61,9 @@ def entries_are_whole(connection: sa.Connection) -> None:
         _sqlite_trigger(connection, "entry_is_whole", f"INSERT ON entry WHEN {off}", whole)
         return
     # One at a time: of two that write under one key, each would look before the other's rows can be seen.
-    raised(connection, "books_one_at_a_time", f"PERFORM pg_advisory_xact_lock({_BOOKING}); RETURN NULL;")
+    _function(connection, "books_one_at_a_time", f"PERFORM pg_advisory_xact_lock({_BOOKING}); RETURN NULL;")
     exists = "EXISTS (SELECT 1 FROM fresh JOIN entry USING (entry_key))"
-    raised(
+    _function(
         connection,
         "books_posting_before_entry",
         f"IF {exists} THEN RAISE EXCEPTION '{closed}' {_ERRCODE}; END IF; RETURN NULL;",
@@ -68,7 +72,7 @@ def entries_are_whole(connection: sa.Connection) -> None:
         "EXISTS (SELECT 1 FROM fresh LEFT JOIN posting USING (entry_key) GROUP BY entry_key, currency "
         "HAVING count(line) = 0 OR sum(amount_minor) <> 0)"
     )
-    raised(
+    _function(
         connection,
         "books_entry_is_whole",
         f"IF {off} THEN RAISE EXCEPTION '{whole}' {_ERRCODE}; END IF; RETURN NULL;",
@@ -102,7 +106,7 @@ def noted(connection: sa.Connection, table: str, key: Sequence[str]) -> None:
     texts = [f"to_char({column}, 'YYYY-MM-DD')" if column == "business_date" else f"{column}::text" for column in key]
     joined = f"concat_ws(chr(9), {', '.join(texts)})"
     _execute(connection, f"{write}{joined} FROM {table} {order}")
-    raised(connection, f"{table}_noted", f"{write}{joined} FROM fresh {order}; RETURN NULL;")
+    _function(connection, f"{table}_noted", f"{write}{joined} FROM fresh {order}; RETURN NULL;")
     for statement in (
         (
             f"CREATE TRIGGER {table}_one_at_a_time BEFORE INSERT ON {table} "
@@ -124,7 +128,7 @@ def never_by_a_repairer(connection: sa.Connection) -> None:
     if connection.dialect.name == "sqlite":
         _sqlite_trigger(connection, name, f"INSERT ON quarantine_replay WHEN EXISTS ({mine})", other)
         return
-    raised(
+    _function(
         connection,
         "quarantine_by_another",
         f"IF EXISTS ({mine}) THEN RAISE EXCEPTION '{other}' {_ERRCODE}; END IF; RETURN NEW;",
@@ -136,12 +140,7 @@ def never_by_a_repairer(connection: sa.Connection) -> None:
     )
 
 
-_ERRCODE: Final = "USING ERRCODE = 'integrity_constraint_violation'"
-_BOOKING: Final = 0x5E771F
-"""Number of the advisory lock that a transaction holds in PostgreSQL once it has written a row of the books."""
-
-
-def raised(connection: sa.Connection, name: str, body: str) -> None:
+def _function(connection: sa.Connection, name: str, body: str) -> None:
     """Make or replace a trigger function of PostgreSQL."""
     _execute(
         connection,

@@ -42,8 +42,8 @@ def test_an_entry_key_is_booked_once(tmp_path: Path, sample_dir: Path) -> None:
 
     def entry(amount: int) -> Entry:
         postings = (
-            Posting(account="a", currency="USD", amount_minor=amount),
-            Posting(account="b", currency="USD", amount_minor=-amount),
+            Posting(account="equity:opening", currency="USD", amount_minor=amount),
+            Posting(account="expense:fees:bank", currency="USD", amount_minor=-amount),
         )
         return Entry(key="k", business_date=date(2020, 1, 1), kind="test", text="test", postings=postings)
 

@@ -20,12 +20,15 @@ from settlement.store import Home, KeptFile
 NIGHT = date(2010, 12, 29)
 TABLES = quarantine_books.REJECT.metadata.tables
 ENTRY = "INSERT INTO entry (entry_key, business_date, kind, text) VALUES ('k2', '2010-12-29', 'x', 'x')"
-LEFT = "INSERT INTO posting VALUES ('k2', 1, 'x:1', 'USD', 5)"
-RIGHT = "INSERT INTO posting VALUES ('k2', 2, 'x:2', 'USD', -5)"
+LEFT = "INSERT INTO posting VALUES ('k2', 1, 'equity:opening', 'USD', 5)"
+RIGHT = "INSERT INTO posting VALUES ('k2', 2, 'expense:fees:bank', 'USD', -5)"
 
 
 def entry(key: str = "k1") -> Entry:
-    postings = tuple(Posting(account=a, currency="USD", amount_minor=m) for a, m in (("x:1", 5), ("x:2", -5)))
+    postings = tuple(
+        Posting(account=a, currency="USD", amount_minor=m)
+        for a, m in (("equity:opening", 5), ("expense:fees:bank", -5))
+    )
     return Entry(key=key, business_date=NIGHT, kind="accrual", text="a text", postings=postings)
 
 
@@ -112,12 +115,12 @@ def test_postings_of_one_key_by_two_at_once_do_not_meet_in_one_entry(engine: sa.
             first.exec_driver_sql(statement)
         second.exec_driver_sql("SET LOCAL lock_timeout = '50ms'")
         with pytest.raises(sa.exc.OperationalError, match="lock timeout"):
-            second.exec_driver_sql("INSERT INTO posting VALUES ('k2', 3, 'x:1', 'USD', 7)")
+            second.exec_driver_sql("INSERT INTO posting VALUES ('k2', 3, 'equity:opening', 'USD', 7)")
         second.rollback()
         first.exec_driver_sql(ENTRY)
         first.commit()
         with pytest.raises(sa.exc.IntegrityError, match="booked already"):
-            second.exec_driver_sql("INSERT INTO posting VALUES ('k2', 3, 'x:1', 'USD', 7)")
+            second.exec_driver_sql("INSERT INTO posting VALUES ('k2', 3, 'equity:opening', 'USD', 7)")
 
 
 def test_an_entry_corrects_one_that_is_booked(engine: sa.Engine) -> None:

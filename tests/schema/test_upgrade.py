@@ -35,8 +35,8 @@ BEFORE = (
         "inputs_digest VARCHAR(64) NOT NULL, outputs_digest VARCHAR(64) NOT NULL, PRIMARY KEY (business_date, stage))"
     ),
     "INSERT INTO entry VALUES ('k1', '2010-12-29', 'accrual', 'a text')",
-    "INSERT INTO posting VALUES ('k1', 1, 'x:1', 'USD', 5)",
-    "INSERT INTO posting VALUES ('k1', 2, 'x:2', 'USD', -5)",
+    "INSERT INTO posting VALUES ('k1', 1, 'equity:opening', 'USD', 5)",
+    "INSERT INTO posting VALUES ('k1', 2, 'expense:fees:bank', 'USD', -5)",
     "INSERT INTO stage_run VALUES ('2010-12-29', 'post', '1', '2')",
 )
 """Tables and rows as the version before revisions wrote them, without quarantine."""
@@ -64,7 +64,7 @@ def test_books_of_before_there_were_revisions_are_upgraded_with_all_they_hold(ho
     write(engine_of(home), *BEFORE)
     engine = books.connect(home)
     (entry,) = books.read_entries(engine, NIGHT)
-    assert [(p.account, p.amount_minor) for p in entry.postings] == [("x:1", 5), ("x:2", -5)]
+    assert [(p.account, p.amount_minor) for p in entry.postings] == [("equity:opening", 5), ("expense:fees:bank", -5)]
     (run,) = books.stage_runs(engine)
     assert (run.stage, run.recorded_at) == ("post", None)
     assert quarantine_books.cases(engine) == []
@@ -79,8 +79,14 @@ def test_new_books_have_the_tables_that_are_queried(home: Home) -> None:
 
 def _require_as_queried(engine: sa.Engine) -> None:
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        options = {"compare_type": True, "include_object": None if connection.dialect.name != "sqlite" else _told_whole}
+        context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, books.METADATA) == []
+
+
+def _told_whole(item: sa.ForeignKeyConstraint, _name: str, kind: str, *_: object) -> bool:
+    """Of a reference that came with its column SQLite does not tell when it is looked at."""
+    return kind != "foreign_key_constraint" or item.column_keys != ["corrects"]
 
 
 def test_books_that_do_not_balance_are_not_upgraded(home: Home) -> None:

@@ -31,7 +31,9 @@ def upgrade() -> None:
     connection = op.get_bind()
     _require_balance(connection)
     op.add_column("stage_run", sa.Column("recorded_at", sa.DateTime(timezone=True)))
-    op.execute("ALTER TABLE entry ADD COLUMN corrects VARCHAR(200) REFERENCES entry (entry_key)")
+    # Looked at when the transaction ends: entries of one night come in any order.
+    reference = "REFERENCES entry (entry_key) DEFERRABLE INITIALLY DEFERRED"
+    op.execute(f"ALTER TABLE entry ADD COLUMN corrects VARCHAR(200) {reference}")
     if connection.dialect.name == "sqlite":
         _postings_again()
     else:
