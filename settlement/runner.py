@@ -22,6 +22,7 @@ from settlement import at_once, books, laws, openpgp, originals, quarantine, qua
 from settlement.cardkey import read_card_keys
 from settlement.errors import RetryableError, TerminalError
 from settlement.evidence.seal import add_seal
+from settlement.evidence.sealed_night import compare_with_seals
 from settlement.model.arrival import signature_digests
 from settlement.model.clearing import StatementState
 from settlement.model.layout import read_layouts
@@ -33,13 +34,17 @@ from settlement.store import Home
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyResult:
-    """The books digest as it stands and as re-performed, and the tables, entries and files that differ."""
+    """The books digest as it stands and as re-performed, and the tables, entries and files that differ.
+
+    ``sealed`` is how many re-performed entries and files are what seals hold; 0 where none holds the night.
+    """
 
     business_date: date
     standing: str
     performed: str
     differing: tuple[str, ...]
     same_configuration: bool
+    sealed: int
 
 
 def plan(home: Home, business_date: date, stage_name: str) -> tuple[str, ...]:
@@ -271,6 +276,8 @@ def verify_night(home: Home, business_date: date, progress: Progress | None = No
                 same_configuration = (
                     mine is not None and theirs is not None and mine.inputs_digest == theirs.inputs_digest
                 )
+        sealed, unlike = compare_with_seals(engine, other_engine, business_date)
+        differing += unlike
         differing += _differing_entries(engine, other_engine, business_date)
         differing += _differing_files(home.published("out", business_date), other.published("out", business_date))
     return VerifyResult(
@@ -279,6 +286,7 @@ def verify_night(home: Home, business_date: date, progress: Progress | None = No
         performed=performed,
         differing=tuple(differing),
         same_configuration=same_configuration,
+        sealed=sealed,
     )
 
 

@@ -32,6 +32,7 @@ UNSEALED = frozenset({"alembic_version", "seal", "book_row", *PARTS.values()})
 TRANSIT = ("asset:clearing:", "asset:batch_clearing:", "asset:transit:", "asset:suspense:")
 KINDS = ("tables/*", "out", "report", "quality")
 SHOWN = 40
+DAMAGED = sqlite3.Error
 
 
 @dataclass(frozen=True)
@@ -142,8 +143,9 @@ def check_all(
 def sqlite_books(path: Path) -> Books:
     """Read the books of a home. Raises sqlite3.Error where they are no database or a damaged one."""
     books = Books({}, {})
-    connection = sqlite3.connect(f"file:{quote(str(path.resolve()))}?mode=ro", uri=True)
+    connection = sqlite3.connect(f"file:{quote(str(path.resolve()))}?mode=ro", uri=True, isolation_level=None)
     try:
+        connection.execute("BEGIN")
         state = connection.execute("PRAGMA integrity_check").fetchone()[0]
         if state != "ok":
             raise sqlite3.DatabaseError(f"the database is damaged: {state}")
@@ -389,7 +391,8 @@ def check_entries(books: Books, found: Found) -> None:
     opened = sorted(pair for pair, total in balances.items() if total and pair[0].startswith(TRANSIT))
     count = len(books.tables.get("posting", []))
     found.told.append(
-        f"{len(nights)} entries of {count} postings; {len(opened)} clearing and suspense accounts are open:"
+        f"{len(nights)} entries of {count} postings; {len(opened) or 'no'} accounts that clear are open"
+        f"{':' if opened else '.'}"
     )
     found.told += [
         f"  {account}: {balances[account, currency]} minor units of {currency}" for account, currency in opened
