@@ -58,7 +58,6 @@ _COLUMNS: Final = pl.Schema(
         "corrects": pl.String(),
     }
 )
-_ACCRUING: Final = frozenset({"accrual", "original_period"})
 
 
 def export_ledger(home: Home, first: date, last: date, form: LedgerFormat) -> bytes:
@@ -134,10 +133,7 @@ def _total_row(total: Total) -> dict[str, object]:
 
 def _statement_line(entry: Entry) -> tuple[str, str, str, date]:
     """Contract, period, name and night of the statement's line that an accrual is made of, by its key."""
-    _, *names = entry.key.split("/")
-    if entry.kind not in _ACCRUING or len(names) < 3:  # noqa: PLR2004 - contract, period and line
-        return "", "", "", entry.business_date
-    contract, period, name = names[:3]
+    contract, period, name = entry.key.split("/")[1:4] if entry.kind == "accrual" else ("", "", "")
     return contract, period, name.removesuffix(":original_period"), entry.business_date
 
 
