@@ -27,6 +27,7 @@ from urllib.parse import quote
 
 FIRST = "0" * 64
 LAST_STAGE = "report"
+ENDED = ("pay", LAST_STAGE)
 PARTS = {"entry": "posting"}
 UNSEALED = frozenset({"alembic_version", "seal", "book_row", *PARTS.values()})
 TRANSIT = ("asset:clearing:", "asset:batch_clearing:", "asset:transit:", "asset:suspense:")
@@ -100,14 +101,14 @@ def main(words: list[str]) -> int:
     try:
         exported = (place / "seals.jsonl").exists()
         books = folder_books(place) if exported else sqlite_books(place / "books.sqlite")
-    except (OSError, ValueError, KeyError, sqlite3.Error, csv.Error) as error:
+        found = Found()
+        copies = place / "files" if exported else None
+        check_all(books, found, home or (None if exported else place), copies=copies, head=given.head)
+        if exported:
+            check_trial_balances(books, place / "trial_balance.csv", found)
+    except (OSError, ValueError, LookupError, sqlite3.Error, csv.Error) as error:
         sys.stdout.write(f"{place} cannot be read as books: {type(error).__name__}: {error}\n")
         return 1
-    found = Found()
-    copies = place / "files" if exported else None
-    check_all(books, found, home or (None if exported else place), copies=copies, head=given.head)
-    if exported:
-        check_trial_balances(books, place / "trial_balance.csv", found)
     sys.stdout.write(told(found))
     return 2 if found.problems else 0
 
@@ -221,8 +222,8 @@ def read_seal(content: str) -> Seal:
 def check_chain(books: Books, head: str | None, found: Found) -> list[Seal]:
     """Look at each seal and at the chain of them; those that can be read, in order."""
     seals, previous, expected, last = [], FIRST, 1, 0
-    for row in sorted(books.rows("seal"), key=lambda row: int(row["number"])):
-        number, night, place = int(row["number"]), row["business_date"], f"seal {row['number']}"
+    for row in sorted(books.rows("seal"), key=lambda row: number_in(row["number"])):
+        number, night, place = number_in(row["number"]), row["business_date"], f"seal {row['number']}"
         if number != expected:
             found.problem(night, place, f"comes where seal {expected} is expected, which is missing")
         if hashlib.sha256(row["content"].encode("utf-8", "surrogateescape")).hexdigest() != row["sha256"]:
@@ -232,7 +233,7 @@ def check_chain(books: Books, head: str | None, found: Found) -> list[Seal]:
         except (ValueError, KeyError, IndexError) as error:
             found.problem(night, place, f"its content cannot be read ({error})")
         else:
-            if (seal.number, seal.night, seal.last_row) != (number, night, int(row["last_row"])):
+            if (seal.number, seal.night, seal.last_row) != (number, night, number_in(row["last_row"])):
                 found.problem(seal.night, place, "number, night or last row stand otherwise in it than beside it")
             if seal.previous != previous:
                 found.problem(night, place, "names another seal before it than the one that stands there")
@@ -240,7 +241,7 @@ def check_chain(books: Books, head: str | None, found: Found) -> list[Seal]:
                 found.problem(night, place, "seals no commit row of its own night, so no night has made it")
             check_numbers(seal, last, found)
             seals.append(seal)
-        previous, expected, last = row["sha256"], number + 1, int(row["last_row"])
+        previous, expected, last = row["sha256"], number + 1, number_in(row["last_row"])
     if head is not None and head not in {row["sha256"] for row in books.rows("seal")}:
         found.problem("", f"seal {head}", "was noted earlier and is not in the chain, which was cut or written anew")
     tell_chain(books, seals, found)
@@ -257,12 +258,18 @@ def tell_chain(books: Books, seals: list[Seal], found: Found) -> None:
             "their entries and commit rows are in its first seal, their files in none."
         )
     rows = sum(len(seal.rows) for seal in seals)
+    last = max(books.rows("seal"), key=lambda row: number_in(row["number"]), default={"sha256": FIRST})
     found.told.append(
         f"{len(seals)} seals, of the nights {seals[0].night} to {seals[-1].night}, over {rows} rows of the books; "
-        f"the last has the digest {books.rows('seal')[-1]['sha256']}."
+        f"the last has the digest {last['sha256']}."
         if seals
         else "There is no seal: the chain begins with the next night that ends."
     )
+
+
+def number_in(text: str) -> int:
+    """A number of a row or a seal; what is none is -1, which no row and no seal has."""
+    return int(text) if text.isdecimal() else -1
 
 
 def check_numbers(seal: Seal, last: int, found: Found) -> None:
@@ -275,7 +282,7 @@ def check_numbers(seal: Seal, last: int, found: Found) -> None:
 def check_rows(books: Books, seals: list[Seal], found: Found) -> None:
     """Compare each record with its digest; tell what is missing, what was added, and what no seal holds yet."""
     there = {(table, key): row for table in books.tables for key, row in keyed(books, table)}
-    notes = {(row["table_name"], row["row_key"]): int(row["number"]) for row in books.rows("book_row")}
+    notes = {(row["table_name"], row["row_key"]): number_in(row["number"]) for row in books.rows("book_row")}
     parts = parts_by_record(books, found)
     sealed = set()
     for seal in seals:
@@ -290,7 +297,7 @@ def check_rows(books: Books, seals: list[Seal], found: Found) -> None:
             if notes.get((table, key)) != number:
                 found.problem(seal.night, f"book_row {number}", f"does not note {place} as seal {seal.number} does")
         check_books_line(seal, there, parts, found)
-    last = max((int(row["last_row"]) for row in books.rows("seal")), default=0)
+    last = max((number_in(row["last_row"]) for row in books.rows("seal")), default=0)
     for (table, key), row in there.items():
         if (table, key) not in sealed and table not in UNSEALED:
             check_unsealed(books, (table, key), row, notes.get((table, key), 0) > last, found)
@@ -410,7 +417,7 @@ def whole(text: str, place: str, found: Found) -> int:
 
 def check_trial_balances(books: Books, path: Path, found: Found) -> None:
     """Each night's trial balance is the journal, added up until the night was booked."""
-    notes = {(row["table_name"], row["row_key"]): int(row["number"]) for row in books.rows("book_row")}
+    notes = {(row["table_name"], row["row_key"]): number_in(row["number"]) for row in books.rows("book_row")}
     postings: dict[str, list[dict[str, str]]] = defaultdict(list)
     for row in books.rows("posting"):
         postings[row["entry_key"]].append(row)
@@ -448,7 +455,8 @@ def check_files(books: Books, seals: list[Seal], root: Path, is_home: bool, foun
             found.problem(row["business_date"], path, "is missing")
     found.told.append(f"{looked} of {len(files)} files are in {root}.")
     if is_home:
-        check_strangers(books, {seal.night for seal in seals}, root, found)
+        runs = [key.split("\t") for seal in seals for _, table, key, _ in seal.rows if table == "stage_run"]
+        check_strangers(books, {night for night, stage in runs if stage in ENDED}, root, found)
     if seals:
         check_config(seals[-1], root, found)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import random
 import shutil
 import subprocess
 import sys
@@ -58,6 +59,24 @@ def test_a_changed_evidence_folder_is_found(sealed_home: Home, tmp_path: Path, n
     done = alone(evidence)
     assert (done.returncode, done.stderr) == (2, ""), done.stdout
     assert "DOES NOT HOLD" in done.stdout
+
+
+def test_any_sign_of_the_books_in_an_evidence_folder_counts(
+    sealed_home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_folder(sealed_home, tmp_path / "evidence")
+    files = [tmp_path / "evidence" / "seals.jsonl", *sorted((tmp_path / "evidence" / "books").glob("*.csv"))]
+    texts = {file: file.read_text(encoding="utf-8") for file in files}
+    chosen = random.Random(7)
+    for _ in range(80):
+        # A file of a table without rows tells nothing.
+        file = chosen.choice([file for file in files if texts[file].count("\n") > 1])
+        place = chosen.choice([index for index, sign in enumerate(texts[file]) if sign.isalnum()])
+        other = chosen.choice([sign for sign in "x7,\n\\" if sign != texts[file][place]])
+        file.write_text(texts[file][:place] + other + texts[file][place + 1 :], encoding="utf-8")
+        code = verify_books.main([str(tmp_path / "evidence")])
+        assert code in {1, 2}, (file.name, place, other, capsys.readouterr().out)
+        file.write_text(texts[file], encoding="utf-8")
 
 
 def test_what_is_no_evidence_is_said_in_one_line(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from sealed_home import copy_books, loose_engine
 
 from settlement import books, store
 from settlement.evidence import verify_books
-from settlement.evidence.folder import check_home, write_folder
+from settlement.evidence.folder import check_home, read_books, write_folder
 from settlement.evidence.verify_books import Found
 from settlement.store import Home
 
@@ -49,14 +49,15 @@ def books_of_home(request: pytest.FixtureRequest, loose_home: Home) -> Iterator[
 
 
 def looks(home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
-    """What ``settle verify --chain`` and the checker on its own say of the home, each as one text."""
-    chain = check_home(home)
-    assert chain.problems, "settle verify --chain has found nothing"
+    """What the checker says of the books as the program reads them, and alone of those in CSV, each as one text."""
+    chain = Found()
+    verify_books.check_all(read_books(home), chain, None)
+    assert chain.problems, "nothing was found in the books"
     evidence = tmp_path / "evidence"
     shutil.rmtree(evidence, ignore_errors=True)
     write_folder(home, evidence)
     capsys.readouterr()
-    code = verify_books.main([str(evidence), "--home", str(home.root)])
+    code = verify_books.main([str(evidence)])
     alone = capsys.readouterr().out
     assert code == 2, alone
     return ["\n".join(map(str, chain.problems)), alone.partition("DOES NOT HOLD")[2]]

@@ -19,6 +19,7 @@ from settlement.store import Home, KeptFile
 
 NIGHT = date(2010, 12, 29)
 TABLES = quarantine_books.REJECT.metadata.tables
+SEALS = ("book_row", "seal")
 ENTRY = "INSERT INTO entry (entry_key, business_date, kind, text) VALUES ('k2', '2010-12-29', 'x', 'x')"
 LEFT = "INSERT INTO posting VALUES ('k2', 1, 'equity:opening', 'USD', 5)"
 RIGHT = "INSERT INTO posting VALUES ('k2', 2, 'expense:fees:bank', 'USD', -5)"
@@ -75,6 +76,17 @@ def test_no_row_is_changed_removed_or_replaced(engine: sa.Engine, table: str) ->
         with pytest.raises((TerminalError, RetryableError)):
             write(engine, attack)
     assert rows_of(engine) == before
+
+
+def test_every_row_is_noted_so_that_the_next_seal_holds_it(engine: sa.Engine) -> None:
+    noted = {(table, key) for _, table, key in rows_of(engine)["book_row"]}
+    written = set()
+    # Postings are told by their entry.
+    for name, rows in ((name, rows) for name, rows in rows_of(engine).items() if name not in {"posting", *SEALS}):
+        columns = [column.name for column in TABLES[name].columns]
+        places = [columns.index(column.name) for column in TABLES[name].primary_key]
+        written |= {(name, "\t".join(str(row[place]) for place in places)) for row in rows}
+    assert noted == written, "a new table is noted by its revision: rules.noted"
 
 
 def test_a_row_is_not_replaced_by_a_unique_key_that_is_not_its_first(engine: sa.Engine) -> None:
