@@ -431,12 +431,13 @@ def check_trial_balances(books: Books, path: Path, found: Found) -> None:
                 amount = whole(posting["amount_minor"], "posting", found)
                 sums[posting["account"], posting["currency"]][amount < 0] += abs(amount)
         told_of = {
-            (row["account"], row["currency"]): [int(row["debit_minor"]), int(row["credit_minor"])]
+            (row["account"], row["currency"]): [int(row[f"{side}_minor"]) for side in ("debit", "credit", "balance")]
             for row in rows
             if row["business_date"] == night
         }
         for account, currency in sorted(told_of.keys() | sums.keys()):
-            if told_of.get((account, currency), [0, 0]) != sums.get((account, currency), [0, 0]):
+            debit, credit = sums.get((account, currency), [0, 0])
+            if told_of.get((account, currency)) != [debit, credit, debit - credit]:
                 found.problem(night, f"table trial_balance, {account} {currency}", "is not the journal added up")
 
 
@@ -507,7 +508,7 @@ def wrong_in_statement(content: bytes) -> list[str]:
 
 
 def wrong_sums(rows: list[list[str]]) -> Iterator[str]:
-    """Each sum of a settlement file that its lines do not give. Raises ValueError or IndexError for another file."""
+    """Each sum of a settlement file that its lines do not give. Raises ValueError or IndexError where it is none."""
     terms: list[list[str]] = []
     own: dict[str, int] = {}
     totals: dict[str, int] = {}
@@ -531,7 +532,7 @@ def wrong_sums(rows: list[list[str]]) -> Iterator[str]:
     moved = sum(amount for name, amount in own.items() if name not in aside)
     if balance != own.get("carry_in", 0) + share + moved:
         yield "what is carried in, the share and the entries between do not give the balance"
-    if balance != own["payout"] + own.get("carry_out", 0):
+    if balance != own.get("payout", 0) + own.get("carry_out", 0):
         yield "the balance is not what is paid and carried out"
     yield from wrong_trailers(rows)
 
