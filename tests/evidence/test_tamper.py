@@ -13,11 +13,14 @@ import pytest
 import sqlalchemy as sa
 from conftest import Server
 from sealed_home import copy_books, loose_engine
+from typer.testing import CliRunner
 
 from settlement import books, store
+from settlement.errors import TerminalError
 from settlement.evidence import verify_books
 from settlement.evidence.folder import check_home, read_books, write_folder
 from settlement.evidence.verify_books import Found
+from settlement.night_commands import app as commands
 from settlement.store import Home
 
 ROWS = ("entry", "posting", "stage_run", "stage_file", "quarantine_reject", "book_row", "seal")
@@ -279,3 +282,15 @@ def test_files_of_nobody_and_of_another_night_are_found(
     nights = [f"business_date={night}" for night in store.nights_of(copied_home, "payout")]
     change(copied_home.root, nights[0], nights[1])
     assert check_home(copied_home).problems
+
+
+def test_the_command_says_what_and_where_and_ends_with_a_refusal(copied_home: Home) -> None:
+    file = next(path for path in sorted((copied_home.root / "out").rglob("*.csv")))
+    file.write_bytes(file.read_bytes() + b"x")
+    place = file.relative_to(copied_home.root).as_posix()
+    done = CliRunner().invoke(commands, ["verify", "--home", str(copied_home.root), "--chain"])
+    assert isinstance(done.exception, TerminalError)
+    assert place in str(done.exception)
+    assert f"{place}: is not what stage pay has written or landed" in done.output
+    none = CliRunner().invoke(commands, ["verify", "--home", str(copied_home.root)])
+    assert "--business-date, or look at all of them with --chain" in str(none.exception)
