@@ -381,9 +381,10 @@ def books_digest(entries: Iterable[Entry], files: Iterable[tuple[str, bytes]]) -
 
 
 def canonical_line(fields: Iterable[str]) -> bytes:
-    """Fields as one line, separated by tabs, so that no two different lists of fields give the same line.
+    """Fields as one line, separated by tabs, so that no two different lists of fields give the same line."""
+    return ("\t".join(map(escaped, fields)) + "\n").encode()
 
-    In a field a backslash, tab and newline is escaped by a backslash.
-    """
-    escaped = (field.replace("\\", r"\\").replace("\t", r"\t").replace("\n", r"\n") for field in fields)
-    return ("\t".join(escaped) + "\n").encode()
+
+def escaped(text: str) -> str:
+    """A text in which each backslash, tab and newline is led by a backslash."""
+    return text.replace("\\", r"\\").replace("\t", r"\t").replace("\n", r"\n")

@@ -8,7 +8,7 @@ r"""What is handed to somebody who looks at the books without this program: the 
     files/out/          what was made for partners
     verify_books.py     the checker
 
-In CSV no value is ``\N``; backslashes, tabs and newlines are escaped by a backslash. Bytes are told by their digest:
+In CSV no value is ``\N``; backslashes, tabs and ends of lines are led by a backslash. Bytes are told by their digest:
 what is encrypted in quarantine does not leave the books. Tables, originals and reports stay in the home.
 """
 
@@ -43,7 +43,7 @@ def read_books(home: Home) -> Books:
     with books.reached(), engine.connect() as connection:
         connection.execution_options(isolation_level="REPEATABLE READ")
         keys = books_tables(connection)
-        rows = {name: table_rows(connection, name)[1] for name in keys}
+        rows = {name: table_rows(connection, name) for name in keys}
     return Books(tables=rows, keys={name: list(key) for name, key in keys.items()})
 
 
@@ -72,8 +72,7 @@ def write_folder(home: Home, target: Path) -> None:
             (target / "seals.jsonl").write_text("".join(lines), encoding="utf-8")
         else:
             columns = list(rows[0]) if rows else key
-            texts = ([_written(row[column]) for column in columns] for row in rows)
-            _write_csv(target / "books" / f"{name}.csv", columns, texts)
+            _write_csv(target / "books" / f"{name}.csv", columns, ([_written(row[c]) for c in columns] for row in rows))
     _write_csv(target / "trial_balance.csv", _TRIAL_BALANCE, _trial_balances(home))
     for folder in ("config", "out"):
         if (home.root / folder).is_dir():
@@ -88,9 +87,8 @@ def _order(text: str | None) -> tuple[int, str]:
 
 
 def _written(text: str | None) -> str:
-    if text is None:
-        return r"\N"
-    return text.replace("\\", r"\\").replace("\t", r"\t").replace("\n", r"\n")
+    # A carriage return would end a row for those who read CSV.
+    return r"\N" if text is None else books.escaped(text).replace("\r", r"\r")
 
 
 def _trial_balances(home: Home) -> Iterable[Sequence[object]]:

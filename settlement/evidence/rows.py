@@ -43,14 +43,9 @@ def books_tables(connection: sa.Connection) -> dict[str, tuple[str, ...]]:
     return {name: tuple(look.get_pk_constraint(name)["constrained_columns"]) for name in names}
 
 
-def table_rows(connection: sa.Connection, name: str) -> tuple[list[str], list[Row]]:
-    """The columns of a table, and its rows sorted by key."""
-    table = _table(connection, name)
-    key = [column.name for column in table.primary_key]
-    rows = [_texts(row) for row in connection.execute(sa.select(table)).mappings()]
-    whole = {column.name for column in table.columns if isinstance(column.type, sa.Integer)}
-    rows.sort(key=lambda row: [(int(row[c] or 0), "") if c in whole else (0, row[c] or "") for c in key])
-    return [column.name for column in table.columns], rows
+def table_rows(connection: sa.Connection, name: str) -> list[Row]:
+    """All rows of a table."""
+    return [_texts(row) for row in connection.execute(sa.select(_table(connection, name))).mappings()]
 
 
 def noted_after(connection: sa.Connection, number: int) -> list[Record]:

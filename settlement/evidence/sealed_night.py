@@ -36,7 +36,7 @@ def _sealed_digests(engine: books.Engine, business_date: date) -> dict[tuple[str
     A night that was not ended is sealed by the next one.
     """
     with books.transaction(engine) as connection:
-        seals = table_rows(connection, "seal")[1]
+        seals = table_rows(connection, "seal")
     contents = (row["content"] or "" for row in seals if (row["business_date"] or "") >= business_date.isoformat())
     rows = (row for content in contents for row in read_seal(content).rows)
     return {(table, key): sha256 for _, table, key, sha256 in rows if table in _PERFORMED}

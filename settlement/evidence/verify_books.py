@@ -184,8 +184,8 @@ def folder_books(folder: Path) -> Books:
                 books.tables[name] = [
                     {column: unescaped(row[index]) for index, column in enumerate(header)} for row in rows
                 ]
-    lines = (folder / "seals.jsonl").read_text(encoding="utf-8").splitlines()
-    books.tables["seal"] = [json.loads(line) for line in lines]
+    lines = (folder / "seals.jsonl").read_text(encoding="utf-8").split("\n")
+    books.tables["seal"] = [json.loads(text) for text in lines if text]
     return books
 
 
@@ -193,7 +193,7 @@ def unescaped(text: str) -> str | None:
     r"""A value of a CSV file or of a line of a seal; ``\N`` is none."""
     if text == r"\N":
         return None
-    return re.sub(r"\\(.)", lambda found: {"t": "\t", "n": "\n"}.get(found[1], found[1]), text)
+    return re.sub(r"\\(.)", lambda found: {"t": "\t", "n": "\n", "r": "\r"}.get(found[1], found[1]), text)
 
 
 def line(fields: Iterable[str]) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from settlement import __version__, books, quarantine_books, runner, store
 from settlement.errors import TerminalError
 from settlement.evidence import seal as seals
 from settlement.evidence import verify_books
-from settlement.evidence.folder import last_seal, read_books
+from settlement.evidence.folder import last_seal, read_books, write_folder
 from settlement.evidence.rows import noted_after
 from settlement.evidence.verify_books import Found
 from settlement.model.journal import Entry, Posting
@@ -108,6 +109,17 @@ def test_what_is_booked_outside_nights_is_told_and_then_sealed_by_the_next(home:
     assert [(number, table) for number, table, *_ in second.rows] == [
         *((4, "entry"), (5, "quarantine_file"), (6, "stage_file"), (7, "stage_run"))
     ]
+
+
+def test_hostile_texts_pass_through_an_evidence_folder(home: Home, tmp_path: Path) -> None:
+    texts = ("a\rb", "a\u2028b", r"\N", "a\tb\nc", '"', "\\", "a,b", "")
+    entries = [replace(entry(f"k{index}{text}"), text=text) for index, text in enumerate(texts)]
+    end_night(books.connect(home), NIGHT, entries)
+    write_folder(home, tmp_path / "evidence")
+    found, read = Found(), verify_books.folder_books(tmp_path / "evidence")
+    verify_books.check_all(read, found, None)
+    assert found.problems == []
+    assert sorted(row["text"] for row in read.rows("entry")) == sorted(texts)
 
 
 def test_a_night_and_its_seal_are_one_transaction(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
