@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sealed_home import let_go
 
 from settlement import __version__, books, quarantine_books, runner, store
 from settlement.errors import TerminalError
@@ -137,12 +138,18 @@ def test_a_night_and_its_seal_are_one_transaction(home: Home, monkeypatch: pytes
     assert looked_at(home).problems == []
 
 
-def test_a_chain_that_was_written_anew_holds_and_is_found_by_a_seal_noted_before(home: Home, tmp_path: Path) -> None:
+def test_a_chain_that_was_written_anew_holds_and_is_found_by_a_seal_noted_before(home: Home) -> None:
     engine = books.connect(home)
     end_night(engine, NIGHT, [entry()])
     noted = read_books(home).rows("seal")[0]["sha256"]
     assert looked_at(home, head=noted).problems == []
-    assert [one.place for one in looked_at(home, head="ab" * 32).problems] == [f"seal {'ab' * 32}"]
+    let_go(engine)
+    with books.transaction(engine) as connection:
+        connection.exec_driver_sql("UPDATE entry SET text = 'another'")
+        connection.exec_driver_sql("DELETE FROM seal")
+        seals.add_seal(connection, business_date=NIGHT, config=CONFIG)
+    assert looked_at(home).problems == []
+    assert [one.place for one in looked_at(home, head=noted).problems] == [f"seal {noted}"]
 
 
 def test_a_row_that_is_noted_and_gone_stops_the_seal(home: Home) -> None:
