@@ -110,9 +110,10 @@ def _verify_chain(place: store.Home, head: str | None) -> None:
     found = check_home(place, head)
     typer.echo(told(found), nl=False)
     if found.problems:
+        first = " ".join(str(found.problems[0]).split())
         raise TerminalError(
-            f"{len(found.problems)} things are not as they were sealed, first {found.problems[0]}. "
-            "Find out who changed them, and restore them from backup."
+            f"What was sealed does not hold, places: {len(found.problems)}, first {first}. Find out who changed it, and "
+            "restore it from backup."
         )
 
 
