@@ -112,8 +112,8 @@ def _verify_chain(place: store.Home, head: str | None) -> None:
     if found.problems:
         first = " ".join(str(found.problems[0]).split())
         raise TerminalError(
-            f"What was sealed does not hold, places: {len(found.problems)}, first {first}. Find out who changed it, and "
-            "restore it from backup."
+            f"What was sealed does not hold, places: {len(found.problems)}, first {first}. "
+            "Find out who changed it, and restore it from backup."
         )
 
 
