@@ -26,7 +26,7 @@ from settlement.model.accounts import kind_of
 from settlement.model.journal import BESIDE_NIGHTS, Entry, Posting
 from settlement.schema.rules import REFUSED
 from settlement.schema.upgrade import upgrade
-from settlement.store import Home
+from settlement.store import Home, KeptFile
 
 Engine = sa.Engine
 Connection = sa.Connection
@@ -63,6 +63,15 @@ STAGE_RUN = sa.Table(
     sa.Column("inputs_digest", sa.String(64), nullable=False),
     sa.Column("outputs_digest", sa.String(64), nullable=False),
     sa.Column("recorded_at", sa.DateTime(timezone=True)),
+)
+STAGE_FILE = sa.Table(
+    "stage_file",
+    METADATA,
+    sa.Column("business_date", sa.Date, primary_key=True),
+    sa.Column("stage", sa.String(40), primary_key=True),
+    sa.Column("path", sa.String(1000), primary_key=True),
+    sa.Column("sha256", sa.String(64), nullable=False),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
 )
 
 
@@ -170,16 +179,35 @@ def committed(engine: sa.Engine, business_date: date, stage: str) -> StageRun | 
         return None if row is None else StageRun(**row)
 
 
+Also = Callable[[sa.Connection], None]
+"""What else is written to the books in a transaction."""
+
+
 def commit_stage(
-    engine: sa.Engine, run: StageRun, entries: Sequence[Entry], also: Callable[[sa.Connection], None] | None = None
+    engine: sa.Engine,
+    run: StageRun,
+    entries: Sequence[Entry],
+    *,
+    files: Sequence[KeptFile] = (),
+    also: Also | None = None,
+    last: Also | None = None,
 ) -> None:
-    """Book the entries and commit the stage in one transaction, and in it what else the stage writes to the books."""
+    """Book the entries and commit the stage in one transaction, and in it what else the stage writes to the books.
+
+    ``files`` are those that the stage keeps in the home; ``last`` is done behind the commit row.
+    """
     with transaction(engine) as connection:
         book(connection, entries)
         if also is not None:
             also(connection)
-        row = {name: getattr(run, name) for name in ("business_date", "stage", "inputs_digest", "outputs_digest")}
-        connection.execute(sa.insert(STAGE_RUN).values(**row, recorded_at=sa.func.current_timestamp()))
+        stage = {"business_date": run.business_date, "stage": run.stage}
+        if files:
+            rows = [{**stage, "path": f.path, "sha256": f.sha256, "size_bytes": f.size_bytes} for f in files]
+            connection.execute(sa.insert(STAGE_FILE), rows)
+        digests = {"inputs_digest": run.inputs_digest, "outputs_digest": run.outputs_digest}
+        connection.execute(sa.insert(STAGE_RUN).values(**stage, **digests, recorded_at=sa.func.current_timestamp()))
+        if last is not None:
+            last(connection)
 
 
 def book(connection: sa.Connection, entries: Sequence[Entry]) -> None:
@@ -362,13 +390,17 @@ def books_digest(entries: Iterable[Entry], files: Iterable[tuple[str, bytes]]) -
                 str(posting.amount_minor),
                 entry.text,
             )
-            digest.update(_line(fields if entry.corrects is None else (*fields, entry.corrects)))
+            digest.update(canonical_line(fields if entry.corrects is None else (*fields, entry.corrects)))
     for path, content in sorted(files):
-        digest.update(_line((path, hashlib.sha256(content).hexdigest())))
+        digest.update(canonical_line((path, hashlib.sha256(content).hexdigest())))
     return digest.hexdigest()
 
 
-def _line(fields: Iterable[str]) -> bytes:
-    """One line of the export, written so that no two different lists of fields give the same line."""
-    escaped = (field.replace("\\", r"\\").replace("\t", r"\t").replace("\n", r"\n") for field in fields)
-    return ("\t".join(escaped) + "\n").encode()
+def canonical_line(fields: Iterable[str]) -> bytes:
+    """Fields as one line, separated by tabs, so that no two different lists of fields give the same line."""
+    return ("\t".join(map(escaped, fields)) + "\n").encode()
+
+
+def escaped(text: str) -> str:
+    """A text in which each backslash, tab and newline is led by a backslash."""
+    return text.replace("\\", r"\\").replace("\t", r"\t").replace("\n", r"\n")

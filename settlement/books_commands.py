@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +14,7 @@ from rich.text import Text
 from settlement import store
 from settlement.balances import OpenItem, open_items, trial_balance
 from settlement.books import Balance
+from settlement.evidence.ledger import LedgerFormat, export_ledger
 from settlement.model.accounts import CHART
 from settlement.model.money import to_major
 from settlement.terminal import HomeOption, night_of, table_console
@@ -88,3 +90,17 @@ def _show_items(console: Console, items: Sequence[OpenItem]) -> None:
     console.print(table)
     unexplained = sum(item.item is None for item in items)
     console.print(f"{len(items)} open, {unexplained} of them not explained.")
+
+
+@app.command()
+def export(
+    home: HomeOption,
+    first: Annotated[str, typer.Option("--from", metavar="YYYY-MM-DD", help="The first night.", show_default=False)],
+    last: Annotated[str, typer.Option("--to", metavar="YYYY-MM-DD", help="The last night.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="The file to write.", show_default=False)],
+    form: Annotated[LedgerFormat, typer.Option("--format", help="What the general ledger reads.")] = LedgerFormat.CSV,
+) -> None:
+    """Write the journal of some nights for a general ledger, with control totals at its end."""
+    content = export_ledger(store.open_home(home), night_of(first), night_of(last), form)
+    out.write_bytes(content)
+    typer.echo(f"The journal of {first} to {last} is in {out} ({len(content)} bytes).")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -9,6 +10,8 @@ import typer
 
 from settlement import originals, runner, store, worklist
 from settlement.errors import TerminalError
+from settlement.evidence.folder import check_home
+from settlement.evidence.verify_books import told
 from settlement.explain import SHOWN, explain_line, parse_line_address, render_text
 from settlement.home import create_home
 from settlement.model.stage import Bounds
@@ -81,9 +84,40 @@ def digest(home: HomeOption, business_date: DateOption) -> None:
 
 
 @app.command()
-def verify(home: HomeOption, business_date: DateOption) -> None:
-    """Re-perform a night from its originals in a scratch place and compare with what stands."""
-    place, night = store.open_home(home), night_of(business_date)
+def verify(
+    home: HomeOption,
+    business_date: Annotated[
+        str | None, typer.Option(metavar="YYYY-MM-DD", help="The night to perform again.", show_default=False)
+    ] = None,
+    chain: Annotated[
+        bool, typer.Option("--chain", help="Look at all seals and what they hold; perform nothing again.")
+    ] = False,
+    head: Annotated[
+        str | None, typer.Option(metavar="SHA256", help="A seal noted earlier, which must be in the chain.")
+    ] = None,
+) -> None:
+    """Re-perform a night from its originals in a scratch place, or look at the chain of seals over all nights."""
+    place = store.open_home(home)
+    if business_date is None and not chain:
+        raise TerminalError("Name the night with --business-date, or look at all of them with --chain.")
+    if chain or head is not None:
+        _verify_chain(place, head)
+    if business_date is not None:
+        _verify_night(place, night_of(business_date))
+
+
+def _verify_chain(place: store.Home, head: str | None) -> None:
+    found = check_home(place, head)
+    typer.echo(told(found), nl=False)
+    if found.problems:
+        first = " ".join(str(found.problems[0]).split())
+        raise TerminalError(
+            f"What was sealed does not hold, places: {len(found.problems)}, first {first}. "
+            "Find out who changed it, and restore it from backup."
+        )
+
+
+def _verify_night(place: store.Home, night: date) -> None:
     result = with_progress(lambda progress: runner.verify_night(place, night, progress))
     if result.differing or result.standing != result.performed:
         shown = ", ".join(result.differing[:_MOST_NAMED]) or "the books"
@@ -94,6 +128,11 @@ def verify(home: HomeOption, business_date: DateOption) -> None:
             f"{result.performed} re-performed).{changed} Find out who changed the home or its configuration."
         )
     typer.echo(f"{night} re-performs to the same books digest {result.performed}.")
+    typer.echo(
+        f"{result.sealed} entries and files are those of the seals."
+        if result.sealed
+        else "No seal holds this night yet: the next night that ends seals it."
+    )
 
 
 @app.command()

@@ -11,7 +11,7 @@ import mmap
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date
@@ -21,7 +21,7 @@ from typing import BinaryIO, Final
 from settlement.errors import TerminalError
 from settlement.model.arrival import signed_name
 from settlement.model.stage import Delivery
-from settlement.store import Home
+from settlement.store import Home, KeptFile
 
 _BLOCK: Final = 1 << 20
 _HEAD: Final = 4096
@@ -154,6 +154,16 @@ def keep_content(home: Home, content: memoryview) -> None:
     kept = home.originals / sha256[:2] / sha256
     kept.parent.mkdir(parents=True, exist_ok=True)
     kept.write_bytes(content)
+
+
+def kept(home: Home, digests: Sequence[str]) -> tuple[KeptFile, ...]:
+    """Originals as files of the home, by the digests that they were landed under."""
+    found = []
+    for sha256 in digests:
+        path = home.originals / sha256[:2] / sha256
+        name = path.relative_to(home.root).as_posix()
+        found.append(KeptFile(path=name, sha256=sha256, size_bytes=path.stat().st_size))
+    return tuple(found)
 
 
 def read_original(home: Home, sha256: str) -> memoryview:

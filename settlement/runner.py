@@ -21,6 +21,8 @@ import polars as pl
 from settlement import at_once, books, laws, openpgp, originals, quarantine, quarantine_books, restate_books, store
 from settlement.cardkey import read_card_keys
 from settlement.errors import RetryableError, TerminalError
+from settlement.evidence.seal import add_seal
+from settlement.evidence.sealed_night import compare_with_seals
 from settlement.history import History, naming_damage
 from settlement.model.arrival import signature_digests
 from settlement.model.clearing import StatementState
@@ -34,13 +36,17 @@ from settlement.store import Home
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyResult:
-    """The books digest as it stands and as re-performed, and the tables, entries and files that differ."""
+    """The books digest as it stands and as re-performed, and the tables, entries and files that differ.
+
+    ``sealed`` is how many re-performed entries and files are what seals hold; 0 where none holds the night.
+    """
 
     business_date: date
     standing: str
     performed: str
     differing: tuple[str, ...]
     same_configuration: bool
+    sealed: int
 
 
 def plan(home: Home, business_date: date, stage_name: str) -> tuple[str, ...]:
@@ -106,16 +112,22 @@ def commit(home: Home, business_date: date, stage_name: str, units: tuple[str, .
                 _refuse_unseen_replays(home, engine, business_date)
             if stage.name == "post":
                 _refuse_unseen_payouts(home, engine, business_date)
-            outputs_digest, entries = store.publish(
-                home, business_date, stage.name, writes=stage.writes, files=stage.files, units=units
-            )
+            made = store.publish(home, business_date, stage.name, writes=stage.writes, files=stage.files, units=units)
             done = books.StageRun(
                 business_date=business_date,
                 stage=stage.name,
                 inputs_digest=_inputs_digest(home, engine, business_date, stage),
-                outputs_digest=outputs_digest,
+                outputs_digest=made.digest,
             )
-            books.commit_stage(engine, done, entries, _quarantined(home, engine, business_date, stage))
+            landed = _landed(home, business_date) if stage.name == "land" else ()
+            books.commit_stage(
+                engine,
+                done,
+                made.entries,
+                files=(*made.files, *landed),
+                also=_quarantined(home, engine, business_date, stage),
+                last=_sealing(home, business_date) if stage is STAGES[-1] else None,
+            )
         store.drop_work(home, business_date, stage.name)
     return done
 
@@ -136,9 +148,19 @@ def _refuse_unseen_payouts(home: Home, engine: books.Engine, business_date: date
         raise RetryableError(f"A payout was booked while {business_date} was posted.")
 
 
-def _quarantined(
-    home: Home, engine: books.Engine, business_date: date, stage: Stage
-) -> Callable[[books.Connection], None] | None:
+def _landed(home: Home, business_date: date) -> tuple[store.KeptFile, ...]:
+    """The originals of what was delivered, each once."""
+    delivered = store.read_table(home, "delivery", business_date).filter(pl.col("why").ne_missing("NOT_A_FILE"))
+    names = {name for column in delivered["signatures"] for name in signature_digests(column)}
+    return originals.kept(home, sorted({*delivered["sha256"], *names}))
+
+
+def _sealing(home: Home, business_date: date) -> books.Also:
+    """What ends a night: the seal over all that was written to the books since the seal before."""
+    return partial(add_seal, business_date=business_date, config=store.config_files(home))
+
+
+def _quarantined(home: Home, engine: books.Engine, business_date: date, stage: Stage) -> books.Also | None:
     """What the stage ``check`` writes to quarantine: the night's rejects, and what became of its replays."""
     if stage.name != "check":
         return None
@@ -268,6 +290,8 @@ def verify_night(home: Home, business_date: date, progress: Progress | None = No
                 same_configuration = (
                     mine is not None and theirs is not None and mine.inputs_digest == theirs.inputs_digest
                 )
+        sealed, unlike = compare_with_seals(engine, other_engine, business_date)
+        differing += unlike
         differing += _differing_entries(engine, other_engine, business_date)
         differing += _differing_files(home.published("out", business_date), other.published("out", business_date))
     return VerifyResult(
@@ -276,6 +300,7 @@ def verify_night(home: Home, business_date: date, progress: Progress | None = No
         performed=performed,
         differing=tuple(differing),
         same_configuration=same_configuration,
+        sealed=sealed,
     )
 
 

@@ -22,10 +22,10 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Final
@@ -82,6 +82,26 @@ class Home:
     def unit_work(self, business_date: date, stage: str, unit: str) -> Path:
         """Folder of one uncommitted unit; its name is a digest because unit names may be hostile."""
         return self.stage_work(business_date, stage) / hashlib.sha256(unit.encode()).hexdigest()[:24]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptFile:
+    """A file of the home as its digest tells it; ``path`` is below the home, with slashes."""
+
+    path: str
+    sha256: str
+    size_bytes: int
+
+
+def kept_file(home: Home, path: Path) -> KeptFile:
+    """A file as it lies in the home."""
+    name = path.relative_to(home.root).as_posix()
+    return KeptFile(path=name, sha256=_file_digest(path), size_bytes=path.stat().st_size)
+
+
+def config_files(home: Home) -> tuple[KeptFile, ...]:
+    """All files of the configuration, sorted by path."""
+    return tuple(kept_file(home, path) for path in sorted(home.config.rglob("*")) if path.is_file())
 
 
 def open_home(root: Path) -> Home:
@@ -337,16 +357,26 @@ def read_unit_table(home: Home, business_date: date, stage: str, unit: str, tabl
     return _read_part(home.unit_work(business_date, stage, unit) / "tables" / f"{table}.parquet")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """What a stage has put into place: the digest of all of it, its journal entries and each of its files."""
+
+    digest: str
+    entries: list[Entry]
+    files: tuple[KeptFile, ...]
+
+
 def publish(
     home: Home, business_date: date, stage: str, *, writes: Sequence[str], files: str | None, units: Sequence[str]
-) -> tuple[str, list[Entry]]:
-    """Move a stage's units into place and return the digest of what they are, and their journal entries.
+) -> Published:
+    """Move a stage's units into place and return what they are.
 
     Nothing counts until the caller writes the commit row; what lies in place from a run that died before is replaced.
     """
     digest = hashlib.sha256()
     work = home.stage_work(business_date, stage)
     folders = [home.unit_work(business_date, stage, unit) for unit in sorted(units)]
+    kept: list[KeptFile] = []
     for name in writes:
         staged = work / f".publish-{name}"
         shutil.rmtree(staged, ignore_errors=True)
@@ -354,9 +384,13 @@ def publish(
         parts = [part for folder in folders for part in sorted((folder / "tables").glob(f"{name}.*parquet"))]
         for index, part in enumerate(parts):
             os.link(part, staged / f"part-{index:05d}.parquet")
-        _add_table(digest, name, staged)
-        if not any(staged.iterdir()):
+        if not parts:
             _write_part(TABLES[name].empty(), staged / "part-00000.parquet")
+        found = _kept(home, staged, home.partition(name, business_date))
+        if parts:
+            # A table that no unit has written is no part of the digest.
+            digest.update(_told(f"{name}/", found))
+        kept += found.values()
         _swap(staged, home.partition(name, business_date))
     if files is not None:
         staged = work / ".publish-files"
@@ -366,32 +400,41 @@ def publish(
             if (folder / "files").is_dir():
                 _refuse_same_file(stage, folder / "files", staged)
                 shutil.copytree(folder / "files", staged, dirs_exist_ok=True)
-        _add_files(digest, staged)
+        found = _kept(home, staged, home.published(files, business_date))
+        digest.update(_told("", found))
+        kept += found.values()
         _swap(staged, home.published(files, business_date))
     entries = [
         entry_from_json(item) for folder in folders for item in json.loads((folder / "entries.json").read_text())
     ]
-    return digest.hexdigest(), entries
+    return Published(digest=digest.hexdigest(), entries=entries, files=tuple(kept))
+
+
+def _kept(home: Home, staged: Path, target: Path) -> dict[str, KeptFile]:
+    """The files of a folder that is about to be moved to ``target``, by their path in it, sorted."""
+    found = {}
+    for path in sorted(path for path in staged.rglob("*") if path.is_file()):
+        name = path.relative_to(staged)
+        file = kept_file(home, path)
+        found[name.as_posix()] = replace(file, path=(target / name).relative_to(home.root).as_posix())
+    return found
 
 
 def published_digest(home: Home, business_date: date, *, writes: Sequence[str], files: str | None) -> str:
     """The digest of what a stage has published, taken anew: that of its commit row unless somebody has changed it."""
     digest = hashlib.sha256()
     for name in writes:
-        _add_table(digest, name, home.partition(name, business_date))
+        folder = home.partition(name, business_date)
+        digest.update(_told(f"{name}/", _kept(home, folder, folder)))
     if files is not None:
-        _add_files(digest, home.published(files, business_date))
+        folder = home.published(files, business_date)
+        digest.update(_told("", _kept(home, folder, folder)))
     return digest.hexdigest()
 
 
-def _add_table(digest: hashlib._Hash, name: str, folder: Path) -> None:
-    for part in sorted(folder.glob("part-*.parquet")):
-        digest.update(f"{name}/{part.name} {_file_digest(part)}\n".encode())
-
-
-def _add_files(digest: hashlib._Hash, folder: Path) -> None:
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        digest.update(f"{path.relative_to(folder).as_posix()} {_file_digest(path)}\n".encode())
+def _told(prefix: str, found: Mapping[str, KeptFile]) -> bytes:
+    """What a digest is taken of: a line a file, with its path in its folder and its own digest."""
+    return "".join(f"{prefix}{path} {file.sha256}\n" for path, file in found.items()).encode()
 
 
 def _refuse_same_file(stage: str, folder: Path, staged: Path) -> None:

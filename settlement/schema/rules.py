@@ -16,7 +16,7 @@ REFUSED: Final = "the books refuse this:"
 
 _ERRCODE: Final = "USING ERRCODE = 'integrity_constraint_violation'"
 _BOOKING: Final = 0x5E771F
-"""Number of the advisory lock that a transaction holds in PostgreSQL once it has written a posting."""
+"""Number of the advisory lock that a transaction holds in PostgreSQL once it has written a row of the books."""
 _KEPT: Final = f"{REFUSED} rows are added and never changed or removed"
 
 
@@ -85,6 +85,37 @@ def entries_are_whole(connection: sa.Connection) -> None:
         ),
         f"CREATE TRIGGER posting_before_entry AFTER INSERT ON posting {fresh} books_posting_before_entry()",
         f"CREATE TRIGGER entry_is_whole AFTER INSERT ON entry {fresh} books_entry_is_whole()",
+    ):
+        _execute(connection, statement)
+
+
+def noted(connection: sa.Connection, table: str, key: Sequence[str]) -> None:
+    """Note the key of each row in ``book_row``, in the order of writing: of rows that stand, and of each that is added.
+
+    ``key`` is the table's primary key, in its order; its values are joined by tabs. In PostgreSQL those who write wait
+    for one another, so that a row with a lower number is never seen later than one with a higher.
+    """
+    write = f"INSERT INTO book_row (table_name, row_key) SELECT '{table}', "
+    order = f"ORDER BY {', '.join(key)}"
+    if connection.dialect.name == "sqlite":
+        _execute(connection, f"{write}{' || char(9) || '.join(key)} FROM {table} {order}")
+        fresh = " || char(9) || ".join(f"NEW.{column}" for column in key)
+        _execute(connection, f"CREATE TRIGGER {table}_noted AFTER INSERT ON {table} BEGIN {write}{fresh}; END")
+        return
+    # JSON writes a date in one way, whatever the session does.
+    texts = ", ".join(f"to_jsonb({column}) #>> '{{}}'" for column in key)
+    joined = f"concat_ws(chr(9), {texts})"
+    _execute(connection, f"{write}{joined} FROM {table} {order}")
+    _function(connection, f"{table}_noted", f"{write}{joined} FROM fresh {order}; RETURN NULL;")
+    for statement in (
+        (
+            f"CREATE TRIGGER {table}_one_at_a_time BEFORE INSERT ON {table} "
+            "FOR EACH STATEMENT EXECUTE FUNCTION books_one_at_a_time()"
+        ),
+        (
+            f"CREATE TRIGGER {table}_noted AFTER INSERT ON {table} REFERENCING NEW TABLE AS fresh "
+            f"FOR EACH STATEMENT EXECUTE FUNCTION {table}_noted()"
+        ),
     ):
         _execute(connection, statement)
 

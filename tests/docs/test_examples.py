@@ -12,7 +12,7 @@ from pathlib import Path
 from settlement.model.tables_page import tables_page
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-PAGES = ("OPERATIONS.md", "AUDIT.md")
+PAGES = ("OPERATIONS.md", "AUDIT.md", "EVIDENCE.md")
 
 
 def _commands(page: str) -> list[str]:

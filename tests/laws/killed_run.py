@@ -22,10 +22,10 @@ def main() -> None:
     def die() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
-    def commit_stage(engine, run, *rest) -> None:
+    def commit_stage(engine, run, *rest, **more) -> None:
         if run.stage == stage and point == "before_commit":
             die()
-        original_commit(engine, run, *rest)
+        original_commit(engine, run, *rest, **more)
         if run.stage == stage and point == "after_commit":
             die()
 

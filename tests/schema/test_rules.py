@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,14 @@ from payout_home import ABROAD, APPROVED, made_home, proposed, with_account
 from settlement import books, close_books, payouts, quarantine_books, restate_books
 from settlement.books import StageRun
 from settlement.errors import RetryableError, TerminalError
+from settlement.evidence.seal import add_seal
 from settlement.model.journal import Entry, Posting
+from settlement.store import KeptFile
 
 NIGHT = date(2010, 12, 29)
 TABLES = books.METADATA.tables
 assert {close_books.NOTE.name, quarantine_books.REJECT.name, restate_books.RESTATEMENT.name} < TABLES.keys()
+SEALS = ("book_row", "seal")
 ENTRY = "INSERT INTO entry (entry_key, business_date, kind, text) VALUES ('k2', '2010-12-29', 'x', 'x')"
 LEFT = "INSERT INTO posting VALUES ('k2', 1, 'equity:opening', 'USD', 5)"
 RIGHT = "INSERT INTO posting VALUES ('k2', 2, 'expense:fees:bank', 'USD', -5)"
@@ -44,7 +48,8 @@ def engine(tmp_path: Path, on_each_database: object) -> sa.Engine:
     batch = payouts.release(home, engine, batch.batch_id, "cem", APPROVED)
     read(home, report(batch, ("P000001-001", "ACSC")))
     one = StageRun(business_date=NIGHT, stage="match", inputs_digest="1", outputs_digest="2")
-    books.commit_stage(engine, one, [entry()])
+    file = KeptFile(path="out/x", sha256="0", size_bytes=1)
+    books.commit_stage(engine, one, [entry()], files=[file], last=partial(add_seal, business_date=NIGHT, config=()))
     values = {
         "quarantine_reject": "'r', '2010-12-29', 'f', 1, 'f', '0', 'l', 1, 1, 'BAD', 'x', '', NULL, NULL",
         "quarantine_repair": "'r', 1, 'ann', 'q1', '0'",
@@ -85,6 +90,17 @@ def test_no_row_is_changed_removed_or_replaced(engine: sa.Engine, table: str) ->
         with pytest.raises((TerminalError, RetryableError)):
             write(engine, attack)
     assert rows_of(engine) == before
+
+
+def test_every_row_is_noted_so_that_the_next_seal_holds_it(engine: sa.Engine) -> None:
+    noted = {(table, key) for _, table, key in rows_of(engine)["book_row"]}
+    written = set()
+    # Postings are told by their entry.
+    for name, rows in ((name, rows) for name, rows in rows_of(engine).items() if name not in {"posting", *SEALS}):
+        columns = [column.name for column in TABLES[name].columns]
+        places = [columns.index(column.name) for column in TABLES[name].primary_key]
+        written |= {(name, "\t".join(str(row[place]) for place in places)) for row in rows}
+    assert noted == written, "a new table is noted by its revision: rules.noted"
 
 
 def test_a_row_is_not_replaced_by_a_unique_key_that_is_not_its_first(engine: sa.Engine) -> None:

@@ -68,6 +68,9 @@ def test_books_of_before_there_were_revisions_are_upgraded_with_all_they_hold(ho
     (run,) = books.stage_runs(engine)
     assert (run.stage, run.recorded_at) == ("post", None)
     assert quarantine_books.cases(engine) == []
+    with engine.connect() as connection:
+        noted = connection.exec_driver_sql("SELECT table_name, row_key FROM book_row ORDER BY number").all()
+    assert [tuple(row) for row in noted] == [("entry", "k1"), ("stage_run", "2010-12-29\tpost")]
     _require_as_queried(engine)
     with pytest.raises(TerminalError, match="never changed"), books.transaction(engine) as connection:
         connection.exec_driver_sql("UPDATE posting SET amount_minor = 6")
