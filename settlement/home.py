@@ -15,6 +15,7 @@ from settlement.errors import RetryableError, TerminalError
 from settlement.sealing import create_sealing_key
 
 _ARRIVING: Final = ".arriving"
+_BESIDE_CONTRACTS: Final = ("programme.toml", "partners.toml")
 _PACKAGE: Final = Path(__file__).resolve().parent
 
 
@@ -90,8 +91,9 @@ def _copy_delivery(folder: Path, target: Path) -> None:
 
 def _write_config(config: Path) -> None:
     contracts = contracts_folder()
-    shutil.copytree(contracts, config / "contracts", ignore=shutil.ignore_patterns("programme.toml"))
-    shutil.copy(contracts / "programme.toml", config / "programme.toml")
+    shutil.copytree(contracts, config / "contracts", ignore=shutil.ignore_patterns(*_BESIDE_CONTRACTS))
+    for name in _BESIDE_CONTRACTS:
+        shutil.copy(contracts / name, config / name)
     shutil.copy(_PACKAGE / "match" / "rules.toml", config / "match.toml")
     shutil.copytree(_PACKAGE / "parse" / "layouts", config / "layouts")
 

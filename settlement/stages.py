@@ -92,7 +92,15 @@ STAGES: Final[tuple[Stage, ...]] = (
         reads=("file", "cash_tie", "statement_entry", "payout"),
         history=("file", "cash_tie", "payout", "trial_balance"),
     ),
-    Stage(name="pay", run=pay.run, plan=pay.plan, reads=("payout",), history=("payout",), files="out"),
+    Stage(
+        name="pay",
+        run=pay.run,
+        plan=pay.plan,
+        reads=("payout",),
+        scans=("clearing", "rated", "store", "file"),
+        history=("payout", "clearing", "rated", "store", "file"),
+        files="out",
+    ),
     Stage(
         name="quality",
         run=quality.run,

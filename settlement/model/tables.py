@@ -390,7 +390,7 @@ state text CLOSED (payable) or PREVIEW
     _table(
         "settlement_file",
         "pay",
-        "one settlement file made for a partner",
+        "one file made for a partner",
         "path",
         """
 path text path under HOME/out/business_date=.../
@@ -399,8 +399,11 @@ contract text contract id
 period text period
 sha256 text digest of the content
 lines int detail lines
-total_minor int sum of the detail lines' amounts
-currency text currency
+total_minor int sum of the detail lines' amounts in `currency`; of a restatement, of its differences
+currency text currency paid
+told text settlement, details, restatement or statement
+format text delimited, fixed_width, parquet, workbook, html or pdf
+sequence int sequence number that the file tells
 """,
     ),
     _table(

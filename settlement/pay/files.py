@@ -1,27 +1,62 @@
-"""What each partner is owed tonight, and the settlement file that tells it.
+"""What each partner is owed tonight, and the files that tell it, as the partner directory declares them.
 
 A statement that closed tonight is for payment, one of an open period is a preview. Lines of a closed period that were
-only restated give no file: their difference stands as an adjustment in the statement of the current period.
+only restated give no file of their own: their difference stands as an adjustment in the statement of the current
+period, and what it is made of beside it.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import polars as pl
 
 from settlement.errors import TerminalError
-from settlement.model.clearing import TOLD_ONLY
+from settlement.model.clearing import TOLD_ONLY, StatementState
 from settlement.model.stage import StageInput, StageOutput
-from settlement.model.statement_lines import INTEREST
+from settlement.model.statement_lines import INTEREST, OWN_LINES
 from settlement.model.tables import TABLES
-from settlement.pay.clauses import clause_texts
-from settlement.pay.statement_file import Line, Statement, own_text, write_statement
+from settlement.pay.contract_text import beneficiaries, contract_text
+from settlement.pay.details import detail_lines, require_shown
+from settlement.pay.outgoing_layout import SUFFIXES, Content, OutgoingLayout, Tag
+from settlement.pay.outgoing_lines import in_layout, restatement_lines, settlement_lines
+from settlement.pay.partners import Form, PartnerDirectory, Recipient, read_partners
+from settlement.pay.restatements import Restated, restatements
+from settlement.pay.statement import Line, Statement
+from settlement.pay.statement_document import statement_document
+from settlement.pay.statement_html import statement_html
+from settlement.pay.statement_pdf import statement_pdf
+from settlement.pay.words import Words, words_of
 
 NO_CONTRACT: Final = "none"
 """The unit of a night without any statement."""
+STATEMENT: Final = "statement"
+"""The content of a file for people."""
+_SUMMED: Final[Mapping[Content, str]] = {
+    Content.SETTLEMENT: "amount",
+    Content.DETAILS: "amount",
+    Content.RESTATEMENT: "difference",
+}
+"""The amounts of the detail lines that a file's total is of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartnerFile:
+    """One file for a partner: which statement it is of, what it tells in which format, and its bytes.
+
+    ``lines`` are its detail lines and ``total_minor`` the sum of their amounts in the currency paid.
+    """
+
+    path: str
+    statement: Statement
+    told: str
+    format: str
+    content: bytes
+    lines: int
+    total_minor: int
 
 
 def plan(inputs: StageInput) -> tuple[str, ...]:
@@ -30,35 +65,43 @@ def plan(inputs: StageInput) -> tuple[str, ...]:
 
 
 def run(inputs: StageInput) -> StageOutput:
-    """Make the payables and the settlement files of one contract.
+    """Make the payables and the partners' files of one contract.
 
     Parameters
     ----------
     inputs:
-        ``unit`` is the contract id; tonight's and earlier ``payout`` lines; the contracts' documents, for the words
-        of their clauses.
+        ``unit`` is the contract id; tonight's and earlier ``payout`` lines; ``rated``, ``clearing`` and ``store`` of
+        all nights, for what is told in detail; the documents of contracts and of partners.
 
     Returns
     -------
     StageOutput
-        ``payable`` and ``settlement_file``, one row for each beneficiary and period, amounts in minor units of the
-        currency paid, and the files by path.
+        ``payable``, one row for each beneficiary and period, and ``settlement_file``, one for each file, amounts in
+        minor units of the currency paid, and the files by path.
 
     Raises
     ------
     TerminalError
-        Where a beneficiary's lines do not re-add, something negative would be paid, or a name fits no file name.
+        Where a beneficiary's lines do not re-add, something negative would be paid, a name fits no file name, or what
+        is declared for a partner does not fit.
     """
-    lines = inputs.tables["payout"].filter((pl.col("contract") == inputs.unit) & ~pl.col("state").is_in(TOLD_ONLY))
+    tonight = inputs.tables["payout"].filter(pl.col("contract") == inputs.unit)
+    lines = tonight.filter(~pl.col("state").is_in(TOLD_ONLY))
+    directory = read_partners(inputs.documents, beneficiaries(inputs.documents))
     told = _files_before(inputs)
-    payables, files, contents = [], [], {}
+    payables: list[dict[str, Any]] = []
+    made: list[PartnerFile] = []
     own = lines.filter(pl.col("beneficiary").is_not_null())
     places = own.select("beneficiary", "as_of", "period", "state").unique()
     # A period whose last day brought no files is closed with the next night: then two statements are told at once.
     for beneficiary, as_of, period, state in places.sort("beneficiary", "as_of", "period", "state").iter_rows():
-        texts = clause_texts(inputs.documents, inputs.unit, period, as_of)
         told[beneficiary] = told.get(beneficiary, 0) + 1
+        contract = contract_text(inputs.documents, inputs.unit, beneficiary, period, as_of)
+        clauses = {} if contract is None else contract.clauses
+        partner = directory.named(beneficiary)
+        words = words_of(partner.language)
         of_statement = lines.filter(pl.col("period") == period)
+        parked = (pl.col("state") == StatementState.PARKED) & (pl.col("as_of") == as_of) & (pl.col("period") == period)
         statement = Statement(
             contract=inputs.unit,
             beneficiary=beneficiary,
@@ -66,29 +109,29 @@ def run(inputs: StageInput) -> StageOutput:
             as_of=as_of,
             state=state,
             sequence=told[beneficiary],
-            terms=_lines(of_statement.filter(pl.col("beneficiary").is_null()), texts),
-            own=_lines(of_statement.filter(pl.col("beneficiary") == beneficiary), texts),
+            terms=_lines(of_statement.filter(pl.col("beneficiary").is_null()), clauses, words),
+            own=_lines(of_statement.filter(pl.col("beneficiary") == beneficiary), clauses, words),
+            parked=_lines(tonight.filter(parked), clauses, words),
         )
-        content = write_statement(statement)
-        contents[statement.path] = content
         payables.append(_payable(statement))
-        files.append(_file_row(statement, content))
+        made += _files(inputs, tonight, Recipient(statement=statement, contract=contract, partner=partner), directory)
+    rows = [_file_row(file) for file in made]
     return StageOutput(
         tables={
             "payable": pl.DataFrame(payables, schema=TABLES["payable"].schema),
-            "settlement_file": pl.DataFrame(files, schema=TABLES["settlement_file"].schema),
+            "settlement_file": pl.DataFrame(rows, schema=TABLES["settlement_file"].schema).sort("path"),
         },
-        files=contents,
+        files={file.path: file.content for file in made},
     )
 
 
-def _lines(rows: pl.DataFrame, texts: Mapping[str, str]) -> tuple[Line, ...]:
-    """Payout rows as lines of a file; ``texts`` are the words of the contract's clauses."""
+def _lines(rows: pl.DataFrame, clauses: Mapping[str, str], words: Words) -> tuple[Line, ...]:
+    """Payout rows as lines of a statement; ``clauses`` are the words of the contract."""
     return tuple(
         Line(
             clause=row["clause"],
             term=row["term"],
-            text=_text(row, texts.get(row["clause"], "")),
+            text=_text(row, clauses.get(row["clause"], ""), words),
             quantities=row["quantities"],
             amount_minor=row["amount_minor"],
             currency=row["currency"],
@@ -98,19 +141,21 @@ def _lines(rows: pl.DataFrame, texts: Mapping[str, str]) -> tuple[Line, ...]:
     )
 
 
-def _text(row: Mapping[str, Any], clause: str) -> str:
+def _text(row: Mapping[str, Any], clause: str, words: Words) -> str:
     """What a line means: a term by its clause, a line of the balance in words and by the rule that it follows."""
     if row["beneficiary"] is not None:
-        meaning = own_text(row["term"])
+        if row["term"] not in OWN_LINES:
+            known = ", ".join(OWN_LINES)
+            raise TerminalError(f"Settlement files know no line {row['term']!r} of a beneficiary, only {known}.")
+        meaning = words.lines[row["term"]]
         return f"{meaning}: {clause}" if clause and row["term"] == "payout" else meaning
     if row["adjusts"] is not None:
-        what = "interest on the adjustment" if row["term"] == INTEREST else "adjustment"
-        return f"{what} of the closed period {row['adjusts']}"
+        return words.labels["interest" if row["term"] == INTEREST else "adjustment"].format(period=row["adjusts"])
     return clause
 
 
 def _files_before(inputs: StageInput) -> dict[str, int]:
-    """How many files of this contract each beneficiary has had up to last night."""
+    """How many statements of this contract each beneficiary has had up to last night."""
     statements = (
         inputs.history["payout"]
         .filter((pl.col("contract") == inputs.unit) & pl.col("beneficiary").is_not_null())
@@ -121,6 +166,55 @@ def _files_before(inputs: StageInput) -> dict[str, int]:
         .collect()
     )
     return {beneficiary: int(count) for beneficiary, count in statements.iter_rows()}
+
+
+def _files(
+    inputs: StageInput, tonight: pl.DataFrame, to: Recipient, directory: PartnerDirectory
+) -> Iterator[PartnerFile]:
+    """All files that a partner gets of one statement."""
+    statement, stem = to.statement, to.statement.stem
+    settlement = directory.layout(to.partner, Content.SETTLEMENT)
+    restating = directory.layout(to.partner, Content.RESTATEMENT)
+    if settlement is not None:
+        yield _file(to, stem, settlement, settlement_lines(to, settlement))
+    detailing = directory.layout(to.partner, Content.DETAILS)
+    if detailing is not None:
+        require_shown(detailing, to, directory)
+        yield _file(to, f"{stem}_details", detailing, detail_lines(inputs, to, detailing))
+    restated: tuple[Restated, ...] = ()
+    if restating is not None or to.partner.statement:
+        restated = restatements(inputs, tonight, statement.as_of, statement.period)
+    if restating is not None and restated:
+        yield _file(to, f"{stem}_restated", restating, restatement_lines(to, restated, restating))
+    if to.partner.statement:
+        document = statement_document(to, restated)
+        for form in to.partner.statement:
+            yield PartnerFile(
+                path=f"{stem}_statement.{form}",
+                statement=statement,
+                told=STATEMENT,
+                format=form.value,
+                content=statement_html(document) if form is Form.HTML else statement_pdf(document),
+                lines=len(statement.lines),
+                total_minor=_paid_in(statement),
+            )
+
+
+def _file(to: Recipient, stem: str, layout: OutgoingLayout, rows: pl.DataFrame) -> PartnerFile:
+    details = rows.filter(pl.col("tag") == Tag.DETAIL)
+    return PartnerFile(
+        path=f"{stem}.{SUFFIXES[layout.format]}",
+        statement=to.statement,
+        told=layout.of.value,
+        format=layout.format.value,
+        content=in_layout(rows, layout, to.statement.as_of),
+        lines=details.height,
+        total_minor=int(details.filter(pl.col("currency") == to.statement.currency)[_SUMMED[layout.of]].sum()),
+    )
+
+
+def _paid_in(statement: Statement) -> int:
+    return sum(line.amount_minor for line in statement.lines if line.currency == statement.currency)
 
 
 def _payable(statement: Statement) -> dict[str, Any]:
@@ -140,15 +234,18 @@ def _payable(statement: Statement) -> dict[str, Any]:
     }
 
 
-def _file_row(statement: Statement, content: bytes) -> dict[str, Any]:
-    paid_in = [line.amount_minor for line in statement.lines if line.currency == statement.currency]
+def _file_row(file: PartnerFile) -> dict[str, Any]:
+    statement = file.statement
     return {
-        "path": statement.path,
+        "path": file.path,
         "beneficiary": statement.beneficiary,
         "contract": statement.contract,
         "period": statement.period,
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "lines": len(statement.lines),
-        "total_minor": sum(paid_in),
+        "sha256": hashlib.sha256(file.content).hexdigest(),
+        "lines": file.lines,
+        "total_minor": file.total_minor,
         "currency": statement.currency,
+        "told": file.told,
+        "format": file.format,
+        "sequence": statement.sequence,
     }

@@ -16,7 +16,10 @@ from settlement.check import measures
 from settlement.model.clearing import TOLD_ONLY
 from settlement.model.statement_lines import told
 from settlement.model.tables import TABLES
-from settlement.pay.statement_file import Line, Statement, write_statement
+from settlement.pay.outgoing_layout import STANDING
+from settlement.pay.outgoing_lines import in_layout, settlement_lines
+from settlement.pay.partners import Partner, Recipient
+from settlement.pay.statement import Line, Statement
 from settlement.rate.stated import PayoutRow, read_stated
 
 
@@ -76,7 +79,8 @@ def test_partners_files_and_the_suite_re_add(settlement: str, known: list[list[i
                 terms=tuple(line_of(row) for row in told_rows if row.beneficiary is None),
                 own=tuple(line_of(row) for row in told_rows if row.beneficiary == name),
             )
-            text = write_statement(file).decode()
+            to = Recipient(partner=Partner(id=name), statement=file, contract=None)
+            text = in_layout(settlement_lines(to, STANDING), STANDING, file.as_of).decode()
             assert text.count("\nD,") == len(file.terms) + len(file.own)
 
 
