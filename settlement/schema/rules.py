@@ -17,6 +17,18 @@ REFUSED: Final = "the books refuse this:"
 _ERRCODE: Final = "USING ERRCODE = 'integrity_constraint_violation'"
 _BOOKING: Final = 0x5E771F
 """Number of the advisory lock that a transaction holds in PostgreSQL once it has written a posting."""
+_SENDING: Final = 0x5E7720
+"""Number of the advisory lock that is held in PostgreSQL while sealed bytes of a delivery are recorded."""
+_FOLLOWING: Final = {
+    "queued": ("prepared", "held"),
+    "prepared": ("sending", "held"),
+    "sending": ("sending", "delivered", "failed", "held"),
+    "failed": ("sending", "delivered", "held"),
+    "held": ("prepared", "sending", "delivered", "held"),
+    "delivered": ("acknowledged", "rejected"),
+    "acknowledged": ("rejected",),
+}
+"""Which states of a delivery follow which."""
 _KEPT: Final = f"{REFUSED} rows are added and never changed or removed"
 
 
@@ -106,6 +118,71 @@ def never_by_a_repairer(connection: sa.Connection) -> None:
         connection,
         f"CREATE OR REPLACE TRIGGER {name} BEFORE INSERT ON quarantine_replay "
         "FOR EACH ROW EXECUTE FUNCTION quarantine_by_another()",
+    )
+
+
+def deliveries_are_numbered(connection: sa.Connection) -> None:
+    """A partner's files count on by one; a file is sent again under its number, with the next count of re-sends.
+
+    It is sent again only where it has come, was refused or is held: anything else is still on its way.
+    """
+    last = "(SELECT coalesce(max(sequence), 0) FROM delivery WHERE partner = NEW.partner)"
+    before = (
+        "SELECT 1 FROM delivery d JOIN delivery_event e ON e.partner = d.partner AND e.sequence = d.sequence "
+        "AND e.resend = d.resend WHERE d.partner = NEW.partner AND d.sequence = NEW.sequence "
+        "AND d.resend = NEW.resend - 1 AND d.business_date = NEW.business_date AND d.path = NEW.path "
+        "AND d.plain_sha256 = NEW.plain_sha256 AND e.state IN ('delivered', 'acknowledged', 'rejected', 'held') "
+        "AND e.step = (SELECT max(step) FROM delivery_event x WHERE x.partner = d.partner "
+        "AND x.sequence = d.sequence AND x.resend = d.resend)"
+    )
+    wrong = f"(NEW.resend = 0 AND NEW.sequence <> {last} + 1) OR (NEW.resend > 0 AND NOT EXISTS ({before}))"
+    _refuse(connection, "delivery", "delivery_is_numbered", wrong, "this delivery is not the next one of its partner")
+
+
+def deliveries_keep_apart(connection: sa.Connection) -> None:
+    """A certificate or a place that was one partner's is never another's: swapped declarations are refused here."""
+    if connection.dialect.name != "sqlite":
+        # One at a time: of two that write, each would look before the other's rows can be seen.
+        _function(connection, "delivery_one_at_a_time", f"PERFORM pg_advisory_xact_lock({_SENDING}); RETURN NULL;")
+        _execute(
+            connection,
+            "CREATE TRIGGER delivery_one_at_a_time BEFORE INSERT ON delivery_bytes "
+            "FOR EACH STATEMENT EXECUTE FUNCTION delivery_one_at_a_time()",
+        )
+    other = (
+        "EXISTS (SELECT 1 FROM delivery_bytes WHERE partner <> NEW.partner "
+        "AND (recipient = NEW.recipient OR place = NEW.place))"
+    )
+    says = f"{REFUSED} this certificate or place belongs to another partner, whose files have gone there"
+    _refuse(connection, "delivery_bytes", "delivery_keeps_apart", other, says)
+
+
+def deliveries_go_in_steps(connection: sa.Connection) -> None:
+    """The states of a delivery follow each other as ``_FOLLOWING`` says; bytes come before them."""
+    mine = "partner = NEW.partner AND sequence = NEW.sequence AND resend = NEW.resend"
+    last = f"(SELECT coalesce(max(step), 0) FROM delivery_event WHERE {mine})"  # noqa: S608 - no outside text
+    state = f"coalesce((SELECT state FROM delivery_event WHERE {mine} AND step = {last}), 'queued')"  # noqa: S608
+    follows = " OR ".join(
+        f"({state} = '{one}' AND NEW.state IN ({', '.join(repr(name) for name in after)}))"
+        for one, after in _FOLLOWING.items()
+    )
+    sealed = f"EXISTS (SELECT 1 FROM delivery_bytes WHERE {mine})"  # noqa: S608 - no outside text
+    newer = "EXISTS (SELECT 1 FROM delivery WHERE partner = NEW.partner AND sequence = NEW.sequence AND resend > NEW.resend)"
+    wrong = (
+        f"NEW.step <> {last} + 1 OR NOT ({follows}) OR (NEW.state <> 'held' AND NOT {sealed}) "
+        f"OR (NEW.state IN ('prepared', 'sending') AND {newer})"
+    )
+    _refuse(connection, "delivery_event", "delivery_goes_in_steps", wrong, "a delivery does not take this step now")
+
+
+def _refuse(connection: sa.Connection, table: str, name: str, when: str, says: str) -> None:
+    """Refuse a new row of a table where the condition, which may speak of ``NEW``, holds."""
+    if connection.dialect.name == "sqlite":
+        _sqlite_trigger(connection, name, f"INSERT ON {table} WHEN {when}", says)
+        return
+    _function(connection, name, f"IF {when} THEN RAISE EXCEPTION '{says}' {_ERRCODE}; END IF; RETURN NEW;")
+    _execute(
+        connection, f"CREATE TRIGGER {name} BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()"
     )
 
 
