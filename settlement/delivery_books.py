@@ -250,7 +250,11 @@ def one_sender(home: Home, engine: sa.Engine, partner: str) -> Iterator[None]:
         alone = connection.execution_options(isolation_level="AUTOCOMMIT")
         if not alone.execute(sa.select(sa.func.pg_try_advisory_lock(_SENDER, number))).scalar_one():
             raise busy
-        yield
+        try:
+            yield
+        finally:
+            # The server notices a closed connection a moment later: the next sender need not wait for that.
+            alone.execute(sa.select(sa.func.pg_advisory_unlock(_SENDER, number)))
 
 
 def add_delivery(connection: sa.Connection, delivery: Delivery) -> None:

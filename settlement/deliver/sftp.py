@@ -30,6 +30,8 @@ _CONNECT_SECONDS: Final = 30
 _BYTES_A_SECOND: Final = 100_000
 """A transfer that is slower than this is given up."""
 _SSH_PORT: Final = 22
+_RSA: Final = "rsa-sha2-512,rsa-sha2-256"
+"""The signatures of today by a key of the kind ``ssh-rsa``."""
 _GONE: Final = (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath)
 _REFUSED: Final = (asyncssh.SFTPPermissionDenied, asyncssh.SFTPWriteProtect)
 _FULL: Final = (asyncssh.SFTPNoSpaceOnFilesystem, asyncssh.SFTPQuotaExceeded)
@@ -85,6 +87,7 @@ async def _connected(home: Home, target: Sftp) -> AsyncIterator[asyncssh.SFTPCli
     try:
         client_key = asyncssh.read_private_key(key)
         pattern = target.host if target.port == _SSH_PORT else f"[{target.host}]:{target.port}"
+        kind = target.host_key.split()[0]
         known = asyncssh.import_known_hosts(f"{pattern} {target.host_key}\n")
     except FileNotFoundError:
         raise TerminalError(
@@ -99,6 +102,8 @@ async def _connected(home: Home, target: Sftp) -> AsyncIterator[asyncssh.SFTPCli
             target.port,
             username=target.user,
             known_hosts=known,
+            # The pinned kind first and all others behind it: another kind is then shown, and refused as another key.
+            server_host_key_algs=f"^{_RSA if kind == 'ssh-rsa' else kind}",
             client_keys=[client_key],
             agent_path=None,
             config=None,

@@ -41,6 +41,8 @@ def partner_gpg() -> Iterator[Gpg]:
         pytest.skip("there is no gpg on this machine: what partners read is not tried")
     # A socket's path may not be long.
     folder = Path(tempfile.mkdtemp(prefix="g-", dir="/tmp"))
+    # The agent would measure for seconds how often a passphrase is to be hashed.
+    (folder / "gpg-agent.conf").write_text("s2k-count 65536\n")
     gpg = Gpg(folder=folder)
     for who in ("a@example.org", "b@example.org"):
         gpg.ok("--quick-gen-key", who, "rsa2048", "sign,encrypt", "never")
