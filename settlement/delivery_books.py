@@ -276,18 +276,16 @@ def take_step(
             row = {column.name: getattr(sealed, column.name, None) for column in BYTES.columns}
             del row["recorded_at"]
             connection.execute(sa.insert(BYTES), [row | _key(one.delivery)])
-        add_event(connection, one, state, detail)
-        return next(
-            now
-            for now in read_standings(connection, one.delivery.partner)
-            if _key(now.delivery) == _key(one.delivery)
-        )
+        return add_event(connection, one, state, detail)
 
 
-def add_event(connection: sa.Connection, one: Standing, state: DeliveryState, detail: str) -> None:
-    """Record the next step in a transaction; the database refuses one that is not next."""
+def add_event(connection: sa.Connection, one: Standing, state: DeliveryState, detail: str) -> Standing:
+    """Record the next step in a transaction; the delivery as it stands then. A step that is not next is refused."""
     row = {"step": len(one.events) + 1, "state": state.value, "detail": detail[:_DETAIL]}
     connection.execute(sa.insert(EVENT), [_key(one.delivery) | row])
+    return next(
+        now for now in read_standings(connection, one.delivery.partner) if _key(now.delivery) == _key(one.delivery)
+    )
 
 
 def add_acknowledgement(connection: sa.Connection, told: Acknowledgement, lines: Sequence[AcknowledgedLine]) -> None:
@@ -336,9 +334,7 @@ def read_standings(connection: sa.Connection, partner: str | None = None) -> lis
     for row in connection.execute(_of(DELIVERY, partner)).mappings():
         plain = {name: row[name] for name in row if name != "recorded_at"}
         key = _place(row)
-        found.append(
-            Standing(delivery=Delivery(**plain), sealed=bytes_of.get(key), events=tuple(events.get(key, ())))
-        )
+        found.append(Standing(delivery=Delivery(**plain), sealed=bytes_of.get(key), events=tuple(events.get(key, ()))))
     # Sorted here: the order of texts in a database depends on its collation.
     return sorted(found, key=lambda one: (one.delivery.partner, one.delivery.sequence, one.delivery.resend))
 

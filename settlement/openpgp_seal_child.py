@@ -46,10 +46,11 @@ def _look(order: dict[str, Any], _content: str, _sealed: str) -> dict[str, Any]:
         return found | {"word": "SECRET"}
     if certificate.is_revoked:
         return found | {"word": "REVOKED"}
-    if certificate.expiration is not None and certificate.expiration <= now:
-        return found | {"word": "EXPIRED", "on": certificate.expiration.date().isoformat()}
-    if ends and all(end is not None and end <= now for end in ends):
-        last = max(end for end in ends if end is not None)
+    last = certificate.expiration
+    known = [end for end in ends if end is not None]
+    if known and len(known) == len(ends):
+        last = max(known) if last is None else min(last, max(known))
+    if last is not None and last <= now:
         return found | {"word": "EXPIRED", "on": last.date().isoformat()}
     try:
         pysequoia.encrypt(b"", recipients=[certificate], armor=False)

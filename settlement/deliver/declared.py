@@ -1,9 +1,11 @@
-"""Where and how each partner gets its files, ``config/delivery.toml``::
+"""Where and how each partner gets its files.
+
+``config/delivery.toml`` declares it::
 
     [[delivery]]
     partner = "HARBOR-RETAIL"                # as contracts name the beneficiary
     signing_key = "s1"                       # id of our OpenPGP key
-    certificate = \"\"\"-----BEGIN PGP PUBLIC KEY BLOCK----- ...\"\"\"
+    certificate = '''-----BEGIN PGP PUBLIC KEY BLOCK----- ...'''
 
     [delivery.sftp]                          # or [delivery.outbox] with a folder alone
     host = "files.example.org"

@@ -5,15 +5,11 @@ from __future__ import annotations
 import fnmatch
 import os
 from pathlib import Path
-from typing import Final
 
 from settlement.deliver.declared import Outbox
-from settlement.deliver.place import Arrival, require_same, unfinished
+from settlement.deliver.place import MOST_BYTES, Arrival, require_same, unfinished
 from settlement.errors import RetryableError, TerminalError
 from settlement.store import sync_folder
-
-MOST_BYTES: Final = 1 << 20
-"""An acknowledgement is small: of a larger file so much is read and refused."""
 
 
 def put(target: Outbox, name: str, content: bytes) -> Arrival:
@@ -49,19 +45,14 @@ def put(target: Outbox, name: str, content: bytes) -> Arrival:
     return Arrival.PUT
 
 
-def names(folder: str, pattern: str) -> list[str]:
-    """The files of a folder that are named so, sorted. RetryableError where it cannot be read."""
+def files(folder: str, pattern: str) -> dict[str, bytes]:
+    """The files of a folder that are named so, each with its first bytes, by name; RetryableError where it fails."""
+    found = {}
     try:
-        entries = [entry.name for entry in os.scandir(folder) if entry.is_file()]
+        for entry in os.scandir(folder):
+            if entry.is_file(follow_symlinks=False) and fnmatch.fnmatchcase(entry.name, pattern):
+                with open(entry.path, "rb") as reader:  # noqa: PTH123 - an entry is no Path
+                    found[entry.name] = reader.read(MOST_BYTES + 1)
     except OSError as error:
         raise RetryableError(f"The folder {folder} cannot be read: {error.strerror}.") from None
-    return sorted(name for name in entries if fnmatch.fnmatchcase(name, pattern))
-
-
-def read(folder: str, name: str) -> bytes:
-    """The first bytes of a file, one more than an acknowledgement may have at most."""
-    try:
-        with (Path(folder) / name).open("rb") as reader:
-            return reader.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise RetryableError(f"{name} in {folder} cannot be read: {error.strerror}.") from None
+    return dict(sorted(found.items()))

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from enum import StrEnum
+from typing import Final
 
 from settlement.errors import TerminalError
+
+MOST_BYTES: Final = 1 << 20
+"""An acknowledgement is small: of a larger file one byte more than this is read, and it is refused."""
 
 
 class Arrival(StrEnum):

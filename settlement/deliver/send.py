@@ -79,7 +79,7 @@ def resend(home: Home, partner: str, sequence: int, person: str, reason: str) ->
     with sql.one_sender(home, engine, partner):
         found = [one for one in sql.standings(engine, partner) if one.delivery.sequence == sequence]
         if not found:
-            raise TerminalError(f"No file number {sequence} was ever queued for {partner}: see `settle deliveries list`.")
+            raise TerminalError(f"No file {sequence} was ever queued for {partner}: see `settle deliveries list`.")
         last = found[-1]
         if last.state in TO_SEND - {DeliveryState.HELD}:
             raise TerminalError(
@@ -118,7 +118,7 @@ def _delivery(
 ) -> Delivery:
     sequence, again = number
     path = str(row["path"])
-    if path.split("/")[0] != partner or ".." in path.split("/"):
+    if path.partition("/")[0] != partner or ".." in path.split("/"):
         raise TerminalError(f"The file {path} of the night {night} is not {partner}'s: nothing was queued.")
     mark = f".r{again}" if again else ""
     name = f"{partner}_{sequence:06d}{mark}_{path.rpartition('/')[2]}.pgp"
@@ -145,8 +145,7 @@ def _sent(
 ) -> Standing:
     """One delivery brought to its place, with its steps recorded; what stopped it is recorded and raised."""
     try:
-        if found.trouble is not None:
-            raise TerminalError(found.trouble)
+        _require_good(found)
         if one.sealed is None:
             one = _prepared(home, engine, declaration, found, one)
         sealed = _require_meant(one, declaration, found)
@@ -164,6 +163,11 @@ def _sent(
         raise
     told = f"{arrival}, {sealed.size_bytes} bytes, SHA-256 {sealed.sha256}"
     return sql.take_step(engine, one, DeliveryState.DELIVERED, told)
+
+
+def _require_good(found: CertificateFound) -> None:
+    if found.trouble is not None:
+        raise TerminalError(found.trouble)
 
 
 def _prepared(
@@ -198,7 +202,7 @@ def _require_meant(one: Standing, declaration: Declaration, found: CertificateFo
         was = "nobody" if sealed is None else f"the certificate {sealed.recipient} at {sealed.place}"
         raise TerminalError(
             f"{one.delivery.name} is sealed for {was}, and config/delivery.toml names {found.fingerprint} at {place} by "
-            "now: put back what was declared, or `settle deliveries resend` the file."
+            "now: put that back, or `settle deliveries resend` the file."
         )
     return sealed
 

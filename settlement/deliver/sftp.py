@@ -13,14 +13,13 @@ from __future__ import annotations
 import asyncio
 import fnmatch
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, TypeVar
 
 import asyncssh
 
 from settlement.deliver.declared import Sftp
-from settlement.deliver.outbox import MOST_BYTES
-from settlement.deliver.place import Arrival, require_same, unfinished
+from settlement.deliver.place import MOST_BYTES, Arrival, require_same, unfinished
 from settlement.errors import RetryableError, TerminalError
 from settlement.keyfile import key_file
 from settlement.store import Home
@@ -46,14 +45,9 @@ def put(home: Home, target: Sftp, name: str, content: bytes) -> Arrival:
     return _run(_put(home, target, name, content), target, _CONNECT_SECONDS + len(content) // _BYTES_A_SECOND)
 
 
-def names(home: Home, target: Sftp, folder: str, pattern: str) -> list[str]:
-    """The files of a folder that are named so, sorted. Raises as ``put`` does."""
-    return _run(_names(home, target, folder, pattern), target, _CONNECT_SECONDS)
-
-
-def read(home: Home, target: Sftp, folder: str, name: str) -> bytes:
-    """The first bytes of a file, one more than an acknowledgement may have at most. Raises as ``put`` does."""
-    return _run(_read(home, target, folder, name), target, _CONNECT_SECONDS)
+def files(home: Home, target: Sftp, folder: str, pattern: str) -> dict[str, bytes]:
+    """The files of a folder that are named so, each with its first bytes, by name. Raises as ``put`` does."""
+    return _run(_files(home, target, folder, pattern), target, 10 * _CONNECT_SECONDS)
 
 
 def _run(work: Coroutine[Any, Any, _T], target: Sftp, seconds: int) -> _T:
@@ -69,9 +63,13 @@ def _run(work: Coroutine[Any, Any, _T], target: Sftp, seconds: int) -> _T:
             f"The server of {target.place} does not take our SSH key {target.key!r}: ask the partner to let it in."
         ) from None
     except _GONE:
-        raise TerminalError(f"{target.place} has no such folder: ask the partner, or mend config/delivery.toml.") from None
+        raise TerminalError(
+            f"{target.place} has no such folder: ask the partner, or mend config/delivery.toml."
+        ) from None
     except _REFUSED:
-        raise TerminalError(f"{target.place} refuses what is to be done there: ask the partner for the right.") from None
+        raise TerminalError(
+            f"{target.place} refuses what is to be done there: ask the partner for the right."
+        ) from None
     except _FULL:
         raise RetryableError(f"The disk of {target.place} is full: tell the partner.") from None
     except (asyncssh.Error, OSError, TimeoutError) as error:
@@ -95,7 +93,9 @@ async def _connected(home: Home, target: Sftp) -> AsyncIterator[asyncssh.SFTPCli
             f"SETTLEMENT_SSH_KEY_{target.key.upper()}_FILE."
         ) from None
     except (asyncssh.KeyImportError, ValueError):
-        raise TerminalError(f"{key} or the `host_key` of {target.place} is no SSH key: put the right one there.") from None
+        raise TerminalError(
+            f"{key} or the `host_key` of {target.place} is no SSH key: put the right one there."
+        ) from None
     async with (
         asyncssh.connect(
             target.host,
@@ -125,10 +125,9 @@ async def _put(home: Home, target: Sftp, name: str, content: bytes) -> Arrival:
             return Arrival.FOUND
         async with client.open(arriving, "wb") as writer:
             await writer.write(content)
-            try:
+            # An extension of OpenSSH: a server without it is trusted with what it has acknowledged.
+            with suppress(asyncssh.SFTPOpUnsupported):
                 await writer.fsync()
-            except asyncssh.SFTPOpUnsupported:
-                pass  # An extension of OpenSSH: a server without it is trusted with what it has acknowledged.
         if (await client.stat(arriving)).size != len(content):
             raise RetryableError(f"{target.place} kept less of {name} than was sent: tell the partner.")
         try:
@@ -148,17 +147,22 @@ async def _stands(client: asyncssh.SFTPClient, target: Sftp, name: str, content:
             standing = await reader.read(len(content) + 1)
     except _GONE:
         return False
-    require_same(target.place, name, bytes(standing), content)
+    require_same(target.place, name, _content(standing), content)
     return True
 
 
-async def _names(home: Home, target: Sftp, folder: str, pattern: str) -> list[str]:
+def _content(read: bytes | str) -> bytes:
+    """What was read of a file that was opened for bytes."""
+    return read if isinstance(read, bytes) else read.encode()
+
+
+async def _files(home: Home, target: Sftp, folder: str, pattern: str) -> dict[str, bytes]:
+    found = {}
     async with _connected(home, target) as client:
-        found = [entry for entry in await client.readdir(folder) if entry.attrs.type == asyncssh.FILEXFER_TYPE_REGULAR]
-    names = [entry.filename if isinstance(entry.filename, str) else entry.filename.decode() for entry in found]
-    return sorted(name for name in names if "/" not in name and fnmatch.fnmatchcase(name, pattern))
-
-
-async def _read(home: Home, target: Sftp, folder: str, name: str) -> bytes:
-    async with _connected(home, target) as client, client.open(f"{folder.rstrip('/')}/{name}", "rb") as reader:
-        return bytes(await reader.read(MOST_BYTES + 1))
+        for entry in await client.readdir(folder):
+            name = entry.filename if isinstance(entry.filename, str) else entry.filename.decode("utf-8", "replace")
+            regular = entry.attrs.type == asyncssh.FILEXFER_TYPE_REGULAR
+            if regular and "/" not in name and fnmatch.fnmatchcase(name, pattern):
+                async with client.open(f"{folder.rstrip('/')}/{name}", "rb") as reader:
+                    found[name] = _content(await reader.read(MOST_BYTES + 1))
+    return dict(sorted(found.items()))

@@ -167,7 +167,10 @@ def deliveries_go_in_steps(connection: sa.Connection) -> None:
         for one, after in _FOLLOWING.items()
     )
     sealed = f"EXISTS (SELECT 1 FROM delivery_bytes WHERE {mine})"  # noqa: S608 - no outside text
-    newer = "EXISTS (SELECT 1 FROM delivery WHERE partner = NEW.partner AND sequence = NEW.sequence AND resend > NEW.resend)"
+    newer = (
+        "EXISTS (SELECT 1 FROM delivery WHERE partner = NEW.partner AND sequence = NEW.sequence "
+        "AND resend > NEW.resend)"
+    )
     wrong = (
         f"NEW.step <> {last} + 1 OR NOT ({follows}) OR (NEW.state <> 'held' AND NOT {sealed}) "
         f"OR (NEW.state IN ('prepared', 'sending') AND {newer})"
@@ -181,9 +184,7 @@ def _refuse(connection: sa.Connection, table: str, name: str, when: str, says: s
         _sqlite_trigger(connection, name, f"INSERT ON {table} WHEN {when}", says)
         return
     _function(connection, name, f"IF {when} THEN RAISE EXCEPTION '{says}' {_ERRCODE}; END IF; RETURN NEW;")
-    _execute(
-        connection, f"CREATE TRIGGER {name} BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()"
-    )
+    _execute(connection, f"CREATE TRIGGER {name} BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()")
 
 
 def _function(connection: sa.Connection, name: str, body: str) -> None:

@@ -1,4 +1,4 @@
-"""A process that sends and, at the step that it is told, is killed as by power loss: python killed.py HOME NIGHT STEP."""
+"""A process that sends and is killed at the step that it is told: python killed.py HOME NIGHT STEP."""
 
 from __future__ import annotations
 

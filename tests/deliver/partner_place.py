@@ -1,4 +1,4 @@
-"""What tests of deliveries share: a home with one settled night of made files, a partner with gpg, a real SFTP server."""
+"""What tests of deliveries share: a home with a settled night of made files, a partner's gpg, a real SFTP server."""
 
 from __future__ import annotations
 
@@ -107,9 +107,7 @@ def declare(home: Home, *texts: str) -> None:
 
 def declaration(partner: str, certificate: str, place: str) -> str:
     """One partner's declaration."""
-    return (
-        f'[[delivery]]\npartner = "{partner}"\nsigning_key = "s1"\ncertificate = """{certificate}"""\n{place}\n'
-    )
+    return f'[[delivery]]\npartner = "{partner}"\nsigning_key = "s1"\ncertificate = """{certificate}"""\n{place}\n'
 
 
 def outbox_at(folder: Path, acknowledged: Path | None = None) -> str:

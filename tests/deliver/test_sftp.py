@@ -94,9 +94,7 @@ def test_a_dropped_line_at_each_operation_fails_the_delivery_and_it_goes_on(
 
 
 @on_sqlite
-def test_a_line_that_drops_behind_the_rename_is_no_second_file(
-    home: Home, server: SftpServer, declared: Path
-) -> None:
+def test_a_line_that_drops_behind_the_rename_is_no_second_file(home: Home, server: SftpServer, declared: Path) -> None:
     (night,) = nights(home, 1)
     server.faults.drop_after["rename"] = 1
     renamed = server.faults.log.count("rename")
@@ -173,7 +171,7 @@ def test_our_ssh_key_is_asked_for_and_told_without_a_secret(
 def test_another_file_of_the_name_is_not_written_over(home: Home, server: SftpServer, declared: Path) -> None:
     name = f"{A}_000001_C2_one.csv.pgp"
     (declared / name).write_bytes(b"x")
-    with pytest.raises(TerminalError, match="holds a file .* with another content"):
+    with pytest.raises(TerminalError, match=r"holds a file .* with another content"):
         send.send(home, A, NIGHT)
     assert (declared / name).read_bytes() == b"x"
     (declared / name).unlink()
