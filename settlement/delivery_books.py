@@ -120,11 +120,13 @@ ACKNOWLEDGEMENT = sa.Table(
     books.METADATA,
     sa.Column("partner", sa.String(100), primary_key=True),
     sa.Column("sha256", sa.String(64), primary_key=True),
+    sa.Column("number", sa.Integer, nullable=False),
     sa.Column("name", sa.String(255), nullable=False),
     sa.Column("content", sa.LargeBinary, nullable=False),
     sa.Column("last_sequence", sa.Integer),
     sa.Column("problem", sa.String(_DETAIL)),
     _recorded(),
+    sa.UniqueConstraint("partner", "number"),
 )
 LINE = sa.Table(
     "acknowledgement_line",
@@ -291,7 +293,9 @@ def add_event(connection: sa.Connection, one: Standing, state: DeliveryState, de
 def add_acknowledgement(connection: sa.Connection, told: Acknowledgement, lines: Sequence[AcknowledgedLine]) -> None:
     """Keep a partner's file and what its lines say, in a transaction."""
     row = {name: getattr(told, name) for name in ("partner", "sha256", "name", "content", "last_sequence", "problem")}
-    connection.execute(sa.insert(ACKNOWLEDGEMENT), [row])
+    last = sa.select(sa.func.max(ACKNOWLEDGEMENT.c.number)).where(ACKNOWLEDGEMENT.c.partner == told.partner)
+    number = (connection.execute(last).scalar_one() or 0) + 1
+    connection.execute(sa.insert(ACKNOWLEDGEMENT), [row | {"number": number}])
     rows = [
         {
             "partner": told.partner,
@@ -344,14 +348,13 @@ def latest(found: Sequence[Standing]) -> list[Standing]:
     return list({(one.delivery.partner, one.delivery.sequence): one for one in found}.values())
 
 
-def acknowledgements(engine: sa.Engine, partner: str | None = None) -> list[tuple[Acknowledgement, datetime]]:
-    """All files in which partners said what they have, with the moment each was read, in that order."""
-    query = _of(ACKNOWLEDGEMENT, partner)
+def acknowledgements(engine: sa.Engine, partner: str) -> list[Acknowledgement]:
+    """All files in which a partner said what it has, in the order in which they were read."""
+    query = sa.select(ACKNOWLEDGEMENT).where(ACKNOWLEDGEMENT.c.partner == partner).order_by(ACKNOWLEDGEMENT.c.number)
     with books.reached(), engine.connect() as connection:
-        rows = [dict(row) for row in connection.execute(query).mappings()]
-    found = [(row.pop("recorded_at"), row) for row in rows]
-    told = [(Acknowledgement(**row | {"content": bytes(row["content"])}), at) for at, row in found]
-    return sorted(told, key=lambda pair: (pair[1], pair[0].partner, pair[0].sha256))
+        rows = connection.execute(query).mappings().all()
+    names = ("partner", "sha256", "name", "last_sequence", "problem")
+    return [Acknowledgement(**{name: row[name] for name in names}, content=bytes(row["content"])) for row in rows]
 
 
 def _of(table: sa.Table, partner: str | None) -> sa.Select[tuple[object, ...]]:

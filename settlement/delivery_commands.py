@@ -54,7 +54,7 @@ def list_deliveries(
 def _tell_acknowledgements(engine: books.Engine, found: Sequence[Standing]) -> None:
     """Say what partners' last files leave open, and which of their files cannot be read."""
     for partner in sorted({one.delivery.partner for one in found}):
-        told = [told for told, _ in delivery_books.acknowledgements(engine, partner)]
+        told = delivery_books.acknowledgements(engine, partner)
         _tell_missed(
             acknowledgements.missed_by(
                 [one for one in found if one.delivery.partner == partner],

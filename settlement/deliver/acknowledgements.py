@@ -77,7 +77,7 @@ def read_acknowledgement(home: Home, partner: str, name: str, content: bytes) ->
     engine, sha256 = books.connect(home), hashlib.sha256(content).hexdigest()
     name = name[:_MOST_NAME]
     with sql.one_sender(home, engine, partner):
-        before = next((told for told, _ in sql.acknowledgements(engine, partner) if told.sha256 == sha256), None)
+        before = next((told for told in sql.acknowledgements(engine, partner) if told.sha256 == sha256), None)
         if before is not None:
             return _read_back(engine, before, (), known=True)
         found = {_key(one.delivery): one for one in sql.standings(engine, partner)}
@@ -102,7 +102,7 @@ def unread(home: Home, partner: str) -> dict[str, bytes]:
         lie = outbox.files(place.folder, place.pattern)
     else:
         lie = sftp.files(home, target, place.folder, place.pattern)
-    read = {told.sha256 for told, _ in sql.acknowledgements(books.connect(home), partner)}
+    read = {told.sha256 for told in sql.acknowledgements(books.connect(home), partner)}
     return {name: content for name, content in lie.items() if hashlib.sha256(content).hexdigest() not in read}
 
 

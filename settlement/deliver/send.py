@@ -83,8 +83,8 @@ def resend(home: Home, partner: str, sequence: int, person: str, reason: str) ->
         last = found[-1]
         if last.state in TO_SEND - {DeliveryState.HELD}:
             raise TerminalError(
-                f"File {last.delivery.number} to {partner} is {last.state} and still on its way: `settle deliveries send` "
-                "goes on with the same bytes."
+                f"File {last.delivery.number} to {partner} is {last.state} and still on its way: `settle deliveries "
+                "send` goes on with the same bytes."
             )
         old = last.delivery
         again = _delivery(
@@ -201,8 +201,8 @@ def _require_meant(one: Standing, declaration: Declaration, found: CertificateFo
     if sealed is None or (sealed.recipient, sealed.place) != (found.fingerprint, place):
         was = "nobody" if sealed is None else f"the certificate {sealed.recipient} at {sealed.place}"
         raise TerminalError(
-            f"{one.delivery.name} is sealed for {was}, and config/delivery.toml names {found.fingerprint} at {place} by "
-            "now: put that back, or `settle deliveries resend` the file."
+            f"{one.delivery.name} is sealed for {was}, and config/delivery.toml names {found.fingerprint} at {place} "
+            "by now: put that back, or `settle deliveries resend` the file."
         )
     return sealed
 

@@ -10,7 +10,16 @@ from pathlib import Path
 
 from settlement.errors import RetryableError, TerminalError
 
-HEAVY = ("polars", "pyarrow", "great_expectations", "altair", "settlement.runner", "settlement.stages")
+HEAVY = (
+    "asyncssh",
+    "settlement.deliver",
+    "polars",
+    "pyarrow",
+    "great_expectations",
+    "altair",
+    "settlement.runner",
+    "settlement.stages",
+)
 CASES: tuple[tuple[str | None, str | None, datetime | None], ...] = (
     ("2026-03-31", "2026-03-30", datetime(2026, 3, 29, tzinfo=UTC)),
     (None, "2026-03-30", datetime(2026, 3, 29, tzinfo=UTC)),
@@ -34,6 +43,7 @@ def main(dags: Path) -> None:
     settle = importlib.import_module("settle_business_day")
     runs = importlib.import_module("run_of_a_night")
     importlib.import_module("watch_deliveries")
+    importlib.import_module("deliver_files")
     heavy = [name for name in HEAVY if name in sys.modules]
     from airflow.configuration import conf
     from airflow.dag_processing.dagbag import DagBag
@@ -53,6 +63,10 @@ def main(dags: Path) -> None:
                 "watch": {
                     task.task_id: [task.is_mapped, *sorted(task.downstream_task_ids)]
                     for task in bag.dags["watch_deliveries"].tasks
+                },
+                "deliver": {
+                    task.task_id: [task.is_mapped, *sorted(task.downstream_task_ids)]
+                    for task in bag.dags["deliver_files"].tasks
                 },
                 "max_active_runs": dag.max_active_runs,
                 "nights": [_told(runs.business_date_of, *case) for case in CASES],

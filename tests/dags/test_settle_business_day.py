@@ -29,9 +29,9 @@ def parsed(airflow_home: Path) -> dict[str, Any]:
     return found
 
 
-def test_the_folder_holds_two_dags_and_they_parse(parsed: dict[str, Any]) -> None:
+def test_the_folder_holds_three_dags_and_they_parse(parsed: dict[str, Any]) -> None:
     assert parsed["errors"] == {}
-    assert parsed["dags"] == ["settle_business_day", "watch_deliveries"]
+    assert parsed["dags"] == ["deliver_files", "settle_business_day", "watch_deliveries"]
 
 
 def test_feeds_are_awaited_one_by_one_and_then_the_night_is_settled(parsed: dict[str, Any]) -> None:
@@ -40,6 +40,15 @@ def test_feeds_are_awaited_one_by_one_and_then_the_night_is_settled(parsed: dict
         "feeds": [False, "feed"],
         "feed": [True, "settle"],
         "settle": [False],
+    }
+
+
+def test_files_are_sent_partner_by_partner_and_then_acknowledgements_are_awaited(parsed: dict[str, Any]) -> None:
+    assert parsed["deliver"] == {
+        "partners": [False, "awaited", "send"],
+        "send": [True, "awaited"],
+        "awaited": [False, "acknowledged"],
+        "acknowledged": [True],
     }
 
 

@@ -9,14 +9,17 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from settlement import books, quarantine_books
+from settlement import books, delivery_books, quarantine_books
 from settlement.books import StageRun
 from settlement.errors import RetryableError, TerminalError
 from settlement.model.journal import Entry, Posting
 from settlement.store import Home
 
 NIGHT = date(2010, 12, 29)
-TABLES = quarantine_books.REJECT.metadata.tables
+TABLES = books.METADATA.tables
+ASKED_IN = (quarantine_books, delivery_books)
+"""The modules that describe tables beside the journal's own."""
+AT = "'2010-12-29 00:00:00'"
 ENTRY = "INSERT INTO entry (entry_key, business_date, kind, text) VALUES ('k2', '2010-12-29', 'x', 'x')"
 LEFT = "INSERT INTO posting VALUES ('k2', 1, 'equity:opening', 'USD', 5)"
 RIGHT = "INSERT INTO posting VALUES ('k2', 2, 'expense:fees:bank', 'USD', -5)"
@@ -42,6 +45,11 @@ def engine(tmp_path: Path, on_each_database: object) -> sa.Engine:
         "quarantine_file": "'2010-12-30', 'n', '0', '0'",
         "quarantine_replay": "'r', 1, 'ann', 'bea', '2010-12-30', 'n'",
         "quarantine_outcome": "'r', 1, '2010-12-30', 'applied'",
+        "delivery": f"'P', 1, 0, '2010-12-29', 'P/x', '0', 1, 1, 'USD', 'n', NULL, NULL, {AT}",
+        "delivery_bytes": f"'P', 1, 0, '0', 1, 's1', 'F', 'file:///x', {AT}",
+        "delivery_event": f"'P', 1, 0, 1, 'prepared', '', {AT}",
+        "acknowledgement": f"'P', '0', 1, 'n', '0', 1, NULL, {AT}",
+        "acknowledgement_line": "'P', '0', 2, 1, 0, 'ACCEPTED', ''",
     }
     write(engine, *(f"INSERT INTO {table} VALUES ({row})" for table, row in values.items()))
     return engine

@@ -12,7 +12,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from settlement import books, quarantine_books
+from settlement import books, delivery_books, quarantine_books
 from settlement.errors import TerminalError
 from settlement.schema import upgrade
 from settlement.store import Home
@@ -68,6 +68,7 @@ def test_books_of_before_there_were_revisions_are_upgraded_with_all_they_hold(ho
     (run,) = books.stage_runs(engine)
     assert (run.stage, run.recorded_at) == ("post", None)
     assert quarantine_books.cases(engine) == []
+    assert delivery_books.standings(engine) == []
     _require_as_queried(engine)
     with pytest.raises(TerminalError, match="never changed"), books.transaction(engine) as connection:
         connection.exec_driver_sql("UPDATE posting SET amount_minor = 6")

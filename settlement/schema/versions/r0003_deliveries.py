@@ -21,7 +21,7 @@ def upgrade() -> None:
     rules.append_only(connection, "delivery", [[*_DELIVERY], ["business_date", "path", "resend"]])
     rules.append_only(connection, "delivery_bytes", [[*_DELIVERY]])
     rules.append_only(connection, "delivery_event", [[*_DELIVERY, "step"]])
-    rules.append_only(connection, "acknowledgement", [["partner", "sha256"]])
+    rules.append_only(connection, "acknowledgement", [["partner", "sha256"], ["partner", "number"]])
     rules.append_only(connection, "acknowledgement_line", [["partner", "sha256", "line"]])
     rules.deliveries_are_numbered(connection)
     rules.deliveries_keep_apart(connection)
@@ -80,11 +80,13 @@ def _acknowledged() -> None:
         "acknowledgement",
         sa.Column("partner", sa.String(100), primary_key=True),
         sa.Column("sha256", sa.String(64), primary_key=True),
+        sa.Column("number", sa.Integer, nullable=False),
         sa.Column("name", sa.String(255), nullable=False),
         sa.Column("content", sa.LargeBinary, nullable=False),
         sa.Column("last_sequence", sa.Integer),
         sa.Column("problem", sa.String(1000)),
         sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.UniqueConstraint("partner", "number"),
         sa.CheckConstraint("(last_sequence IS NULL) <> (problem IS NULL)"),
     )
     op.create_table(
