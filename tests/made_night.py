@@ -379,6 +379,9 @@ def _statement(night: date, bank: str) -> dict[str, Rows]:
                 "lines": 3,
                 "total_minor": 6_667,
                 "currency": "USD",
+                "told": "settlement",
+                "format": "delimited",
+                "sequence": 1,
             }
         ],
         "expectation": [

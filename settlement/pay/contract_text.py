@@ -69,10 +69,10 @@ def contract_text(
     ]
     if not versions:
         return None
+    # Of versions that are in force from one day, the one that is known last stands last.
     versions.sort(key=lambda version: (version.effective, version.known_on))
     first = period_from(period).first
     *_, found = [version for version in versions if version.effective <= first or version is versions[0]]
-    # A version that is in force from the same day and known later stands after the one that it takes the place of.
     others = {str(one.get("id")) for one in found.content.get("beneficiaries", ())} - {beneficiary}
     said = {name: _without(value, others) for name, value in found.content.items()}
     own = {name: value for name, value in said.items() if value is not None}
@@ -116,8 +116,8 @@ def _versions(documents: Mapping[str, str]) -> list[_Version]:
 def _without(value: Any, others: AbstractSet[str]) -> Any:
     """What a contract says, less what names another beneficiary and nobody else; None where nothing is left.
 
-    A table that names one (``to = "B"``, ``id = "B"``) is that one's alone, and so is a list of names that has no
-    other. A key that is a name goes with its value.
+    A table that names one (``to = "B"``, ``id = "B"``) is that one's alone, and so is one with a list of names that has
+    no other. A key that is a name goes with its value.
     """
     if isinstance(value, str):
         return None if value in others else value
@@ -127,9 +127,10 @@ def _without(value: Any, others: AbstractSet[str]) -> Any:
             if name in others:
                 continue
             own = _without(inner, others)
-            if own is None:
+            if own is not None:
+                kept[name] = own
+            elif not isinstance(inner, Mapping):
                 return None
-            kept[name] = own
         return kept
     if isinstance(value, list):
         kept_items = [own for own in (_without(item, others) for item in value) if own is not None]

@@ -43,7 +43,7 @@ def detail_lines(inputs: StageInput, to: Recipient, layout: OutgoingLayout) -> p
     """Header, a line for each record and term, and a trailer for each term, selector and unit.
 
     Amounts are in minor units of the record's currency, signed as the record is; ``quantity`` is the contribution in
-    its ``unit``: minor units of a currency, or things. Only the columns that the layout tells are read.
+    its ``unit``: minor units of a currency, or things. What tells a card is read only where the layout tells it.
     """
     statement = to.statement
     known = contributions(inputs, statement.contract, statement.period).filter(

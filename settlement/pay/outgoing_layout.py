@@ -84,8 +84,10 @@ _VALUES: Final[Mapping[Content, Mapping[Tag, tuple[str, ...]]]] = {
 MONEY: Final = frozenset({"amount", "stated", "now", "difference"})
 """Values that are money of the line's currency; so are ``debit``, ``credit`` and ``net`` of a trailer."""
 SUMS: Final = frozenset({"debit", "credit", "net"})
+"""Sums of a trailer: of money, but for details, where they are of contributions."""
 NUMBERS: Final = frozenset({"sequence", "line", "count", "quantity"})
 DATES: Final = frozenset({"as_of", "date"})
+"""Values that are whole numbers, and those that are dates; all others are text."""
 _NEEDED: Final[Mapping[Tag, tuple[str, ...]]] = {
     Tag.HEADER: ("sequence",),
     Tag.DETAIL: ("line",),
@@ -146,7 +148,7 @@ class OutgoingLayout(BaseModel):
     line_end: Literal["lf", "crlf", "nel", "none"] = "lf"
     line_length: Annotated[int, Field(ge=1)] | None = None
     names_line: bool = False
-    sheet: str = "Settlement"
+    sheet: Annotated[str, Field(pattern=r"^[^\[\]:*?/\\']{1,31}$")] = "Settlement"
     lines: dict[Tag, tuple[OutgoingField, ...]]
 
     @model_validator(mode="after")
@@ -197,8 +199,9 @@ class OutgoingLayout(BaseModel):
         money = field.source in MONEY or (field.source in SUMS and self.of is not Content.DETAILS)
         if field.type in {"minor", "major"} and not money:
             raise ValueError(f"{place} is no money of one currency and cannot be {field.type}")
-        if field.type == "date" and field.source not in DATES:
-            raise ValueError(f"{place} is no date")
+        for kind, names in (("date", DATES), ("number", NUMBERS)):
+            if field.type == kind and field.source not in names:
+                raise ValueError(f"{place} is no {kind}")
         if self.format is Format.FIXED_WIDTH and (self.line_length is None or field.at is None):
             raise ValueError(f"{place}: a fixed-width layout needs `line_length`, and `at` for each field")
         if self.format is Format.PARQUET and not field.name:

@@ -19,7 +19,7 @@ from settlement.pay.outgoing_layout import LINE_ENDS, Format, OutgoingField, Out
 _FORMULA: Final = r"^\s*[=+\-@＝＋－＠]"  # noqa: RUF001 - the wide forms start a formula too
 _CONTROL: Final = r"[\x00-\x1f\x7f\x{85}\x{2028}\x{2029}]+"
 _AT_ONCE: Final = 2**16
-"""Lines that are encoded together."""
+"""Lines that are written together."""
 
 
 def written(rows: pl.DataFrame, layout: OutgoingLayout) -> bytes:
@@ -42,8 +42,8 @@ def written(rows: pl.DataFrame, layout: OutgoingLayout) -> bytes:
             names = pl.DataFrame({"written": [field.name for field in layout.lines[Tag.DETAIL]]})
             quoted = names.with_columns(written=_quoted(pl.col("written"), layout))["written"]
             out += encoder.encode(layout.separator.join(quoted) + end)
-        for some in _lines(rows, layout).iter_slices(_AT_ONCE):
-            out += encoder.encode("".join(f"{line}{end}" for line in some["written"]))
+        for some in rows.iter_slices(_AT_ONCE):
+            out += encoder.encode("".join(f"{line}{end}" for line in _lines(some, layout)["written"]))
     except UnicodeEncodeError as error:
         characters = error.object[error.start : error.end]
         raise TerminalError(
@@ -129,9 +129,11 @@ def _positions(rows: pl.DataFrame, fields: Sequence[OutgoingField], layout: Outg
 
 def _fitted(rows: pl.DataFrame, field: OutgoingField, length: int, layout: OutgoingLayout) -> pl.Series:
     """A field's values, each as many bytes long as the field: text with blanks behind, figures with zeros before."""
-    text = rows.with_columns(written=as_text(field))["written"]
+    value = as_text(field)
     if field.kind in {"minor", "major", "number"}:
-        text = text.str.zfill(length)
+        # What a line does not have is blank, and not zero.
+        value = pl.when(value != "").then(value.str.zfill(length)).otherwise(pl.lit(""))
+    text = rows.with_columns(written=value)["written"]
     widths = _widths(text, layout.encoding)
     long = (widths > length).arg_true()
     if long.len() and not (field.cut and field.kind == "text"):

@@ -23,7 +23,9 @@ _FORMS_OF_THINGS: Final = frozenset(
 )
 """Forms whose quantities are numbers of things, but for what they gave and what was given before."""
 _MONEY: Final = frozenset({"amount", "paid_to_date"})
-_SHARES: Final = frozenset({"rate", "share", "loss_share", "rate_a_year", "breakage"})
+_RATES: Final = frozenset({"rate", "rate_a_year"})
+_SHARES: Final = frozenset({*_RATES, "share", "loss_share", "breakage"})
+"""What a contract says as a part of one; a line tells a ``share`` as that part or as the money that it comes to."""
 _WHOLE: Final = re.compile(r"-?\d+")
 
 
@@ -43,17 +45,21 @@ def quantities(line: str, told: str, currency: str, term: Mapping[str, Any], wor
     """
     found = []
     for name, value in _pairs(told):
-        if line == SHARE_CONVERTED and not _WHOLE.fullmatch(value):
-            # A rate of exchange is no share of anything.
-            found.append(f"{_named('exchange_rate' if name == 'rate' else name, words)} {value}")
-            continue
-        if _WHOLE.fullmatch(value):
-            last = name.rpartition(" ")[2]
-            shown = f"{int(value):,}" if is_count(last, term) else money(int(value), currency)
-        else:
-            shown = percent(value) if name in _SHARES else value
-        found.append(f"{_named(name, words)} {shown}")
+        # A rate of exchange is no share of anything.
+        exchange = line == SHARE_CONVERTED and name == "rate"
+        shown = value if exchange else _shown(name.rpartition(" ")[2], value, currency, term)
+        found.append(f"{_named('exchange_rate' if exchange else name, words)} {shown}")
     return tuple(found)
+
+
+def _shown(name: str, value: str, currency: str, term: Mapping[str, Any]) -> str:
+    """A quantity's value: a percentage, a number of things or money; what is no number as it is told."""
+    whole = _WHOLE.fullmatch(value)
+    if name in _RATES or (name in _SHARES and not whole):
+        return percent(value)
+    if not whole:
+        return value
+    return f"{int(value):,}" if is_count(name, term) else money(int(value), currency)
 
 
 def _pairs(told: str) -> Iterator[tuple[str, str]]:

@@ -112,7 +112,8 @@ def restatements(inputs: StageInput, tonight: pl.DataFrame, as_of: date, stateme
                     causes=(),
                 )
             )
-        found.append(Restated(period=period, terms=tuple(terms)))
+        if terms:
+            found.append(Restated(period=period, terms=tuple(terms)))
     return tuple(found)
 
 

@@ -28,10 +28,11 @@ from settlement.pay.words import Language
 _CHINESE: Final = "STSong-Light"
 _MARGIN: Final = 16 * mm
 _WIDTH: Final = A4[0] - 2 * _MARGIN
-_PIECE: Final = 1200
+_PIECE: Final = 600
 _TEXTS: Final = 20
 """Characters and texts below a line of a statement that fit on a page, however wide they are."""
 _SOFT: Final = HexColor(0x5A6475)
+_HAIR: Final = mm / 6
 _LINE: Final = HexColor(0xDCD8CC)
 _HEAD: Final = HexColor(0xF4F2EC)
 _INK: Final = HexColor(0x1D2330)
@@ -79,12 +80,12 @@ def _story(document: StatementDocument) -> Iterator[Any]:
     yield Table(
         [[text(document.paid[0], "body"), text(document.paid[1], "paid")]],
         colWidths=[_WIDTH / 2, _WIDTH / 2],
-        style=TableStyle([("BOX", (0, 0), (-1, -1), 0.5, _LINE), ("BACKGROUND", (0, 0), (-1, -1), _HEAD)]),
+        style=TableStyle([("BOX", (0, 0), (-1, -1), _HAIR, _LINE), ("BACKGROUND", (0, 0), (-1, -1), _HEAD)]),
     )
     yield Spacer(1, 4 * mm)
     yield Table(
         [[text(label, "soft"), text(value, "body")] for label, value in document.facts],
-        colWidths=[_WIDTH * 0.28, _WIDTH * 0.72],
+        colWidths=[_WIDTH * 28 / 100, _WIDTH * 72 / 100],
         style=TableStyle(
             [
                 ("VALIGN", (0, 0), (-1, -1), "TOP"),
@@ -108,12 +109,12 @@ def _table(section: Section, language: Language) -> Any:
     head = [
         _paragraph(column.heading, "head_amount" if column.amounts else "head", language) for column in section.columns
     ]
-    rows, rules = [head], [("LINEBELOW", (0, 0), (-1, 0), 0.4, _LINE)]
+    rows, rules = [head], [("LINEBELOW", (0, 0), (-1, 0), _HAIR, _LINE)]
     for row in section.rows:
         if row.is_sum:
-            rules.append(("LINEABOVE", (0, len(rows)), (-1, len(rows)), 0.8, _INK))
+            rules.append(("LINEABOVE", (0, len(rows)), (-1, len(rows)), 2 * _HAIR, _INK))
         rows += _pieces(row, section, language)
-        rules.append(("LINEBELOW", (0, len(rows) - 1), (-1, len(rows) - 1), 0.4, _LINE))
+        rules.append(("LINEBELOW", (0, len(rows) - 1), (-1, len(rows) - 1), _HAIR, _LINE))
     return Table(
         rows,
         colWidths=[_WIDTH * column.width / 100 for column in section.columns],
@@ -122,8 +123,8 @@ def _table(section: Section, language: Language) -> Any:
             [
                 ("VALIGN", (0, 0), (-1, -1), "TOP"),
                 ("BACKGROUND", (0, 0), (-1, 0), _HEAD),
-                ("TOPPADDING", (0, 0), (-1, -1), 1.5),
-                ("BOTTOMPADDING", (0, 0), (-1, -1), 2.5),
+                ("TOPPADDING", (0, 0), (-1, -1), 2),
+                ("BOTTOMPADDING", (0, 0), (-1, -1), 3),
                 *rules,
             ]
         ),
@@ -171,13 +172,13 @@ def _paragraph(text: str, style: str, language: Language) -> Any:
 
 @cache
 def _style(name: str, language: Language = Language.ENGLISH) -> Any:
-    sizes = {"title": 18, "kicker": 10, "heading": 12.5, "paid": 13, "small": 7.5, "note": 8, "foot": 7.5}
+    sizes = {"title": 18, "kicker": 10, "heading": 12, "paid": 13, "small": 15 / 2, "note": 8, "foot": 15 / 2}
     size = sizes.get(name, 8 if name.startswith("head_") or name == "head" else 9)
     return ParagraphStyle(
         name,
         fontName="Helvetica-Bold" if name in {"title", "heading", "paid"} or name.endswith("_sum") else "Helvetica",
         fontSize=size,
-        leading=size * 1.35,
+        leading=size * 27 / 20,
         textColor=_SOFT if name in {"kicker", "soft", "note", "small", "head", "head_amount", "foot"} else _INK,
         alignment=TA_RIGHT if name.startswith("amount") or name in {"paid", "head_amount"} else 0,
         spaceBefore=12 if name == "heading" else 0,

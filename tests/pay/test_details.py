@@ -79,6 +79,49 @@ def test_each_record_has_its_line_and_each_term_its_sum() -> None:
     ]
 
 
+IN_PARQUET = """
+[layouts.transactions]
+of = "details"
+format = "FORMAT"
+line_length = 60
+[layouts.transactions.lines]
+H = [{ value = "H", heading = "what", at = [1, 1] }, { from = "sequence", at = [2, 6] }]
+D = [
+    { value = "D", heading = "what", at = [1, 1] }, { from = "line", at = [2, 6] }, { from = "date", at = [8, 10] },
+    { from = "amount", type = "major", at = [18, 12] }, { from = "quantity", at = [30, 12] },
+]
+T = [
+    { value = "T", heading = "what", at = [1, 1] }, { from = "count", at = [2, 6] }, { from = "debit", at = [8, 10] },
+    { from = "credit", at = [20, 10] },
+]
+"""
+
+
+def test_details_come_in_any_format() -> None:
+    tables = {
+        "clearing": clearing({"record": 1, "amount_minor": 600}),
+        "rated": rated(
+            {"record": 1, "quantity": 550},
+            {"file": None, "account_id": "X", "quantity": 1, "term": "bounty", "clause": "2", "unit": "accounts"},
+        ),
+    }
+
+    def made(form: str, suffix: str) -> bytes:
+        output = pay(statement_rows(), PARTNER + IN_PARQUET.replace("FORMAT", form), tables)
+        return output.files[PATH.replace("csv", suffix)]
+
+    frame = pl.read_parquet(made("parquet", "parquet"))
+    assert frame["what"].to_list() == ["H", "D", "D", "T", "T"]
+    assert [str(value) for value in frame["amount"]] == ["None", "6.0000", "None", "None", "None"]
+    assert made("fixed_width", "txt").decode().splitlines()[1:3] == [
+        "D0000012010-12-30000000006.00000000000550                   ",
+        "D000002                      000000000001                   ",
+    ]
+    sheet = pl.read_excel(made("workbook", "xlsx"), has_header=False, infer_schema_length=0)
+    assert sheet.rows()[1] == ("D", "1", "2010-12-30", "6", "550")
+    assert sheet.rows()[2] == ("D", "2", None, None, "1")
+
+
 def test_a_contribution_that_was_taken_back_has_no_line_and_one_of_a_later_night_none_yet() -> None:
     inputs = given(statement_rows(), PARTNER + LAYOUT)
     nights = [

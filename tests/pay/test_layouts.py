@@ -288,6 +288,9 @@ def test_a_character_that_the_code_page_has_not_is_told() -> None:
         ("at = [20, 8]", "at = [34, 8]", "lines.T ends at 41, behind the line's 40 bytes"),
         ("line_length = 40", "", "a fixed-width layout needs `line_length`"),
         ('from = "line", at', 'from = "line", type = "major", at', "is no money of one currency and cannot be major"),
+        ('from = "partner", at', 'from = "partner", type = "date", at', "field 'partner' is no date"),
+        ('from = "partner", at', 'from = "partner", type = "number", at', "field 'partner' is no number"),
+        ("line_length = 40", 'line_length = 40\nsheet = "a/b"', "layouts.made.sheet: String should match pattern"),
         ('encoding = "gbk"', 'encoding = "ebcdic-7"', "encoding 'ebcdic-7' is none that is known"),
         (
             'of = "settlement"',

@@ -122,6 +122,8 @@ def test_the_digest_of_a_contract_is_of_what_the_partner_may_read() -> None:
         assert tomllib.loads(changed) != tomllib.loads(CONTRACT)
         assert digest(changed) == base, theirs
         assert digest(changed, "B") != digest(CONTRACT, "B"), theirs
+    hold = CONTRACT + 'hold = { share = 0.20, of = ["B"] }\n'
+    assert digest(hold) == base
     for common in ("rate = 0.0030", "rate = 0.00 }", 'name = "Alpha"', "Split 2 : 1"):
         assert (
             digest(

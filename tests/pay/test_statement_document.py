@@ -24,7 +24,7 @@ from settlement.model.contract_terms import DatedPrice, DatedRate, Term, Tier
 from settlement.model.money import Rounding
 from settlement.model.statement_lines import OWN_LINES
 from settlement.pay import files
-from settlement.pay.quantities_told import is_count
+from settlement.pay.quantities_told import is_count, quantities
 from settlement.pay.words import Language, words_of
 from settlement.rate.forms import is_counted, quantity_names
 
@@ -98,6 +98,33 @@ def test_what_is_a_number_of_things_is_so_in_every_form() -> None:
             for name in set(quantity_names(term)) - {"left_of_purchase", "amount"}:
                 assert is_count(name, raw[term.id]) == is_counted(term, name), (raw[term.id]["form"], name)
     assert len(forms) >= 15, forms
+
+
+@pytest.mark.parametrize(
+    ("name", "told", "shown"),
+    [
+        ("tier", "year_volume=0;rate=0;paid_to_date=5", ("year_volume 0.00 USD", "rate 0 %", "given before 0.05 USD")),
+        ("tier", "2010-10.v1:profit=150:share=-5", ("2010-10.v1 profit 1.50 USD", "2010-10.v1 share -0.05 USD")),
+        (
+            "held",
+            "of=100;share=0.10;release_on=2011-01-30",
+            ("of 1.00 USD", "share 10 %", "to be released on 2011-01-30"),
+        ),
+        ("share_converted", "rate=1", ("rate of exchange 1",)),
+        (
+            "share_converted",
+            "2010-12-21=0.15@2010-12-20;converted=7",
+            ("2010-12-21 0.15@2010-12-20", "share converted 0.07 USD"),
+        ),
+        (
+            "interest",
+            "of=100;rate_a_year=0.08;days=30;year=365",
+            ("of 1.00 USD", "rate a year 8 %", "days 30", "days of a year 365"),
+        ),
+    ],
+)
+def test_a_quantity_reads_as_what_it_is(name: str, told: str, shown: tuple[str, ...]) -> None:
+    assert quantities(name, told, "USD", {}, words_of(Language.ENGLISH)) == shown
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
