@@ -285,9 +285,8 @@ def add_event(connection: sa.Connection, one: Standing, state: DeliveryState, de
     """Record the next step in a transaction; the delivery as it stands then. A step that is not next is refused."""
     row = {"step": len(one.events) + 1, "state": state.value, "detail": detail[:_DETAIL]}
     connection.execute(sa.insert(EVENT), [_key(one.delivery) | row])
-    return next(
-        now for now in read_standings(connection, one.delivery.partner) if _key(now.delivery) == _key(one.delivery)
-    )
+    standings_now = read_standings(connection, one.delivery.partner, one.delivery.sequence)
+    return next(now for now in standings_now if now.delivery == one.delivery)
 
 
 def add_acknowledgement(connection: sa.Connection, told: Acknowledgement, lines: Sequence[AcknowledgedLine]) -> None:
@@ -322,20 +321,22 @@ def standings(engine: sa.Engine, partner: str | None = None) -> list[Standing]:
         return read_standings(connection, partner)
 
 
-def read_standings(connection: sa.Connection, partner: str | None = None) -> list[Standing]:
-    """What ``standings`` gives, as a transaction sees it."""
+def read_standings(
+    connection: sa.Connection, partner: str | None = None, sequence: int | None = None
+) -> list[Standing]:
+    """What ``standings`` gives, as a transaction sees it; of one number alone where it is told."""
     bytes_of: dict[tuple[object, ...], SealedFile] = {}
     events: dict[tuple[object, ...], list[Event]] = {}
-    for row in connection.execute(_of(BYTES, partner)).mappings():
+    for row in connection.execute(_of(BYTES, partner, sequence)).mappings():
         names = ("sha256", "size_bytes", "signing_key", "recipient", "place")
         bytes_of[_place(row)] = SealedFile(**{name: row[name] for name in names})
-    for row in connection.execute(_of(EVENT, partner).order_by(EVENT.c.step)).mappings():
+    for row in connection.execute(_of(EVENT, partner, sequence).order_by(EVENT.c.step)).mappings():
         event = Event(
             step=row["step"], state=DeliveryState(row["state"]), detail=row["detail"], recorded_at=row["recorded_at"]
         )
         events.setdefault(_place(row), []).append(event)
     found = []
-    for row in connection.execute(_of(DELIVERY, partner)).mappings():
+    for row in connection.execute(_of(DELIVERY, partner, sequence)).mappings():
         plain = {name: row[name] for name in row if name != "recorded_at"}
         key = _place(row)
         found.append(Standing(delivery=Delivery(**plain), sealed=bytes_of.get(key), events=tuple(events.get(key, ()))))
@@ -357,9 +358,11 @@ def acknowledgements(engine: sa.Engine, partner: str) -> list[Acknowledgement]:
     return [Acknowledgement(**{name: row[name] for name in names}, content=bytes(row["content"])) for row in rows]
 
 
-def _of(table: sa.Table, partner: str | None) -> sa.Select[tuple[object, ...]]:
+def _of(table: sa.Table, partner: str | None, sequence: int | None) -> sa.Select[tuple[object, ...]]:
     query = sa.select(table)
-    return query if partner is None else query.where(table.c.partner == partner)
+    if partner is not None:
+        query = query.where(table.c.partner == partner)
+    return query if sequence is None else query.where(table.c.sequence == sequence)
 
 
 def _place(row: sa.RowMapping) -> tuple[object, ...]:

@@ -303,3 +303,55 @@ def test_a_key_with_a_passphrase_signs(
     monkeypatch.setenv("SETTLEMENT_SIGNING_PASSPHRASE_S1_FILE", str(tmp_path / "words"))
     (one, *_) = send.send(home, A, NIGHT)
     assert gpg.opened((box / one.delivery.name).read_bytes(), our_fingerprint()).startswith(b"H,1,")
+
+
+def failed_once(home: Home, box: Path) -> Standing:
+    """The first delivery as it stands where its bytes are made and its place is away."""
+    aside = box.with_name("aside")
+    box.rename(aside)
+    with pytest.raises(TerminalError, match="is no folder"):
+        send.send(home, A, NIGHT)
+    aside.rename(box)
+    return standings(home)[0]
+
+
+@on_sqlite
+def test_sealed_bytes_that_were_changed_or_are_gone_are_not_sent(home: Home, box: Path) -> None:
+    sealed = failed_once(home, box).sealed
+    assert sealed is not None
+    kept = home.root / "sent" / sealed.sha256[:2] / sealed.sha256
+    right = kept.read_bytes()
+    kept.chmod(0o640)
+    for wrong in (right[:-1], right[:-1] + bytes([right[-1] ^ 1]), None):
+        kept.unlink()
+        if wrong is not None:
+            kept.write_bytes(wrong)
+            kept.chmod(0o640)
+        else:
+            kept.with_name("moved").write_bytes(right)
+        with pytest.raises(TerminalError, match="are gone or changed: restore them from backup"):
+            send.send(home, A, NIGHT)
+        if wrong is None:
+            kept.with_name("moved").rename(kept)
+    assert contents(box) == {}
+    assert send.send(home, A, NIGHT)[0].sealed == sealed
+
+
+@on_sqlite
+def test_bytes_for_a_certificate_or_place_of_before_are_not_sent(
+    home: Home, gpg: Gpg, box: Path, tmp_path: Path
+) -> None:
+    failed_once(home, box)
+    gpg.ok("--quick-gen-key", "newer@example.org", "rsa2048", "sign,encrypt", "never")
+    a, newer = gpg.certificate("a@example.org"), gpg.certificate("newer@example.org")
+    for certificate, place in ((newer, outbox_at(box)), (a, outbox_at(tmp_path / "elsewhere"))):
+        declare(home, declaration(A, certificate, place))
+        with pytest.raises(
+            TerminalError, match="is sealed for the certificate .* put that back, or `settle deliveries"
+        ):
+            send.send(home, A, NIGHT)
+        assert states(home) == ["1 held", "2 queued", "3 queued"]
+    declare(home, declaration(A, newer, outbox_at(box)))
+    send.resend(home, A, 1, "ann", "the partner has a new key")
+    assert [one.delivery.number for one in send.send(home, A, NIGHT)] == ["1.r1", "2", "3"]
+    assert list(contents(box))[0] == f"{A}_000001.r1_C2_one.csv.pgp"
