@@ -75,7 +75,8 @@ def read_acknowledgement(home: Home, partner: str, name: str, content: bytes) ->
     """
     declaration_of(home, partner)
     engine, sha256 = books.connect(home), hashlib.sha256(content).hexdigest()
-    name = name[:_MOST_NAME]
+    # A name of another system may hold bytes that are no text.
+    name = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")[:_MOST_NAME]
     with sql.one_sender(home, engine, partner):
         before = next((told for told in sql.acknowledgements(engine, partner) if told.sha256 == sha256), None)
         if before is not None:

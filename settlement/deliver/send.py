@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +24,7 @@ from settlement import books, runner, store
 from settlement import delivery_books as sql
 from settlement.deliver import outbox, sftp
 from settlement.deliver.declared import Declaration, Outbox, declaration_of
-from settlement.deliver.place import Arrival
+from settlement.deliver.place import Arrival, unfinished
 from settlement.delivery_books import TO_SEND, Delivery, DeliveryState, SealedFile, Standing
 from settlement.errors import RetryableError, SettlementError, TerminalError
 from settlement.openpgp_out import CertificateFound, look_at_certificate, seal_file
@@ -87,14 +88,8 @@ def resend(home: Home, partner: str, sequence: int, person: str, reason: str) ->
                 "send` goes on with the same bytes."
             )
         old = last.delivery
-        again = _delivery(
-            partner,
-            old.business_date,
-            {name: getattr(old, name) for name in ("path", "lines", "total_minor", "currency")}
-            | {"sha256": old.plain_sha256},
-            (sequence, old.resend + 1),
-            (by, why),
-        )
+        name = _name(partner, sequence, old.resend + 1, old.path)
+        again = replace(old, resend=old.resend + 1, name=name, person=by, reason=why)
         with books.transaction(engine) as connection:
             sql.add_delivery(connection, again)
     return again
@@ -110,34 +105,35 @@ def _queue(home: Home, engine: books.Engine, partner: str, night: date) -> None:
         for row in files.iter_rows(named=True):
             if row["beneficiary"] == partner and row["path"] not in queued:
                 number += 1
-                sql.add_delivery(connection, _delivery(partner, night, row, (number, 0), (None, None)))
+                sql.add_delivery(connection, _numbered(partner, number, night, row))
 
 
-def _delivery(
-    partner: str, night: date, row: Mapping[str, Any], number: tuple[int, int], decision: tuple[str | None, str | None]
-) -> Delivery:
-    sequence, again = number
+def _numbered(partner: str, sequence: int, night: date, row: Mapping[str, Any]) -> Delivery:
+    """A row of table ``settlement_file`` as a delivery; TerminalError where it is another partner's file."""
     path = str(row["path"])
     if path.partition("/")[0] != partner or ".." in path.split("/"):
         raise TerminalError(f"The file {path} of the night {night} is not {partner}'s: nothing was queued.")
-    mark = f".r{again}" if again else ""
-    name = f"{partner}_{sequence:06d}{mark}_{path.rpartition('/')[2]}.pgp"
-    if len(name.encode()) > _MOST_NAME - len("..part"):
-        raise TerminalError(f"The file {path} has too long a name to be sent: shorten the id of its contract.")
     return Delivery(
         partner=partner,
         sequence=sequence,
-        resend=again,
+        resend=0,
         business_date=night,
         path=path,
         plain_sha256=row["sha256"],
         lines=row["lines"],
         total_minor=row["total_minor"],
         currency=row["currency"],
-        name=name,
-        person=decision[0],
-        reason=decision[1],
+        name=_name(partner, sequence, 0, path),
     )
+
+
+def _name(partner: str, sequence: int, again: int, path: str) -> str:
+    """What the partner gets: its own id, the number, the re-send, and the file's name."""
+    mark = f".r{again}" if again else ""
+    name = f"{partner}_{sequence:06d}{mark}_{path.rpartition('/')[2]}.pgp"
+    if len(unfinished(name).encode()) > _MOST_NAME:
+        raise TerminalError(f"The file {path} has too long a name to be sent: shorten the id of its contract.")
+    return name
 
 
 def _sent(

@@ -156,8 +156,9 @@ def test_files_are_found_at_their_place_and_read_once(home: Home, sent: list[Sta
     assert read(home, acknowledgements.unread(home, A)["ACK_1.csv"]).problem is not None
     assert acknowledgements.unread(home, A) == {}
     (tmp_path / "ack" / "ACK_1.csv").write_bytes(file_of(3, *map(line, sent)))
+    (tmp_path / "ack" / "ACK_1.csv").rename(tmp_path / "ack" / "ACK_\udcff.csv")
     (found,) = acknowledgements.unread(home, A).items()
-    read(home, found[1], found[0])
+    assert read(home, found[1], found[0]).name == "ACK_\ufffd.csv", "a name that is no text"
     assert acknowledgements.unread(home, A) == {}
     assert acknowledgements.awaited(home, A, NIGHT) == []
 

@@ -347,11 +347,11 @@ def test_bytes_for_a_certificate_or_place_of_before_are_not_sent(
     for certificate, place in ((newer, outbox_at(box)), (a, outbox_at(tmp_path / "elsewhere"))):
         declare(home, declaration(A, certificate, place))
         with pytest.raises(
-            TerminalError, match="is sealed for the certificate .* put that back, or `settle deliveries"
+            TerminalError, match=r"is sealed for the certificate .* put that back, or `settle deliveries"
         ):
             send.send(home, A, NIGHT)
         assert states(home) == ["1 held", "2 queued", "3 queued"]
     declare(home, declaration(A, newer, outbox_at(box)))
     send.resend(home, A, 1, "ann", "the partner has a new key")
     assert [one.delivery.number for one in send.send(home, A, NIGHT)] == ["1.r1", "2", "3"]
-    assert list(contents(box))[0] == f"{A}_000001.r1_C2_one.csv.pgp"
+    assert next(iter(contents(box))) == f"{A}_000001.r1_C2_one.csv.pgp"

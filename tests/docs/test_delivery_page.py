@@ -17,7 +17,7 @@ _PAGE = (Path(__file__).resolve().parents[2] / "docs" / "DELIVERY.md").read_text
 def test_the_declaration_of_the_page_is_read_with_every_key_that_there_is() -> None:
     block = re.search(r"    \[\[delivery\]\]\n((?:    .*\n|\n)+)", _PAGE)
     assert block is not None
-    content = tomllib.loads(re.sub(r"^    ", "", block.group(), flags=re.MULTILINE))
+    content = tomllib.loads(re.sub(r"^    ", "", block.group().replace("AAAA...", "AAAA"), flags=re.MULTILINE))
     (one,) = Declarations.model_validate(content).delivery
     assert one.sftp is not None
     assert one.acknowledgement is not None
