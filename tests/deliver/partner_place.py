@@ -7,7 +7,6 @@ import hashlib
 import os
 import subprocess
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -125,10 +124,6 @@ def our_fingerprint() -> str:
     return openpgp_out.public_certificate("s1")[1]
 
 
-Fault = Callable[[str], None]
-"""Called by the server with the name of each operation; it raises, or drops the connection."""
-
-
 @dataclass(kw_only=True)
 class Faults:
     """What goes wrong on the server: by operation, how many times still, and what then happens."""
@@ -234,11 +229,11 @@ class SftpServer:
         self.stop()
         self._loop.call_soon_threadsafe(self._loop.stop)
 
-    def declared(self, folder: str = "/in", key: asyncssh.SSHKey | None = None) -> str:
+    def declared(self) -> str:
         """The server as a declaration has it."""
-        (self.folder / folder.strip("/")).mkdir(parents=True, exist_ok=True)
-        pinned = (key or self.key).export_public_key().decode().split()
+        (self.folder / "in").mkdir(parents=True, exist_ok=True)
+        pinned = self.key.export_public_key().decode().split()
         return (
-            f'[delivery.sftp]\nhost = "127.0.0.1"\nport = {self.port}\nuser = "settlement"\nfolder = "{folder}"\n'
+            f'[delivery.sftp]\nhost = "127.0.0.1"\nport = {self.port}\nuser = "settlement"\nfolder = "/in"\n'
             f'host_key = "{pinned[0]} {pinned[1]}"\nkey = "d1"\n'
         )

@@ -23,7 +23,7 @@ from deliver.partner_place import (
     outbox_at,
 )
 
-from settlement import books, delivery_books
+from settlement import books, delivery_books, store
 from settlement.deliver import send
 from settlement.delivery_books import DeliveryState, Standing
 from settlement.errors import RetryableError, TerminalError
@@ -303,6 +303,21 @@ def test_a_key_with_a_passphrase_signs(
     monkeypatch.setenv("SETTLEMENT_SIGNING_PASSPHRASE_S1_FILE", str(tmp_path / "words"))
     (one, *_) = send.send(home, A, NIGHT)
     assert gpg.opened((box / one.delivery.name).read_bytes(), our_fingerprint()).startswith(b"H,1,")
+
+
+@on_sqlite
+def test_no_night_rests_on_where_files_go_and_no_secret_is_in_the_home(home: Home, box: Path, our_keys: Path) -> None:
+    before = store.read_documents(home)
+    send.send(home, A, NIGHT)
+    declare(home)
+    assert store.read_documents(home) == before
+    assert store.DELIVERY not in before
+    secret = (our_keys / "signing_key_s1").read_text().splitlines()
+    secret = [line.encode() for line in secret if len(line) == 64]
+    assert len(secret) > 5
+    held = [path.read_bytes() for path in home.root.rglob("*") if path.is_file()]
+    assert len(held) > 10
+    assert not [line for line in secret if any(line in content for content in held)]
 
 
 def failed_once(home: Home, box: Path) -> Standing:
