@@ -12,15 +12,16 @@ from __future__ import annotations
 import json
 import resource
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import pysequoia
-from pysequoia.packet import PacketPile, SignatureType, Tag
+from pysequoia.packet import Packet, PacketPile, SignatureType, Tag
 
 Faults: Final = (RuntimeError, OSError, ValueError, TypeError)
 """What pysequoia raises on bad content."""
 _DONE: Final = "DONE"
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
 def main() -> str:
@@ -37,7 +38,7 @@ def _look(order: dict[str, Any], _content: str, _sealed: str) -> dict[str, Any]:
     """Whose certificate it is, and whether something may be encrypted to it now."""
     try:
         certificate = pysequoia.Cert.from_bytes(order["certificate"].encode())
-        ends = _ends_of_encryption(certificate)
+        ends, revoked = _ends_of_encryption(certificate)
     except Faults:
         return {"word": "BAD_CERTIFICATE"}
     now = datetime.now(UTC)
@@ -46,38 +47,52 @@ def _look(order: dict[str, Any], _content: str, _sealed: str) -> dict[str, Any]:
         return found | {"word": "SECRET"}
     if certificate.is_revoked:
         return found | {"word": "REVOKED"}
-    last = certificate.expiration
-    known = [end for end in ends if end is not None]
+    if certificate.expiration is not None:
+        ends = [certificate.expiration if end is None else min(end, certificate.expiration) for end in ends]
+        ends = ends or [certificate.expiration]
+    known = [end for end in ends if end is not None and end <= now]
     if known and len(known) == len(ends):
-        last = max(known) if last is None else min(last, max(known))
-    if last is not None and last <= now:
-        return found | {"word": "EXPIRED", "on": last.date().isoformat()}
+        return found | {"word": "EXPIRED", "on": max(known).date().isoformat()}
+    none_left = bool(revoked) and not ends
+    return found | {"word": "NO_ENCRYPTION" if none_left or not _takes(certificate) else _DONE}
+
+
+def _takes(certificate: pysequoia.Cert) -> bool:
     try:
         pysequoia.encrypt(b"", recipients=[certificate], armor=False)
     except Faults:
-        return found | {"word": "NO_ENCRYPTION"}
-    return found | {"word": _DONE}
+        return False
+    return True
 
 
-def _ends_of_encryption(certificate: pysequoia.Cert) -> list[datetime | None]:
-    """When each subkey ends that is not revoked, None for never; pysequoia encrypts to those that have ended too."""
+def _ends_of_encryption(certificate: pysequoia.Cert) -> tuple[list[datetime | None], int]:
+    """When each subkey that may be encrypted to ends, None for never, and how many of them are revoked.
+
+    pysequoia itself encrypts to subkeys that have ended, and to revoked ones.
+    """
+    subkeys: list[tuple[datetime | None, list[Packet]]] = []
+    for packet in PacketPile.from_bytes(bytes(certificate)):
+        if packet.tag == Tag.PublicSubkey:
+            subkeys.append((packet.key_created, []))
+        elif packet.tag == Tag.Signature and subkeys:
+            subkeys[-1][1].append(packet)
     ends: list[datetime | None] = []
-    made, end, revoked = None, None, False
-    for packet in [*PacketPile.from_bytes(bytes(certificate)), None]:
-        if packet is None or packet.tag == Tag.PublicSubkey:
-            if made is not None and not revoked:
-                ends.append(end)
-            made, end, revoked = (None if packet is None else packet.key_created), None, False
-        elif packet.tag == Tag.Signature and made is not None:
-            if packet.signature_type == SignatureType.SubkeyBinding:
-                period = packet.key_validity_period
-                end = None if period is None else made + _duration(period)
-            revoked = revoked or packet.signature_type == SignatureType.SubkeyRevocation
-    return ends
-
-
-def _duration(period: timedelta | int) -> timedelta:
-    return period if isinstance(period, timedelta) else timedelta(seconds=period)
+    revoked = 0
+    for made, signatures in subkeys:
+        bindings = [one for one in signatures if one.signature_type == SignatureType.SubkeyBinding]
+        # Renewed by a later binding; the library may write the latest one first.
+        binding = max(bindings, key=lambda one: one.signature_created or _LONG_AGO, default=None)
+        flags = None if binding is None else binding.key_flags
+        if binding is None or made is None or flags is None:
+            continue
+        if not (flags.transport_encryption or flags.storage_encryption):
+            continue
+        if any(one.signature_type == SignatureType.SubkeyRevocation for one in signatures):
+            revoked += 1
+            continue
+        period = binding.key_validity_period
+        ends.append(None if period is None else made + period)
+    return ends, revoked
 
 
 def _seal(order: dict[str, Any], content: str, sealed: str) -> dict[str, Any]:

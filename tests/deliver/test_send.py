@@ -164,10 +164,33 @@ def test_an_expired_encryption_subkey_holds_the_delivery(home: Home, gpg: Gpg, b
     listed = gpg.ok("-k", "--with-colons", "partly@example.org").decode()
     fingerprint = next(line.split(":")[9] for line in listed.splitlines() if line.startswith("fpr"))
     gpg.ok("--faked-system-time", "20200101T000000", "--quick-add-key", fingerprint, "rsa2048", "encrypt", "1d")
+    gpg.ok("--quick-add-key", fingerprint, "rsa2048", "auth", "never")
     declare(home, declaration(A, gpg.certificate("partly@example.org"), outbox_at(box)))
     with pytest.raises(TerminalError, match="has expired on 2020-01-02"):
         send.send(home, A, NIGHT)
     assert states(home) == ["1 held", "2 queued", "3 queued"]
+    listed = gpg.ok("-k", "--with-colons", "partly@example.org").decode()
+    subkey = [line.split(":")[9] for line in listed.splitlines() if line.startswith("fpr")][1]
+    gpg.ok("--quick-set-expire", fingerprint, "0", subkey)
+    declare(home, declaration(A, gpg.certificate("partly@example.org"), outbox_at(box)))
+    (one, *_) = send.send(home, A, NIGHT)
+    assert gpg.opened((box / one.delivery.name).read_bytes(), our_fingerprint()).startswith(b"H,1,"), "renewed"
+
+
+@on_sqlite
+def test_a_revoked_encryption_subkey_holds_the_delivery(home: Home, gpg: Gpg, box: Path) -> None:
+    gpg.ok("--quick-gen-key", "less@example.org", "rsa2048", "sign", "never")
+    listed = gpg.ok("-k", "--with-colons", "less@example.org").decode()
+    fingerprint = next(line.split(":")[9] for line in listed.splitlines() if line.startswith("fpr"))
+    gpg.ok("--quick-add-key", fingerprint, "rsa2048", "encrypt", "never")
+    edit = ["--no-batch", "--no-tty", "--command-fd", "0", "--edit-key", fingerprint]
+    gpg.call(*edit, content=b"key 1\nrevkey\ny\n0\n\ny\nsave\n")
+    certificate = gpg.certificate("less@example.org")
+    listed = gpg.ok("-k", "--with-colons", "less@example.org").decode()
+    assert [line.split(":")[1] for line in listed.splitlines() if line.startswith("sub")] == ["r"]
+    declare(home, declaration(A, certificate, outbox_at(box)))
+    with pytest.raises(TerminalError, match="has no key that may be encrypted to"):
+        send.send(home, A, NIGHT)
 
 
 def test_swapped_declarations_are_refused_by_the_books(home: Home, gpg: Gpg, box: Path, tmp_path: Path) -> None:
