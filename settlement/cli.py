@@ -46,6 +46,7 @@ def commands(words: Sequence[str]) -> typer.Typer:
         from settlement.close_commands import app as close_app  # noqa: PLC0415
         from settlement.contract_commands import app as contract_app  # noqa: PLC0415
         from settlement.contract_whatif_commands import app as whatif_app  # noqa: PLC0415
+        from settlement.delivery_commands import app as delivery_app  # noqa: PLC0415
         from settlement.evidence_commands import app as evidence_app  # noqa: PLC0415
         from settlement.key_commands import app as key_app  # noqa: PLC0415 - only where a night may be meant
         from settlement.night_commands import app as night_app  # noqa: PLC0415
@@ -64,6 +65,7 @@ def commands(words: Sequence[str]) -> typer.Typer:
         app.add_typer(books_app, name="books")
         app.add_typer(close_app, name="close")
         app.add_typer(evidence_app, name="evidence")
+        app.add_typer(delivery_app, name="deliveries")
         contract = typer.Typer(help="Check, show, compare and try contracts.", no_args_is_help=True)
         contract.add_typer(contract_app)
         contract.add_typer(whatif_app)

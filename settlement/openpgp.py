@@ -12,13 +12,11 @@ ours: what a hostile message does to the library ends with that process. The pla
 from __future__ import annotations
 
 import base64
-import json
 import mmap
 import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -29,6 +27,7 @@ from settlement.keyfile import key_file
 from settlement.model.arrival import SMALL_BYTES, FeedArrival, Refused
 from settlement.model.clearing import Why
 from settlement.model.stage import Decrypt, Verify
+from settlement.openpgp_process import in_a_child
 from settlement.store import Home
 
 KEY: Final = "openpgp_key"
@@ -42,7 +41,6 @@ _TEXT_ENDS: Final = b"-----END PGP SIGNATURE-----"
 _SIGNATURE: Final = b"-----BEGIN PGP SIGNATURE-----"
 _ARMOUR_LOOKED_AT: Final = 4096
 _NEW_FORMAT, _TAG_BIT = 0x40, 0x80
-_SECONDS: Final = 600
 
 _DETAILS: Final = {
     "NOT_SIGNED": "is not signed by a certificate that its feed declares: find out who sent it",
@@ -165,24 +163,11 @@ def _passphrase() -> str:
 
 def _in_a_child(content: memoryview, order: Mapping[str, object], most: int) -> memoryview | Refused:
     """Let the child open the message from one memory file into another."""
-    message, plain = os.memfd_create("message"), os.memfd_create("plain")
     try:
-        _write_all(message, content)
-        done = subprocess.run(  # noqa: S603 - our own module, by the interpreter that runs us
-            [sys.executable, "-I", str(Path(__file__).with_name("openpgp_child.py")), str(message), str(plain)],
-            input=json.dumps(order).encode(),
-            capture_output=True,
-            check=False,
-            pass_fds=(message, plain),
-            timeout=_SECONDS,
-            env={},
-        )
-        return _answer(done.returncode, done.stdout, plain, most)
+        with in_a_child("openpgp_child.py", content, order) as done:
+            return _answer(done.code, done.said, done.written, most)
     except subprocess.TimeoutExpired:
         return Refused(why=Why.UNREADABLE, detail=_DETAILS["UNREADABLE"])
-    finally:
-        os.close(message)
-        os.close(plain)
 
 
 def _answer(code: int, said: bytes, plain: int, most: int) -> memoryview | Refused:
@@ -203,8 +188,3 @@ def _answer(code: int, said: bytes, plain: int, most: int) -> memoryview | Refus
         return Refused(why=Why.TOO_LARGE, detail=detail)
     word = word if word in _DETAILS else "UNREADABLE"
     return Refused(why=Why(word) if word in set(Why) else Why.NOT_SIGNED, detail=_DETAILS[word])
-
-
-def _write_all(descriptor: int, content: memoryview) -> None:
-    while len(content):
-        content = content[os.write(descriptor, content) :]

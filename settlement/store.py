@@ -40,6 +40,8 @@ from settlement.model.table import Table
 from settlement.model.tables import TABLES
 
 _BLOCK: Final = 1 << 20
+DELIVERY: Final = "delivery.toml"
+"""The one document that no night rests on: where files go and how is declared there."""
 _LOOKED_UP: Final = frozenset({"rated_key"})
 """Tables, sorted by what is looked up, of which only the groups of rows are read that can hold it."""
 _ROWS_LOOKED_UP: Final = 1 << 15
@@ -112,15 +114,17 @@ def open_home(root: Path) -> Home:
 
 
 def read_documents(home: Home) -> dict[str, str]:
-    """All configuration texts by their path under ``HOME/config``, sorted."""
-    documents = {}
-    for path in sorted(home.config.rglob("*.toml")):
-        name = path.relative_to(home.config).as_posix()
-        try:
-            documents[name] = path.read_text(encoding="utf-8")
-        except UnicodeDecodeError as error:
-            raise TerminalError(f"config/{name} is not UTF-8 text (byte {error.start}): save it as UTF-8.") from None
-    return documents
+    """All configuration texts that nights rest on, by their path under ``HOME/config``, sorted."""
+    names = [path.relative_to(home.config).as_posix() for path in sorted(home.config.rglob("*.toml"))]
+    return {name: read_document(home, name) for name in names if name != DELIVERY}
+
+
+def read_document(home: Home, name: str) -> str:
+    """One configuration text by its path under ``HOME/config``; TerminalError where it is no UTF-8."""
+    try:
+        return (home.config / name).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise TerminalError(f"config/{name} is not UTF-8 text (byte {error.start}): save it as UTF-8.") from None
 
 
 def read_table(home: Home, table: str, business_date: date) -> pl.DataFrame:
@@ -463,11 +467,16 @@ def _swap(staged: Path, target: Path) -> None:
     if target.exists():
         shutil.rmtree(target)
     staged.rename(target)
-    folder = os.open(target.parent, os.O_RDONLY)
+    sync_folder(target.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make sure that the names in a folder are on the disk."""
+    handle = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(handle)
     finally:
-        os.close(folder)
+        os.close(handle)
 
 
 def _file_digest(path: Path) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from settlement import openpgp, openpgp_child
 from settlement.model.arrival import Refused
+from settlement.openpgp_process import write_all
 
 os.environ["RUST_LIB_BACKTRACE"] = "0"
 """A traceback of the library's own for each refused message takes longer than all the rest."""
@@ -16,7 +17,7 @@ def in_this_process(content: memoryview, order: Mapping[str, object], most: int)
     """Stands for ``openpgp._in_a_child``: the same order, the same answer, no limits on the process."""
     message, plain = os.memfd_create("message"), os.memfd_create("plain")
     try:
-        openpgp._write_all(message, content)
+        write_all(message, content)
         word = openpgp_child.answer(dict(order), message, plain)
         return openpgp._answer(0, word.encode(), plain, most)
     finally:

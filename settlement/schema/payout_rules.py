@@ -47,7 +47,8 @@ def make(connection: sa.Connection) -> None:
         ("payout_event", _EVENT),
         ("payout_status", _STATUS),
     ):
-        rules.refuse_rows(connection, table, found, _LOCK)
+        told = {name: (condition, f"{rules.REFUSED} {says}") for name, (condition, says) in found.items()}
+        rules.refuse_rows(connection, table, told, _LOCK)
 
 
 def _last(table: str, key: str, column: str, of: str = "NEW") -> str:

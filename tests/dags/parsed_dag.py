@@ -10,7 +10,16 @@ from pathlib import Path
 
 from settlement.errors import RetryableError, TerminalError
 
-HEAVY = ("polars", "pyarrow", "great_expectations", "altair", "settlement.runner", "settlement.stages")
+HEAVY = (
+    "asyncssh",
+    "settlement.deliver",
+    "polars",
+    "pyarrow",
+    "great_expectations",
+    "altair",
+    "settlement.runner",
+    "settlement.stages",
+)
 CASES: tuple[tuple[str | None, str | None, datetime | None], ...] = (
     ("2026-03-31", "2026-03-30", datetime(2026, 3, 29, tzinfo=UTC)),
     (None, "2026-03-30", datetime(2026, 3, 29, tzinfo=UTC)),
@@ -37,6 +46,7 @@ def main(dags: Path) -> None:
     importlib.import_module("close_period")
     importlib.import_module("restate_business_days")
     payouts = importlib.import_module("release_payouts")
+    importlib.import_module("deliver_files")
     heavy = [name for name in HEAVY if name in sys.modules]
     from airflow.configuration import conf
     from airflow.dag_processing.dagbag import DagBag
@@ -77,6 +87,10 @@ def main(dags: Path) -> None:
                 },
                 "payouts_wait_for": bag.dags["release_payouts"].schedule.name,
                 "answers": payouts.OPTIONS,
+                "deliver": {
+                    task.task_id: [task.is_mapped, *sorted(task.downstream_task_ids)]
+                    for task in bag.dags["deliver_files"].tasks
+                },
                 "max_active_runs": dag.max_active_runs,
                 "nights": [_told(runs.business_date_of, *case) for case in CASES],
                 "failures": [_told(_raised, runs.one_sentence, failure) for failure in FAILURES],

@@ -30,10 +30,11 @@ def parsed(airflow_home: Path) -> dict[str, Any]:
     return found
 
 
-def test_the_folder_holds_five_dags_and_they_parse(parsed: dict[str, Any]) -> None:
+def test_the_folder_holds_six_dags_and_they_parse(parsed: dict[str, Any]) -> None:
     assert parsed["errors"] == {}
     assert parsed["dags"] == [
         "close_period",
+        "deliver_files",
         "release_payouts",
         "restate_business_days",
         "settle_business_day",
@@ -71,6 +72,15 @@ def test_a_settled_night_asks_for_the_release_of_payouts_and_waits_for_no_answer
         "decide.record": [False],
     }
     assert tuple(parsed["answers"]) == OPTIONS
+
+
+def test_files_are_sent_partner_by_partner_and_then_acknowledgements_are_awaited(parsed: dict[str, Any]) -> None:
+    assert parsed["deliver"] == {
+        "partners": [False, "awaited", "send"],
+        "send": [True, "awaited"],
+        "awaited": [False, "acknowledged"],
+        "acknowledged": [True],
+    }
 
 
 def test_parsing_imports_nothing_heavy(parsed: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from made_replies import read, report
 from payout_home import ABROAD, APPROVED, made_home, proposed, with_account
 
-from settlement import books, close_books, payouts, quarantine_books, restate_books
+from settlement import books, close_books, delivery_books, payouts, quarantine_books, restate_books
 from settlement.books import StageRun
 from settlement.errors import RetryableError, TerminalError
 from settlement.evidence.seal import add_seal
@@ -21,8 +21,10 @@ from settlement.store import KeptFile
 
 NIGHT = date(2010, 12, 29)
 TABLES = books.METADATA.tables
-assert {close_books.NOTE.name, quarantine_books.REJECT.name, restate_books.RESTATEMENT.name} < TABLES.keys()
+ASKED_IN = (close_books, delivery_books, quarantine_books, restate_books)
+"""The modules that describe tables beside the journal's own and those of payouts."""
 SEALS = ("book_row", "seal")
+AT = "'2010-12-29 00:00:00'"
 ENTRY = "INSERT INTO entry (entry_key, business_date, kind, text) VALUES ('k2', '2010-12-29', 'x', 'x')"
 LEFT = "INSERT INTO posting VALUES ('k2', 1, 'equity:opening', 'USD', 5)"
 RIGHT = "INSERT INTO posting VALUES ('k2', 2, 'expense:fees:bank', 'USD', -5)"
@@ -60,6 +62,11 @@ def engine(tmp_path: Path, on_each_database: object) -> sa.Engine:
         "close_certificate": "'c', '2010-Q4', '2010-12-31', 's', 'l', '2010-12-31', 'ann'",
         "close_review": "'c', '2010-Q4', '2010-12-31', 's', 'l', 'ann', 'bea'",
         "restatement": "'2010-12-31', '2010-12-29', '2010-12-30', 'a reason', 'ann'",
+        "delivery": f"'P', 1, 0, '2010-12-29', 'P/x', '0', 1, 1, 'USD', 'n', NULL, NULL, {AT}",
+        "delivery_bytes": f"'P', 1, 0, '0', 1, 's1', 'F', 'file:///x', {AT}",
+        "delivery_event": f"'P', 1, 0, 1, 'prepared', '', {AT}",
+        "acknowledgement": f"'P', '0', 1, 'n', '0', 1, NULL, {AT}",
+        "acknowledgement_line": "'P', '0', 2, 1, 0, 'ACCEPTED', ''",
     }
     write(engine, *(f"INSERT INTO {table} VALUES ({row})" for table, row in values.items()))
     return engine

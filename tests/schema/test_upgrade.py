@@ -12,7 +12,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from settlement import books, close_books, payout_tables, quarantine_books, restate_books
+from settlement import books, close_books, delivery_books, payout_tables, quarantine_books, restate_books
 from settlement.errors import TerminalError
 from settlement.schema import upgrade
 from settlement.store import Home
@@ -71,6 +71,7 @@ def test_books_of_before_there_were_revisions_are_upgraded_with_all_they_hold(ho
     with engine.connect() as connection:
         noted = connection.exec_driver_sql("SELECT table_name, row_key FROM book_row ORDER BY number").all()
     assert [tuple(row) for row in noted] == [("entry", "k1"), ("stage_run", "2010-12-29\tpost")]
+    assert delivery_books.standings(engine) == []
     _require_as_queried(engine)
     with pytest.raises(TerminalError, match="never changed"), books.transaction(engine) as connection:
         connection.exec_driver_sql("UPDATE posting SET amount_minor = 6")

@@ -9,8 +9,8 @@ from alembic import op
 
 from settlement.schema import rules
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 
 _NOT_NOTED: Final = frozenset({"alembic_version", "posting", "book_row", "seal"})
 """Tables whose rows are not noted: postings are told by their entry, and the notes and seals are the chain itself."""
