@@ -13,12 +13,11 @@ from typing import Final
 
 import polars as pl
 
-from settlement import books, store
+from settlement import books
 from settlement.errors import TerminalError
-from settlement.history import History, naming_damage
+from settlement.history import naming_damage, told_after
 from settlement.model.contract import ContractVersion
 from settlement.model.dates import Calendar, Period, PeriodKind, period_from, period_of
-from settlement.model.stage import StageInput
 from settlement.model.statement_lines import CARRY_IN, CARRY_OUT
 from settlement.rate.condensed import sums_of_all
 from settlement.rate.evaluate import evaluate
@@ -73,18 +72,7 @@ def facts_after(home: Home, as_of: date | None = None) -> Facts:
             f"Nothing is known as of {day}: its nights are {nights[0]} to {nights[-1]}; name one of these."
         )
     night = max(night for night in nights if night <= day)
-    stage = stage_named(_RATE)
-    history = History(home=home, before=night, tables=stage.history)
-    inputs = StageInput(
-        business_date=night,
-        unit="all",
-        documents={},
-        tables={name: store.read_table(home, name, night) for name in stage.reads},
-        scans={name: store.scan_table(home, name, night) for name in stage.scans},
-        history=history,
-        nights=history.nights(),
-        told_on=history.told_on,
-    )
+    inputs = told_after(home, night, stage_named(_RATE).history)
     return replace(gather(inputs, night), day=day)
 
 
