@@ -1,14 +1,17 @@
 """What a contract gives in every period of a home, as known after one night: statements that nobody is sent.
 
 Every period is settled once, with all that is known now: a late record counts in the period that its contract places
-it in, so that there is nothing to adjust. Balances and advances go from period to period as they do in the nights.
+it in, so that there is nothing to adjust. Where a contract re-opens closed periods for a time, a period is settled with
+what was known on the last day of it: what came later is parked, and no part of any statement. Balances and advances go
+from period to period as they do in the nights.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from typing import Final
 
 import polars as pl
@@ -19,11 +22,13 @@ from settlement.history import naming_damage, told_after
 from settlement.model.contract import ContractVersion
 from settlement.model.dates import Calendar, Period, PeriodKind, period_from, period_of
 from settlement.model.statement_lines import CARRY_IN, CARRY_OUT
+from settlement.rate.adjustments import reopened_until
 from settlement.rate.condensed import sums_of_all
-from settlement.rate.evaluate import evaluate
+from settlement.rate.evaluate import evaluate, in_force
 from settlement.rate.facts import Facts, gather
 from settlement.rate.stated import PayoutRow, read_stated
 from settlement.rate.statement import statement
+from settlement.rate.windows import Lines
 from settlement.stages import stage_named
 from settlement.store import Home
 
@@ -57,9 +62,17 @@ class Compared:
         return (self.after or 0) - (self.before or 0)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What a home knows now, and what it knew then, after any day up to the facts' day."""
+
+    now: Facts
+    then: Callable[[date], Facts]
+
+
 @naming_damage
-def facts_after(home: Home, as_of: date | None = None) -> Facts:
-    """The facts of a home as known after a day, the latest night where none is named. Nothing is written.
+def known_after(home: Home, as_of: date | None = None) -> Known:
+    """What a home knows after a day, the latest night where none is named. Nothing is written.
 
     Raises TerminalError where no night is rated, or none up to that day.
     """
@@ -73,7 +86,7 @@ def facts_after(home: Home, as_of: date | None = None) -> Facts:
         )
     night = max(night for night in nights if night <= day)
     inputs = told_after(home, night, stage_named(_RATE).history)
-    return replace(gather(inputs, night), day=day)
+    return Known(now=replace(gather(inputs, night), day=day), then=partial(gather, inputs))
 
 
 def from_the_first(version: ContractVersion, facts: Facts) -> tuple[ContractVersion]:
@@ -82,22 +95,36 @@ def from_the_first(version: ContractVersion, facts: Facts) -> tuple[ContractVers
     return (replace(version, effective=min(version.effective, first)),)
 
 
-def statements(versions: Sequence[ContractVersion], facts: Facts) -> list[PayoutRow]:
-    """The statement of every period up to the facts' day: CLOSED, and PREVIEW where the period has not ended.
+def statements(versions: Sequence[ContractVersion], known: Known) -> list[PayoutRow]:
+    """The statement of every period up to now: CLOSED, and PREVIEW where the period has not ended.
 
     Parameters
     ----------
     versions:
         The versions of one contract in ascending order of their effective dates.
-    facts:
+    known:
         What is known. A share is converted at the rate of its period's last day.
     """
-    lines = evaluate(versions, facts, sums_of_all(versions, facts))
+    facts = known.now
+    lines = _booked(versions, known)
     rows: list[PayoutRow] = []
     for period, found in lines.items():
         then = replace(facts, day=min(period.last, facts.day))
         rows += statement(versions, then, {period: found}, read_stated(rows))
     return rows
+
+
+def _booked(versions: Sequence[ContractVersion], known: Known) -> Mapping[Period, Lines]:
+    """The terms of every period, each as known on the last day on which its contract lets it change."""
+    facts = known.now
+    lines = dict(evaluate(versions, facts, sums_of_all(versions, facts)))
+    rule = in_force(versions, max(lines)).contract.settlement.adjustments
+    for period in lines:
+        until = reopened_until(rule, period)
+        if until is not None and until < facts.day:
+            then = known.then(until)
+            lines[period] = evaluate(versions, then, sums_of_all(versions, then))[period]
+    return lines
 
 
 def within(rows: Iterable[PayoutRow], first: date, last: date) -> list[PayoutRow]:
