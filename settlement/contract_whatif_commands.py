@@ -20,7 +20,7 @@ from settlement.terminal import HomeOption, night_of, text_of
 from settlement.whatif.changed import with_changes
 from settlement.whatif.difference import changes
 from settlement.whatif.outcome import (
-    Known,
+    HomeFacts,
     as_rows,
     compared,
     from_the_first,
@@ -168,7 +168,7 @@ def _spans(by: PeriodKind | None, calendar: Calendar) -> Calendar | None:
     return None if by is None else replace(calendar, kind=by)
 
 
-def _within(version: ContractVersion, known: Known, first: date, last: date) -> list[PayoutRow]:
+def _within(version: ContractVersion, known: HomeFacts, first: date, last: date) -> list[PayoutRow]:
     return within(statements(from_the_first(version, known.now), known), first, last)
 
 

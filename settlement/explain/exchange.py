@@ -21,7 +21,7 @@ from settlement.rate.conversion import read_refixed, read_taken
 from settlement.rate.dating import EXCHANGE_DAY
 from settlement.rate.evaluate import in_force
 from settlement.rate.facts import Facts, gather_standing, with_records
-from settlement.rate.foreign import RATE_DATE
+from settlement.rate.foreign import TAKEN_DAY
 from settlement.rate.measures import exchanged
 from settlement.rate.touched import reached_from
 from settlement.stages import stage_named
@@ -69,7 +69,8 @@ def with_rates(scene: Scene, contributions: tuple[Contribution, ...]) -> tuple[C
             continue
         version, term = at
         key = (version.effective, term.id)
-        told[key] = told.get(key) or _of_records(scene, version, term, facts)
+        if key not in told:
+            told[key] = _of_records(scene, version, term, facts)
         measure = looks_at(term)[0] if isinstance(term, OF_ONE_MEASURE) else one.selector
         found.append(replace(one, rates=told[key].get((measure, one.file, one.record), ())))
     return tuple(found)
@@ -91,12 +92,13 @@ def _facts_of(scene: Scene, places: pl.DataFrame) -> Facts:
 
 
 def _of_records(scene: Scene, version: ContractVersion, term: Term, facts: Facts) -> _Told:
+    """The rates of all records of a term among the facts; that of a purchase only where it is another."""
     own = version.contract.currency
-    rows = exchanged(version.contract, term, facts).filter(pl.col(RATE_DATE).is_not_null())
+    rows = exchanged(version.contract, term, facts).filter(pl.col(TAKEN_DAY).is_not_null())
     rates = {currency: _rates(scene, currency, own) for currency in rows["currency"].unique()}
     told: dict[tuple[str, str, int], tuple[str, ...]] = {}
     for row in rows.iter_rows(named=True):
-        text = _told(rates[row["currency"]][row[RATE_DATE]], row[EXCHANGE_DAY])
+        text = _told(rates[row["currency"]][row[TAKEN_DAY]], row[EXCHANGE_DAY])
         key = (row["measure"], row["file"], row["record"])
         before = told.get(key, ())
         if text not in before:

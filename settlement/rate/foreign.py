@@ -20,7 +20,7 @@ from settlement.rate.disputes import BEFORE
 from settlement.rate.facts import Facts
 from settlement.rate.per_record import quotient
 
-RATE_DATE: Final = "rate_date"
+TAKEN_DAY: Final = "taken_day"
 """The day whose exchange rate is taken for that which a record asks for."""
 _BY: Final = ["currency", EXCHANGE_DAY]
 
@@ -51,7 +51,7 @@ def in_own_currency(rows: pl.DataFrame, contract: Contract, rule: EventConversio
 def rates_taken(rows: pl.DataFrame, contract: Contract, rule: EventConversion, facts: Facts) -> pl.DataFrame:
     """The records in other currencies with the rate that converts each, empty where it has not come.
 
-    ``RATE_DATE`` is its day in the feed; ``over`` by ``under``, whole, is what a minor unit comes to in the contract's
+    ``TAKEN_DAY`` is its day in the feed; ``over`` by ``under``, whole, is what a minor unit comes to in the contract's
     currency.
     """
     known = _rates(facts, contract)
@@ -76,14 +76,14 @@ def _rates(facts: Facts, contract: Contract) -> pl.DataFrame:
         {
             "currency": found["from_currency"],
             EXCHANGE_DAY: found["rate_date"],
-            RATE_DATE: found["rate_date"],
+            TAKEN_DAY: found["rate_date"],
             "over": [one.numerator for one in exact],
             "under": [one.denominator for one in exact],
         },
         schema={
             "currency": pl.String(),
             EXCHANGE_DAY: pl.Date(),
-            RATE_DATE: pl.Date(),
+            TAKEN_DAY: pl.Date(),
             "over": pl.Int128(),
             "under": pl.Int128(),
         },

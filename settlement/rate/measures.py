@@ -48,7 +48,7 @@ from settlement.rate.dating import EXCHANGE_DAY, RATE_DAY, dated
 from settlement.rate.disputes import BEFORE, with_disputes
 from settlement.rate.event_measures import accounts_counted, added, events_counted
 from settlement.rate.facts import Facts
-from settlement.rate.foreign import RATE_DATE, in_own_currency, rates_taken
+from settlement.rate.foreign import TAKEN_DAY, in_own_currency, rates_taken
 from settlement.rate.per_record import OF_RECORDS, commissions, limited, units
 from settlement.rate.reference_measures import accounts_of, balances_of, profits_of
 
@@ -72,15 +72,12 @@ SCHEMA: Final = pl.Schema(
 ACCOUNT: Final = ("version", "term", "period", "period_first", "account_id")
 """What the units of an account are limited by."""
 
-_RATE: Final = ("currency", EXCHANGE_DAY, RATE_DATE)
+_RATE: Final = ("currency", EXCHANGE_DAY, TAKEN_DAY)
 _EXCHANGED: Final = pl.Schema(
     {
-        **dict.fromkeys(("measure", "file"), pl.String()),
-        "record": pl.Int64(),
-        "of_file": pl.String(),
-        "of_record": pl.Int64(),
-        "currency": pl.String(),
-        **dict.fromkeys((EXCHANGE_DAY, RATE_DATE), pl.Date()),
+        **dict.fromkeys(("measure", "file", "of_file", "currency"), pl.String()),
+        **dict.fromkeys(("record", "of_record"), pl.Int64()),
+        **dict.fromkeys((EXCHANGE_DAY, TAKEN_DAY), pl.Date()),
     }
 )
 _ANY: Final = "any"
@@ -297,7 +294,7 @@ def exchanged(contract: Contract, term: Term, facts: Facts) -> pl.DataFrame:
 
     Returns
     -------
-    A row a record and measure: ``measure``, ``file``, ``record``, ``currency``, ``EXCHANGE_DAY``, ``RATE_DATE``; and,
+    A row a record and measure: ``measure``, ``file``, ``record``, ``currency``, ``EXCHANGE_DAY``, ``TAKEN_DAY``; and,
     where the term is rated record by record, one for the purchase (``of_file``, ``of_record``) that it takes back from.
     """
     place, origin = ["file", "record"], ["of_file", "of_record"]

@@ -63,15 +63,15 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What a home knows now, and what it knew then, after any day up to the facts' day."""
+class HomeFacts:
+    """What a home knows: ``now``, and as it did after any day before (``then``)."""
 
     now: Facts
     then: Callable[[date], Facts]
 
 
 @naming_damage
-def known_after(home: Home, as_of: date | None = None) -> Known:
+def known_after(home: Home, as_of: date | None = None) -> HomeFacts:
     """What a home knows after a day, the latest night where none is named. Nothing is written.
 
     Raises TerminalError where no night is rated, or none up to that day.
@@ -86,7 +86,7 @@ def known_after(home: Home, as_of: date | None = None) -> Known:
         )
     night = max(night for night in nights if night <= day)
     inputs = told_after(home, night, stage_named(_RATE).history)
-    return Known(now=replace(gather(inputs, night), day=day), then=partial(gather, inputs))
+    return HomeFacts(now=replace(gather(inputs, night), day=day), then=partial(gather, inputs))
 
 
 def from_the_first(version: ContractVersion, facts: Facts) -> tuple[ContractVersion]:
@@ -95,7 +95,7 @@ def from_the_first(version: ContractVersion, facts: Facts) -> tuple[ContractVers
     return (replace(version, effective=min(version.effective, first)),)
 
 
-def statements(versions: Sequence[ContractVersion], known: Known) -> list[PayoutRow]:
+def statements(versions: Sequence[ContractVersion], known: HomeFacts) -> list[PayoutRow]:
     """The statement of every period up to now: CLOSED, and PREVIEW where the period has not ended.
 
     Parameters
@@ -114,7 +114,7 @@ def statements(versions: Sequence[ContractVersion], known: Known) -> list[Payout
     return rows
 
 
-def _booked(versions: Sequence[ContractVersion], known: Known) -> Mapping[Period, Lines]:
+def _booked(versions: Sequence[ContractVersion], known: HomeFacts) -> Mapping[Period, Lines]:
     """The terms of every period, each as known on the last day on which its contract lets it change."""
     facts = known.now
     lines = dict(evaluate(versions, facts, sums_of_all(versions, facts)))

@@ -24,7 +24,7 @@ from settlement.store import Home
 from settlement.whatif.outcome import (
     ALL,
     TOTAL,
-    Known,
+    HomeFacts,
     compared,
     from_the_first,
     known_after,
@@ -68,7 +68,7 @@ def version_of(contract: str) -> tuple[ContractVersion, ...]:
     return read_contracts(contract_documents())[contract]
 
 
-def known_of(nights: Sequence[Night]) -> Known:
+def known_of(nights: Sequence[Night]) -> HomeFacts:
     """What is known after the last of some nights."""
     history = defaultdict(list)
     for night in nights[:-1]:
@@ -81,11 +81,11 @@ def known_of(nights: Sequence[Night]) -> Known:
         tables=tables_of(nights[-1]),
         history={name: joined(name, history[name]).lazy() for name in READS},
     )
-    return Known(now=gather(inputs, nights[-1].day), then=partial(gather, inputs))
+    return HomeFacts(now=gather(inputs, nights[-1].day), then=partial(gather, inputs))
 
 
 @pytest.fixture(scope="module")
-def known(settled_home: Home) -> Known:
+def known(settled_home: Home) -> HomeFacts:
     return known_after(settled_home)
 
 
@@ -142,14 +142,14 @@ def test_what_is_known_of_a_period_after_its_time_is_in_no_statement(seed: int) 
     assert given["timed"][club] != given["always"][club]
 
 
-def test_a_file_of_a_later_day_is_tried_from_the_first_night_on(known: Known) -> None:
+def test_a_file_of_a_later_day_is_tried_from_the_first_night_on(known: HomeFacts) -> None:
     (version,) = version_of(CONTRACTS[0])
     later = replace(version, effective=date(2030, 1, 1))
     assert statements(from_the_first(later, known.now), known) == statements((version,), known)
     assert from_the_first(version, known.now) == (version,)
 
 
-def test_periods_are_taken_whole(known: Known) -> None:
+def test_periods_are_taken_whole(known: HomeFacts) -> None:
     (version,) = version_of("C2-RET-COBRAND")
     rows = statements((version,), known)
     assert {row.period for row in rows} == {"2025-Q4", "2026-Q1"}
