@@ -15,16 +15,16 @@ from settlement.errors import TerminalError
 from settlement.model.contract import ContractVersion
 from settlement.model.dates import Calendar, PeriodKind
 from settlement.rate.contract_file import contract_version, read_content
-from settlement.rate.facts import Facts
 from settlement.rate.stated import PayoutRow
 from settlement.terminal import HomeOption, night_of, text_of
 from settlement.whatif.changed import with_changes
 from settlement.whatif.difference import changes
 from settlement.whatif.outcome import (
+    HomeFacts,
     as_rows,
     compared,
-    facts_after,
     from_the_first,
+    known_after,
     statements,
     totals_by_month,
     within,
@@ -137,12 +137,13 @@ class _Asked:
 
 def _tell(sides: Sequence[tuple[str, ContractVersion]], asked: _Asked, title: str) -> None:
     """Print the table and the chart of one contract, or of two beside one another; write them where that is asked."""
-    facts = facts_after(store.open_home(asked.home), None if asked.as_of is None else night_of(asked.as_of))
+    known = known_after(store.open_home(asked.home), None if asked.as_of is None else night_of(asked.as_of))
+    facts = known.now
     first = facts.first_night if asked.since is None else night_of(asked.since)
     last = facts.day if asked.until is None else night_of(asked.until)
     if last < first:
         raise TerminalError(f"--from {first} lies after --to {last}: write the earlier day as --from.")
-    given = {name: _within(version, facts, first, last) for name, version in sides}
+    given = {name: _within(version, known, first, last) for name, version in sides}
     rows = [*given.values()]
     lines = compared(rows[0], rows[-1], _spans(asked.by, sides[0][1].contract.calendar))
     if not lines:
@@ -151,11 +152,11 @@ def _tell(sides: Sequence[tuple[str, ContractVersion]], asked: _Asked, title: st
         )
     currency = sides[0][1].contract.currency
     series = {name: totals_by_month(found) for name, found in given.items()}
-    known = f"As known after {facts.day}. Nothing is posted."
+    told = f"As known after {facts.day}. Nothing is posted."
     both = len(sides) > 1
-    typer.echo(f"{title}\n{known}\n\n{render_table(lines, both=both)}\n\n{render_chart(series, currency)}")
+    typer.echo(f"{title}\n{told}\n\n{render_table(lines, both=both)}\n\n{render_chart(series, currency)}")
     if asked.out is not None:
-        page = WhatIfPage(title=title, known=known, lines=tuple(lines), both=both, series=series, currency=currency)
+        page = WhatIfPage(title=title, known=told, lines=tuple(lines), both=both, series=series, currency=currency)
         _write(page, asked.out)
         typer.echo(f"\nIt is in {asked.out}.")
 
@@ -167,8 +168,8 @@ def _spans(by: PeriodKind | None, calendar: Calendar) -> Calendar | None:
     return None if by is None else replace(calendar, kind=by)
 
 
-def _within(version: ContractVersion, facts: Facts, first: date, last: date) -> list[PayoutRow]:
-    return within(statements(from_the_first(version, facts), facts), first, last)
+def _within(version: ContractVersion, known: HomeFacts, first: date, last: date) -> list[PayoutRow]:
+    return within(statements(from_the_first(version, known.now), known), first, last)
 
 
 def _write(page: WhatIfPage, target: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 import polars as pl
 
 from settlement import store
+from settlement.model.stage import Restatement, StageInput
 from settlement.model.tables import TABLES
 from settlement.store import Home
 
@@ -51,6 +52,22 @@ class History(Mapping[str, pl.LazyFrame]):
         if table not in self.tables:
             raise KeyError(table)
         return table
+
+
+def told_after(home: Home, night: date, tables: tuple[str, ...], restatements: tuple[Restatement, ...]) -> StageInput:
+    """Some tables and the restatements up to a night, handed to a question as a stage would be handed them."""
+    history = History(home=home, before=night, tables=tables)
+    return StageInput(
+        business_date=night,
+        unit="all",
+        documents={},
+        tables={},
+        scans={name: store.scan_table(home, name, night) for name in tables},
+        history=history,
+        nights=history.nights(),
+        told_on=history.told_on,
+        restatements=restatements,
+    )
 
 
 def naming_damage(

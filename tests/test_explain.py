@@ -26,7 +26,9 @@ PNL, OPENING = "2010-12-29/PNL.csv", "2010-12-29/OPENING.csv"
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """Two nights of the retailer's contract: three purchases, one of them taken back in part, closed on the second."""
     home = Home(root=tmp_path_factory.mktemp("home"))
-    shutil.copytree(contracts_folder(), home.config / "contracts", ignore=shutil.ignore_patterns("programme.toml"))
+    shutil.copytree(
+        contracts_folder(), home.config / "contracts", ignore=shutil.ignore_patterns("programme.toml", "partners.toml")
+    )
     first, second = (
         matched("M1", {BANK: (1, 5000), SHOP: (11, 5000)}),
         matched("M2", {BANK: (2, 300), SHOP: (12, 280)}, kind="AMOUNT_DIFF", residual_minor=-20, residual_reason="TIP"),

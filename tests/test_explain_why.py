@@ -40,7 +40,9 @@ def tell(home: Home, number: int, lines: list[dict[str, object]]) -> None:
 def home(tmp_path: Path) -> Home:
     """A home with the shipped contracts whose first night brought one file."""
     found = Home(root=tmp_path / "home")
-    shutil.copytree(contracts_folder(), found.config / "contracts", ignore=shutil.ignore_patterns("programme.toml"))
+    shutil.copytree(
+        contracts_folder(), found.config / "contracts", ignore=shutil.ignore_patterns("programme.toml", "partners.toml")
+    )
     write(found, "file", 1, [{"file": BANK, "fate": "accepted"}])
     return found
 
@@ -434,7 +436,9 @@ def test_an_account_whose_day_came_without_a_night_was_stated_and_corrects_nothi
 @pytest.mark.parametrize("seed", [1, 4])
 def test_in_any_history_causes_make_up_every_correction(seed: int, tmp_path: Path) -> None:
     home, nights = Home(root=tmp_path / "home"), RandomHistory(seed).nights
-    shutil.copytree(contracts_folder(), home.config / "contracts", ignore=shutil.ignore_patterns("programme.toml"))
+    shutil.copytree(
+        contracts_folder(), home.config / "contracts", ignore=shutil.ignore_patterns("programme.toml", "partners.toml")
+    )
     for then, output in zip(nights, rate_history(nights), strict=True):
         for name, frame in (tables_of(then) | output).items():
             home.partition(name, then.day).mkdir(parents=True)

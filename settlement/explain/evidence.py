@@ -70,7 +70,8 @@ class Contribution:
     """What one record, account or balance adds to a term as known now.
 
     ``quantity`` is signed, in ``unit``: minor units of a currency, or a number of accounts. ``known_on`` is the night
-    on which it first counted, ``changed_on`` the last on which it changed.
+    on which it first counted, ``changed_on`` the last on which it changed. ``rates`` tell in words at which exchange
+    rates its amounts were converted, each with its date and record.
     """
 
     term: str
@@ -85,6 +86,7 @@ class Contribution:
     account_id: str | None
     sources: tuple[Source, ...]
     matches: tuple[MatchEvidence, ...]
+    rates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

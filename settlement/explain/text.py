@@ -194,6 +194,8 @@ def _evidence(contribution: Contribution, *, place: bool) -> Iterator[str]:
     """The source records of a contribution, with their places where these are not told before, and its matches."""
     for source in contribution.sources:
         yield f"         {_source(source, place=place)}"
+    for rate in contribution.rates:
+        yield f"         at {rate}"
     for match in contribution.matches:
         yield from _match(match, contribution)
 

@@ -19,6 +19,7 @@ from settlement.errors import TerminalError
 from settlement.explain.address import LineAddress, address_of
 from settlement.explain.composition import compose
 from settlement.explain.evidence import Contribution, Subtotal, known, net_contributions, subtotals, with_evidence
+from settlement.explain.exchange import with_rates
 from settlement.explain.recomputed import lines_now
 from settlement.explain.rounding import RoundingStep, of_contribution, roundings
 from settlement.explain.scene import Part, Scene, was_known
@@ -91,7 +92,8 @@ def explain_line(home: Home, as_of: date, address: LineAddress, *, limit: int | 
     now = lines_now(scene) if scene.term else {}
     made = compose(scene, now)
     contributions = net_contributions(_rated(scene))
-    told = with_evidence(home, scene.day, contributions if limit is None else contributions.head(limit))
+    shown = contributions if limit is None else contributions.head(limit)
+    told = with_rates(scene, with_evidence(home, scene.day, shown))
     return Explanation(
         address=scene.address,
         as_of=row["as_of"],

@@ -20,6 +20,7 @@ from settlement.explain.evidence import (
     net_contributions,
     with_evidence,
 )
+from settlement.explain.exchange import with_rates
 from settlement.explain.recomputed import lines_from, sums_kept
 from settlement.explain.scene import OF_A_TERM, Scene, was_known
 from settlement.model.clearing import StatementState
@@ -223,9 +224,8 @@ class _Steps:
         shown = facts.sort(-pl.col("quantity"), "known_on", "fact").head(facts.height if limit is None else limit)
         rows = net.join(shown.select("fact"), on="fact", how="semi", maintain_order="left")
         told: dict[str, tuple[Contribution, ...]] = {}
-        for fact, one in zip(
-            rows["fact"], with_evidence(self.scene.home, self.scene.day, rows.drop("fact")), strict=True
-        ):
+        evidence = with_evidence(self.scene.home, self.scene.day, rows.drop("fact"))
+        for fact, one in zip(rows["fact"], with_rates(self.scene, evidence), strict=True):
             told[fact] = (*told.get(fact, ()), one)
         events = account_changes(self.scene.home, self.since, self.scene.day, rows)
         before = self._amount(versions, sums, positions)

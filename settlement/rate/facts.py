@@ -116,8 +116,13 @@ class Reached:
 
 def gather(inputs: StageInput, day: date) -> Facts:
     """The facts known after ``day``, which is this night or an earlier day."""
+    return with_all_records(gather_standing(inputs, day), inputs)
+
+
+def gather_standing(inputs: StageInput, day: date) -> Facts:
+    """The same with no record."""
     told = {name: known(inputs, name, PACKED[name]) for name in REFERENCES}
-    return with_all_records(standing_facts(told, first_night(told["file"], inputs.business_date), day), inputs)
+    return standing_facts(told, first_night(told["file"], inputs.business_date), day)
 
 
 def with_all_records(facts: Facts, inputs: StageInput) -> Facts:

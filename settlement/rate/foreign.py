@@ -20,6 +20,8 @@ from settlement.rate.disputes import BEFORE
 from settlement.rate.facts import Facts
 from settlement.rate.per_record import quotient
 
+TAKEN_DAY: Final = "taken_day"
+"""The day whose exchange rate is taken for that which a record asks for."""
 _BY: Final = ["currency", EXCHANGE_DAY]
 
 
@@ -37,13 +39,8 @@ def in_own_currency(rows: pl.DataFrame, contract: Contract, rule: EventConversio
     TerminalError
         Where a record's rate has not come.
     """
-    known = _rates(facts, contract)
     own = rows.filter(pl.col("currency") == contract.currency)
-    foreign = rows.filter(pl.col("currency") != contract.currency).sort(EXCHANGE_DAY)
-    if rule.missing == "previous_day":
-        told = foreign.join_asof(known, on=EXCHANGE_DAY, by="currency", check_sortedness=False)
-    else:
-        told = foreign.join(known, on=_BY, how="left")
+    told = rates_taken(rows, contract, rule, facts)
     _refuse_missing(told, contract)
     before = _converted(pl.col(BEFORE), rule)
     after = _converted(pl.col("quantity") + pl.col(BEFORE), rule)
@@ -51,12 +48,25 @@ def in_own_currency(rows: pl.DataFrame, contract: Contract, rule: EventConversio
     return pl.concat([own, converted.select(rows.columns)]).drop(EXCHANGE_DAY)
 
 
+def rates_taken(rows: pl.DataFrame, contract: Contract, rule: EventConversion, facts: Facts) -> pl.DataFrame:
+    """The records in other currencies with the rate that converts each, empty where it has not come.
+
+    ``TAKEN_DAY`` is its day in the feed; ``over`` by ``under``, whole, is what a minor unit comes to in the contract's
+    currency.
+    """
+    known = _rates(facts, contract)
+    foreign = rows.filter(pl.col("currency") != contract.currency).sort(EXCHANGE_DAY)
+    if rule.missing == "previous_day":
+        return foreign.join_asof(known, on=EXCHANGE_DAY, by="currency", check_sortedness=False)
+    return foreign.join(known, on=_BY, how="left")
+
+
 def _converted(amount: pl.Expr, rule: EventConversion) -> pl.Expr:
     return quotient(amount.cast(pl.Int128) * pl.col("over"), pl.col("under"), rule.rounding)
 
 
 def _rates(facts: Facts, contract: Contract) -> pl.DataFrame:
-    """By currency and day what a minor unit comes to in the contract's currency: ``over`` by ``under``, whole."""
+    """The rates into the contract's currency, by currency and day."""
     found = facts.rates.filter(pl.col("to_currency") == contract.currency)
     exact = [
         Fraction(rate) * Fraction(10) ** (exponent(contract.currency) - exponent(currency))
@@ -66,10 +76,17 @@ def _rates(facts: Facts, contract: Contract) -> pl.DataFrame:
         {
             "currency": found["from_currency"],
             EXCHANGE_DAY: found["rate_date"],
+            TAKEN_DAY: found["rate_date"],
             "over": [one.numerator for one in exact],
             "under": [one.denominator for one in exact],
         },
-        schema={"currency": pl.String(), EXCHANGE_DAY: pl.Date(), "over": pl.Int128(), "under": pl.Int128()},
+        schema={
+            "currency": pl.String(),
+            EXCHANGE_DAY: pl.Date(),
+            TAKEN_DAY: pl.Date(),
+            "over": pl.Int128(),
+            "under": pl.Int128(),
+        },
     ).sort(EXCHANGE_DAY)
 
 

@@ -23,6 +23,7 @@ from settlement.model.contract_measures import (
     BalanceMeasure,
     EventAccounts,
     EventAmounts,
+    EventConversion,
     EventUnits,
     Measure,
     ProfitMeasure,
@@ -47,7 +48,7 @@ from settlement.rate.dating import EXCHANGE_DAY, RATE_DAY, dated
 from settlement.rate.disputes import BEFORE, with_disputes
 from settlement.rate.event_measures import accounts_counted, added, events_counted
 from settlement.rate.facts import Facts
-from settlement.rate.foreign import in_own_currency
+from settlement.rate.foreign import TAKEN_DAY, in_own_currency, rates_taken
 from settlement.rate.per_record import OF_RECORDS, commissions, limited, units
 from settlement.rate.reference_measures import accounts_of, balances_of, profits_of
 
@@ -71,6 +72,14 @@ SCHEMA: Final = pl.Schema(
 ACCOUNT: Final = ("version", "term", "period", "period_first", "account_id")
 """What the units of an account are limited by."""
 
+_RATE: Final = ("currency", EXCHANGE_DAY, TAKEN_DAY)
+_EXCHANGED: Final = pl.Schema(
+    {
+        **dict.fromkeys(("measure", "file", "of_file", "currency"), pl.String()),
+        **dict.fromkeys(("record", "of_record"), pl.Int64()),
+        **dict.fromkeys((EXCHANGE_DAY, TAKEN_DAY), pl.Date()),
+    }
+)
 _ANY: Final = "any"
 _NONE: Final = "none"
 
@@ -230,6 +239,22 @@ def _volume(contract: Contract, measure: Measure, facts: Facts, *more: pl.Expr) 
         return events_counted(contract, measure, facts, *more)
     if not isinstance(measure, VolumeMeasure):
         raise TypeError("records are counted in volumes")
+    rows = _counted(contract, measure, facts, *more)
+    if measure.convert is not None:
+        return in_own_currency(rows, contract, measure.convert, facts)
+    foreign = rows.filter(pl.col("currency") != contract.currency).sort("file", "record")
+    if foreign.height:
+        file, record, currency = foreign.select("file", "record", "currency").row(0)
+        raise TerminalError(
+            f"Record {record} of {file} is in {currency}, but contract {contract.id} is settled in "
+            f"{contract.currency}: give the programme one currency, the contract the record's, or the measure a "
+            "`convert`."
+        )
+    return rows
+
+
+def _counted(contract: Contract, measure: VolumeMeasure, facts: Facts, *more: pl.Expr) -> pl.DataFrame:
+    """Records of a volume, each in its own currency; with ``EXCHANGE_DAY`` where the measure converts them."""
     kinds = ["purchase", *(kind.value for kind in (*measure.takes_back, *(measure.gives_back or ())))]
     wanted = (pl.col("programme") == contract.programme) & pl.col("kind").is_in(kinds)
     if measure.store is not Store.ANY:
@@ -242,38 +267,54 @@ def _volume(contract: Contract, measure: Measure, facts: Facts, *more: pl.Expr) 
         wanted &= pl.col("account_class").is_in(measure.account_classes)
     told = ("file", "record", "account_id", "account_class", "currency", pl.col("net_minor").alias("quantity"))
     day = dated(contract.period.place).alias("day")
-    counted = facts.records.lazy().filter(wanted)
-    rule = measure.convert
-    if rule is not None:
-        exchange_day = dated(rule.rate_date).alias(EXCHANGE_DAY)
-        rows = with_disputes(counted, [*told, day, exchange_day, *more])
-        return in_own_currency(rows, contract, rule, facts)
-    rows = with_disputes(counted, [*told, day, *more])
-    foreign = rows.filter(pl.col("currency") != contract.currency).sort("file", "record")
-    if foreign.height:
-        file, record, currency = foreign.select("file", "record", "currency").row(0)
-        raise TerminalError(
-            f"Record {record} of {file} is in {currency}, but contract {contract.id} is settled in "
-            f"{contract.currency}: give the programme one currency, the contract the record's, or the measure a "
-            "`convert`."
-        )
-    return rows
+    asked = [] if measure.convert is None else [dated(measure.convert.rate_date).alias(EXCHANGE_DAY)]
+    return with_disputes(facts.records.lazy().filter(wanted), [*told, day, *asked, *more])
 
 
 def _bought(contract: Contract, measure: Measure, facts: Facts, rows: pl.DataFrame) -> pl.DataFrame:
     """The purchases that ``rows`` take back from, those that count: ``file``, ``record`` and ``net_minor``."""
     rule = measure.convert if isinstance(measure, VolumeMeasure) else None
     records = added(contract, measure, facts) if isinstance(measure, EventAmounts) else facts.records
-    bought = records.lazy().filter(pl.col("kind") == "purchase")
     if rule is None:
-        return bought.select("file", "record", "net_minor").collect()
+        return records.filter(pl.col("kind") == "purchase").select("file", "record", "net_minor")
+    converted = in_own_currency(_origins(rule, facts, rows), contract, rule, facts)
+    return converted.select("file", "record", net_minor="quantity")
+
+
+def _origins(rule: EventConversion, facts: Facts, rows: pl.DataFrame) -> pl.DataFrame:
+    """The purchases that ``rows`` take back from, each in its own currency with ``EXCHANGE_DAY``."""
     told = ("file", "record", "currency", pl.col("net_minor").alias("quantity"), pl.lit(0, pl.Int64).alias(BEFORE))
     origins = rows.select(file="origin_file", record="origin_record").lazy()
-    amounts = bought.join(origins, on=["file", "record"], how="semi").select(
-        *told, dated(rule.rate_date).alias(EXCHANGE_DAY)
-    )
-    converted = in_own_currency(amounts.collect(), contract, rule, facts)
-    return converted.select("file", "record", net_minor="quantity")
+    bought = facts.records.lazy().filter(pl.col("kind") == "purchase").join(origins, on=["file", "record"], how="semi")
+    return bought.select(*told, dated(rule.rate_date).alias(EXCHANGE_DAY)).collect()
+
+
+def exchanged(contract: Contract, term: Term, facts: Facts) -> pl.DataFrame:
+    """Which exchange rates convert what a term counts in other currencies.
+
+    Returns
+    -------
+    A row a record and measure: ``measure``, ``file``, ``record``, ``currency``, ``EXCHANGE_DAY``, ``TAKEN_DAY``; and,
+    where the term is rated record by record, one for the purchase (``of_file``, ``of_record``) that it takes back from.
+    """
+    place, origin = ["file", "record"], ["of_file", "of_record"]
+    frames = [_EXCHANGED.to_frame()]
+    for name in looks_at(term):
+        measure = contract.measures.get(name)
+        volume = contract.measures[measure.of] if isinstance(measure, UnitMeasure) else measure
+        rule = volume.convert if isinstance(volume, VolumeMeasure) else None
+        if not isinstance(volume, VolumeMeasure) or rule is None:
+            continue
+        rows = _counted(contract, volume, facts, *map(pl.col, OF_RECORDS))
+        found = [rates_taken(rows, contract, rule, facts)]
+        if isinstance(term, RecordRateTerm):
+            bought = rates_taken(_origins(rule, facts, rows), contract, rule, facts)
+            rates = bought.rename(dict(zip(place, origin, strict=True))).select(*origin, *_RATE)
+            taken_back = rows.select(*place, of_file="origin_file", of_record="origin_record")
+            found.append(taken_back.join(rates, on=origin))
+        named = [one.with_columns(pl.lit(name).alias("measure")) for one in found]
+        frames += [one.select(column for column in _EXCHANGED if column in one.columns) for one in named]
+    return pl.concat(frames, how="diagonal")
 
 
 def in_list(entries: Sequence[str]) -> pl.Expr:

@@ -21,7 +21,8 @@ import polars as pl
 from settlement.model.stage import StageInput
 from settlement.rate.facts import CLEARING, Facts, Reached, known, merchant_members, standing_matches
 from settlement.rate.links import LOCATOR
-from settlement.rate.night_index import LINKS, Kind, NightIndex, digests, linked
+from settlement.rate.night_index import LINKS, Kind, NightIndex, digests, linked, night_index
+from settlement.rate.packs import nights_before
 
 _DATES: Final = ("posting_date", "transaction_date")
 
@@ -95,6 +96,13 @@ def reached_tonight(
     if spans:
         rows.append(_told_on(inputs, None).dated_within(spans))
     return _closed(inputs, index, pl.concat(rows).unique(LOCATOR, maintain_order=True))
+
+
+def reached_from(inputs: StageInput, places: pl.DataFrame) -> Reached:
+    """The records at some places (``file``, ``record``), and all that decides about them, as the nights tell them."""
+    index = night_index(inputs, nights_before(inputs))
+    told = _told_on(inputs, index.nights(digests(Kind.FILE, places["file"])))
+    return _closed(inputs, index, told.at(places))
 
 
 def changed_cards(before: Facts, now: Facts) -> pl.Series:

@@ -1,30 +1,34 @@
 """What a contract gives in every period of a home, as known after one night: statements that nobody is sent.
 
 Every period is settled once, with all that is known now: a late record counts in the period that its contract places
-it in, so that there is nothing to adjust. Balances and advances go from period to period as they do in the nights.
+it in, so that there is nothing to adjust. Where a contract re-opens closed periods for a time, a period is settled with
+what was known on the last day of it: what came later is parked, and no part of any statement. Balances and advances go
+from period to period as they do in the nights.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from typing import Final
 
 import polars as pl
 
-from settlement import books, restate_books, store
+from settlement import books, restate_books
 from settlement.errors import TerminalError
-from settlement.history import History, naming_damage
+from settlement.history import naming_damage, told_after
 from settlement.model.contract import ContractVersion
 from settlement.model.dates import Calendar, Period, PeriodKind, period_from, period_of
-from settlement.model.stage import StageInput
 from settlement.model.statement_lines import CARRY_IN, CARRY_OUT
+from settlement.rate.adjustments import reopened_until
 from settlement.rate.condensed import sums_of_all
-from settlement.rate.evaluate import evaluate
+from settlement.rate.evaluate import evaluate, in_force
 from settlement.rate.facts import Facts, gather
 from settlement.rate.stated import PayoutRow, read_stated
 from settlement.rate.statement import statement
+from settlement.rate.windows import Lines
 from settlement.stages import stage_named
 from settlement.store import Home
 
@@ -58,13 +62,22 @@ class Compared:
         return (self.after or 0) - (self.before or 0)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomeFacts:
+    """What a home knows: ``now``, and as it did after any day before (``then``)."""
+
+    now: Facts
+    then: Callable[[date], Facts]
+
+
 @naming_damage
-def facts_after(home: Home, as_of: date | None = None) -> Facts:
-    """The facts of a home as known after a day, the latest night where none is named. Nothing is written.
+def known_after(home: Home, as_of: date | None = None) -> HomeFacts:
+    """What a home knows after a day, the latest night where none is named. Nothing is written.
 
     Raises TerminalError where no night is rated, or none up to that day.
     """
-    nights = sorted(run.business_date for run in books.stage_runs(books.connect(home)) if run.stage == _RATE)
+    engine = books.connect(home)
+    nights = sorted(run.business_date for run in books.stage_runs(engine) if run.stage == _RATE)
     if not nights:
         raise TerminalError(f"{home.root} has no night that is settled: run `settle run --home {home.root}` first.")
     day = nights[-1] if as_of is None else as_of
@@ -73,20 +86,8 @@ def facts_after(home: Home, as_of: date | None = None) -> Facts:
             f"Nothing is known as of {day}: its nights are {nights[0]} to {nights[-1]}; name one of these."
         )
     night = max(night for night in nights if night <= day)
-    stage = stage_named(_RATE)
-    history = History(home=home, before=night, tables=stage.history)
-    inputs = StageInput(
-        business_date=night,
-        unit="all",
-        documents={},
-        tables={name: store.read_table(home, name, night) for name in stage.reads},
-        scans={name: store.scan_table(home, name, night) for name in stage.scans},
-        history=history,
-        nights=history.nights(),
-        told_on=history.told_on,
-        restatements=restate_books.restatements(books.connect(home), night),
-    )
-    return replace(gather(inputs, night), day=day)
+    inputs = told_after(home, night, stage_named(_RATE).history, restate_books.restatements(engine, night))
+    return HomeFacts(now=replace(gather(inputs, night), day=day), then=partial(gather, inputs))
 
 
 def from_the_first(version: ContractVersion, facts: Facts) -> tuple[ContractVersion]:
@@ -95,22 +96,36 @@ def from_the_first(version: ContractVersion, facts: Facts) -> tuple[ContractVers
     return (replace(version, effective=min(version.effective, first)),)
 
 
-def statements(versions: Sequence[ContractVersion], facts: Facts) -> list[PayoutRow]:
-    """The statement of every period up to the facts' day: CLOSED, and PREVIEW where the period has not ended.
+def statements(versions: Sequence[ContractVersion], known: HomeFacts) -> list[PayoutRow]:
+    """The statement of every period up to now: CLOSED, and PREVIEW where the period has not ended.
 
     Parameters
     ----------
     versions:
         The versions of one contract in ascending order of their effective dates.
-    facts:
+    known:
         What is known. A share is converted at the rate of its period's last day.
     """
-    lines = evaluate(versions, facts, sums_of_all(versions, facts))
+    facts = known.now
+    lines = _booked(versions, known)
     rows: list[PayoutRow] = []
     for period, found in lines.items():
         then = replace(facts, day=min(period.last, facts.day))
         rows += statement(versions, then, {period: found}, read_stated(rows))
     return rows
+
+
+def _booked(versions: Sequence[ContractVersion], known: HomeFacts) -> Mapping[Period, Lines]:
+    """The terms of every period, each as known on the last day on which its contract lets it change."""
+    facts = known.now
+    lines = dict(evaluate(versions, facts, sums_of_all(versions, facts)))
+    rule = in_force(versions, max(lines)).contract.settlement.adjustments
+    for period in lines:
+        until = reopened_until(rule, period)
+        if until is not None and until < facts.day:
+            then = known.then(until)
+            lines[period] = evaluate(versions, then, sums_of_all(versions, then))[period]
+    return lines
 
 
 def within(rows: Iterable[PayoutRow], first: date, last: date) -> list[PayoutRow]:
