@@ -89,7 +89,7 @@ def _term_of(scene: Scene, contribution: Contribution) -> tuple[ContractVersion,
 
 def _facts_of(scene: Scene, places: pl.DataFrame) -> Facts:
     """The records at some places, and all that decides about them, as known on the line's day."""
-    restated = restatements(books.connect(scene.home), scene.night)
+    restated = restatements(books.connect(scene.home), scene.day)
     inputs = told_after(scene.home, scene.night, stage_named("rate").history, restated)
     return with_records(gather_standing(inputs, scene.day), reached_from(inputs, places))
 

@@ -27,6 +27,7 @@ from settlement.model.clearing import StatementState
 from settlement.model.contract import ContractVersion
 from settlement.model.contract_terms import named
 from settlement.model.dates import period_from
+from settlement.rate.adjustments import reopened_until
 from settlement.rate.evaluate import in_force
 from settlement.rate.sums import Sums
 
@@ -153,13 +154,16 @@ class _Steps:
     def causes(self, limit: int | None) -> Iterator[Cause]:
         """The causes in order: opening positions, the contract's version, records and accounts."""
         scene, last = self.scene, period_from(self.period).last
+        until = self._until()
         rated = scene.contributions().filter(pl.col("period").is_in(self._periods(last)))
+        if until < scene.day:
+            rated = rated.filter(was_known(until, until))
         if self.term is not None:
             rated = rated.filter(pl.col("term").is_in(self._rests_on(self.term)))
         known = was_known(self.since, self.told_on)
         then, later = rated.filter(known), ~known
         old, new = self._versions(then)
-        positions = [scene.positions(day) for day in (self.since, scene.day)]
+        positions = [scene.positions(day) for day in (self.since, until)]
         sums = sums_kept(then)
         before = self._amount(old, sums, positions[0])
         after = self._amount(old, sums, positions[1])
@@ -174,6 +178,14 @@ class _Steps:
             before, after = after, self._amount(new, sums, positions[1])
             yield from _told(f"{new[-1].source} in place of {old[-1].source}", after - before)
         yield from self._facts(new, sums, positions[1], changes, limit)
+
+    def _until(self) -> date:
+        """The last day whose facts are in the difference: what came later than the period may change is parked."""
+        scene = self.scene
+        if scene.version is None or scene.row["state"] == StatementState.PARKED:
+            return scene.day
+        rule = scene.version.contract.settlement.adjustments
+        return min(scene.day, reopened_until(rule, period_from(self.period)) or scene.day)
 
     def _periods(self, last: date) -> list[str]:
         """The contract's periods up to the one that is corrected: later ones change nothing in it."""

@@ -87,7 +87,9 @@ def workbook(rows: pl.DataFrame, layout: OutgoingLayout, made_on: date) -> bytes
     amounts = {places: book.add_format({"num_format": f"0.{'0' * places}" if places else "0"}) for places in range(5)}
     first = int(layout.names_line)
     if layout.names_line:
-        sheet.write_row(0, 0, [field.name for field in layout.lines[Tag.DETAIL]])
+        for column, field in enumerate(layout.lines[Tag.DETAIL]):
+            # As text: a name may look like a formula or a link.
+            sheet.write_string(0, column, field.name)
     for tag, fields in layout.lines.items():
         of_tag = lines.with_row_index("place?", offset=first).filter(pl.col("tag") == tag)
         for column, field in enumerate(fields):

@@ -11,7 +11,7 @@ import polars as pl
 
 from settlement.model.clearing import StatementState
 from settlement.model.stage import StageInput
-from settlement.model.statement_lines import ADJUSTMENT, CARRY_OUT
+from settlement.model.statement_lines import ADJUSTMENT, CARRY_OUT, told
 from settlement.pay.contributions import contributions, records_of
 
 OTHER: Final = "other"
@@ -83,7 +83,9 @@ def restatements(inputs: StageInput, tonight: pl.DataFrame, as_of: date, stateme
         before = stated.filter(pl.col("period") == period)
         was = {row["term"]: row for row in before.iter_rows(named=True)}
         since = before["as_of"].max()
-        causes = _causes(inputs, contract, period, since if isinstance(since, date) else date.min, as_of)
+        causes = _causes(
+            inputs, contract, period, since if isinstance(since, date) else date.min, _until(tonight, period, as_of)
+        )
         now = tonight.filter(restated & (pl.col("period") == period)).sort("clause", "term")
         terms = [
             RestatedTerm(
@@ -115,6 +117,13 @@ def restatements(inputs: StageInput, tonight: pl.DataFrame, as_of: date, stateme
         if terms:
             found.append(Restated(period=period, terms=tuple(terms)))
     return tuple(found)
+
+
+def _until(tonight: pl.DataFrame, period: str, as_of: date) -> date:
+    """The last day whose facts an adjustment rests on: what came later than the period may change is parked."""
+    parked = (pl.col("state") == StatementState.PARKED) & (pl.col("as_of") == as_of) & (pl.col("adjusts") == period)
+    ends = [told(text, "reopened_until") for text in tonight.filter(parked)["quantities"]]
+    return min([as_of, *(date.fromisoformat(end) for end in ends if end is not None)])
 
 
 def _stated(inputs: StageInput, tonight: pl.DataFrame, as_of: date, contract: str) -> pl.DataFrame:

@@ -119,10 +119,10 @@ def closings(
     past = [period for period in periods if period.last < day]
     closed = before.read([period.text for period in past]).terms if past else {}
     # What nobody knew of when it closed was stated as nothing: all of it is a difference.
-    overdue = [p.last for p in past if p.text not in closed and known_versions(versions, p.last)]
+    overdue = [p.last for p in past if p.text not in closed and _begun(versions, p.last)]
     made: list[list[PayoutRow]] = []
     told: _Read | None = None
-    more = [one for one in between if one < day and known_versions(versions, one)]
+    more = [one for one in between if one < day and _begun(versions, one)]
     for one in [*sorted({*overdue, *more}), day]:
         facts, known, sums = facts_of(one), known_versions(versions, one), sums_of(one)
         wanted = _looked_at(seen, known, facts, sums)
@@ -130,13 +130,18 @@ def closings(
             told = _reading(before.read, wanted, made)
         lines = evaluate(known, facts, sums, wanted)
         nothing: dict[str, Mapping[str, int]] = {
-            p.text: {} for p in lines if p.last < day and not known_versions(versions, p.last)
+            p.text: {} for p in lines if p.last < day and not _begun(versions, p.last)
         }
         fresh = statement(known, facts, lines, replace(told.stated, terms={**nothing, **told.stated.terms}))
         told = told.after(fresh)
         made.append(fresh)
         seen = Seen(day=one, versions=known, opening=facts.opening, sums=sums, differing=differing(fresh))
         yield Closing(day=one, versions=known, lines=lines, rows=fresh)
+
+
+def _begun(versions: Sequence[ContractVersion], day: date) -> bool:
+    """Whether a version that is known after a day is in force by then: before that nothing is stated."""
+    return any(version.effective <= day for version in known_versions(versions, day))
 
 
 def differing(rows: Iterable[PayoutRow]) -> frozenset[str]:

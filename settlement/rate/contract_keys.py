@@ -210,7 +210,7 @@ KEYS: Final[Mapping[str, str]] = {
     "where_not": "Attributes of events, and the words of which an event may have none; {} leaves nothing out.",
     "window": "The time over which the quantity is taken.",
     "within": "How many days or months after its last day.",
-    "year": "Which year windows and minimums look at: of the calendar, a fiscal one, or from the first effective day.",
+    "year": "Which year windows and minimums look at: of the calendar, a fiscal one, or the contract's own.",
     "year_begins": 'The month and day on which fiscal and contract years begin, such as "07-01".',
 }
 

@@ -89,10 +89,12 @@ def _worked_out(messages: pl.DataFrame, told: Sequence[str]) -> pl.DataFrame:
     rows = messages.sort(order)
     before, change = [], []
     dispute: tuple[str, int] | None = None
-    left, sign = 0, 1
+    left = 0
     for file, record, about, quantity, gives_back in rows.select(*DISPUTED, AMOUNT, "quantity", gives=gives).rows():
         if dispute != (file, record):
-            dispute, left, sign = (file, record), 0, -1 if about > 0 else 1
+            dispute, left = (file, record), 0
+        # What takes back is below zero where that which it takes from adds, and what gives back above.
+        sign = -1 if (quantity < 0) is not gives_back else 1
         opens = sign * quantity
         most = max(abs(about), opens)
         after = min(left, max(left + opens, 0)) if gives_back else max(left, min(left + opens, most))

@@ -97,7 +97,7 @@ def _own_period_alone(term: Term) -> bool:
 def evaluate(
     versions: Sequence[ContractVersion], facts: Facts, sums: Sums, periods: Sequence[Period] | None = None
 ) -> Mapping[Period, Lines]:
-    """The terms of each period known, periods in ascending order.
+    """The terms of each period asked for, periods in ascending order.
 
     Parameters
     ----------

@@ -44,7 +44,7 @@ def statement(
     facts:
         What is known; the statement closes if its day is the last of the period.
     lines:
-        The terms of all periods known, evaluated from ``facts``; the last is the period that contains the day.
+        The terms of the periods that are looked at, from ``facts``; the last is the period that contains the day.
     stated:
         What was stated before.
     """

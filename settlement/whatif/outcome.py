@@ -24,9 +24,9 @@ from settlement.model.dates import Calendar, Period, PeriodKind, period_from, pe
 from settlement.model.statement_lines import CARRY_IN, CARRY_OUT
 from settlement.rate.adjustments import reopened_until
 from settlement.rate.condensed import sums_of_all
-from settlement.rate.evaluate import evaluate, in_force
+from settlement.rate.evaluate import evaluate, in_force, looks_back
 from settlement.rate.facts import Facts, gather
-from settlement.rate.stated import PayoutRow, read_stated
+from settlement.rate.stated import NOTHING_STATED, PayoutRow, with_statement
 from settlement.rate.statement import statement
 from settlement.rate.windows import Lines
 from settlement.stages import stage_named
@@ -109,9 +109,12 @@ def statements(versions: Sequence[ContractVersion], known: HomeFacts) -> list[Pa
     facts = known.now
     lines = _booked(versions, known)
     rows: list[PayoutRow] = []
+    stated = NOTHING_STATED
     for period, found in lines.items():
         then = replace(facts, day=min(period.last, facts.day))
-        rows += statement(versions, then, {period: found}, read_stated(rows))
+        fresh = statement(versions, then, {period: found}, stated)
+        stated = with_statement(stated, fresh)
+        rows += fresh
     return rows
 
 
@@ -120,11 +123,13 @@ def _booked(versions: Sequence[ContractVersion], known: HomeFacts) -> Mapping[Pe
     facts = known.now
     lines = dict(evaluate(versions, facts, sums_of_all(versions, facts)))
     rule = in_force(versions, max(lines)).contract.settlement.adjustments
+    wanted_alone = not any(looks_back(version) for version in versions)
     for period in lines:
         until = reopened_until(rule, period)
         if until is not None and until < facts.day:
             then = known.then(until)
-            lines[period] = evaluate(versions, then, sums_of_all(versions, then))[period]
+            wanted = [period] if wanted_alone else None
+            lines[period] = evaluate(versions, then, sums_of_all(versions, then), wanted)[period]
     return lines
 
 
