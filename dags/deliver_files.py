@@ -42,7 +42,7 @@ def send(partner: str) -> list[str]:
 
 
 @task(trigger_rule="all_done")
-def awaited(names: list[str]) -> list[str]:
+def awaited(names: list[str] | None) -> list[str]:
     """The partners of whom an acknowledgement is declared and still missing."""
     with one_sentence():
         from settlement.deliver import acknowledgements  # noqa: PLC0415
@@ -52,9 +52,14 @@ def awaited(names: list[str]) -> list[str]:
         declared = read_declarations(home)
         return [
             name
-            for name in names
+            for name in names or ()
             if declared[name].acknowledgement is not None and acknowledgements.awaited(home, name, night)
         ]
+
+
+@task(trigger_rule="none_failed")
+def all_sent() -> None:
+    """Fail the run where a partner was not sent to: acknowledgements of the others are awaited all the same."""
 
 
 @dag(
@@ -72,7 +77,7 @@ def deliver_files() -> None:
     names: Any = partners()
     sent = send.expand(partner=names)
     waiting = awaited(names)
-    sent >> waiting
+    sent >> [waiting, all_sent()]
     ReadAcknowledgements.partial(task_id="acknowledged", map_index_template="{{ partner }}", retries=3).expand(
         partner=waiting
     )

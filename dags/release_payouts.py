@@ -49,7 +49,7 @@ def propose() -> list[dict[str, str]]:
         if not homes:
             raise TerminalError('This run names no home: give it {"home": "/path/of/home"} as its parameter.')
         run = get_current_context()["dag_run"]
-        by, moment = run.triggering_user_name or "airflow", moment_of(run.run_after.isoformat())
+        by, moment = run.triggering_user_name, moment_of(run.run_after.isoformat())
         return [
             {"home": home, "batch": one.batch_id, "digest": one.digest, "subject": one.subject, "body": one.body}
             for home in homes

@@ -171,5 +171,6 @@ def accounts_in(connection: books.Connection, account_ids: Sequence[str] | None 
             steps=tuple(steps[row["account_id"]]),
         )
         for row in connection.execute(query).mappings()
+        if row["account_id"] in steps
     ]
     return sorted(found, key=lambda one: (one.partner, one.currency, one.account_id))

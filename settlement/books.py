@@ -135,6 +135,9 @@ def reached() -> Iterator[None]:
         if REFUSED in str(error.orig):
             raise TerminalError(f"Nothing was booked, {str(error.orig).partition(chr(10))[0]}.") from None
         raise RetryableError("Another run booked the same at the same time and this one booked nothing.") from None
+    except sa.exc.DataError as error:
+        what = str(error.orig).partition(chr(10))[0]
+        raise TerminalError(f"Nothing was booked, a value does not fit into the books: {what}.") from None
     except sa.exc.DatabaseError as error:
         if getattr(error.orig, "sqlstate", None) == _NO_PRIVILEGE:
             raise TerminalError(

@@ -40,6 +40,8 @@ def look_at_certificate(partner: str, certificate: str) -> CertificateFound:
     troubles = {
         "DONE": None,
         "REVOKED": "is revoked: ask the partner for its new one and compare the fingerprint by another way",
+        "REVOKED_SUBKEY": "has a revoked subkey beside a good one, and would be encrypted to both: ask the "
+        "partner for its certificate without the revoked one",
         "EXPIRED": f"has expired on {found.get('on')}: ask the partner for it with a later end, or for its new one",
         "NO_ENCRYPTION": "has no key that may be encrypted to: ask the partner for one that has",
         "SECRET": "holds secret keys: take them out at once and tell the partner that they are known here",

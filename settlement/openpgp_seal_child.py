@@ -54,6 +54,9 @@ def _look(order: dict[str, Any], _content: str, _sealed: str) -> dict[str, Any]:
     if known and len(known) == len(ends):
         return found | {"word": "EXPIRED", "on": max(known).date().isoformat()}
     none_left = bool(revoked) and not ends
+    if revoked and not none_left:
+        # It would be encrypted to both.
+        return found | {"word": "REVOKED_SUBKEY"}
     return found | {"word": "NO_ENCRYPTION" if none_left or not _takes(certificate) else _DONE}
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from settlement import books, payout_books, payouts
 from settlement.errors import TerminalError
-from settlement.model.payout import Batch, BatchState
+from settlement.model.payout import NOBODY, Batch, BatchState
 from settlement.payout_text import change, last_checks, money
 from settlement.quarantine import person_of
 from settlement.store import Home
@@ -31,12 +31,14 @@ class Question:
     body: str
 
 
-def questions(home: Home, person: str, moment: str) -> list[Question]:
+def questions(home: Home, person: str | None, moment: str) -> list[Question]:
     """Propose what is due, and ask for each approval that batches of this person and moment still need.
+
+    There is no person where a settled night has started it.
 
     Asked again with the same moment, it proposes nothing twice and gives the questions that are still open.
     """
-    engine, person = books.connect(home), person_of(person)
+    engine, person = books.connect(home), person_of(person or NOBODY)
     payouts.propose(home, engine, person, moment)
     known = payout_books.batches(engine)
     mine = [
@@ -63,7 +65,7 @@ def answer(home: Home, batch_id: str, digest: str, option: str, person: str, mom
     The same answer again goes on where it was. Raises TerminalError where the answer is none of ``OPTIONS``, or the
     books refuse it.
     """
-    engine, person = books.connect(home), person_of(person)
+    engine, person = books.connect(home), person_of(person or NOBODY)
     batch = payout_books.one_batch(engine, batch_id)
     if option not in OPTIONS:
         raise TerminalError(f"{option!r} is no answer to {batch_id}: it is {APPROVE} or {REJECT}.")

@@ -17,7 +17,7 @@ from settlement.errors import TerminalError
 from settlement.model.journal import Entry
 from settlement.model.money import to_major
 from settlement.model.payment import EndToEndId
-from settlement.model.payment_status import BankReply, Outcome, PaymentStatus
+from settlement.model.payment_status import BankReply, Outcome, PaymentStatus, Scope
 from settlement.model.payout import Batch, BatchState, Effect, Payout
 from settlement.parse.camt054_returns import read_camt054_returns
 from settlement.parse.nacha_returns import read_nacha_returns
@@ -128,6 +128,11 @@ def _placed(reply: BankReply, batches: Sequence[Batch]) -> tuple[list[_Place], t
         for one in assigned.astray:
             if one.status.end_to_end_id in payouts and id(one.status) in astray:
                 astray[id(one.status)] = (one.status, one.why)
+        lost = {id(one.status) for one in assigned.astray}
+        for status in reply.statuses:
+            if status.scope is not Scope.PAYMENT and id(status) in astray and id(status) not in lost:
+                del astray[id(status)]
+                places.append(_Place(status=status, batch=batch, why="each of its payments has a word of its own"))
     return [*places, *(_Place(status=status, why=why) for status, why in astray.values())], tuple(notes)
 
 
@@ -152,7 +157,8 @@ def _judged(places: Sequence[_Place], night: date) -> tuple[list[Status], list[E
         payout, said = place.payout, "; ".join(_words(place.status))
         entry: Entry | None = None
         if payout is None or place.batch is None:
-            effect, why = Effect.TO_LOOK_AT, place.why
+            clear = place.batch is not None and place.status.outcome is not Outcome.UNCLEAR
+            effect, why = Effect.NOTED if clear else Effect.TO_LOOK_AT, place.why
         else:
             effect, why = _effect(
                 place.status, place.batch, payout, payout.payment_id in back, payout.payment_id in accepted
@@ -198,9 +204,11 @@ def _effect(status: PaymentStatus, batch: Batch, payout: Payout, back: bool, acc
         return Effect.TO_LOOK_AT, "its money is back already: ask the bank which word holds"
     if status.outcome is Outcome.ACCEPTED and accepted:
         return Effect.NOTED, "accepted before"
+    if status.outcome is Outcome.REJECTED and accepted:
+        return Effect.TO_LOOK_AT, "it was accepted before: ask the bank which word holds"
     if status.outcome is Outcome.RETURNED and status.amount_minor not in {None, payout.amount_minor}:
         came = f"{to_major(status.amount_minor or 0, batch.currency)} {batch.currency}"
-        return Effect.TO_LOOK_AT, f"only {came} came back: it stays in transit until a person books the rest"
+        return Effect.TO_LOOK_AT, f"only {came} came back: it stays in transit, no command books the rest"
     return _EFFECTS[status.outcome]
 
 

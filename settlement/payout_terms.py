@@ -203,6 +203,17 @@ class PayoutTerms(BaseModel):
     rests_on: tuple[RestsOn, ...] = ()
 
     @model_validator(mode="after")
+    def _each_is_declared_once(self) -> Self:
+        for what, names in (
+            ("debtor", [one.name for one in self.debtor]),
+            ("limit", [one.currency for one in self.limit]),
+            ("rests_on", [one.programme for one in self.rests_on]),
+        ):
+            if len(set(names)) < len(names):
+                raise ValueError(f"two [[payouts.{what}]] are of one name: declare each once")
+        return self
+
+    @model_validator(mode="after")
     def _some_days_are_left(self) -> Self:
         if len(set(self.weekend)) == len(_WEEKDAYS):
             raise ValueError("a week of weekends alone has no banking day")

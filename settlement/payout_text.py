@@ -46,7 +46,7 @@ def left_table(left: Iterable[LeftOut]) -> Table:
     return table
 
 
-def batch_lines(batch: Batch, before: Mapping[str, int], following: str) -> list[Table | str]:
+def batch_lines(batch: Batch, before: Mapping[str, int], following: str) -> list[Table | Text | str]:
     """All of one batch, ``before`` being what each partner was last paid."""
     table = Table("payment", "partner", "amount", "change", "account", "statements", "stands")
     for payout in batch.payouts:
@@ -62,9 +62,10 @@ def batch_lines(batch: Batch, before: Mapping[str, int], following: str) -> list
         held = "yes" if check.passed else "NO"
         checks.add_row(check.name, check.partner, str(check.figure), str(check.most), held, Text(check.text))
     steps = [
-        f"{step.state:13}{step.moment} by {step.person}{f' ({step.note})' if step.note else ''}" for step in batch.steps
+        Text(f"{step.state:13}{step.moment} by {step.person}{f' ({step.note})' if step.note else ''}")
+        for step in batch.steps
     ]
-    words = [f"overridden   {one.moment} by {one.person}: {one.reason}" for one in batch.overrides]
+    words = [Text(f"overridden   {one.moment} by {one.person}: {one.reason}") for one in batch.overrides]
     return [
         f"batch        {batch.batch_id}, {batch.state}",
         f"sum          {money(batch.total_minor, batch.currency)} for {batch.value_date}",

@@ -17,7 +17,17 @@ from typing import Final
 
 from settlement import account_books, books, payout_books, payout_gate, store
 from settlement.errors import RetryableError, TerminalError
-from settlement.model.payout import AccountState, Batch, BatchState, Check, Override, PaymentFile, moment_from
+from settlement.model.payout import (
+    NOBODY,
+    AccountState,
+    Batch,
+    BatchState,
+    Check,
+    Override,
+    PaymentFile,
+    moment_from,
+    with_approvals,
+)
 from settlement.payout_orders import (
     LeftOut,
     Numbers,
@@ -32,7 +42,7 @@ from settlement.store import Home
 
 _OUT: Final = frozenset({BatchState.SENT, BatchState.ACKNOWLEDGED, BatchState.FAILED, BatchState.RETURNED})
 """States of batches whose file has gone out."""
-_OVERRIDES: Final = 2
+_TWO: Final = 2
 _MOST_REASON: Final = 400
 
 
@@ -67,7 +77,9 @@ def propose(home: Home, engine: books.Engine, person: str, moment: str) -> Propo
         night=night,
     )
     proposed = []
-    for batch in new_batches(netted, terms, numbers, day):
+    for made in new_batches(netted, terms, numbers, day):
+        # Where no person proposes, one alone would have looked at it.
+        batch = with_approvals(made, max(made.approvals, _TWO)) if person == NOBODY else made
         # What the bank's format refuses is told now and not when it is released.
         payment_file(batch, moment_from(moment))
         proposed.append(replace(batch, checks=_checks(home, terms, batch, night)))
@@ -208,11 +220,7 @@ def _put(folder: Path, file: PaymentFile) -> None:
             handle.flush()
             os.fsync(handle.fileno())
         arriving.replace(target)
-        place = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(place)
-        finally:
-            os.close(place)
+        store.sync_folder(folder)
     except OSError as error:
         raise RetryableError(
             f"{target} could not be written ({error.strerror}): the batch stays released and nothing is sent, mend "
@@ -239,7 +247,7 @@ def failing(batch: Batch) -> list[Check]:
 
 def _require_checks(batch: Batch) -> None:
     found = failing(batch)
-    if found and len(batch.overrides) < _OVERRIDES:
+    if found and len(batch.overrides) < _TWO:
         first, more = found[0], len(found) - 1
         how = "have two persons override it with `settle payouts override`" if batch.may_override else "mend that"
         raise TerminalError(

@@ -41,6 +41,7 @@ _FORMAT: Final = "settlement replay 1"
 _CUT_WHERE_THEY_LIE: Final = frozenset({"bai2", "delimited", "fixed_width", "json_lines", "mt940", "visa_ctf"})
 """Formats whose records are the bytes at their place, if no mark of an encoding in wider units belongs to them."""
 _ID_DIGITS: Final = 16
+_MOST_NAME: Final = 100
 _TOKEN_DIGITS: Final = 8
 _ANY_TOKEN: Final = "0" * _TOKEN_DIGITS
 
@@ -51,10 +52,10 @@ def reject_id_of(file: str, record: int) -> str:
 
 
 def person_of(text: str) -> str:
-    """A person's name as the books write it; TerminalError where it is empty."""
+    """A person's name as the books write it; TerminalError where it is empty or longer than they take."""
     name = text.strip().lower()
-    if not name:
-        raise TerminalError("Say who does this: --by NAME.")
+    if not 0 < len(name) <= _MOST_NAME:
+        raise TerminalError(f"Say who does this in at most {_MOST_NAME} characters: --by NAME.")
     return name
 
 

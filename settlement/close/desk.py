@@ -6,6 +6,7 @@ import os
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Final
 
 from settlement import close_books
 from settlement.close.checks import NOTED, Check, CheckName, checklist, checklist_digest
@@ -17,6 +18,8 @@ from settlement.close.told import told_of
 from settlement.close_books import Certificate, Note
 from settlement.errors import TerminalError
 from settlement.store import Home
+
+_MOST_REASON: Final = 400
 
 
 def closed_periods(home: Home, night: date) -> list[tuple[str, str]]:
@@ -56,8 +59,8 @@ def note(home: Home, word: Note) -> None:
         raise TerminalError(
             f"{word.subject} is no open item of {word.check_name} of {word.contract} {word.period}; open is {named}."
         )
-    if not word.reason.strip():
-        raise TerminalError("Say why the item may stand: --reason TEXT.")
+    if not 0 < len(word.reason.strip()) <= _MOST_REASON:
+        raise TerminalError(f"Say why the item may stand in at most {_MOST_REASON} characters: --reason TEXT.")
     close_books.add_note(scene.engine, word)
 
 

@@ -38,9 +38,14 @@ _MOST_NAME: Final = 255
 
 
 def partners_of(home: Home, night: date) -> tuple[str, ...]:
-    """The partners for whom a settled night has made files, sorted. TerminalError where it is not settled."""
+    """The partners for whom a settled night has made files, and those who have not got an earlier one, sorted.
+
+    Raises TerminalError where the night is not settled.
+    """
     runner.require_settled(home, night, _LAST_STAGE)
-    return tuple(sorted(store.read_table(home, "settlement_file", night)["beneficiary"].unique()))
+    standing = sql.latest(sql.standings(books.connect(home)))
+    waiting = {one.delivery.partner for one in standing if one.state in TO_SEND}
+    return tuple(sorted({*store.read_table(home, "settlement_file", night)["beneficiary"], *waiting}))
 
 
 def send(home: Home, partner: str, night: date) -> list[Standing]:

@@ -17,8 +17,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -73,7 +72,8 @@ def write_folder(home: Home, target: Path) -> None:
         else:
             columns = list(rows[0]) if rows else key
             _write_csv(target / "books" / f"{name}.csv", columns, ([_written(row[c]) for c in columns] for row in rows))
-    _write_csv(target / "trial_balance.csv", _TRIAL_BALANCE, _trial_balances(home))
+    booked = {row["business_date"] for row in read.rows("stage_run") if row["stage"] == "post"}
+    _write_csv(target / "trial_balance.csv", _TRIAL_BALANCE, _trial_balances(home, booked))
     for folder in ("config", "out"):
         if (home.root / folder).is_dir():
             shutil.copytree(home.root / folder, target / "files" / folder)
@@ -91,11 +91,10 @@ def _written(text: str | None) -> str:
     return r"\N" if text is None else books.escaped(text).replace("\r", r"\r")
 
 
-def _trial_balances(home: Home) -> Iterable[Sequence[object]]:
-    last = max(store.nights_of(home, "trial_balance"), default=None)
-    if last is None:
-        return []
-    rows = store.scan_history(home, "trial_balance", last + timedelta(days=1)).select(_TRIAL_BALANCE)
+def _trial_balances(home: Home, booked: Collection[str | None]) -> Iterable[Sequence[object]]:
+    """Those of nights that are booked: what a run has left that died before its commit counts for nothing."""
+    nights = [night for night in store.nights_of(home, "trial_balance") if night.isoformat() in booked]
+    rows = store.scan_nights(home, "trial_balance", nights).select(_TRIAL_BALANCE)
     return rows.sort("business_date", "account", "currency").collect().iter_rows()
 
 

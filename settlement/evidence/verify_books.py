@@ -19,6 +19,7 @@ import json
 import re
 import sqlite3
 import sys
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -421,12 +422,22 @@ def check_trial_balances(books: Books, path: Path, found: Found) -> None:
     postings: dict[str, list[dict[str, str]]] = defaultdict(list)
     for row in books.rows("posting"):
         postings[row["entry_key"]].append(row)
-    waiting = sorted((notes.get(("entry", key), 0), key) for key in postings)
+    told = {row["business_date"] for row in books.rows("stage_file")}
+    before = sorted({row["business_date"] for row in books.rows("stage_run")} - told)
+    nights = {row["entry_key"]: row["business_date"] for row in books.rows("entry")}
+
+    def place(night: str, noted: int) -> int:
+        # Rows from before the chain were noted together, table by table: there the night alone orders them.
+        index = bisect_left(before, night)
+        return index - len(before) if index < len(before) else noted
+
+    waiting = sorted((place(nights.get(key, ""), notes.get(("entry", key), 0)), key) for key in postings)
     with path.open(encoding="utf-8", newline="") as reader:
         rows = list(csv.DictReader(reader))
     sums: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
     for night in sorted({row["business_date"] for row in rows}):
-        while waiting and waiting[0][0] < notes.get(("stage_run", f"{night}\tpost"), 0):
+        last = place(night, notes.get(("stage_run", f"{night}\tpost"), 0))
+        while waiting and waiting[0][0] <= last:
             for posting in postings[waiting.pop(0)[1]]:
                 amount = whole(posting["amount_minor"], "posting", found)
                 sums[posting["account"], posting["currency"]][amount < 0] += abs(amount)

@@ -34,9 +34,9 @@ def run(inputs: StageInput) -> StageOutput:
     A night that restates earlier ones goes on from what these come to under its own rules, and tells in the same tables
     and in ``match_taken_back`` what makes them come to that.
     """
-    if inputs.restates is None:
+    first = inputs.restates_from
+    if first is None:
         return StageOutput(tables={**_matched(inputs), "match_taken_back": TABLES["match_taken_back"].empty()})
-    first = inputs.restates.first_night
     again = matched_again(inputs, first, _matched)
     tonight = _matched(replace(inputs, history={**inputs.history, **again.history}))
     return StageOutput(tables=restated(inputs, tonight, again, first))

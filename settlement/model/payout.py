@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any, Final, NewType
@@ -210,6 +210,16 @@ class Batch:
     def by(self, state: BatchState) -> tuple[str, ...]:
         """Who took it to a state, in order."""
         return tuple(step.person for step in self.steps if step.state == state)
+
+
+def with_approvals(batch: Batch, approvals: int) -> Batch:
+    """The batch, to be approved by so many persons."""
+    asked = replace(batch, approvals=approvals)
+    return replace(asked, digest=digest_of(asked))
+
+
+NOBODY: Final = "airflow"
+"""Who proposes where a settled night has started it: no person, so that two must approve."""
 
 
 def digest_of(batch: Batch) -> str:

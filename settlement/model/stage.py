@@ -6,7 +6,7 @@ tables, configuration and landed bytes, calls the stage, and publishes what it r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -118,6 +118,18 @@ Seen = Callable[[int, int], None]
 """Told how many bytes and records of a file have been read."""
 
 
+def reaches_back(first: date, before: Iterable[Restatement]) -> date:
+    """The night that a restatement must begin with.
+
+    What an earlier restatement has told on a night since ``first`` is of nights from its own first one on: these are
+    matched again too, or what it made of them would be taken back and not made anew.
+    """
+    for one in sorted(before, key=lambda one: one.business_date, reverse=True):
+        if one.business_date >= first:
+            first = min(first, one.first_night)
+    return first
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageInput:
     """Everything a stage may look at.
@@ -194,6 +206,18 @@ class StageInput:
     def restates(self) -> Restatement | None:
         """What the night restates of earlier ones; None for most nights."""
         return next((one for one in self.restatements if one.business_date == self.business_date), None)
+
+    @property
+    def restates_from(self) -> date | None:
+        """The first night that the night matches again: further back than was ordered where another order reaches.
+
+        What an earlier restatement has told on a night is of nights from its own first one on, also where it was
+        ordered after this one, or was not made yet when this one was ordered.
+        """
+        if self.restates is None:
+            return None
+        earlier = [one for one in self.restatements if one.business_date < self.business_date]
+        return reaches_back(self.restates.first_night, earlier)
 
     def tonight(self, table: str) -> pl.LazyFrame:
         """Rows of a table of this night, lazily, whether it is scanned or read."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 
 from settlement import books, restate_books, store
 from settlement.errors import TerminalError
-from settlement.model.stage import Progress, Restatement
+from settlement.model.stage import Progress, Restatement, reaches_back
 from settlement.quarantine import person_of
 from settlement.restate.text import render_trial
 from settlement.restate.trial import Trial, attempt, nights_from
@@ -34,17 +33,20 @@ def restate(home: Home, asked: Asked, progress: Progress | None = None) -> str:
     reason = asked.reason.strip()
     if not 0 < len(reason) <= MOST_REASON:
         raise TerminalError(f"Say in at most {MOST_REASON} characters what was changed, and why.")
+    if (asked.into is None) != (asked.person is None):
+        raise TerminalError("Name both the night that posts it and who orders it, or neither.")
+    person = None if asked.person is None else person_of(asked.person)
     nights = nights_from(home, asked.first_night, asked.last_night)
     trial = attempt(home, nights, progress)
     told = render_trial(trial, reason)
-    if asked.into is None or asked.person is None or trial.nothing:
+    if asked.into is None or person is None or trial.nothing:
         return told
     wanted = Restatement(
         business_date=asked.into,
         first_night=asked.first_night,
         last_night=asked.last_night,
         reason=reason,
-        person=person_of(asked.person),
+        person=person,
     )
     ordered = order(home, wanted, trial)
     return f"{told}\n\nThe night {ordered.business_date} restates the nights from {ordered.first_night} on."
@@ -77,19 +79,7 @@ def order(home: Home, restatement: Restatement, trial: Trial) -> Restatement:
     with store.locked(home):
         if night <= nights[-1] or books.committed(engine, night, "land") is not None:
             raise TerminalError(f"The night {night} is landed already: name a night to come, after {nights[-1]}.")
-        first = reaches_back(restatement.first_night, restate_books.restatements(engine, nights[-1]))
+        first = reaches_back(restatement.first_night, restate_books.restatements(engine, night))
         ordered = replace(restatement, first_night=first)
         restate_books.order(engine, ordered)
     return ordered
-
-
-def reaches_back(first: date, before: Iterable[Restatement]) -> date:
-    """The night that a restatement must begin with.
-
-    What an earlier restatement has told on a night since ``first`` is of nights from its own first one on: these are
-    matched again too, or what it made of them would be taken back and not made anew.
-    """
-    for one in sorted(before, key=lambda one: one.business_date, reverse=True):
-        if one.business_date >= first:
-            first = min(first, one.first_night)
-    return first

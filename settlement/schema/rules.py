@@ -167,7 +167,9 @@ def _function(connection: sa.Connection, name: str, body: str) -> None:
     """Make or replace a trigger function of PostgreSQL."""
     _execute(
         connection,
-        f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $rule$ BEGIN {body} END $rule$",
+        # However a session writes dates.
+        f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql SET datestyle = 'ISO, YMD' "
+        f"AS $rule$ BEGIN {body} END $rule$",
     )
 
 

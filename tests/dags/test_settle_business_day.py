@@ -77,7 +77,8 @@ def test_a_settled_night_asks_for_the_release_of_payouts_and_waits_for_no_answer
 def test_files_are_sent_partner_by_partner_and_then_acknowledgements_are_awaited(parsed: dict[str, Any]) -> None:
     assert parsed["deliver"] == {
         "partners": [False, "awaited", "send"],
-        "send": [True, "awaited"],
+        "send": [True, "all_sent", "awaited"],
+        "all_sent": [False],
         "awaited": [False, "acknowledged"],
         "acknowledged": [True],
     }

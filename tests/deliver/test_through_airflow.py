@@ -44,7 +44,7 @@ def test_a_night_is_sent_and_acknowledged_through_airflow(home: Home, declared: 
     assert [f"{one.delivery.number} {one.state}" for one in found] == [f"{n} acknowledged" for n in (1, 2, 3)]
     with closing(sqlite3.connect(place / "airflow.db")) as metadata:
         states = metadata.execute("SELECT task_id, state FROM task_instance WHERE dag_id = 'deliver_files'").fetchall()
-    assert {task for task, _ in states} == {"partners", "send", "awaited", "acknowledged"}
+    assert {task for task, _ in states} == {"partners", "send", "all_sent", "awaited", "acknowledged"}
     assert {state for _, state in states} == {"success"}
 
 
