@@ -1,4 +1,4 @@
-"""Opens one OpenPGP message, in a process that can do nothing else. The only module that knows pysequoia.
+"""Opens one OpenPGP message, in a process that can do nothing else. It and ``openpgp_seal_child`` alone know pysequoia.
 
     python openpgp_child.py MESSAGE PLAIN < order
 
