@@ -37,7 +37,7 @@ def test_an_evidence_folder_checks_itself(sealed_home: Home, tmp_path: Path) -> 
     evidence = tmp_path / "evidence"
     write_folder(sealed_home, evidence)
     done = alone(evidence)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert "All that is sealed holds." in done.stdout
     assert alone(evidence, "--home", sealed_home.root).returncode == 0
     write_folder(sealed_home, tmp_path / "again")
