@@ -28,7 +28,7 @@ from urllib.parse import quote
 
 FIRST = "0" * 64
 LAST_STAGE = "report"
-_SETTLEMENT_FILE = re.compile(r"^out/.*_(CLOSED|PREVIEW)\.csv$")
+SETTLEMENT_FILE = re.compile(r"^out/.*_(CLOSED|PREVIEW)\.csv$")
 """Details and restatements of a statement lie beside it under names of their own."""
 ENDED = ("pay", LAST_STAGE)
 PARTS = {"entry": "posting"}
@@ -480,7 +480,7 @@ def check_file(path: Path, row: dict[str, str], found: Found) -> None:
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != row["sha256"]:
         found.problem(row["business_date"], row["path"], f"is not what stage {row['stage']} has written or landed")
-    if _SETTLEMENT_FILE.search(row["path"]) and content.startswith(b"H,1,"):
+    if SETTLEMENT_FILE.search(row["path"]) and content.startswith(b"H,1,"):
         for what in wrong_in_statement(content):
             found.problem(row["business_date"], row["path"], what)
 
