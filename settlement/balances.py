@@ -44,8 +44,7 @@ def trial_balance(home: Home, until: date | None, prefix: str) -> tuple[date, li
     Raises TerminalError where nothing is booked until that night, or the prefix is that of no account of the chart.
     """
     engine = books.connect(home)
-    nights = [run.business_date for run in books.stage_runs(engine) if run.stage == "post"]
-    booked = [night for night in nights if until is None or night <= until]
+    booked = [night for night in books.nights_of(engine, "post") if until is None or night <= until]
     if not booked:
         raise TerminalError("No night is booked" + (f" up to {until}." if until else " yet: settle one first."))
     night = until or max(booked)

@@ -174,6 +174,13 @@ def stage_runs(engine: sa.Engine) -> list[StageRun]:
         return [StageRun(**row) for row in connection.execute(query).mappings()]
 
 
+def nights_of(engine: sa.Engine, stage: str) -> list[date]:
+    """The nights on which a stage is committed, in order."""
+    query = sa.select(STAGE_RUN.c.business_date).where(STAGE_RUN.c.stage == stage).order_by(STAGE_RUN.c.business_date)
+    with reached(), engine.connect() as connection:
+        return list(connection.execute(query).scalars())
+
+
 def committed(engine: sa.Engine, business_date: date, stage: str) -> StageRun | None:
     """The commit row of one stage of one night, or None."""
     query = sa.select(STAGE_RUN).where(STAGE_RUN.c.business_date == business_date, STAGE_RUN.c.stage == stage)

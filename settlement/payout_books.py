@@ -52,10 +52,10 @@ class Reply:
 
 def last_night(engine: books.Engine) -> date:
     """The last night whose entries are booked; TerminalError where there is none."""
-    nights = [run.business_date for run in books.stage_runs(engine) if run.stage == _BOOKED]
+    nights = books.nights_of(engine, _BOOKED)
     if not nights:
         raise TerminalError("No night is settled yet, so nothing is due: run `settle run` first.")
-    return max(nights)
+    return nights[-1]
 
 
 def next_night(engine: books.Engine) -> date:

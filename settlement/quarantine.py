@@ -260,9 +260,9 @@ def release(home: Home, engine: books.Engine, reject_ids: Sequence[str], person:
     Raises TerminalError where a record is not repaired, the person repaired it, or the night is landed.
     """
     with store.locked(home):
-        landed = [run.business_date for run in books.stage_runs(engine) if run.stage == "land"]
-        if landed and max(landed) >= night:
-            raise TerminalError(f"The night {max(landed)} is landed already: release into a later one than {night}.")
+        landed = books.nights_of(engine, "land")
+        if landed and landed[-1] >= night:
+            raise TerminalError(f"The night {landed[-1]} is landed already: release into a later one than {night}.")
         found = [one_case(engine, reject_id) for reject_id in dict.fromkeys(reject_ids)]
         for case in found:
             _require_releasable(case, person)

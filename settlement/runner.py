@@ -398,8 +398,7 @@ def _inputs(
 
 def _booked_between(engine: books.Engine, business_date: date) -> tuple[Entry, ...]:
     """What persons booked between the night before and this one."""
-    nights = [run.business_date for run in books.stage_runs(engine) if run.stage == "post"]
-    before = max((night for night in nights if night < business_date), default=date.min)
+    before = max((night for night in books.nights_of(engine, "post") if night < business_date), default=date.min)
     return tuple(books.read_entries(engine, business_date, after=before, kinds=BESIDE_NIGHTS))
 
 

@@ -111,7 +111,7 @@ class Scene:
 def read_scene(home: Home) -> Scene:
     """Read a home for its close. TerminalError where no night of it is settled."""
     engine = books.connect(home)
-    settled = sorted({run.business_date for run in books.stage_runs(engine) if run.stage == SETTLED})
+    settled = books.nights_of(engine, SETTLED)
     if not settled:
         raise TerminalError(f"{home.root} has no night that is settled: run `settle run --home {home.root}` first.")
     documents = store.read_documents(home)

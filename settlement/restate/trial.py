@@ -82,7 +82,7 @@ def nights_from(home: Home, first: date, last: date) -> list[date]:
 
     Raises TerminalError where the range begins or ends with a night that is not settled, or ends before it begins.
     """
-    settled = sorted({r.business_date for r in books.stage_runs(books.connect(home)) if r.stage == _SETTLED})
+    settled = books.nights_of(books.connect(home), _SETTLED)
     for night in (first, last):
         if night not in settled:
             told = f"{settled[0]} to {settled[-1]}" if settled else "none"

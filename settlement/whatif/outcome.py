@@ -77,7 +77,7 @@ def known_after(home: Home, as_of: date | None = None) -> HomeFacts:
     Raises TerminalError where no night is rated, or none up to that day.
     """
     engine = books.connect(home)
-    nights = sorted(run.business_date for run in books.stage_runs(engine) if run.stage == _RATE)
+    nights = books.nights_of(engine, _RATE)
     if not nights:
         raise TerminalError(f"{home.root} has no night that is settled: run `settle run --home {home.root}` first.")
     day = nights[-1] if as_of is None else as_of
