@@ -21,6 +21,7 @@ from settlement.model.bank_account import BankAccount, account_problems
 from settlement.model.money import is_currency
 from settlement.model.payment import is_one_line
 from settlement.model.payout import AccountId, AccountState, PartnerAccount, Step, account_from, details_of
+from settlement.schema.payout_rules import ACCOUNT_STEPS
 
 ACCOUNT = sa.Table(
     "bank_account",
@@ -45,12 +46,6 @@ EVENT = sa.Table(
 _ID_DIGITS: Final = 16
 _MOST_HOLDER: Final = 140
 _MOST_PARTNER: Final = 100
-_NEXT: Final = {
-    AccountState.APPROVED: (AccountState.PROPOSED,),
-    AccountState.REJECTED: (AccountState.PROPOSED,),
-    AccountState.CLOSING: (AccountState.APPROVED,),
-    AccountState.CLOSED: (AccountState.CLOSING,),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +110,7 @@ def take_step(  # noqa: PLR0917 - the step's own parts
     Raises TerminalError where it does not stand where the step begins, or the database refuses the person.
     """
     account = one_account(engine, account_id)
-    if account.state not in _NEXT[state]:
+    if (account.state, state) not in ACCOUNT_STEPS:
         raise TerminalError(
             f"The account {account_id} of {account.partner} is {account.state}, so it cannot be {state}."
         )

@@ -18,13 +18,12 @@ from settlement.close.told import told_of
 from settlement.close_books import Note
 from settlement.errors import TerminalError
 from settlement.quarantine import person_of
-from settlement.terminal import HomeOption
+from settlement.terminal import ByOption, HomeOption
 
 app = typer.Typer(help="Close contract periods: list, show, check, sign.", no_args_is_help=True)
 
 ContractArgument = Annotated[str, typer.Argument(metavar="CONTRACT", show_default=False)]
 PeriodArgument = Annotated[str, typer.Argument(metavar="PERIOD", help="Such as 2010-Q4.", show_default=False)]
-ByOption = Annotated[str, typer.Option("--by", metavar="NAME", help="Who does this.", show_default=False)]
 
 
 @app.command("list")

@@ -11,8 +11,9 @@ from typing import Final
 
 from settlement import books, payout_books, payouts
 from settlement.errors import TerminalError
+from settlement.model.money import amount_text
 from settlement.model.payout import NOBODY, Batch, BatchState
-from settlement.payout_text import change, last_checks, money
+from settlement.payout_text import change
 from settlement.quarantine import person_of
 from settlement.store import Home
 
@@ -51,7 +52,9 @@ def questions(home: Home, person: str | None, moment: str) -> list[Question]:
         Question(
             batch_id=batch.batch_id,
             digest=batch.digest,
-            subject=f"Payouts {batch.batch_id}: {money(batch.total_minor, batch.currency)} for {batch.value_date}",
+            subject=(
+                f"Payouts {batch.batch_id}: {amount_text(batch.total_minor, batch.currency)} for {batch.value_date}"
+            ),
             body=_body(batch, payouts.paid_before(batch, known)),
         )
         for batch in mine
@@ -82,14 +85,14 @@ def answer(home: Home, batch_id: str, digest: str, option: str, person: str, mom
 def _body(batch: Batch, before: dict[str, int]) -> str:
     lines = ["| partner | amount | change against the last payout | account |", "|---|---|---|---|"]
     lines += [
-        f"| {_cell(one.partner)} | {money(one.amount_minor, batch.currency)} | {change(one, before, batch.currency)} "
-        f"| {one.account.shown} |"
+        f"| {_cell(one.partner)} | {amount_text(one.amount_minor, batch.currency)} "
+        f"| {change(one, before, batch.currency)} | {one.account.shown} |"
         for one in batch.payouts
     ]
     lines += ["", "| check | partner | holds | what it says |", "|---|---|---|---|"]
     lines += [
         f"| {check.name} | {_cell(check.partner)} | {'yes' if check.passed else '**no**'} | {_cell(check.text)} |"
-        for check in last_checks(batch)
+        for check in batch.last_checks
     ]
     people = "person" if batch.approvals == 1 else "persons"
     proposer = batch.by(BatchState.PROPOSED)[0]

@@ -17,7 +17,7 @@ from settlement import books, store
 from settlement.model.accounts import CLEARING, SUSPENSE, TRANSIT
 from settlement.model.clearing import Fate, ItemState
 from settlement.model.contract import ContractVersion
-from settlement.model.money import to_major
+from settlement.model.money import amount_text
 from settlement.model.payout import Check
 from settlement.payout_terms import PayoutTerms
 from settlement.rate.contract_file import read_contracts
@@ -84,9 +84,9 @@ def _of_partner(scene: _Scene, partner: str, currency: str, contracts: Iterable[
     declare = f"declare [[payouts.rests_on]] for {', '.join(silent)} in config/programme.toml"
     return [
         check("feeds_declared", len(silent), 0, declare if silent else "every programme names its feeds"),
-        check("unexplained_cash", cash, most, f"{to_major(cash, currency)} {currency} on clearing and suspense "
+        check("unexplained_cash", cash, most, f"{amount_text(cash, currency)} on clearing and suspense "
               "accounts: `settle books balance` names each item"),
-        check("open_breaks", breaks, most, f"{to_major(breaks, currency)} {currency} of open items: `settle breaks` "
+        check("open_breaks", breaks, most, f"{amount_text(breaks, currency)} of open items: `settle breaks` "
               "lists them"),
         check("files", len(rejected) + len(missing), 0, _named(rejected, missing)),
         check("data_quality", failing, 0, told),

@@ -16,7 +16,7 @@ from typing import Any, Final
 from settlement.errors import TerminalError
 from settlement.model.accounts import TRANSIT
 from settlement.model.journal import Entry, Posting
-from settlement.model.money import to_major
+from settlement.model.money import amount_text
 from settlement.model.payment import EndToEndId, MessageId, Party, Payment, PaymentBatch
 from settlement.model.payout import (
     AccountState,
@@ -237,7 +237,7 @@ def release_entry(batch: Batch, night: date) -> Entry:
         business_date=night,
         kind="payout",
         text=f"{batch.batch_id}: {len(batch.payouts)} payouts of "
-        f"{to_major(batch.total_minor, batch.currency)} {batch.currency} for {batch.value_date}",
+        f"{amount_text(batch.total_minor, batch.currency)} for {batch.value_date}",
         postings=tuple(postings),
     )
 

@@ -18,7 +18,7 @@ from settlement.model.journal import Entry
 from settlement.model.money import to_major
 from settlement.model.payment import EndToEndId
 from settlement.model.payment_status import BankReply, Outcome, PaymentStatus, Scope
-from settlement.model.payout import Batch, BatchState, Effect, Payout
+from settlement.model.payout import GONE_OUT, Batch, BatchState, Effect, Payout
 from settlement.parse.camt054_returns import read_camt054_returns
 from settlement.parse.nacha_returns import read_nacha_returns
 from settlement.parse.pain002 import read_pain002
@@ -44,7 +44,6 @@ _EFFECTS: Final = {
 }
 """What an outcome does to a payout, and what a person does then."""
 _HEAD: Final = 2048
-_GONE_OUT: Final = frozenset({BatchState.SENT, BatchState.ACKNOWLEDGED, BatchState.FAILED, BatchState.RETURNED})
 _MOST_WORDS: Final = 1000
 
 
@@ -138,7 +137,7 @@ def _placed(reply: BankReply, batches: Sequence[Batch]) -> tuple[list[_Place], t
 
 def _require_sent(name: str, places: Sequence[_Place]) -> None:
     for place in places:
-        if place.batch is not None and place.batch.state not in _GONE_OUT:
+        if place.batch is not None and place.batch.state not in GONE_OUT:
             batch = place.batch
             raise TerminalError(
                 f"{name} was not read: it speaks of {batch.batch_id}, which is {batch.state} in the books, not "

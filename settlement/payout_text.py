@@ -7,42 +7,36 @@ from collections.abc import Iterable, Mapping, Sequence
 from rich.table import Table
 from rich.text import Text
 
-from settlement.model.money import to_major
-from settlement.model.payout import Batch, BatchState, Check, Payout
+from settlement.model.money import amount_text, to_major
+from settlement.model.payout import Batch, BatchState, Payout
 from settlement.payout_books import Status
 from settlement.payout_orders import LeftOut, statement_name
-
-
-def money(amount_minor: int, currency: str) -> str:
-    """An amount as people read it."""
-    return f"{to_major(amount_minor, currency)} {currency}"
 
 
 def batch_list(batches: Iterable[Batch]) -> Table:
     """Batches, one a line."""
     table = Table("batch", "state", "payouts", "sum", "value date", "proposed by", "approved by", "checks")
     for batch in batches:
-        failing = sum(not check.passed for check in last_checks(batch))
+        failing = sum(not check.passed for check in batch.last_checks)
         approved = ", ".join(batch.by(BatchState.APPROVED)) or f"0 of {batch.approvals}"
         table.add_row(
-            *(batch.batch_id, batch.state.value, str(len(batch.payouts)), money(batch.total_minor, batch.currency)),
+            *(
+                batch.batch_id,
+                batch.state.value,
+                str(len(batch.payouts)),
+                amount_text(batch.total_minor, batch.currency),
+            ),
             *(str(batch.value_date), *batch.by(BatchState.PROPOSED), approved),
             f"{failing} fail" if failing else "all hold",
         )
     return table
 
 
-def last_checks(batch: Batch) -> tuple[Check, ...]:
-    """The checks of the last night that was looked at."""
-    last = max(check.night for check in batch.checks)
-    return tuple(check for check in batch.checks if check.night == last)
-
-
 def left_table(left: Iterable[LeftOut]) -> Table:
     """What is not proposed, and why."""
     table = Table("partner", "due", "why")
     for one in left:
-        table.add_row(one.partner, money(one.amount_minor, one.currency), Text(one.why))
+        table.add_row(one.partner, amount_text(one.amount_minor, one.currency), Text(one.why))
     return table
 
 
@@ -54,11 +48,11 @@ def batch_lines(batch: Batch, before: Mapping[str, int], following: str) -> list
             f"{statement_name(due)} {to_major(due.amount_minor, due.currency)}" for due in payout.statements
         )
         table.add_row(
-            *(payout.payment_id, payout.partner, money(payout.amount_minor, batch.currency)),
+            *(payout.payment_id, payout.partner, amount_text(payout.amount_minor, batch.currency)),
             *(change(payout, before, batch.currency), payout.account.shown, Text(statements), stands(payout)),
         )
     checks = Table("check", "partner", "figure", "most", "holds", "what it says")
-    for check in last_checks(batch):
+    for check in batch.last_checks:
         held = "yes" if check.passed else "NO"
         checks.add_row(check.name, check.partner, str(check.figure), str(check.most), held, Text(check.text))
     steps = [
@@ -68,7 +62,7 @@ def batch_lines(batch: Batch, before: Mapping[str, int], following: str) -> list
     words = [Text(f"overridden   {one.moment} by {one.person}: {one.reason}") for one in batch.overrides]
     return [
         f"batch        {batch.batch_id}, {batch.state}",
-        f"sum          {money(batch.total_minor, batch.currency)} for {batch.value_date}",
+        f"sum          {amount_text(batch.total_minor, batch.currency)} for {batch.value_date}",
         f"digest       {batch.digest}",
         f"rests on     the night {batch.night}",
         table,
@@ -99,7 +93,7 @@ def status_table(statuses: Sequence[Status]) -> Table:
     """What a bank told, and what it did."""
     table = Table("payment", "outcome", "code", "amount", "what it did", "words")
     for one in statuses:
-        amount = money(one.amount_minor, one.currency) if one.amount_minor is not None and one.currency else ""
+        amount = amount_text(one.amount_minor, one.currency) if one.amount_minor is not None and one.currency else ""
         effect = one.effect.value.replace("_", " ")
         table.add_row(one.payment_id or f"? {one.named}", one.outcome, one.code, amount, effect, Text(one.words))
     return table

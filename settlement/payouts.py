@@ -18,6 +18,7 @@ from typing import Final
 from settlement import account_books, books, payout_books, payout_gate, store
 from settlement.errors import RetryableError, TerminalError
 from settlement.model.payout import (
+    GONE_OUT,
     NOBODY,
     AccountState,
     Batch,
@@ -40,8 +41,6 @@ from settlement.payout_orders import (
 from settlement.payout_terms import PayoutTerms, read_payout_terms
 from settlement.store import Home
 
-_OUT: Final = frozenset({BatchState.SENT, BatchState.ACKNOWLEDGED, BatchState.FAILED, BatchState.RETURNED})
-"""States of batches whose file has gone out."""
 _TWO: Final = 2
 _MOST_REASON: Final = 400
 
@@ -177,7 +176,7 @@ def release(home: Home, engine: books.Engine, batch_id: str, person: str, moment
     RetryableError where the file could not be put into the outbox, from where `send` goes on.
     """
     with store.locked(home):
-        batch = _standing(engine, batch_id, BatchState.APPROVED, BatchState.RELEASED, *_OUT)
+        batch = _standing(engine, batch_id, BatchState.APPROVED, BatchState.RELEASED, *GONE_OUT)
         if batch.state is BatchState.APPROVED:
             batch = _checked_again(home, engine, batch)
             require_as_proposed(batch)
@@ -193,7 +192,7 @@ def release(home: Home, engine: books.Engine, batch_id: str, person: str, moment
 def send(home: Home, engine: books.Engine, batch_id: str, person: str, moment: str) -> Batch:
     """Put the file of a released batch into the outbox and say so in the books; nothing where that is done."""
     with store.locked(home):
-        _standing(engine, batch_id, BatchState.RELEASED, *_OUT)
+        _standing(engine, batch_id, BatchState.RELEASED, *GONE_OUT)
         return _send(home, engine, batch_id, person, moment)
 
 
@@ -231,7 +230,7 @@ def _put(folder: Path, file: PaymentFile) -> None:
 def _checked_again(home: Home, engine: books.Engine, batch: Batch) -> Batch:
     """The batch with the checks of the last settled night, where a night was settled since it was proposed."""
     night = payout_books.last_night(engine)
-    if max(check.night for check in batch.checks) >= night:
+    if batch.last_checks[0].night >= night:
         return batch
     terms = read_payout_terms(store.read_documents(home))
     with books.transaction(engine) as connection:
@@ -241,8 +240,7 @@ def _checked_again(home: Home, engine: books.Engine, batch: Batch) -> Batch:
 
 def failing(batch: Batch) -> list[Check]:
     """The checks of the last night looked at that do not let the batch go."""
-    last = max(check.night for check in batch.checks)
-    return [check for check in batch.checks if check.night == last and not check.passed]
+    return [check for check in batch.last_checks if not check.passed]
 
 
 def _require_checks(batch: Batch) -> None:

@@ -24,7 +24,7 @@ from settlement.close_books import Note
 from settlement.model.accounts import ACCRUED_SHARE
 from settlement.model.clearing import Fate
 from settlement.model.expected import expected_on
-from settlement.model.money import to_major
+from settlement.model.money import amount_text, amounts_text
 from settlement.stages import stage_named
 
 _DAY: Final = timedelta(days=1)
@@ -200,14 +200,16 @@ def _accrued(scene: Scene, one: ContractPeriod) -> Check:
     standing, due = scene.balance(account), statements.booked_by_open(scene, one)
     units = sorted({*standing, *due})
     if one.closed_on is None:
-        return Check(name=CheckName.ACCRUED, figure=_money(standing), open={account: "the period has not closed"})
+        return Check(name=CheckName.ACCRUED, figure=amounts_text(standing), open={account: "the period has not closed"})
     off = {unit: standing.get(unit, 0) + due.get(unit, 0) for unit in units}
     wrong = {
-        f"{account} {unit}": f"{account} is off by {_major(amount, unit)}" for unit, amount in off.items() if amount
+        f"{account} {unit}": f"{account} is off by {amount_text(amount, unit)}"
+        for unit, amount in off.items()
+        if amount
     }
     return Check(
         name=CheckName.ACCRUED,
-        figure=f"{_money(standing)} left",
+        figure=f"{amounts_text(standing)} left",
         act="the close has not taken all of the period's accruals: report it, and sign nothing",
         open=wrong,
     )
@@ -273,14 +275,6 @@ def _unchanged(scene: Scene, one: ContractPeriod) -> Check:
         act="restore the night's tables and files from backup, and find out who changed them",
         open=wrong,
     )
-
-
-def _money(amounts: Mapping[str, int]) -> str:
-    return " and ".join(_major(amount, unit) for unit, amount in sorted(amounts.items())) or "nothing"
-
-
-def _major(amount_minor: int, currency: str) -> str:
-    return f"{to_major(amount_minor, currency)} {currency}"
 
 
 _CHECKS: Final[Mapping[CheckName, Callable[[Scene, ContractPeriod], Check]]] = {

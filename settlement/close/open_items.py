@@ -10,7 +10,7 @@ import polars as pl
 from settlement import store
 from settlement.close.scene import Scene
 from settlement.model.accounts import CLEARING, SUSPENSE
-from settlement.model.money import to_major
+from settlement.model.money import amount_text
 
 _SELF_TOLD: Final = ("DUPLICATE_RECORD", "FOREIGN_BIN")
 """Reasons that say by themselves why an item stays open: it is of no match by its nature."""
@@ -32,7 +32,7 @@ def aged_accounts(scene: Scene, until: date) -> tuple[dict[str, str], int]:
         counted += 1
         age = (scene.night - came).days
         if age > scene.rules.clearing_days:
-            amount = f"{to_major(row['balance_minor'], row['currency'])} {row['currency']}"
+            amount = amount_text(row["balance_minor"], row["currency"])
             found[row["account"]] = f"{row['account']} holds {amount} for {age} days"
     return found, counted
 

@@ -12,7 +12,7 @@ from settlement.explain.scene import Part, Scene
 from settlement.explain.steps import tax_of
 from settlement.model.contract_terms import RecordRateTerm
 from settlement.model.dates import Period
-from settlement.model.money import exponent, round_fraction, to_major
+from settlement.model.money import amount_text, exponent, round_fraction, to_major
 from settlement.model.statement_lines import (
     GROSS_UP,
     HELD,
@@ -108,7 +108,7 @@ def _of_conversion(scene: Scene, amount: int) -> tuple[RoundingStep, ...]:
     currency = scene.version.contract.currency
     scale = Fraction(10) ** (exponent(rule.to) - exponent(currency))
     step = RoundingStep(
-        name=f"{to_major(amount, currency)} {currency} at {rate}",
+        name=f"{amount_text(amount, currency)} at {rate}",
         exact=Fraction(rate) * scale * amount,
         mode=rule.rounding,
         rounded=read_own(scene.row["amount_minor"], scene.row["quantities"]),

@@ -89,6 +89,16 @@ def to_major(amount_minor: int, currency: str) -> str:
     return f"{sign}{digits[:-places]}.{digits[-places:]}" if places else f"{sign}{digits}"
 
 
+def amount_text(amount_minor: int, currency: str) -> str:
+    """An amount for a person: 1730 USD is ``17.30 USD``."""
+    return f"{to_major(amount_minor, currency)} {currency}"
+
+
+def amounts_text(amounts: Mapping[str, int]) -> str:
+    """Amounts by currency for a person, ``nothing`` where there are none."""
+    return " and ".join(amount_text(amount, currency) for currency, amount in sorted(amounts.items())) or "nothing"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rounded:
     """One rounding: the exact value, in units that are whole after it, the mode, and what it became."""

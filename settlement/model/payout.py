@@ -36,6 +36,10 @@ class BatchState(StrEnum):
     RETURNED = "returned"
 
 
+GONE_OUT: Final = frozenset({BatchState.SENT, BatchState.ACKNOWLEDGED, BatchState.FAILED, BatchState.RETURNED})
+"""States of batches whose file has gone out."""
+
+
 class AccountState(StrEnum):
     """Where a partner's bank account stands; only an approved one is paid to, once its cooling-off has passed."""
 
@@ -202,6 +206,12 @@ class Batch:
     def total_minor(self) -> int:
         """The sum of its payouts."""
         return sum(payout.amount_minor for payout in self.payouts)
+
+    @property
+    def last_checks(self) -> tuple[Check, ...]:
+        """The checks of the last night that was looked at."""
+        last = max(check.night for check in self.checks)
+        return tuple(check for check in self.checks if check.night == last)
 
     def at(self, state: BatchState) -> str:
         """The moment at which it last came to a state, or to where it stands where it never did."""

@@ -20,7 +20,7 @@ from settlement.errors import TerminalError
 from settlement.model import accounts
 from settlement.model.clearing import TOLD_ONLY, StatementState
 from settlement.model.journal import Entry, Posting
-from settlement.model.money import to_major
+from settlement.model.money import amounts_text
 from settlement.model.stage import StageInput, StageOutput
 from settlement.model.statement_lines import MOVES, Ledger, told
 from settlement.model.tables import TABLES
@@ -116,7 +116,7 @@ def _accrual_entries(inputs: StageInput) -> list[Entry]:
                     business_date=inputs.business_date,
                     kind="accrual",
                     text=f"{contract} {period} {name}: "
-                    f"from {_money(was.get(key, {}))} to {_money(now.get(key, {}))}{why}",
+                    f"from {amounts_text(was.get(key, {}))} to {amounts_text(now.get(key, {}))}{why}",
                     postings=postings,
                 )
             )
@@ -242,7 +242,7 @@ def _from_original_periods(terms: Mapping[_Term, Mapping[str, int]], night: date
             key=f"original_period/{contract}/{period}/{term}/{adjusts}",
             business_date=night,
             kind="close",
-            text=f"{contract} {period} carries the {term} of {adjusts}: {_money(amounts)}",
+            text=f"{contract} {period} carries the {term} of {adjusts}: {amounts_text(amounts)}",
             postings=tuple(
                 Posting(
                     account=accounts.ACCRUED_SHARE.at(contract, where), currency=currency, amount_minor=sign * amount
@@ -282,13 +282,13 @@ def _close_statement(
                     key=f"close/{share.contract}/{share.period}/{beneficiary}",
                     business_date=night,
                     kind="close",
-                    text=f"{share.name}: stated {_money(earned)}, for payment {_line_money(share, 'payout')}, "
+                    text=f"{share.name}: stated {amounts_text(earned)}, for payment {_line_money(share, 'payout')}, "
                     f"carried {_line_money(share, 'carry_out')}",
                     postings=postings,
                 )
             )
     if any(left.values()):
-        raise TerminalError(f"{name}: its shares leave {_money(left)} of its terms without a beneficiary.")
+        raise TerminalError(f"{name}: its shares leave {amounts_text(left)} of its terms without a beneficiary.")
     return entries
 
 
@@ -400,8 +400,4 @@ def _trial_balance(before: Mapping[tuple[str, str], tuple[int, int]], entries: I
 def _line_money(share: _Share, term: str) -> str:
     if term not in share.amounts:
         return "nothing"
-    return _money({share.currencies[term]: share.amounts[term]})
-
-
-def _money(amounts: Mapping[str, int]) -> str:
-    return " and ".join(f"{to_major(amount, unit)} {unit}" for unit, amount in sorted(amounts.items())) or "nothing"
+    return amounts_text({share.currencies[term]: share.amounts[term]})

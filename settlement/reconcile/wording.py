@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from settlement.model.money import to_major
-
-
-def money(amount_minor: int, currency: str) -> str:
-    """An amount for a person: ``20.00 USD``."""
-    return f"{to_major(amount_minor, currency)} {currency}"
+from settlement.model.money import amount_text
 
 
 def render_reconciled(summary: dict[str, Any]) -> str:
@@ -56,4 +51,4 @@ def _age(one: dict[str, Any]) -> str:
 
 
 def _sums(part: dict[str, Any]) -> str:
-    return ", ".join(money(total, code) for code, total in part["sums_minor"].items()) or "nothing"
+    return ", ".join(amount_text(total, code) for code, total in part["sums_minor"].items()) or "nothing"
