@@ -62,10 +62,11 @@ def show(
 @app.command()
 def check(contract: ContractArgument, period: PeriodArgument, home: HomeOption) -> None:
     """The checklist of one period; leaves with 2 where something blocks."""
-    place = store.open_home(home)
-    scene = read_scene(place)
-    typer.echo(render_checks(checklist(scene, period_named(scene, contract, period))))
-    desk.require_closed(place, contract, period)
+    scene = read_scene(store.open_home(home))
+    one = period_named(scene, contract, period)
+    checks = checklist(scene, one)
+    typer.echo(render_checks(checks))
+    desk.require_signable(one, checks)
 
 
 @app.command()

@@ -27,14 +27,27 @@ def key_file(name: str) -> Path:
 
 def draw_key(name: str) -> Path | None:
     """Draw a random key into the key's file, readable by this user alone; None where there is a file already."""
+    return write_new(name, f"{secrets.token_hex(KEY_BYTES)}\n".encode())
+
+
+def write_new(name: str, content: bytes) -> Path | None:
+    """Write the file of a key, readable by this user alone; None where there is a file already."""
     path = key_file(name)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         return None
-    with os.fdopen(handle, "w") as writer:
-        writer.write(secrets.token_hex(KEY_BYTES) + "\n")
+    with os.fdopen(handle, "wb") as writer:
+        writer.write(content)
+    return path
+
+
+def outside_file(root: Path, name: str, what: str, away_from: str) -> Path:
+    """The file of a key, links followed; TerminalError where it stands in the home at ``root``."""
+    path = key_file(name).resolve()
+    if path.is_relative_to(root):
+        raise TerminalError(f"The {what} {path} stands in the home: keep it away from {away_from}.")
     return path
 
 

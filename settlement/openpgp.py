@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Final
 
 from settlement.errors import TerminalError
-from settlement.keyfile import key_file
+from settlement.keyfile import key_file, outside_file
 from settlement.model.arrival import SMALL_BYTES, FeedArrival, Refused
 from settlement.model.clearing import Why
 from settlement.model.stage import Decrypt, Verify
@@ -139,9 +139,7 @@ def _first_tag(content: memoryview) -> int | None:
 
 
 def _keys(home: Home) -> bytes:
-    path = key_file(KEY).resolve()
-    if path.is_relative_to(home.root):
-        raise TerminalError(f"The OpenPGP key {path} stands in the home: keep it away from the files that it opens.")
+    path = outside_file(home.root, KEY, "OpenPGP key", "the files that it opens")
     try:
         return path.read_bytes()
     except FileNotFoundError:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from settlement.errors import RetryableError, TerminalError
-from settlement.keyfile import key_file
+from settlement.keyfile import key_file, outside_file, write_new
 from settlement.openpgp_process import in_a_child
 from settlement.store import Home
 
@@ -57,12 +57,12 @@ def seal_file(home: Home, content: bytes, certificate: str, signing_key: str) ->
 
     Raises TerminalError where the key is missing, stands in the home or is not opened by its passphrase.
     """
-    key = key_file(f"signing_key_{signing_key}").resolve()
+    key = outside_file(home.root, _file_name(signing_key), "signing key", "what it signs")
     passphrase = key_file(f"signing_passphrase_{signing_key}")
     order = {
         "does": "seal",
         "certificate": certificate,
-        "key": _secret_text(home, key, signing_key),
+        "key": _secret_text(key, signing_key),
         "passphrase": passphrase.read_text(encoding="utf-8").rstrip("\n") if passphrase.is_file() else "",
     }
     found, sealed = _ordered(order, content)
@@ -77,32 +77,26 @@ def seal_file(home: Home, content: bytes, certificate: str, signing_key: str) ->
 
 def draw_signing_key(signing_key: str, name: str) -> Path | None:
     """Make a signing key into its file, readable by this user alone; None where there is a file already."""
-    path = key_file(f"signing_key_{signing_key}")
-    if path.exists():
+    if key_file(_file_name(signing_key)).exists():
         return None
     _, made = _ordered({"does": "make", "name": name})
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return None
-    with os.fdopen(handle, "wb") as writer:
-        writer.write(made)
-    return path
+    return write_new(_file_name(signing_key), made)
 
 
 def public_certificate(signing_key: str) -> tuple[str, str]:
     """The certificate of a signing key of ours in ASCII armour, which partners verify with, and its fingerprint."""
-    path = key_file(f"signing_key_{signing_key}")
-    found, public = _ordered({"does": "public", "key": _secret_text(None, path, signing_key)})
+    path = key_file(_file_name(signing_key))
+    found, public = _ordered({"does": "public", "key": _secret_text(path, signing_key)})
     if found["word"] != "DONE":
         raise TerminalError(f"{path} holds no secret OpenPGP key: put the right one there.")
     return public.decode(), str(found["fingerprint"])
 
 
-def _secret_text(home: Home | None, path: Path, signing_key: str) -> str:
-    if home is not None and path.is_relative_to(home.root):
-        raise TerminalError(f"The signing key {path} stands in the home: keep it away from what it signs.")
+def _file_name(signing_key: str) -> str:
+    return f"signing_key_{signing_key}"
+
+
+def _secret_text(path: Path, signing_key: str) -> str:
     try:
         return path.read_text(encoding="ascii")
     except FileNotFoundError:

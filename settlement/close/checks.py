@@ -77,14 +77,15 @@ def checklist(scene: Scene, one: ContractPeriod) -> tuple[Check, ...]:
     return tuple(_with_notes(scene, one, _CHECKS[name](scene, one)) for name in CheckName)
 
 
-def state_of(scene: Scene, one: ContractPeriod) -> PeriodState:
-    """Where a period stands. One that is signed by two persons stays certified."""
+def state_of(scene: Scene, one: ContractPeriod, checks: tuple[Check, ...] | None = None) -> PeriodState:
+    """Where a period stands, by its checklist where that is known. What two persons signed stays certified."""
     if one.closed_on is None:
         return PeriodState.DUE if one.due else PeriodState.OPEN
     signed = scene.certificates.get((one.contract, one.period.text))
     if signed is not None and signed.reviewed_by is not None:
         return PeriodState.CERTIFIED
-    return PeriodState.CLOSED if all(check.holds for check in checklist(scene, one)) else PeriodState.BLOCKED
+    checks = checklist(scene, one) if checks is None else checks
+    return PeriodState.CLOSED if all(check.holds for check in checks) else PeriodState.BLOCKED
 
 
 def checklist_digest(checks: tuple[Check, ...]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -42,7 +43,8 @@ def publish(home: Home, contract: str, period: str) -> Path:
 def require_closed(home: Home, contract: str, period: str) -> None:
     """Raise TerminalError, in one sentence, where something keeps a period from being signed."""
     scene = read_scene(home)
-    _require(scene, period_named(scene, contract, period))
+    one = period_named(scene, contract, period)
+    require_signable(one, checklist(scene, one))
 
 
 def note(home: Home, word: Note) -> None:
@@ -86,7 +88,8 @@ def review(home: Home, contract: str, period: str, person: str) -> Certificate:
 
 def _certificate(scene: Scene, one: ContractPeriod, person: str) -> Certificate:
     """What is signed of a period as it stands now; TerminalError where something blocks it."""
-    checks = _require(scene, one)
+    checks = checklist(scene, one)
+    require_signable(one, checks)
     closed_on = one.closed_on or one.period.last
     return Certificate(
         contract=one.contract,
@@ -99,9 +102,8 @@ def _certificate(scene: Scene, one: ContractPeriod, person: str) -> Certificate:
     )
 
 
-def _require(scene: Scene, one: ContractPeriod) -> tuple[Check, ...]:
-    """The checklist, where all of it holds."""
-    checks = checklist(scene, one)
+def require_signable(one: ContractPeriod, checks: Iterable[Check]) -> None:
+    """Raise TerminalError, in one sentence, where something of a checklist keeps its period from being signed."""
     blocking = [check for check in checks if not check.holds]
     if blocking:
         first, items = blocking[0], [*blocking[0].open.values()]
@@ -110,4 +112,3 @@ def _require(scene: Scene, one: ContractPeriod) -> tuple[Check, ...]:
         raise TerminalError(
             f"{one.name} cannot be signed: {items[0]}{others}; {first.act or 'wait for its last night'}."
         )
-    return checks

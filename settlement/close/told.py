@@ -95,11 +95,11 @@ def told_of(scene: Scene, one: ContractPeriod) -> CloseTold:
     contract, entries = contract_of(scene, one), close_entries(scene, one)
     rows = scene.statement(one.contract, one.period.text).iter_rows(named=True)
     lines = [_line(contract, row) for row in rows]
-    order = list(Section)
+    order, checks = list(Section), checklist(scene, one)
     return CloseTold(
         name=one.name,
         title=contract.title,
-        state=state_of(scene, one),
+        state=state_of(scene, one, checks),
         one=one,
         known_after=str(scene.night),
         digest=digest_of(scene, one),
@@ -108,7 +108,7 @@ def told_of(scene: Scene, one: ContractPeriod) -> CloseTold:
         accrued=_taken_back(one, entries),
         adjustments=tuple(adjustments(scene, one)),
         entries=tuple(entries),
-        checks=checklist(scene, one),
+        checks=checks,
         certificate=scene.certificates.get((one.contract, one.period.text)),
     )
 

@@ -32,7 +32,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from settlement.errors import TerminalError
 from settlement.model.document import checked, read_toml
-from settlement.pay.contract_text import beneficiaries
+from settlement.pay.contract_text import beneficiaries, require_paid
 from settlement.store import DELIVERY, Home, read_document, read_documents
 
 _PLACE: Final = f"config/{DELIVERY}"
@@ -142,13 +142,7 @@ def read_declarations(home: Home) -> dict[str, Declaration]:
     except FileNotFoundError:
         return {}
     found = checked(Declarations, read_toml(DELIVERY, text), _PLACE).delivery
-    paid = beneficiaries(read_documents(home))
-    for one in found:
-        if one.partner not in paid:
-            raise TerminalError(
-                f"{_PLACE}: {one.partner} is a beneficiary of no contract under config/contracts: write its id as the "
-                "contract does, or take the entry out."
-            )
+    require_paid(_PLACE, (one.partner for one in found), beneficiaries(read_documents(home)))
     return {one.partner: one for one in found}
 
 

@@ -21,7 +21,7 @@ import asyncssh
 from settlement.deliver.declared import Sftp
 from settlement.deliver.place import MOST_BYTES, Arrival, require_same, unfinished
 from settlement.errors import RetryableError, TerminalError
-from settlement.keyfile import key_file
+from settlement.keyfile import outside_file
 from settlement.store import Home
 
 _T = TypeVar("_T")
@@ -79,9 +79,7 @@ def _run(work: Coroutine[Any, Any, _T], target: Sftp, seconds: int) -> _T:
 
 @asynccontextmanager
 async def _connected(home: Home, target: Sftp) -> AsyncIterator[asyncssh.SFTPClient]:
-    key = key_file(f"ssh_key_{target.key}").resolve()
-    if key.is_relative_to(home.root):
-        raise TerminalError(f"The SSH key {key} stands in the home: keep it away from what it sends.")
+    key = outside_file(home.root, f"ssh_key_{target.key}", "SSH key", "what it sends")
     try:
         client_key = asyncssh.read_private_key(key)
         pattern = target.host if target.port == _SSH_PORT else f"[{target.host}]:{target.port}"

@@ -22,6 +22,17 @@ from settlement.parse.statements import Collected, NotBooked, UnreadableError, U
 FAMILY: Final = Family(message="camt.054", versions=CAMT_VERSIONS, body="BkToCstmrDbtCdtNtfctn", section="Ntfctn")
 
 
+def read_notified(entry: Node, notification: Node) -> Booked | Unusable | NotBooked:
+    """One entry of a notification, which tells no currency of its own and is told on the notification's day."""
+    return read_entry(
+        entry,
+        account=account_of(notification) or "",
+        currency=None,
+        closing=day_of(notification.told("CreDtTm")),
+        told_by="notification",
+    )
+
+
 @dataclass(slots=True)
 class _Reader:
     """Takes the parts of a message as they stream by."""
@@ -41,13 +52,7 @@ class _Reader:
         self.entries += 1
         if self._head is None:
             self._head = node_of(notification)
-        told = read_entry(
-            entry,
-            account=account_of(self._head) or "",
-            currency=None,
-            closing=day_of(self._head.told("CreDtTm")),
-            told_by="notification",
-        )
+        told = read_notified(entry, self._head)
         if isinstance(told, NotBooked):
             self.found.not_booked(record, told)
         elif isinstance(told, Unusable):

@@ -19,8 +19,8 @@ from settlement.model.payment import EndToEndId, MessageId
 from settlement.model.payment_status import BankReply, Outcome, PaymentStatus, Scope
 from settlement.parse.bank_replies import count_at, reasons_at, refusal, require_size, sum_at, wrong
 from settlement.parse.camt053 import account_of
-from settlement.parse.camt054 import FAMILY
-from settlement.parse.camt_entries import DIRECTIONS, Booked, day_of, read_entry
+from settlement.parse.camt054 import FAMILY, read_notified
+from settlement.parse.camt_entries import DIRECTIONS, Booked
 from settlement.parse.cards import mask_text
 from settlement.parse.iso20022 import Handlers, Node, node_of, read_message
 from settlement.parse.statements import Money, NotBooked, UnreadableError, Unusable
@@ -47,13 +47,7 @@ class _Reader:
         self.entries += 1
         if self._head is None:
             self._head = node_of(notification)
-        told = read_entry(
-            entry,
-            account=account_of(self._head) or "",
-            currency=None,
-            closing=day_of(self._head.told("CreDtTm")),
-            told_by="notification",
-        )
+        told = read_notified(entry, self._head)
         if isinstance(told, Unusable):
             raise wrong(f"{told.field} of entry {self.entries} is {mask_text(told.text)!r}, which cannot be read")
         self.moneys.append(told.money)

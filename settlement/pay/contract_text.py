@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date
@@ -93,6 +93,16 @@ def beneficiaries(documents: Mapping[str, str]) -> frozenset[str]:
     return frozenset(
         str(one.get("id")) for version in _versions(documents) for one in version.content.get("beneficiaries", ())
     )
+
+
+def require_paid(place: str, names: Iterable[str], paid: AbstractSet[str]) -> None:
+    """TerminalError that names the first partner declared at a place that no contract pays."""
+    for name in names:
+        if name not in paid:
+            raise TerminalError(
+                f"{place}: partner {name} is a beneficiary of no contract under config/contracts: write its id as the "
+                "contract does, or take the entry out."
+            )
 
 
 def _versions(documents: Mapping[str, str]) -> list[_Version]:

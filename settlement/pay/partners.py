@@ -15,9 +15,8 @@ from typing import Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from settlement.errors import TerminalError
 from settlement.model.document import checked, read_toml
-from settlement.pay.contract_text import ContractText
+from settlement.pay.contract_text import ContractText, require_paid
 from settlement.pay.outgoing_layout import STANDING, Content, OutgoingLayout
 from settlement.pay.statement import Statement
 from settlement.pay.words import Language, Words, words_of
@@ -138,12 +137,7 @@ def read_partners(documents: Mapping[str, str], paid: AbstractSet[str]) -> Partn
     """
     content = read_toml(PARTNERS, documents.get(PARTNERS, ""))
     directory = checked(PartnerDirectory, content, _PLACE)
-    for one in directory.partner:
-        if one.id not in paid:
-            raise TerminalError(
-                f"{_PLACE}: partner {one.id} is a beneficiary of no contract under config/contracts: write its id as "
-                "the contract does, or take the entry out."
-            )
+    require_paid(_PLACE, (one.id for one in directory.partner), paid)
     return directory
 
 
