@@ -364,6 +364,12 @@ def balances(engine: sa.Engine, until: date) -> list[Balance]:
     return sorted(found, key=lambda balance: (balance.account, balance.currency))
 
 
+def booked_between(engine: sa.Engine, business_date: date) -> tuple[Entry, ...]:
+    """What persons booked between the night before and this one, such as payouts."""
+    before = max((night for night in nights_of(engine, "post") if night < business_date), default=date.min)
+    return tuple(read_entries(engine, business_date, after=before, kinds=BESIDE_NIGHTS))
+
+
 def copy_books_before(source: sa.Engine, target: sa.Engine, before: date) -> None:
     """Copy journal and commit log of all nights before ``before`` into empty books, and what was booked beside them."""
     beside = sa.and_(ENTRY.c.kind.in_(BESIDE_NIGHTS), ENTRY.c.business_date == before)

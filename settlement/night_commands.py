@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
-from settlement import originals, runner, store, worklist
+from settlement import originals, reperform, runner, store, worklist
 from settlement.errors import TerminalError
 from settlement.evidence.folder import check_home
 from settlement.evidence.verify_books import told
@@ -118,7 +118,7 @@ def _verify_chain(place: store.Home, head: str | None) -> None:
 
 
 def _verify_night(place: store.Home, night: date) -> None:
-    result = with_progress(lambda progress: runner.verify_night(place, night, progress))
+    result = with_progress(lambda progress: reperform.verify_night(place, night, progress))
     if result.differing or result.standing != result.performed:
         shown = ", ".join(result.differing[:_MOST_NAMED]) or "the books"
         more = f" and {len(result.differing) - _MOST_NAMED} more" if len(result.differing) > _MOST_NAMED else ""

@@ -14,7 +14,7 @@ import pysequoia
 import pytest
 from made_clearing import FILE_ID, ipm_bytes, ipm_file, presentment
 
-from settlement import originals, runner, store
+from settlement import originals, reperform, runner, store
 from settlement.errors import RetryableError, TerminalError
 from settlement.home import create_home
 from settlement.store import Home
@@ -192,7 +192,7 @@ def test_a_packed_night_re_performs(home: Home, ours: pysequoia.Tsk) -> None:
     _deliver(home, NIGHT, {f"{NAME}.gz.pgp": content})
     runner.run_night(home, NIGHT, until="pay")
     shutil.rmtree(home.inbox / str(NIGHT))
-    result = runner.verify_night(home, NIGHT)
+    result = reperform.verify_night(home, NIGHT)
     assert (result.differing, result.performed) == ((), result.standing)
 
 
@@ -295,7 +295,7 @@ def test_the_half_of_a_pair_waits_for_the_other(home: Home, sender: pysequoia.Ts
     assert store.read_table(home, "clearing", NEXT).height == 2
     for night in (NIGHT, NEXT):
         shutil.rmtree(home.inbox / str(night))
-        result = runner.verify_night(home, night)
+        result = reperform.verify_night(home, night)
         assert (result.differing, result.performed) == ((), result.standing)
 
 

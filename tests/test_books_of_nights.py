@@ -10,7 +10,7 @@ from datetime import date
 import polars as pl
 import pytest
 
-from settlement import books, originals, runner, store
+from settlement import books, originals, reperform, runner, store
 from settlement.explain import explain_line, line_addresses, parse_line_address
 from settlement.store import Home
 
@@ -55,7 +55,7 @@ def test_the_books_digest_does_not_depend_on_the_database(home: Home, settled_ho
 
 
 def test_a_night_re_performs_on_either_database(home: Home) -> None:
-    result = runner.verify_night(home, nights(home)[-1])
+    result = reperform.verify_night(home, nights(home)[-1])
     assert (result.differing, result.performed) == ((), result.standing)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from settlement import cardkey, originals, runner, store
+from settlement import cardkey, originals, reperform, runner, store
 from settlement.cardkey import add_card_key, outside_keys, read_card_keys, retire_card_key
 from settlement.errors import TerminalError
 from settlement.home import create_home
@@ -83,7 +83,7 @@ def test_a_change_of_keys_leaves_the_books_alone(changed_home: Home, monkeypatch
     assert all(text.startswith("k2-") for text in remembered["token"])
     assert store.read_table(changed_home, "card_token", first).is_empty()
     for night in (first, second):
-        assert not runner.verify_night(changed_home, night).differing
+        assert not reperform.verify_night(changed_home, night).differing
 
 
 def _references(home: Home, night: date) -> set[str]:

@@ -10,7 +10,7 @@ import pytest
 from made_replies import report, returned
 from payout_home import ABROAD, with_account
 
-from settlement import books, originals, payout_books, payout_laws, payout_replies, payouts, runner, store
+from settlement import books, originals, payout_books, payout_laws, payout_replies, payouts, reperform, runner, store
 from settlement.errors import RetryableError
 from settlement.home import create_home
 from settlement.model.payout import Batch
@@ -75,7 +75,7 @@ def test_the_next_night_holds_what_was_paid_and_what_came_back(home: Home) -> No
     told = {(row["account"], row["currency"]): row["balance_minor"] for row in table.iter_rows(named=True)}
     assert told == journal(home, last)
     assert sum(told[key] for key in told if key[0].startswith("asset:transit")) == amount - batch.total_minor
-    assert runner.verify_night(home, last).differing == ()
+    assert reperform.verify_night(home, last).differing == ()
     again = paid(home, SECOND)
     assert [(one.partner, one.amount_minor) for one in again.payouts] == [("ALMA-MATER", amount)]
     require_laws(home)

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from made_clearing import card_number, ipm_bytes, ipm_file, presentment
 from typer.testing import CliRunner
 
-from settlement import books, quarantine, runner, store
+from settlement import books, quarantine, reperform, runner, store
 from settlement import quarantine_books as sql
 from settlement.errors import TerminalError
 from settlement.home import create_home
@@ -107,7 +107,7 @@ def test_a_repaired_record_enters_a_later_night_with_a_link_to_its_reject(home: 
     assert _rejects(home)[0].state == "applied"
     first = store.read_table(home, "clearing", NIGHT)
     assert first["record"].to_list() == [2, 4], "an earlier night is not changed"
-    result = runner.verify_night(home, NEXT)
+    result = reperform.verify_night(home, NEXT)
     assert (result.differing, result.performed) == ((), result.standing)
 
 

@@ -17,7 +17,7 @@ from typing import Final
 
 import polars as pl
 
-from settlement import books, runner, store
+from settlement import books, reperform, runner, store
 from settlement.errors import TerminalError
 from settlement.model.clearing import TOLD_ONLY
 from settlement.model.dates import delivered_on
@@ -98,7 +98,7 @@ def performed(home: Home, nights: Sequence[date], progress: Progress | None = No
     with tempfile.TemporaryDirectory(prefix="settle-restate-") as scratch:
         latest = home
         for night in nights:
-            latest = runner.scratch_home(home, night, Path(scratch) / str(night), earlier=latest)
+            latest = reperform.scratch_home(home, night, Path(scratch) / str(night), earlier=latest)
             runner.run_night(latest, night, progress, until=_SETTLED)
         yield latest
 

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from sealed_home import let_go
 
-from settlement import __version__, books, quarantine_books, runner, store
+from settlement import __version__, books, quarantine_books, reperform, store
 from settlement.errors import TerminalError
 from settlement.evidence import seal as seals
 from settlement.evidence import verify_books
@@ -211,6 +211,6 @@ def test_every_file_of_a_night_is_in_its_seal(sealed_home: Home) -> None:
 
 def test_a_night_performed_again_is_what_was_sealed(copied_home: Home) -> None:
     night = max(store.nights_of(copied_home, "payout"))
-    result = runner.verify_night(copied_home, night)
+    result = reperform.verify_night(copied_home, night)
     assert (result.differing, result.performed) == ((), result.standing)
     assert result.sealed > 50

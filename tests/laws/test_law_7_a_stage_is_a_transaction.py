@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from settlement import books, originals, runner, store
+from settlement import books, originals, reperform, runner, store
 from settlement.home import create_home
 from settlement.model.stage import Bounds
 from settlement.stages import STAGES
@@ -90,7 +90,7 @@ def test_running_a_settled_night_again_changes_nothing(settled_home: Home) -> No
         before = runner.books_digest(settled_home, night)
         runner.run_night(settled_home, night, until="pay")
         assert runner.books_digest(settled_home, night) == before
-        assert runner.verify_night(settled_home, night).differing == ()
+        assert reperform.verify_night(settled_home, night).differing == ()
 
 
 def test_verify_finds_a_changed_table(home: Home) -> None:
@@ -98,4 +98,4 @@ def test_verify_finds_a_changed_table(home: Home) -> None:
     runner.run_night(home, night, until="pay")
     part = next(home.partition("open_item", night).glob("*.parquet"))
     store.read_table(home, "open_item", night).slice(1).write_parquet(part)
-    assert "table open_item" in runner.verify_night(home, night).differing
+    assert "table open_item" in reperform.verify_night(home, night).differing

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from layout_files import layout, read
 from typer.testing import CliRunner
 
-from settlement import runner, store
+from settlement import reperform, runner, store
 from settlement.errors import TerminalError
 from settlement.home import create_home
 from settlement.model.tables import TABLES
@@ -188,5 +188,5 @@ def test_an_earlier_night_sees_what_it_saw(tmp_path: Path) -> None:
     assert [_stores_known(home, _day(night)) for night in nights] == saw
     with pytest.raises(TerminalError, match="There is no reference data 'clearing': name one of account_event"):
         known_after(home, "clearing", _day(0))
-    result = runner.verify_night(home, _day(0))
+    result = reperform.verify_night(home, _day(0))
     assert (result.differing, result.performed) == ((), result.standing)

@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from settlement import books, originals, restate_books, runner, store
+from settlement import books, originals, reperform, restate_books, runner, store
 from settlement.errors import TerminalError
 from settlement.home import create_home
 from settlement.model.stage import Restatement
@@ -237,7 +237,7 @@ def test_the_same_restatement_a_second_time_says_nothing(restated: Home, new: Ho
 
 def test_restating_nights_verify(restated: Home) -> None:
     for night in originals.delivery_dates(restated)[2:4]:
-        found = runner.verify_night(restated, night)
+        found = reperform.verify_night(restated, night)
         assert found.differing == ()
         assert found.standing == found.performed
         assert found.same_configuration
