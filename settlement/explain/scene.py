@@ -12,11 +12,10 @@ import polars as pl
 from settlement import store
 from settlement.explain.address import LineAddress, address_of
 from settlement.explain.evidence import known
-from settlement.model.clearing import StatementState
 from settlement.model.contract import ContractVersion
 from settlement.model.contract_measures import ACCOUNTS_UNIT
 from settlement.model.contract_terms import Term
-from settlement.model.statement_lines import told
+from settlement.model.statement_lines import stated_rows, told
 from settlement.model.versions import latest
 from settlement.store import Home
 
@@ -74,19 +73,13 @@ class Scene:
         return self.tonight.filter(same & expression).sort("term", "beneficiary", "adjusts").rows(named=True)
 
     def stated(self) -> pl.DataFrame:
-        """The contract's lines that are stated before this one, with the night that told them, oldest first.
-
-        A restated term is stated once the statement that carries its adjustment has closed.
-        """
+        """The contract's lines that are stated before this one, with the night that told them, oldest first."""
         earlier = store.scan_history(self.home, "payout", self.night).filter(
             pl.col("contract") == self.address.contract
         )
         tonight = self.tonight.filter(pl.col("as_of") < self.row["as_of"])
         rows = pl.concat([earlier.collect(), tonight.with_columns(business_date=pl.lit(self.night, pl.Date))])
-        closed = pl.col("state") == StatementState.CLOSED
-        closings = rows.filter(closed & (pl.col("term") == "carry_out"))["as_of"].unique()
-        restated = (pl.col("state") == StatementState.RESTATED) & pl.col("as_of").is_in(closings.implode())
-        return rows.filter(closed | restated).sort("as_of", "period", "term", "beneficiary", "adjusts")
+        return stated_rows(rows).sort("as_of", "period", "term", "beneficiary", "adjusts")
 
     def stated_terms(self, period: str) -> dict[str, Mapping[str, Any]]:
         """The terms of a closed period as stated last, by term."""

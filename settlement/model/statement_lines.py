@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+import polars as pl
+
+from settlement.model.clearing import StatementState
+
 
 class Ledger(StrEnum):
     """The ledgers of a beneficiary; the books have an account for each."""
@@ -75,3 +79,15 @@ def told(quantities: str, name: str) -> str | None:
     """What a line tells as ``name=`` among its quantities, None where it does not."""
     pairs = (pair.partition("=") for pair in quantities.split(";"))
     return next((value for found, _, value in pairs if found == name), None)
+
+
+def stated_rows(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows of table ``payout`` that are stated: those of closed statements.
+
+    A restated term is stated once the statement that carries its adjustment has closed.
+    """
+    closed = pl.col("state") == StatementState.CLOSED
+    closings = rows.filter(closed & (pl.col("term") == CARRY_OUT))["as_of"].unique()
+    return rows.filter(
+        closed | ((pl.col("state") == StatementState.RESTATED) & pl.col("as_of").is_in(closings.implode()))
+    )

@@ -11,7 +11,7 @@ import polars as pl
 
 from settlement.model.clearing import StatementState
 from settlement.model.stage import StageInput
-from settlement.model.statement_lines import ADJUSTMENT, CARRY_OUT, told
+from settlement.model.statement_lines import ADJUSTMENT, stated_rows, told
 from settlement.pay.contributions import contributions, records_of
 
 OTHER: Final = "other"
@@ -127,10 +127,7 @@ def _until(tonight: pl.DataFrame, period: str, as_of: date) -> date:
 
 
 def _stated(inputs: StageInput, tonight: pl.DataFrame, as_of: date, contract: str) -> pl.DataFrame:
-    """The terms of closed periods as stated last before a day.
-
-    A restated term is stated once the statement that carries its adjustment has closed.
-    """
+    """The terms of closed periods as stated last before a day."""
     # Two statements may be told in one night: then the earlier one stands before the later one.
     before = pl.concat(
         [
@@ -138,12 +135,10 @@ def _stated(inputs: StageInput, tonight: pl.DataFrame, as_of: date, contract: st
             tonight.filter(pl.col("as_of") < as_of),
         ]
     )
-    closed = pl.col("state") == StatementState.CLOSED
-    closings = before.filter(closed & (pl.col("term") == CARRY_OUT))["as_of"].unique()
-    restated = (pl.col("state") == StatementState.RESTATED) & pl.col("as_of").is_in(closings.implode())
     of_terms = pl.col("beneficiary").is_null() & pl.col("adjusts").is_null()
     return (
-        before.filter(of_terms & (closed | restated))
+        stated_rows(before)
+        .filter(of_terms)
         .sort("as_of", "period", "term")
         .unique(subset=["period", "term"], keep="last", maintain_order=True)
     )
