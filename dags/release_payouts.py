@@ -24,7 +24,7 @@ from airflow.sdk import Param, dag, get_current_context, task, task_group
 from run_of_a_night import NIGHT_SETTLED, one_sentence
 
 OPTIONS: Final = ["Approve", "Reject"]
-"""The answers, as in ``settlement.payout_desk.OPTIONS``, which is too heavy to import while Airflow parses."""
+"""The answers, as in ``settlement.payout.desk.OPTIONS``, which is too heavy to import while Airflow parses."""
 
 
 def _homes() -> list[str]:
@@ -40,8 +40,8 @@ def _homes() -> list[str]:
 def propose() -> list[dict[str, str]]:
     """Propose what is due; the questions that are open, one for each approval."""
     with one_sentence():
-        from settlement import payout_desk  # noqa: PLC0415 - heavy imports belong into tasks
         from settlement.errors import TerminalError  # noqa: PLC0415
+        from settlement.payout import desk  # noqa: PLC0415 - heavy imports belong into tasks
         from settlement.store import open_home  # noqa: PLC0415
         from settlement.terminal import moment_of  # noqa: PLC0415
 
@@ -53,7 +53,7 @@ def propose() -> list[dict[str, str]]:
         return [
             {"home": home, "batch": one.batch_id, "digest": one.digest, "subject": one.subject, "body": one.body}
             for home in homes
-            for one in payout_desk.questions(open_home(Path(home)), by, moment)
+            for one in desk.questions(open_home(Path(home)), by, moment)
         ]
 
 
@@ -61,8 +61,8 @@ def propose() -> list[dict[str, str]]:
 def record(home: str, batch: str, digest: str, answer: dict[str, Any] | None) -> str:
     """Put the answer on record as the person's who gave it, and release the batch with the last one needed."""
     with one_sentence():
-        from settlement import payout_desk  # noqa: PLC0415
         from settlement.errors import TerminalError  # noqa: PLC0415
+        from settlement.payout import desk  # noqa: PLC0415
         from settlement.store import open_home  # noqa: PLC0415
         from settlement.terminal import moment_of  # noqa: PLC0415
 
@@ -70,7 +70,7 @@ def record(home: str, batch: str, digest: str, answer: dict[str, Any] | None) ->
         chosen = (answer or {}).get("chosen_options") or []
         if not who.get("name") or len(chosen) != 1:
             raise TerminalError(f"Nobody has answered for {batch}: clear the question and have a person answer it.")
-        return payout_desk.answer(open_home(Path(home)), batch, digest, chosen[0], who["name"], moment_of(None))
+        return desk.answer(open_home(Path(home)), batch, digest, chosen[0], who["name"], moment_of(None))
 
 
 @task_group

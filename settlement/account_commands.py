@@ -13,7 +13,7 @@ from settlement.account_books import ProposedAccount
 from settlement.errors import TerminalError
 from settlement.model.bank_account import AccountKind, BankAccount, Clearing, DomesticAccount, IbanAccount
 from settlement.model.payout import AccountState, PartnerAccount, moment_from
-from settlement.payout_terms import read_payout_terms
+from settlement.payout.terms import read_payout_terms
 from settlement.quarantine import person_of
 from settlement.terminal import ByOption, HomeOption, MomentOption, moment_of, table_console
 

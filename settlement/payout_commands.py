@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
-from settlement import books, payout_books, payout_laws, payout_replies, payouts, store
+from settlement import books, payout_books, store
 from settlement.errors import TerminalError
 from settlement.model.payout import Batch, BatchState, Effect
-from settlement.payout_text import batch_lines, batch_list, left_table, status_table
+from settlement.payout import conservation, replies, steps
+from settlement.payout.text import batch_lines, batch_list, left_table, status_table
 from settlement.quarantine import person_of
 from settlement.terminal import ByOption, HomeOption, MomentOption, content_of, moment_of, table_console
 
@@ -31,7 +32,7 @@ def _engine(home: Path) -> books.Engine:
 def propose(home: HomeOption, by: ByOption, at: MomentOption = None) -> None:
     """Propose what is due and can be paid; leaves with 2 where nothing can."""
     place = store.open_home(home)
-    found = payouts.propose(place, books.connect(place), person_of(by), moment_of(at))
+    found = steps.propose(place, books.connect(place), person_of(by), moment_of(at))
     console = table_console()
     if found.batches:
         console.print(batch_list(found.batches))
@@ -62,8 +63,8 @@ def show(batch: BatchArgument, home: HomeOption) -> None:
     """One batch: partners, amounts, change against the payout before, checks, statements, steps, what is next."""
     engine = _engine(home)
     found = payout_books.one_batch(engine, batch)
-    before = payouts.paid_before(found, payout_books.batches(engine))
-    table_console().print(*batch_lines(found, before, payouts.what_is_next(found)), sep="\n")
+    before = steps.paid_before(found, payout_books.batches(engine))
+    table_console().print(*batch_lines(found, before, steps.what_is_next(found)), sep="\n")
 
 
 @app.command()
@@ -77,13 +78,13 @@ def approve(
     at: MomentOption = None,
 ) -> None:
     """Approve what you have seen, by its digest. Who proposed it cannot."""
-    _say(payouts.approve(_engine(home), batch, person_of(by), moment_of(at), digest))
+    _say(steps.approve(_engine(home), batch, person_of(by), moment_of(at), digest))
 
 
 @app.command()
 def reject(batch: BatchArgument, home: HomeOption, by: ByOption, reason: ReasonOption, at: MomentOption = None) -> None:
     """Reject a batch that is not released; what it would have paid stays due."""
-    _say(payouts.reject(_engine(home), batch, person_of(by), moment_of(at), reason))
+    _say(steps.reject(_engine(home), batch, person_of(by), moment_of(at), reason))
 
 
 @app.command()
@@ -91,28 +92,26 @@ def override(
     batch: BatchArgument, home: HomeOption, by: ByOption, reason: ReasonOption, at: MomentOption = None
 ) -> None:
     """Let a batch go although a check fails: the word of two persons, with their reasons, where that is declared."""
-    found = payouts.override(_engine(home), batch, person_of(by), moment_of(at), reason)
-    typer.echo(
-        f"{len(found.overrides)} of 2 persons let {batch} go although {len(payouts.failing(found))} checks fail."
-    )
+    found = steps.override(_engine(home), batch, person_of(by), moment_of(at), reason)
+    typer.echo(f"{len(found.overrides)} of 2 persons let {batch} go although {len(steps.failing(found))} checks fail.")
 
 
 @app.command()
 def release(batch: BatchArgument, home: HomeOption, by: ByOption, at: MomentOption = None) -> None:
     """Release an approved batch: its entry and file are made once, and the file is put into the outbox."""
     place = store.open_home(home)
-    _say(payouts.release(place, books.connect(place), batch, person_of(by), moment_of(at)))
+    _say(steps.release(place, books.connect(place), batch, person_of(by), moment_of(at)))
 
 
 @app.command()
 def send(batch: BatchArgument, home: HomeOption, by: ByOption, at: MomentOption = None) -> None:
     """Put the file of a released batch into the outbox, where that did not succeed before."""
     place = store.open_home(home)
-    _say(payouts.send(place, books.connect(place), batch, person_of(by), moment_of(at)))
+    _say(steps.send(place, books.connect(place), batch, person_of(by), moment_of(at)))
 
 
 def _say(batch: Batch) -> None:
-    typer.echo(f"The batch {batch.batch_id} is {batch.state}: {payouts.what_is_next(batch)}.")
+    typer.echo(f"The batch {batch.batch_id} is {batch.state}: {steps.what_is_next(batch)}.")
 
 
 @app.command()
@@ -128,7 +127,7 @@ def read(
     place, to_look_at = store.open_home(home), 0
     engine = books.connect(place)
     for file in files:
-        told = payout_replies.read(place, engine, file.name, content_of(file), person_of(by), moment_of(at))
+        told = replies.read(place, engine, file.name, content_of(file), person_of(by), moment_of(at))
         typer.echo(f"{file.name}{' was read before, nothing is done twice' if told.again else ''}:")
         table_console().print(status_table(told.statuses))
         for note in told.notes:
@@ -144,9 +143,9 @@ def read(
 def check(home: HomeOption) -> None:
     """Whether what is earned stands where it must: paid, in transit, carried, held, due. Leaves with 2 where not."""
     engine = _engine(home)
-    found, broken = payout_laws.standing(engine), payout_laws.broken(engine)
+    found, broken = conservation.standing(engine), conservation.broken(engine)
     for one in found:
-        typer.echo(payout_laws.told(one))
+        typer.echo(conservation.told(one))
     _refuse(broken)
     typer.echo("Every statement, payment and minor unit is accounted for.")
 

@@ -10,9 +10,10 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from settlement import books, payout_books, payouts, store
+from settlement import books, payout_books, store
 from settlement.errors import SettlementError
 from settlement.model.payout import BatchState
+from settlement.payout import steps
 
 
 def _die(*_: object) -> None:
@@ -46,9 +47,9 @@ def _prepare(step: str) -> None:
         case "before the commit":
             payout_books.add_release = _dying(payout_books.add_release, after=True)
         case "after the commit":
-            payouts._send = _die
+            steps._send = _die
         case "before the sync":
-            payouts.os.fsync = _die
+            steps.os.fsync = _die
         case "before the rename":
             Path.replace = _die
         case "after the rename":
@@ -67,7 +68,7 @@ def main(home: str, batch_id: str, moment: str, step: str) -> int:
     _prepare(step)
     place = store.open_home(Path(home))
     try:
-        payouts.release(place, books.connect(place), batch_id, "cem", moment)
+        steps.release(place, books.connect(place), batch_id, "cem", moment)
     except SettlementError as error:
         print(error)
         return 2

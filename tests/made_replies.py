@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from settlement import books, payout_replies
+from settlement import books
 from settlement.model.payout import Batch
+from settlement.payout import replies
 from settlement.store import Home
 
 LATER = "2011-01-05T10:00:00Z"
@@ -40,5 +41,5 @@ def returned(payment: str, amount: str) -> bytes:
     ).encode()
 
 
-def read(home: Home, content: bytes, name: str = "reply.xml") -> payout_replies.Told:
-    return payout_replies.read(home, books.connect(home), name, content, "fay", LATER)
+def read(home: Home, content: bytes, name: str = "reply.xml") -> replies.Told:
+    return replies.read(home, books.connect(home), name, content, "fay", LATER)

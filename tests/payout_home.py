@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from settlement import account_books, books, payouts, store
+from settlement import account_books, books, store
 from settlement.account_books import ProposedAccount
 from settlement.books import StageRun
 from settlement.home import create_home
@@ -17,6 +17,7 @@ from settlement.model.bank_account import AccountKind, BankAccount, Clearing, Do
 from settlement.model.journal import Entry, Posting
 from settlement.model.payout import AccountState, Batch, PartnerAccount
 from settlement.model.tables import TABLES
+from settlement.payout import steps
 from settlement.store import Home
 
 NIGHT = date(2010, 12, 31)
@@ -89,19 +90,19 @@ def with_accounts(home: Home) -> None:
 
 
 def proposed(home: Home, by: str = "ann", at: str = PROPOSED) -> Batch:
-    (batch,) = payouts.propose(home, books.connect(home), by, at).batches
+    (batch,) = steps.propose(home, books.connect(home), by, at).batches
     return batch
 
 
 def approved(home: Home, batch: Batch, *people: str, at: str = APPROVED) -> Batch:
     for person in people:
-        batch = payouts.approve(books.connect(home), batch.batch_id, person, at, batch.digest)
+        batch = steps.approve(books.connect(home), batch.batch_id, person, at, batch.digest)
     return batch
 
 
 def released(home: Home, by: str = "cem") -> Batch:
     batch = approved(home, proposed(home), "cem", "dora")
-    return payouts.release(home, books.connect(home), batch.batch_id, by, RELEASED)
+    return steps.release(home, books.connect(home), batch.batch_id, by, RELEASED)
 
 
 def balance(home: Home, prefix: str) -> int:

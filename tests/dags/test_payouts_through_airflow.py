@@ -13,7 +13,8 @@ import pytest
 from airflow_home import call, environment
 from payout_home import DUES, made_home, with_accounts
 
-from settlement import books, payout_books, payouts
+from settlement import books, payout_books
+from settlement.payout import steps
 from settlement.store import Home
 
 pytestmark = pytest.mark.airflow
@@ -59,7 +60,7 @@ def test_two_people_approve_and_the_last_answer_releases(place: Path, home: Home
     ]  # fmt: skip
     assert batch.state == "sent"
     assert batch.steps[-1].moment[:10] >= f"{datetime.now(UTC):%Y-%m}-01"
-    assert (payouts.outbox(home) / "P000001.ach").exists()
+    assert (steps.outbox(home) / "P000001.ach").exists()
     assert batch.digest in questions
     assert "| MERIDIAN-AIR | 34500.00 USD | first payout |" in questions
     assert "| data_quality | HARBOR-RETAIL | yes |" in questions
@@ -69,7 +70,7 @@ def test_who_started_the_run_is_not_the_second_person(place: Path, home: Home) -
     done, _ = asked(place, home, "cem=Approve", "dag_test=Approve")
     (batch,) = payout_books.batches(books.connect(home))
     assert (batch.state, batch.by("approved")) == ("approved", ("cem",)), done.stdout[-2000:]
-    assert not payouts.outbox(home).exists()
+    assert not steps.outbox(home).exists()
 
 
 def test_a_question_that_is_marked_as_done_releases_nothing(place: Path, home: Home) -> None:
@@ -78,4 +79,4 @@ def test_a_question_that_is_marked_as_done_releases_nothing(place: Path, home: H
     assert "Nobody has answered for P000001" in done.stdout + done.stderr
     (batch,) = payout_books.batches(books.connect(home))
     assert batch.state == "proposed"
-    assert not payouts.outbox(home).exists()
+    assert not steps.outbox(home).exists()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from airflow_home import REPOSITORY, call
 
-from settlement.payout_desk import OPTIONS
+from settlement.payout.desk import OPTIONS
 from settlement.stages import STAGES, Stage
 
 WHOLE = Stage(name="any", run=lambda _: pytest.fail("never run")).plan

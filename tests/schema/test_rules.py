@@ -12,11 +12,12 @@ import sqlalchemy as sa
 from made_replies import read, report
 from payout_home import ABROAD, APPROVED, made_home, proposed, with_account
 
-from settlement import books, close_books, delivery_books, payouts, quarantine_books, restate_books
+from settlement import books, close_books, delivery_books, quarantine_books, restate_books
 from settlement.books import StageRun
 from settlement.errors import RetryableError, TerminalError
 from settlement.evidence.seal import add_seal
 from settlement.model.journal import Entry, Posting
+from settlement.payout import steps
 from settlement.store import KeptFile
 
 NIGHT = date(2010, 12, 29)
@@ -45,9 +46,9 @@ def engine(tmp_path: Path, on_each_database: object) -> sa.Engine:
     engine = books.connect(home)
     with_account(home, "A", ABROAD)
     batch = proposed(home)
-    payouts.approve(engine, batch.batch_id, "cem", APPROVED, batch.digest)
-    payouts.override(engine, batch.batch_id, "cem", APPROVED, "a reason")
-    batch = payouts.release(home, engine, batch.batch_id, "cem", APPROVED)
+    steps.approve(engine, batch.batch_id, "cem", APPROVED, batch.digest)
+    steps.override(engine, batch.batch_id, "cem", APPROVED, "a reason")
+    batch = steps.release(home, engine, batch.batch_id, "cem", APPROVED)
     read(home, report(batch, ("P000001-001", "ACSC")))
     one = StageRun(business_date=NIGHT, stage="match", inputs_digest="1", outputs_digest="2")
     file = KeptFile(path="out/x", sha256="0", size_bytes=1)

@@ -15,7 +15,7 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from settlement import account_books, books, payout_books, payout_gate, store
+from settlement import account_books, books, payout_books, store
 from settlement.errors import RetryableError, TerminalError
 from settlement.model.payout import (
     GONE_OUT,
@@ -29,7 +29,8 @@ from settlement.model.payout import (
     moment_from,
     with_approvals,
 )
-from settlement.payout_orders import (
+from settlement.payout import gate
+from settlement.payout.orders import (
     LeftOut,
     Numbers,
     net,
@@ -38,7 +39,7 @@ from settlement.payout_orders import (
     release_entry,
     require_as_proposed,
 )
-from settlement.payout_terms import PayoutTerms, read_payout_terms
+from settlement.payout.terms import PayoutTerms, read_payout_terms
 from settlement.store import Home
 
 _TWO: Final = 2
@@ -94,7 +95,7 @@ def _checks(home: Home, terms: PayoutTerms, batch: Batch, night: date) -> tuple[
         (payout.partner, batch.currency, sorted({due.contract for due in payout.statements}))
         for payout in batch.payouts
     ]
-    return payout_gate.checks(home, night, terms, asked)
+    return gate.checks(home, night, terms, asked)
 
 
 def approve(engine: books.Engine, batch_id: str, person: str, moment: str, digest: str) -> Batch:

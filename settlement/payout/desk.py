@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from settlement import books, payout_books, payouts
+from settlement import books, payout_books
 from settlement.errors import TerminalError
 from settlement.model.money import amount_text
 from settlement.model.payout import NOBODY, Batch, BatchState
-from settlement.payout_text import change
+from settlement.payout import steps
+from settlement.payout.text import change
 from settlement.quarantine import person_of
 from settlement.store import Home
 
@@ -40,7 +41,7 @@ def questions(home: Home, person: str | None, moment: str) -> list[Question]:
     Asked again with the same moment, it proposes nothing twice and gives the questions that are still open.
     """
     engine, person = books.connect(home), person_of(person or NOBODY)
-    payouts.propose(home, engine, person, moment)
+    steps.propose(home, engine, person, moment)
     known = payout_books.batches(engine)
     mine = [
         batch
@@ -55,7 +56,7 @@ def questions(home: Home, person: str | None, moment: str) -> list[Question]:
             subject=(
                 f"Payouts {batch.batch_id}: {amount_text(batch.total_minor, batch.currency)} for {batch.value_date}"
             ),
-            body=_body(batch, payouts.paid_before(batch, known)),
+            body=_body(batch, steps.paid_before(batch, known)),
         )
         for batch in mine
         for _ in range(max(batch.approvals - len(batch.by(BatchState.APPROVED)), 1))
@@ -74,12 +75,12 @@ def answer(home: Home, batch_id: str, digest: str, option: str, person: str, mom
         raise TerminalError(f"{option!r} is no answer to {batch_id}: it is {APPROVE} or {REJECT}.")
     if option == REJECT:
         if batch.state is not BatchState.REJECTED:
-            batch = payouts.reject(engine, batch_id, person, moment, "rejected where it was asked for")
+            batch = steps.reject(engine, batch_id, person, moment, "rejected where it was asked for")
     elif batch.state in {BatchState.PROPOSED, BatchState.APPROVED} and person not in batch.by(BatchState.APPROVED):
-        batch = payouts.approve(engine, batch_id, person, moment, digest)
+        batch = steps.approve(engine, batch_id, person, moment, digest)
     if option == APPROVE and len(batch.by(BatchState.APPROVED)) >= batch.approvals:
-        batch = payouts.release(home, engine, batch_id, person, moment)
-    return f"The batch {batch_id} is {batch.state}: {payouts.what_is_next(batch)}."
+        batch = steps.release(home, engine, batch_id, person, moment)
+    return f"The batch {batch_id} is {batch.state}: {steps.what_is_next(batch)}."
 
 
 def _body(batch: Batch, before: dict[str, int]) -> str:

@@ -19,7 +19,7 @@ from settlement.model.clearing import Fate, ItemState
 from settlement.model.contract import ContractVersion
 from settlement.model.money import amount_text
 from settlement.model.payout import Check
-from settlement.payout_terms import PayoutTerms
+from settlement.payout.terms import PayoutTerms
 from settlement.rate.contract_file import read_contracts
 from settlement.store import Home
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from payout_home import APPROVED, DUES, PROPOSED, RELEASED, made_home, with_accounts
 
-from settlement import books, payout_books, payout_desk, payouts
+from settlement import books, payout_books
 from settlement.errors import TerminalError
+from settlement.payout import desk, steps
 from settlement.store import Home
 
 
@@ -20,45 +21,45 @@ def home(tmp_path: Path) -> Home:
 
 
 def test_each_approval_is_a_question_until_it_is_answered(home: Home) -> None:
-    first, second = payout_desk.questions(home, "Airflow", PROPOSED)
+    first, second = desk.questions(home, "Airflow", PROPOSED)
     assert first == second
     assert first.subject == "Payouts P000001: 56136.05 USD for 2011-01-04"
     assert "Proposed by airflow; 2 persons must approve." in first.body
-    said = payout_desk.answer(home, first.batch_id, first.digest, "Approve", " Cem", APPROVED)
+    said = desk.answer(home, first.batch_id, first.digest, "Approve", " Cem", APPROVED)
     assert "1 more approval is needed" in said
-    assert payout_desk.questions(home, "airflow", PROPOSED) == [first]
-    assert payout_desk.questions(home, "airflow", APPROVED) == []
+    assert desk.questions(home, "airflow", PROPOSED) == [first]
+    assert desk.questions(home, "airflow", APPROVED) == []
     for again in range(2):
-        said = payout_desk.answer(home, first.batch_id, first.digest, "Approve", "dora", RELEASED)
+        said = desk.answer(home, first.batch_id, first.digest, "Approve", "dora", RELEASED)
         assert said.startswith("The batch P000001 is sent"), again
-    assert [path.name for path in payouts.outbox(home).iterdir()] == ["P000001.ach"]
-    assert payout_desk.questions(home, "airflow", PROPOSED) == []
+    assert [path.name for path in steps.outbox(home).iterdir()] == ["P000001.ach"]
+    assert desk.questions(home, "airflow", PROPOSED) == []
 
 
 def test_one_answer_twice_is_one_approval(home: Home) -> None:
-    (one, _) = payout_desk.questions(home, "airflow", PROPOSED)
+    (one, _) = desk.questions(home, "airflow", PROPOSED)
     for _ in range(2):
-        said = payout_desk.answer(home, one.batch_id, one.digest, "Approve", "cem", APPROVED)
+        said = desk.answer(home, one.batch_id, one.digest, "Approve", "cem", APPROVED)
         assert "1 more approval is needed" in said
 
 
 def test_a_rejection_is_recorded_once_and_frees_what_is_due(home: Home) -> None:
-    (one, _) = payout_desk.questions(home, "airflow", PROPOSED)
+    (one, _) = desk.questions(home, "airflow", PROPOSED)
     for _ in range(2):
-        said = payout_desk.answer(home, one.batch_id, one.digest, "Reject", "cem", APPROVED)
+        said = desk.answer(home, one.batch_id, one.digest, "Reject", "cem", APPROVED)
         assert "is rejected: what it would have paid is due" in said
     assert len(payout_books.one_batch(books.connect(home), one.batch_id).steps) == 2
     with pytest.raises(TerminalError, match="'Maybe' is no answer"):
-        payout_desk.answer(home, one.batch_id, one.digest, "Maybe", "cem", APPROVED)
+        desk.answer(home, one.batch_id, one.digest, "Maybe", "cem", APPROVED)
 
 
 def test_the_proposer_answers_nothing(home: Home) -> None:
-    (one, _) = payout_desk.questions(home, "cem", PROPOSED)
+    (one, _) = desk.questions(home, "cem", PROPOSED)
     with pytest.raises(TerminalError, match="who proposed a batch cannot approve it"):
-        payout_desk.answer(home, one.batch_id, one.digest, "Approve", "cem", APPROVED)
+        desk.answer(home, one.batch_id, one.digest, "Approve", "cem", APPROVED)
     with pytest.raises(TerminalError, match="approve what you have seen"):
-        payout_desk.answer(home, one.batch_id, "0" * 64, "Approve", "dora", APPROVED)
+        desk.answer(home, one.batch_id, "0" * 64, "Approve", "dora", APPROVED)
 
 
 def test_a_text_does_not_end_its_cell(home: Home) -> None:
-    assert payout_desk._cell("a|b\nc") == "a\\|b c"
+    assert desk._cell("a|b\nc") == "a\\|b c"

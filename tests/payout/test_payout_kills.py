@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from payout_home import RELEASED, approved, balance, made_home, proposed, with_accounts
 
-from settlement import books, payout_books, payout_laws, payouts
+from settlement import books, payout_books
 from settlement.model.payout import Batch, BatchState
+from settlement.payout import conservation, steps
 from settlement.store import Home
 
 SCRIPT = Path(__file__).with_name("killed_payout.py")
@@ -48,9 +49,9 @@ def require_paid_once(home: Home, batch: Batch) -> None:
     assert [step.state for step in done.steps].count("released") == 1
     assert [step.state for step in done.steps].count("sent") == 1
     assert balance(home, "asset:transit") == -batch.total_minor
-    assert payout_laws.broken(engine) == []
-    (path,) = payouts.outbox(home).iterdir()
-    expected = payouts.payment_file(batch, payouts.moment_from(RELEASED))
+    assert conservation.broken(engine) == []
+    (path,) = steps.outbox(home).iterdir()
+    expected = steps.payment_file(batch, steps.moment_from(RELEASED))
     assert (path.name, path.read_bytes()) == (expected.name, expected.content)
     assert done.steps[-1].note == hashlib.sha256(path.read_bytes()).hexdigest() == expected.sha256
 
@@ -62,7 +63,7 @@ def test_a_killed_release_goes_on_where_it_was(home: Home) -> None:
             assert process.wait() == -signal.SIGKILL, step
         standing = payout_books.one_batch(books.connect(home), batch.batch_id)
         assert standing.state == state, step
-        assert {path.name for path in payouts.outbox(home).glob("*")} >= lies, step
+        assert {path.name for path in steps.outbox(home).glob("*")} >= lies, step
         moved = balance(home, "asset:transit")
         assert moved == (-batch.total_minor if standing.by(BatchState.RELEASED) else 0), step
     with release(home, batch, "not at all") as process:

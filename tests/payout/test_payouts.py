@@ -30,9 +30,10 @@ from payout_home import (
     with_accounts,
 )
 
-from settlement import account_books, books, payout_books, payouts
+from settlement import account_books, books, payout_books
 from settlement.errors import RetryableError, TerminalError
 from settlement.model.payout import AccountState, Batch
+from settlement.payout import steps
 from settlement.store import Home
 
 TOTAL = sum(amount for _, _, amount in DUES)
@@ -54,11 +55,11 @@ def test_a_batch_goes_from_what_is_due_to_the_outbox_by_three_people(home: Home)
     assert batch.value_date == date(2011, 1, 4)
     assert [one.partner for one in batch.payouts] == ["HARBOR-LOYALTY", "HARBOR-RETAIL", "MERIDIAN-AIR"]
     batch = approved(home, batch, "cem", "dora")
-    done = payouts.release(home, engine(home), batch.batch_id, "cem", RELEASED)
+    done = steps.release(home, engine(home), batch.batch_id, "cem", RELEASED)
     assert [(step.state, step.person) for step in done.steps] == [
         ("proposed", "ann"), ("approved", "cem"), ("approved", "dora"), ("released", "cem"), ("sent", "cem"),
     ]  # fmt: skip
-    (path,) = payouts.outbox(home).iterdir()
+    (path,) = steps.outbox(home).iterdir()
     content = path.read_bytes()
     assert path.name == "P000001.ach"
     assert hashlib.sha256(content).hexdigest() == done.steps[-1].note
@@ -70,8 +71,8 @@ def test_a_batch_goes_from_what_is_due_to_the_outbox_by_three_people(home: Home)
 def test_what_is_proposed_once_is_not_proposed_again_and_comes_free_by_a_rejection(home: Home) -> None:
     with_accounts(home)
     batch = proposed(home)
-    assert payouts.propose(home, engine(home), "eve", PROPOSED).batches == ()
-    payouts.reject(engine(home), batch.batch_id, "eve", APPROVED, "a wrong account")
+    assert steps.propose(home, engine(home), "eve", PROPOSED).batches == ()
+    steps.reject(engine(home), batch.batch_id, "eve", APPROVED, "a wrong account")
     again = proposed(home)
     assert (again.batch_id, again.total_minor) == ("P000002", TOTAL)
     assert [one.trace for one in again.payouts] == ["021000020000004", "021000020000005", "021000020000006"]
@@ -81,7 +82,7 @@ def test_all_contracts_of_a_partner_are_netted_and_what_is_below_the_minimum_wai
     home = made_home(tmp_path / "home", [(RETAIL, "A", 30_00), (AIR, "A", 25_00), (RETAIL, "B", 49_99)])
     for partner in "AB":
         with_account(home, partner)
-    found = payouts.propose(home, engine(home), "ann", PROPOSED)
+    found = steps.propose(home, engine(home), "ann", PROPOSED)
     (payout,) = found.batches[0].payouts
     assert (payout.partner, payout.amount_minor, len(payout.statements)) == ("A", 55_00, 2)
     assert [(left.partner, left.amount_minor) for left in found.left] == [("B", 49_99)]
@@ -93,8 +94,8 @@ def test_all_contracts_of_a_partner_are_netted_and_what_is_below_the_minimum_wai
 def test_accounts_decide_the_file_and_each_paying_account_has_its_batch(home: Home) -> None:
     with_account(home, "HARBOR-RETAIL", ABROAD)
     with_account(home, "HARBOR-LOYALTY")
-    found = payouts.propose(home, engine(home), "ann", PROPOSED)
-    files = [payouts.payment_file(batch, payouts.moment_from(PROPOSED)).name for batch in found.batches]
+    found = steps.propose(home, engine(home), "ann", PROPOSED)
+    files = [steps.payment_file(batch, steps.moment_from(PROPOSED)).name for batch in found.batches]
     assert files == ["P000001.ach", "P000002.xml"]
     assert [(left.partner, left.why) for left in found.left] == [
         ("MERIDIAN-AIR", "no bank account is known: `settle accounts propose`, and have it approved.")
@@ -114,18 +115,18 @@ def test_nobody_pays_alone(home: Home, people: list[str], releaser: str, sentenc
     with_accounts(home)
     batch = proposed(home)
     with pytest.raises(TerminalError, match=sentence):
-        payouts.release(home, engine(home), approved(home, batch, *people).batch_id, releaser, RELEASED)
+        steps.release(home, engine(home), approved(home, batch, *people).batch_id, releaser, RELEASED)
     assert balance(home, "asset:transit") == 0
-    assert not payouts.outbox(home).exists()
+    assert not steps.outbox(home).exists()
 
 
 def test_who_proposed_a_bank_account_is_not_its_only_approver(home: Home) -> None:
     with_account(home, "HARBOR-RETAIL", by="cem")
     batch = approved(home, proposed(home), "cem")
     with pytest.raises(TerminalError, match="who proposed none of its bank accounts"):
-        payouts.release(home, engine(home), batch.batch_id, "cem", RELEASED)
+        steps.release(home, engine(home), batch.batch_id, "cem", RELEASED)
     approved(home, payout_books.one_batch(engine(home), batch.batch_id), "dora")
-    assert payouts.release(home, engine(home), batch.batch_id, "cem", RELEASED).state == "sent"
+    assert steps.release(home, engine(home), batch.batch_id, "cem", RELEASED).state == "sent"
 
 
 def test_an_approval_names_what_was_seen(home: Home) -> None:
@@ -133,8 +134,8 @@ def test_an_approval_names_what_was_seen(home: Home) -> None:
     batch = proposed(home)
     for digest in ("", batch.digest[:7], "0" * 64):
         with pytest.raises(TerminalError, match="approve what you have seen"):
-            payouts.approve(engine(home), batch.batch_id, "cem", APPROVED, digest)
-    payouts.approve(engine(home), batch.batch_id, "cem", APPROVED, batch.digest[:8])
+            steps.approve(engine(home), batch.batch_id, "cem", APPROVED, digest)
+    steps.approve(engine(home), batch.batch_id, "cem", APPROVED, batch.digest[:8])
 
 
 def test_a_batch_that_was_changed_past_the_program_is_not_released(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,31 +145,31 @@ def test_a_batch_that_was_changed_past_the_program_is_not_released(home: Home, m
     changed = replace(batch, payouts=(first, *batch.payouts[1:]))
     monkeypatch.setattr(payout_books, "one_batch", lambda *_: changed)
     with pytest.raises(TerminalError, match="not what was proposed and approved"):
-        payouts.release(home, engine(home), batch.batch_id, "cem", RELEASED)
-    assert not payouts.outbox(home).exists()
+        steps.release(home, engine(home), batch.batch_id, "cem", RELEASED)
+    assert not steps.outbox(home).exists()
 
 
 def test_a_full_disk_leaves_the_batch_released_and_send_goes_on(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     with_accounts(home)
     batch = approved(home, proposed(home), "cem", "dora")
     with monkeypatch.context() as patch:
-        patch.setattr(payouts.os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        patch.setattr(steps.os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
         with pytest.raises(RetryableError, match=r"No space left on device.*settle payouts send"):
-            payouts.release(home, engine(home), batch.batch_id, "cem", RELEASED)
+            steps.release(home, engine(home), batch.batch_id, "cem", RELEASED)
     assert payout_books.one_batch(engine(home), batch.batch_id).state == "released"
-    assert not (payouts.outbox(home) / "P000001.ach").exists()
-    assert payouts.send(home, engine(home), batch.batch_id, "cem", RELEASED).state == "sent"
-    assert [path.name for path in payouts.outbox(home).iterdir()] == ["P000001.ach"]
+    assert not (steps.outbox(home) / "P000001.ach").exists()
+    assert steps.send(home, engine(home), batch.batch_id, "cem", RELEASED).state == "sent"
+    assert [path.name for path in steps.outbox(home).iterdir()] == ["P000001.ach"]
 
 
 def test_a_second_release_and_a_second_sending_do_nothing(home: Home) -> None:
     with_accounts(home)
     done = released(home)
-    (path,) = payouts.outbox(home).iterdir()
+    (path,) = steps.outbox(home).iterdir()
     path.unlink()
-    again = payouts.release(home, engine(home), done.batch_id, "dora", RELEASED)
-    assert again == done == payouts.send(home, engine(home), done.batch_id, "dora", RELEASED)
-    assert not any(payouts.outbox(home).iterdir())
+    again = steps.release(home, engine(home), done.batch_id, "dora", RELEASED)
+    assert again == done == steps.send(home, engine(home), done.batch_id, "dora", RELEASED)
+    assert not any(steps.outbox(home).iterdir())
 
 
 def test_an_account_that_is_being_closed_is_neither_proposed_nor_paid(home: Home) -> None:
@@ -176,10 +177,10 @@ def test_an_account_that_is_being_closed_is_neither_proposed_nor_paid(home: Home
     batch = approved(home, proposed(home), "cem")
     account_books.take_step(engine(home), account.account_id, AccountState.CLOSING, "fay", PROPOSED)
     with pytest.raises(TerminalError, match="of HARBOR-RETAIL is closing; reject the batch"):
-        payouts.release(home, engine(home), batch.batch_id, "dora", RELEASED)
-    payouts.reject(engine(home), batch.batch_id, "dora", RELEASED, "closing")
+        steps.release(home, engine(home), batch.batch_id, "dora", RELEASED)
+    steps.reject(engine(home), batch.batch_id, "dora", RELEASED, "closing")
     account_books.take_step(engine(home), account.account_id, AccountState.CLOSED, "gus", PROPOSED)
-    found = payouts.propose(home, engine(home), "ann", RELEASED)
+    found = steps.propose(home, engine(home), "ann", RELEASED)
     assert not found.batches
     (left,) = [left for left in found.left if left.partner == "HARBOR-RETAIL"]
     assert "is closed: propose another one" in left.why
@@ -192,17 +193,17 @@ def test_an_account_is_paid_to_once_its_cooling_off_is_over(home: Home) -> None:
     account = account_books.propose(engine(home), proposal, "ann", OPENED)
     ready = date(2011, 1, 4)
     account_books.take_step(engine(home), account.account_id, AccountState.APPROVED, "bea", OPENED, ready)
-    found = payouts.propose(home, engine(home), "ann", PROPOSED)
+    found = steps.propose(home, engine(home), "ann", PROPOSED)
     (left,) = [left for left in found.left if left.partner == "HARBOR-RETAIL"]
     assert "in its cooling-off: it is paid to from 2011-01-04 on" in left.why
-    assert len(payouts.propose(home, engine(home), "ann", "2011-01-04T00:00:00Z").batches) == 1
+    assert len(steps.propose(home, engine(home), "ann", "2011-01-04T00:00:00Z").batches) == 1
 
 
 def test_a_currency_without_a_paying_account_is_left_and_told(home: Home) -> None:
     programme = home.config / "programme.toml"
     programme.write_text(programme.read_text().replace('currency = "USD"\nscheme', 'currency = "EUR"\nscheme'))
     with_accounts(home)
-    found = payouts.propose(home, engine(home), "ann", PROPOSED)
+    found = steps.propose(home, engine(home), "ann", PROPOSED)
     assert not found.batches
     assert {left.why.partition(" of ")[0] for left in found.left} == {"no [[payouts.debtor]]"}
 
@@ -230,21 +231,21 @@ def test_a_later_night_is_looked_at_again_and_a_failing_check_needs_two_words(ho
     (home.partition("expectation", later) / "part-00000.parquet").unlink()
     home.partition("expectation", later).rmdir()
     with pytest.raises(TerminalError, match="data_quality of HARBOR-LOYALTY fails, the data of 2011-01-01"):
-        payouts.release(home, engine(home), batch.batch_id, "cem", RELEASED)
+        steps.release(home, engine(home), batch.batch_id, "cem", RELEASED)
     with pytest.raises(TerminalError, match="who proposed a batch cannot override its checks"):
-        payouts.override(engine(home), batch.batch_id, "ann", RELEASED, "looked at by hand")
-    payouts.override(engine(home), batch.batch_id, "cem", RELEASED, "looked at by hand")
+        steps.override(engine(home), batch.batch_id, "ann", RELEASED, "looked at by hand")
+    steps.override(engine(home), batch.batch_id, "cem", RELEASED, "looked at by hand")
     with pytest.raises(TerminalError, match="is not released"):
-        payouts.release(home, engine(home), batch.batch_id, "cem", RELEASED)
-    payouts.override(engine(home), batch.batch_id, "dora", RELEASED, "looked at by hand")
-    done: Batch = payouts.release(home, engine(home), batch.batch_id, "cem", RELEASED)
+        steps.release(home, engine(home), batch.batch_id, "cem", RELEASED)
+    steps.override(engine(home), batch.batch_id, "dora", RELEASED, "looked at by hand")
+    done: Batch = steps.release(home, engine(home), batch.batch_id, "cem", RELEASED)
     assert done.state == "sent"
 
 
 def test_the_file_pays_what_was_approved(home: Home) -> None:
     with_accounts(home)
     done = released(home)
-    read_back = read((payouts.outbox(home) / "P000001.ach").read_bytes())
+    read_back = read((steps.outbox(home) / "P000001.ach").read_bytes())
     assert [(entry.identification.strip(), entry.cents) for entry in read_back.entries] == [
         (payout.payment_id, payout.amount_minor) for payout in done.payouts
     ]

@@ -9,8 +9,8 @@ from rich.text import Text
 
 from settlement.model.money import amount_text, to_major
 from settlement.model.payout import Batch, BatchState, Payout
+from settlement.payout.orders import LeftOut, statement_name
 from settlement.payout_books import Status
-from settlement.payout_orders import LeftOut, statement_name
 
 
 def batch_list(batches: Iterable[Batch]) -> Table:

@@ -10,10 +10,11 @@ import pytest
 from made_replies import report, returned
 from payout_home import ABROAD, with_account
 
-from settlement import books, originals, payout_books, payout_laws, payout_replies, payouts, reperform, runner, store
+from settlement import books, originals, payout_books, reperform, runner, store
 from settlement.errors import RetryableError
 from settlement.home import create_home
 from settlement.model.payout import Batch
+from settlement.payout import conservation, replies, steps
 from settlement.store import Home
 
 PARTNERS = ("ALMA-MATER", "HARBOR-FOUNDATION", "HARBOR-LOYALTY", "HARBOR-RETAIL", "MERIDIAN-AIR")
@@ -34,18 +35,18 @@ def home(tmp_path: Path, sample_dir: Path, on_each_database: object) -> Home:
 
 def paid(home: Home, moment: str) -> Batch:
     engine = books.connect(home)
-    (batch,) = payouts.propose(home, engine, "ann", moment).batches
-    assert {check.name for check in payouts.failing(batch)} >= {"data_quality"}
+    (batch,) = steps.propose(home, engine, "ann", moment).batches
+    assert {check.name for check in steps.failing(batch)} >= {"data_quality"}
     for person in ("cem", "dora"):
-        payouts.approve(engine, batch.batch_id, person, moment, batch.digest)
-        payouts.override(engine, batch.batch_id, person, moment, "the faults are known")
-    return payouts.release(home, engine, batch.batch_id, "dora", moment)
+        steps.approve(engine, batch.batch_id, person, moment, batch.digest)
+        steps.override(engine, batch.batch_id, person, moment, "the faults are known")
+    return steps.release(home, engine, batch.batch_id, "dora", moment)
 
 
 def require_laws(home: Home) -> None:
     engine = books.connect(home)
-    assert payout_laws.broken(engine) == []
-    assert [one.earned_minor == one.found_minor for one in payout_laws.standing(engine)] == [True]
+    assert conservation.broken(engine) == []
+    assert [one.earned_minor == one.found_minor for one in conservation.standing(engine)] == [True]
 
 
 def journal(home: Home, night: date) -> dict[tuple[str, str], int]:
@@ -65,8 +66,8 @@ def test_the_next_night_holds_what_was_paid_and_what_came_back(home: Home) -> No
     engine = books.connect(home)
     amount = batch.payouts[0].amount_minor
     content = returned(batch.payouts[0].payment_id, f"{amount // 100}.{amount % 100:02}")
-    payout_replies.read(home, engine, "back.xml", content, "fay", FIRST)
-    payout_replies.read(home, engine, "report.xml", report(batch, (batch.payouts[1].payment_id, "ACSC")), "fay", FIRST)
+    replies.read(home, engine, "back.xml", content, "fay", FIRST)
+    replies.read(home, engine, "report.xml", report(batch, (batch.payouts[1].payment_id, "ACSC")), "fay", FIRST)
     require_laws(home)
     assert runner.books_digest(home, closed) == before
     runner.run_night(home, last, until="pay")
@@ -79,10 +80,10 @@ def test_the_next_night_holds_what_was_paid_and_what_came_back(home: Home) -> No
     again = paid(home, SECOND)
     assert [(one.partner, one.amount_minor) for one in again.payouts] == [("ALMA-MATER", amount)]
     require_laws(home)
-    (standing,) = payout_laws.standing(engine)
+    (standing,) = conservation.standing(engine)
     assert dict(standing.left)["due"] == 0
     said = "USD: earned 63570.78 = paid 5450.51 + in transit 58122.87 + carried -2.60"
-    assert payout_laws.told(standing) == said
+    assert conservation.told(standing) == said
 
 
 def test_a_payout_that_is_booked_while_a_night_is_posted_has_it_posted_again(

@@ -32,7 +32,7 @@ from settlement.model.payout import (
 )
 from settlement.pay.nacha import trace_numbers, write_nacha
 from settlement.pay.pain001 import write_pain001
-from settlement.payout_terms import Debtor, Payer, PayoutTerms, Scheme
+from settlement.payout.terms import Debtor, Payer, PayoutTerms, Scheme
 
 _SUFFIXES: Final = {Scheme.PAIN001: "xml", Scheme.NACHA: "ach"}
 _MOST_REMITTANCE: Final = 80

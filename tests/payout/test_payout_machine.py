@@ -13,8 +13,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from made_replies import report, returned
 from payout_home import ABROAD, AIR, RETAIL, made_home, with_account
 
-from settlement import books, payout_books, payout_laws, payout_replies, payouts
+from settlement import books, payout_books
 from settlement.errors import TerminalError
+from settlement.payout import conservation, replies, steps
 from settlement.store import Home
 
 PEOPLE = st.sampled_from(["ann", "bea", "cem", "dora"])
@@ -54,7 +55,7 @@ class Machine(RuleBasedStateMachine):
     def propose(self, person: str) -> None:
         taken = set().union(*self.living.values()) if self.living else set()
         free = {"A", "B"} - taken
-        found = payouts.propose(self.home, self.engine, person, AT)
+        found = steps.propose(self.home, self.engine, person, AT)
         assert {one.partner for batch in found.batches for one in batch.payouts} == free
         for batch in found.batches:
             self.state[batch.batch_id], self.proposer[batch.batch_id] = "proposed", person
@@ -69,7 +70,7 @@ class Machine(RuleBasedStateMachine):
         may = self.state[name] in {"proposed", "approved"} and person != self.proposer[name]
         may = may and person not in self.approvers[name]
         digest = payout_books.one_batch(self.engine, name).digest
-        if self._does(may, lambda: payouts.approve(self.engine, name, person, AT, digest)):
+        if self._does(may, lambda: steps.approve(self.engine, name, person, AT, digest)):
             self.state[name] = "approved"
             self.approvers[name].add(person)
 
@@ -79,7 +80,7 @@ class Machine(RuleBasedStateMachine):
         if name is None:
             return
         may = self.state[name] in {"proposed", "approved"}
-        if self._does(may, lambda: payouts.reject(self.engine, name, person, AT, "no")):
+        if self._does(may, lambda: steps.reject(self.engine, name, person, AT, "no")):
             self.state[name], self.living[name] = "rejected", set()
 
     @rule(person=PEOPLE, place=PLACE)
@@ -91,7 +92,7 @@ class Machine(RuleBasedStateMachine):
         # Bea proposed the bank accounts: she is not enough alone.
         independent = self.approvers[name] - {"bea"}
         may = done or (self.state[name] == "approved" and person != self.proposer[name] and bool(independent))
-        if self._does(may, lambda: payouts.release(self.home, self.engine, name, person, AT)) and not done:
+        if self._does(may, lambda: steps.release(self.home, self.engine, name, person, AT)) and not done:
             self.state[name] = "sent"
             batch = payout_books.one_batch(self.engine, name)
             self.out |= {one.payment_id: one.amount_minor for one in batch.payouts}
@@ -113,8 +114,8 @@ class Machine(RuleBasedStateMachine):
         content = content.replace(b"<Id>N1<", f"<Id>N{self.replies}<".encode())
         sent = self.state[name] in {"sent", "acknowledged", "failed", "returned"}
 
-        def read() -> payout_replies.Told:
-            return payout_replies.read(self.home, self.engine, "reply.xml", content, "fay", AT)
+        def read() -> replies.Told:
+            return replies.read(self.home, self.engine, "reply.xml", content, "fay", AT)
 
         if self._does(sent, read) and code in {"RJCT", "return"}:
             self.out.pop(payout.payment_id, None)
@@ -133,15 +134,15 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def all_holds(self) -> None:
-        assert payout_laws.broken(self.engine) == []
-        (standing,) = payout_laws.standing(self.engine)
+        assert conservation.broken(self.engine) == []
+        (standing,) = conservation.standing(self.engine)
         assert standing.earned_minor == sum(amount for _, _, amount in DUES)
         assert standing.paid_minor + standing.in_transit_minor == sum(self.out.values())
         for batch in payout_books.batches(self.engine):
             assert batch.state == self.state[batch.batch_id]
             if batch.by("released"):
                 assert len({*batch.by("approved"), *batch.by("released")} | {self.proposer[batch.batch_id]}) > 1
-        files = {path.stem for path in payouts.outbox(self.home).glob("*")}
+        files = {path.stem for path in steps.outbox(self.home).glob("*")}
         assert files == {
             name for name, state in self.state.items() if state not in {"proposed", "approved", "rejected"}
         }

@@ -8,9 +8,10 @@ import pytest
 from made_replies import LATER, read, report, returned
 from payout_home import ABROAD, PROPOSED, RETAIL, approved, balance, made_home, proposed, released, with_account
 
-from settlement import books, payout_books, payout_laws, payout_replies, payouts
+from settlement import books, payout_books
 from settlement.errors import TerminalError
 from settlement.model.payout import Batch
+from settlement.payout import conservation, replies, steps
 from settlement.store import Home
 
 DUES = ((RETAIL, "A", 100_00), (RETAIL, "B", 250_00))
@@ -29,7 +30,7 @@ def state(home: Home, batch: Batch) -> str:
     return payout_books.one_batch(books.connect(home), batch.batch_id).state
 
 
-def effects(told: payout_replies.Told) -> list[tuple[str | None, str]]:
+def effects(told: replies.Told) -> list[tuple[str | None, str]]:
     return [(status.payment_id, status.effect) for status in told.statuses]
 
 
@@ -46,7 +47,7 @@ def test_an_accepted_and_a_rejected_payment(home: Home) -> None:
     again = read(home, content)
     assert (again.again, effects(again)) == (True, [("P000001-001", "accepted"), ("P000001-002", "back")])
     assert balance(home, "asset:transit") == -100_00
-    assert payout_laws.broken(books.connect(home)) == []
+    assert conservation.broken(books.connect(home)) == []
     following = proposed(home)
     assert [(one.partner, one.amount_minor) for one in following.payouts] == [("B", 250_00)]
 
@@ -69,9 +70,9 @@ def test_what_comes_back_after_it_was_accepted_returns_and_is_paid_once_more(hom
     read(home, returned("P000001-002", "250.00"))
     assert state(home, batch) == "returned"
     following = approved(home, proposed(home, at=LATER), "cem", "dora", at=LATER)
-    payouts.release(home, books.connect(home), following.batch_id, "cem", LATER)
+    steps.release(home, books.connect(home), following.batch_id, "cem", LATER)
     assert balance(home, "asset:transit") == -350_00
-    assert payout_laws.broken(books.connect(home)) == []
+    assert conservation.broken(books.connect(home)) == []
 
 
 @pytest.mark.parametrize(
@@ -144,7 +145,7 @@ def test_a_nacha_return_names_its_payment_by_the_trace_number(tmp_path: Path, on
 def test_moments_do_not_go_back(home: Home) -> None:
     batch = released(home)
     with pytest.raises(TerminalError, match="not taken before the one that it follows"):
-        payout_replies.read(
+        replies.read(
             home,
             books.connect(home),
             "r.xml",

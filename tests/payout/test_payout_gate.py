@@ -8,13 +8,14 @@ import polars as pl
 import pytest
 from payout_home import AIR, NIGHT, RETAIL, made_home
 
-from settlement import books, payout_gate, store
+from settlement import books, store
 from settlement.books import StageRun
 from settlement.model.accounts import CLEARING, OPENING, SUSPENSE
 from settlement.model.journal import Entry, Posting
 from settlement.model.payout import Check
 from settlement.model.tables import TABLES
-from settlement.payout_terms import read_payout_terms
+from settlement.payout import gate
+from settlement.payout.terms import read_payout_terms
 from settlement.store import Home
 
 
@@ -25,7 +26,7 @@ def home(tmp_path: Path) -> Home:
 
 def checks(home: Home, contract: str = RETAIL) -> dict[str, Check]:
     terms = read_payout_terms(store.read_documents(home))
-    return {check.name: check for check in payout_gate.checks(home, NIGHT, terms, [("A", "USD", [contract])])}
+    return {check.name: check for check in gate.checks(home, NIGHT, terms, [("A", "USD", [contract])])}
 
 
 def failing(home: Home, contract: str = RETAIL) -> dict[str, int]:

@@ -23,8 +23,8 @@ from settlement.parse.camt054_returns import read_camt054_returns
 from settlement.parse.nacha_returns import read_nacha_returns
 from settlement.parse.pain002 import read_pain002
 from settlement.pay.replies import assign
+from settlement.payout.orders import back_entry, ordered
 from settlement.payout_books import Reply, Status
-from settlement.payout_orders import back_entry, ordered
 from settlement.store import Home
 
 _READERS: Final[Mapping[bytes, Callable[..., BankReply]]] = {
