@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
 
-from settlement import books, store
+from settlement import books, payout_books, store
 from settlement.books import Balance
 from settlement.errors import TerminalError
 from settlement.model import accounts
@@ -61,8 +61,13 @@ def open_items(home: Home, night: date, balances: Iterable[Balance]) -> list[Ope
     by_file: dict[str, list[dict[str, Any]]] = {}
     for row in judged.values():
         by_file.setdefault(row["ties_to"] or "", []).append(row)
+    ordered = {
+        payout.payment_id: batch.batch_id
+        for batch in payout_books.batches(books.connect(home))
+        for payout in batch.payouts
+    }
     return [
-        _explained(balance, night, judged, by_file)
+        _explained(balance, night, judged, by_file, ordered)
         for balance in balances
         if balance.balance_minor and accounts.kind_of(balance.account).clears
     ]
@@ -73,6 +78,7 @@ def _explained(
     night: date,
     judged: Mapping[tuple[str, str], Mapping[str, Any]],
     by_file: Mapping[str, Sequence[Mapping[str, Any]]],
+    ordered: Mapping[str, str],
 ) -> OpenItem:
     kind = accounts.kind_of(balance.account)
     names = kind.names(balance.account) or ()
@@ -84,8 +90,7 @@ def _explained(
             statement, _, entry = "#".join(names).rpartition("#")
             item, text = _of_entry(f"entry {entry} of {statement}", judged.get((statement, entry)))
         case accounts.TRANSIT:
-            item = names[-1]
-            text = f"the payment {item} was handed to the bank, whose statement does not show it yet"
+            item, text = _of_payment(names[-1], ordered.get(names[-1]))
         case _:
             text = "nothing tells what it waits for; look at the entries on this account"
     return OpenItem(balance=balance, item=item, age_days=(night - balance.first).days, text=text)
@@ -110,3 +115,9 @@ def _of_entry(place: str, tie: Mapping[str, Any] | None) -> tuple[str | None, st
     if waiting is None:
         return None, f"{place} is {tie['status']} to {tie['ties_to']}, yet this stands open: look for entries by hand"
     return tie["entry_ref"], f"{place} {waiting}"
+
+
+def _of_payment(payment: str, batch: str | None) -> tuple[str | None, str]:
+    if batch is None:
+        return None, f"no batch orders a payment {payment}: look for entries booked by hand"
+    return batch, f"the payment {payment} of {batch} was handed to the bank, whose statement does not show it yet"

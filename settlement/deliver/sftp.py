@@ -31,6 +31,7 @@ _BYTES_A_SECOND: Final = 100_000
 _SSH_PORT: Final = 22
 _RSA: Final = "rsa-sha2-512,rsa-sha2-256"
 """The signatures of today by a key of the kind ``ssh-rsa``."""
+_OTHER_KINDS: Final = "rsa-sha2-*,ssh-ed*,ecdsa-*"
 _GONE: Final = (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath)
 _REFUSED: Final = (asyncssh.SFTPPermissionDenied, asyncssh.SFTPWriteProtect)
 _FULL: Final = (asyncssh.SFTPNoSpaceOnFilesystem, asyncssh.SFTPQuotaExceeded)
@@ -53,7 +54,7 @@ def files(home: Home, target: Sftp, folder: str, pattern: str) -> dict[str, byte
 def _run(work: Coroutine[Any, Any, _T], target: Sftp, seconds: int) -> _T:
     try:
         return asyncio.run(asyncio.wait_for(work, 2 * _CONNECT_SECONDS + seconds))
-    except (asyncssh.HostKeyNotVerifiable, asyncssh.KeyExchangeFailed):
+    except asyncssh.HostKeyNotVerifiable:
         raise TerminalError(
             f"The server of {target.place} does not show the host key that is pinned, and nothing was sent: ask the "
             "partner by another way whether it has a new one, and only then write that into config/delivery.toml."
@@ -100,8 +101,9 @@ async def _connected(home: Home, target: Sftp) -> AsyncIterator[asyncssh.SFTPCli
             target.port,
             username=target.user,
             known_hosts=known,
-            # The pinned kind first and all others behind it: another kind is then shown, and refused as another key.
-            server_host_key_algs=f"^{_RSA if kind == 'ssh-rsa' else kind}",
+            # The pinned kind first and others behind it: another kind is then shown and refused as another key. Without
+            # them the two sides agree on nothing, and whoever hangs up first tells whether it looks like a lost line.
+            server_host_key_algs=f"{_RSA if kind == 'ssh-rsa' else kind},{_OTHER_KINDS}",
             client_keys=[client_key],
             agent_path=None,
             config=None,
