@@ -31,6 +31,10 @@ extensions = [
     for source in SOURCES
 ]
 
+# The code that every kernel would hold of its own (views of arrays, above all) is compiled once: that is most of it.
+SHARED = "settlement.kernels._shared"
+extensions.append(Extension(SHARED, ["ext/_shared.c"], extra_compile_args=["-O3"]))
+
 setup(
     packages=find_packages(include=["settlement", "settlement.*"]),
     package_data={"settlement": ["**/*.toml", "**/*.html", "**/*.css", "**/*.md"]},
@@ -41,5 +45,11 @@ setup(
         )
         for folder in (HERE / "contracts", *(p for p in (HERE / "contracts").rglob("*") if p.is_dir()))
     ],
-    ext_modules=cythonize(extensions, language_level=3, compiler_directives={"embedsignature": True}),
+    ext_modules=cythonize(
+        extensions,
+        language_level=3,
+        compiler_directives={"embedsignature": True},
+        shared_utility_qualified_name=SHARED,
+    ),
+    options={"build_ext": {"parallel": True}},
 )
