@@ -103,6 +103,17 @@ STATUS = sa.Table(
     sa.Column("effect", sa.String(20), nullable=False),
     sa.Column("entry_key", sa.ForeignKey("entry.entry_key")),
 )
+CASH = sa.Table(
+    "payout_cash",
+    books.METADATA,
+    sa.Column("payment_id", sa.ForeignKey("payout.payment_id"), primary_key=True),
+    sa.Column("way", sa.String(10), primary_key=True),
+    sa.Column("statement", sa.String(500), nullable=False),
+    sa.Column("entry", sa.Integer, nullable=False),
+    sa.Column("entry_key", sa.ForeignKey("entry.entry_key"), nullable=False),
+    sa.Column("person", sa.String(100), nullable=False),
+    sa.Column("moment", sa.String(20), nullable=False),
+)
 sa.Index(
     "payout_back_once",
     STATUS.c.payment_id,

@@ -59,6 +59,13 @@ class Effect(StrEnum):
     TO_LOOK_AT = "to_look_at"
 
 
+class Way(StrEnum):
+    """Which way a bank statement shows cash of a payment: it left our account, or what came back has come in."""
+
+    DEBIT = "debit"
+    CREDIT = "credit"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One step of a batch or an account: from where, to where, who, and when (UTC). ``note`` may be empty."""
@@ -118,7 +125,9 @@ class Due:
 class Payout:
     """One payment of a batch: to whom, where, how much (minor units of the batch's currency), out of what.
 
-    ``trace`` is the number by which a NACHA return names it. ``back`` tells whether its money came back.
+    ``trace`` is the number by which a NACHA return names it. ``back_minor`` is what came back of it, all or a part;
+    ``rejected`` tells that it came back because the bank never carried it out. ``debited`` and ``credited`` tell
+    whether a bank statement shows that it left, and that what came back of it has come in.
     """
 
     payment_id: str
@@ -128,8 +137,21 @@ class Payout:
     remittance: str
     trace: str | None
     statements: tuple[Due, ...]
-    back: bool = False
+    back_minor: int = 0
+    rejected: bool = False
     accepted: bool = False
+    debited: bool = False
+    credited: bool = False
+
+    @property
+    def back(self) -> bool:
+        """Whether all of it came back."""
+        return self.back_minor == self.amount_minor
+
+    @property
+    def settled(self) -> bool:
+        """Whether bank statements show all that is to be shown of it."""
+        return self.rejected or (self.debited and (self.credited or not self.back_minor))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,7 @@ from settlement.model.payout import (
     moment_from,
     with_approvals,
 )
-from settlement.payout import gate
+from settlement.payout import cash, gate
 from settlement.payout.orders import (
     LeftOut,
     Numbers,
@@ -62,10 +62,12 @@ def outbox(home: Home) -> Path:
 def propose(home: Home, engine: books.Engine, person: str, moment: str) -> Proposal:
     """Propose all that is due and can be paid: a batch for each account that pays, netted by partner and currency.
 
-    Nothing that stands in a batch already is proposed again, so a second call proposes nothing. Raises TerminalError
-    where nothing is declared of payouts, no night is settled, or a file could not be written.
+    What bank statements show of earlier payments is taken first, so that the checks know it. Nothing that stands in a
+    batch already is proposed again, so a second call proposes nothing. Raises TerminalError where nothing is declared
+    of payouts, no night is settled, or a file could not be written.
     """
     terms, day = read_payout_terms(store.read_documents(home)), moment_from(moment).date()
+    cash.tie(home, engine, person, moment)
     night = payout_books.last_night(engine)
     with books.transaction(engine) as connection:
         known = payout_books.batches_in(connection)
@@ -155,10 +157,13 @@ _GOES_ON: Final = {
     BatchState.REJECTED: "what it would have paid is due, `settle payouts propose` proposes it anew",
     BatchState.RELEASED: "`settle payouts send` goes on",
     BatchState.SENT: "`settle payouts read` takes what the bank answers",
-    BatchState.ACKNOWLEDGED: "nothing is left to do unless money comes back",
+    BatchState.ACKNOWLEDGED: "`settle payouts tie` takes what the bank's statement shows of it",
     BatchState.FAILED: "what it would have paid is due, `settle payouts propose` proposes it anew",
     BatchState.RETURNED: "what came back is due, `settle payouts propose` proposes it anew",
 }
+
+
+_SETTLES: Final = frozenset({BatchState.SENT, BatchState.ACKNOWLEDGED, BatchState.RETURNED})
 
 
 def what_is_next(batch: Batch) -> str:
@@ -166,6 +171,8 @@ def what_is_next(batch: Batch) -> str:
     approved = len(batch.by(BatchState.APPROVED))
     if batch.state is BatchState.APPROVED and approved < batch.approvals:
         return f"{batch.approvals - approved} more approval is needed: `settle payouts approve`"
+    if batch.state in _SETTLES and all(payout.settled for payout in batch.payouts):
+        return "bank statements show all of it, nothing is left to do unless money comes back"
     return _GOES_ON[batch.state]
 
 
@@ -176,6 +183,7 @@ def release(home: Home, engine: books.Engine, batch_id: str, person: str, moment
     not approved by enough, was changed, a check fails, an account cannot be paid to, or the books refuse the person;
     RetryableError where the file could not be put into the outbox, from where `send` goes on.
     """
+    cash.tie(home, engine, person, moment)
     with store.locked(home):
         batch = _standing(engine, batch_id, BatchState.APPROVED, BatchState.RELEASED, *GONE_OUT)
         if batch.state is BatchState.APPROVED:
@@ -279,5 +287,5 @@ def paid_before(batch: Batch, known: Iterable[Batch]) -> dict[str, int]:
     found: dict[str, int] = {}
     for earlier in known:
         if earlier.number < batch.number and earlier.currency == batch.currency and earlier.by(BatchState.RELEASED):
-            found |= {payout.partner: payout.amount_minor for payout in earlier.payouts if not payout.back}
+            found |= {one.partner: one.amount_minor - one.back_minor for one in earlier.payouts if not one.back}
     return found
