@@ -32,7 +32,20 @@ from settlement.model.payout import (
     Step,
     Way,
 )
-from settlement.payout_tables import BATCH, CASH, CHECK, EVENT, FILE, OVERRIDE, PAYOUT, REPLY, STATEMENT, STATUS
+from settlement.payout_tables import (
+    BATCH,
+    CASH,
+    CHECK,
+    CHECK_AGAIN,
+    EVENT,
+    FILE,
+    OVERRIDE,
+    PAYOUT,
+    REPLY,
+    STATEMENT,
+    STATUS,
+    WORD,
+)
 
 _BOOKED: Final = "post"
 
@@ -135,14 +148,17 @@ def add_batch(connection: books.Connection, batch: Batch, person: str, moment: s
 
 
 def add_checks(connection: books.Connection, batch_id: BatchId, checks: Sequence[Check]) -> None:
-    """Add what the checks of a night came to."""
+    """Add what the checks of one look came to."""
     rows = [{"batch_id": batch_id, "passed": check.passed, **asdict(check)} for check in checks]
-    connection.execute(sa.insert(CHECK), rows)
+    if checks[0].look > 1:
+        connection.execute(sa.insert(CHECK_AGAIN), rows)
+    else:
+        connection.execute(sa.insert(CHECK), [_without(row, "look") for row in rows])
 
 
 def add_override(connection: books.Connection, batch_id: BatchId, override: Override) -> None:
-    """Add one person's word that failing checks do not keep a batch."""
-    connection.execute(sa.insert(OVERRIDE), [{"batch_id": batch_id, **asdict(override)}])
+    """Add one person's word that the failing checks of one look do not keep a batch."""
+    connection.execute(sa.insert(WORD), [{"batch_id": batch_id, **asdict(override)}])
 
 
 def add_step(  # noqa: PLR0917 - the step's own parts
@@ -272,7 +288,13 @@ def batches_in(connection: books.Connection) -> list[Batch]:
     payouts = _by(connection, PAYOUT, "batch_id", PAYOUT.c.payment_id)
     steps = _by(connection, EVENT, "batch_id", EVENT.c.number)
     checks = _by(connection, CHECK, "batch_id", CHECK.c.night, CHECK.c.partner, CHECK.c.name)
-    overrides = _by(connection, OVERRIDE, "batch_id", OVERRIDE.c.moment, OVERRIDE.c.person)
+    for batch_id, again in _by(
+        connection, CHECK_AGAIN, "batch_id", *(CHECK_AGAIN.c[name] for name in ("night", "look", "partner", "name"))
+    ).items():
+        checks[batch_id] += again
+    words = _by(connection, OVERRIDE, "batch_id", OVERRIDE.c.moment, OVERRIDE.c.person)
+    for batch_id, later in _by(connection, WORD, "batch_id", WORD.c.moment, WORD.c.person, WORD.c.look).items():
+        words.setdefault(batch_id, []).extend(later)
 
     def payout_of(one: Mapping[str, Any], currency: str) -> Payout:
         name, amount = one["payment_id"], one["amount_minor"]
@@ -295,7 +317,7 @@ def batches_in(connection: books.Connection) -> list[Batch]:
             payouts=tuple(payout_of(one, row["currency"]) for one in payouts.get(row["batch_id"], ())),
             steps=tuple(Step(**_without(one, "batch_id", "digest")) for one in steps[row["batch_id"]]),
             checks=tuple(Check(**_without(one, "batch_id", "passed")) for one in checks.get(row["batch_id"], ())),
-            overrides=tuple(Override(**_without(one, "batch_id")) for one in overrides.get(row["batch_id"], ())),
+            overrides=tuple(Override(**_without(one, "batch_id")) for one in words.get(row["batch_id"], ())),
         )
         for row in connection.execute(sa.select(BATCH).order_by(BATCH.c.number)).mappings()
         if row["batch_id"] in steps

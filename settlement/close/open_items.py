@@ -7,7 +7,7 @@ from typing import Final
 
 import polars as pl
 
-from settlement import books
+from settlement import books, payout_books, store
 from settlement.close.scene import Scene
 from settlement.model.accounts import CLEARING, bank_entry_of
 from settlement.model.money import amount_text
@@ -20,25 +20,27 @@ _SELF_TOLD: Final = ("DUPLICATE_RECORD", "FOREIGN_BIN")
 def aged_accounts(scene: Scene, until: date) -> tuple[dict[str, str], int]:
     """Clearing and suspense accounts that are not zero, of files and statements that came up to a day.
 
-    What persons have booked since the last settled night, such as cash taken for payouts, is taken in.
+    A bank entry that was taken for payouts since the last settled night is none of them.
 
     Returns
     -------
     Those older than ``[close]`` allows, by account, each with a sentence; and how many there are in all.
     """
-    found, counted = {}, 0
+    rows = store.read_table(scene.home, "trial_balance", scene.night).filter(pl.col("balance_minor") != 0)
+    with books.transaction(scene.engine) as connection:
+        shown = payout_books.cash_of(connection)
     near = {one.entry.place: one.why for one in cash.judged_now(scene.home, scene.engine)}
-    for balance in books.balances_now(scene.engine, scene.night):
-        account, came = balance.account, _came(balance.account)
-        if came is None or came > until or not balance.balance_minor:
+    found, counted = {}, 0
+    for row in rows.iter_rows(named=True):
+        came, place = _came(row["account"]), bank_entry_of(row["account"])
+        if came is None or came > until or place in shown:
             continue
         counted += 1
         age = (scene.night - came).days
         if age > scene.rules.clearing_days:
-            place = bank_entry_of(account)
-            why = "" if place is None or not near.get(place) else f": {near[place]}"
-            amount = amount_text(balance.balance_minor, balance.currency)
-            found[account] = f"{account} holds {amount} for {age} days{why}"
+            why = f": {near[place]}" if place is not None and near.get(place) else ""
+            amount = amount_text(row["balance_minor"], row["currency"])
+            found[row["account"]] = f"{row['account']} holds {amount} for {age} days{why}"
     return found, counted
 
 

@@ -135,7 +135,7 @@ SETTLEMENT: Final = AccountKind(
 TRANSIT: Final = AccountKind(
     path="asset:transit:<account>:<payment>",
     holds="a payment that was handed to the bank; **zero once its statement shows it**",
-    normal=Normal.CREDIT,
+    normal=Normal.EITHER,
     clears=True,
 )
 BANK: Final = AccountKind(

@@ -156,7 +156,10 @@ class Payout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One check of a partner before its money goes out: passed where the figure is not above the most."""
+    """One check of a partner before its money goes out: passed where the figure is not above the most.
+
+    ``look`` counts how often the batch was looked at on one night, from 1.
+    """
 
     night: date
     partner: str
@@ -164,6 +167,7 @@ class Check:
     figure: int
     most: int
     text: str
+    look: int = 1
 
     @property
     def passed(self) -> bool:
@@ -173,11 +177,16 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Override:
-    """One person's word that a batch goes out although a check fails."""
+    """One person's word that a batch goes out although checks of one look at it fail.
+
+    The look is told by its night and number. A word of before revision 0007 tells none and counts no more.
+    """
 
     person: str
     moment: str
     reason: str
+    night: date | None = None
+    look: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,9 +240,18 @@ class Batch:
 
     @property
     def last_checks(self) -> tuple[Check, ...]:
-        """The checks of the last night that was looked at."""
-        last = max(check.night for check in self.checks)
-        return tuple(check for check in self.checks if check.night == last)
+        """The checks of the last look at it."""
+        return tuple(check for check in self.checks if (check.night, check.look) == self.last_look)
+
+    @property
+    def last_look(self) -> tuple[date, int]:
+        """The night of the last look at it, and the number of the look on that night."""
+        return max((check.night, check.look) for check in self.checks)
+
+    @property
+    def last_overrides(self) -> tuple[Override, ...]:
+        """The words of persons on the checks of the last look."""
+        return tuple(one for one in self.overrides if (one.night, one.look) == self.last_look)
 
     def at(self, state: BatchState) -> str:
         """The moment at which it last came to a state, or to where it stands where it never did."""

@@ -62,10 +62,10 @@ class Netted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Numbers:
-    """What a new batch counts on from: batches and payouts of before, and the last settled night."""
+    """What a new batch counts on from: batches of before, the next trace number, and the last settled night."""
 
     batches: int
-    payouts: int
+    first_trace: int
     night: date
 
 
@@ -122,11 +122,40 @@ def new_batches(netted: Iterable[Netted], terms: PayoutTerms, numbers: Numbers, 
     by_debtor: dict[str, list[Netted]] = {}
     for one in netted:
         by_debtor.setdefault(one.debtor.name, []).append(one)
-    found, payouts = [], numbers.payouts
+    found: list[Batch] = []
     for number, (_, together) in enumerate(sorted(by_debtor.items()), start=numbers.batches + 1):
-        found.append(_new_batch(together, terms, replace(numbers, batches=number, payouts=payouts), day))
-        payouts += len(together)
+        first = max(numbers.first_trace, next_trace(found))
+        found.append(_new_batch(together, terms, replace(numbers, batches=number, first_trace=first), day))
     return found
+
+
+def next_trace(batches: Iterable[Batch]) -> int:
+    """The first number behind the trace numbers of all these batches, and of the debits that balance their files."""
+    last = 1
+    for batch in batches:
+        _, debtor, first_trace = _said(batch)
+        form = debtor.nacha_form(batch.number, first_trace)
+        last = max(last, first_trace + len(batch.payouts) + (form is not None and form.balanced))
+    return last
+
+
+def without_misfits(
+    netted: Iterable[Netted], terms: PayoutTerms, created: datetime
+) -> tuple[list[Netted], list[LeftOut]]:
+    """What the bank's format takes of what is netted, and what it refuses with the reason why, each looked at alone."""
+    fitting, left = [], []
+    for one in netted:
+        alone = _new_batch([one], terms, Numbers(batches=1, first_trace=1, night=created.date()), created.date())
+        try:
+            payment_file(alone, created)
+        except TerminalError as error:
+            partner, currency = one.account.partner, one.debtor.currency
+            # What is wrong with the payment, whose id is another one in the batch to come.
+            why = (str(error).partition(". ")[2] or str(error)).replace(alone.payouts[0].payment_id, partner)
+            left.append(LeftOut(partner=partner, currency=currency, amount_minor=one.amount_minor, why=why))
+        else:
+            fitting.append(one)
+    return fitting, left
 
 
 def _new_batch(together: Sequence[Netted], terms: PayoutTerms, numbers: Numbers, day: date) -> Batch:
@@ -136,7 +165,7 @@ def _new_batch(together: Sequence[Netted], terms: PayoutTerms, numbers: Numbers,
     said = {
         "payer": terms.payer.model_dump(mode="json"),
         "debtor": debtor.said,
-        "first_trace": numbers.payouts + 1,
+        "first_trace": numbers.first_trace,
     }
     batch = Batch(
         batch_id=batch_id,
@@ -161,7 +190,7 @@ def _new_batch(together: Sequence[Netted], terms: PayoutTerms, numbers: Numbers,
             for place, one in enumerate(sorted(together, key=lambda one: one.account.partner), start=1)
         ),
     )
-    form = debtor.nacha_form(number, numbers.payouts + 1)
+    form = debtor.nacha_form(number, numbers.first_trace)
     if form is not None:
         traces = trace_numbers(_order(batch, datetime.min.replace(tzinfo=UTC)), form)
         traced = [replace(one, trace=traces[EndToEndId(one.payment_id)]) for one in batch.payouts]

@@ -35,9 +35,11 @@ from settlement.payout.orders import (
     Numbers,
     net,
     new_batches,
+    next_trace,
     payment_file,
     release_entry,
     require_as_proposed,
+    without_misfits,
 )
 from settlement.payout.terms import PayoutTerms, read_payout_terms
 from settlement.store import Home
@@ -73,13 +75,11 @@ def propose(home: Home, engine: books.Engine, person: str, moment: str) -> Propo
         known = payout_books.batches_in(connection)
         accounts = account_books.accounts_in(connection)
         netted, left = net(payout_books.unpaid(connection), accounts, terms, day)
-    numbers = Numbers(
-        batches=max((batch.number for batch in known), default=0),
-        payouts=sum(len(batch.payouts) for batch in known),
-        night=night,
-    )
+    fitting, unfit = without_misfits(netted, terms, moment_from(moment))
+    batches = max((batch.number for batch in known), default=0)
+    numbers = Numbers(batches=batches, first_trace=next_trace(known), night=night)
     proposed = []
-    for made in new_batches(netted, terms, numbers, day):
+    for made in new_batches(fitting, terms, numbers, day):
         # Where no person proposes, one alone would have looked at it.
         batch = with_approvals(made, max(made.approvals, _TWO)) if person == NOBODY else made
         # What the bank's format refuses is told now and not when it is released.
@@ -89,7 +89,7 @@ def propose(home: Home, engine: books.Engine, person: str, moment: str) -> Propo
         for batch in proposed:
             payout_books.add_batch(connection, batch, person, moment)
     found = tuple(payout_books.one_batch(engine, batch.batch_id) for batch in proposed)
-    return Proposal(batches=found, left=tuple(left))
+    return Proposal(batches=found, left=(*left, *unfit))
 
 
 def _checks(home: Home, terms: PayoutTerms, batch: Batch, night: date) -> tuple[Check, ...]:
@@ -131,11 +131,13 @@ def reject(engine: books.Engine, batch_id: str, person: str, moment: str, note: 
 
 
 def override(engine: books.Engine, batch_id: str, person: str, moment: str, reason: str) -> Batch:
-    """Put one person's word on record that failing checks do not keep a batch; two are needed."""
+    """Put one person's word on record that the failing checks of the last look do not keep a batch; two are needed."""
     batch = _standing(engine, batch_id, BatchState.PROPOSED, BatchState.APPROVED)
     _require_reason(reason)
     with books.transaction(engine) as connection:
-        payout_books.add_override(connection, batch.batch_id, Override(person=person, moment=moment, reason=reason))
+        night, look = batch.last_look
+        word = Override(person=person, moment=moment, reason=reason, night=night, look=look)
+        payout_books.add_override(connection, batch.batch_id, word)
     return payout_books.one_batch(engine, batch_id)
 
 
@@ -238,23 +240,39 @@ def _put(folder: Path, file: PaymentFile) -> None:
 
 def _checked_again(home: Home, engine: books.Engine, batch: Batch) -> Batch:
     """The batch with the checks of the last settled night, where a night was settled since it was proposed."""
-    night = payout_books.last_night(engine)
-    if batch.last_checks[0].night >= night:
-        return batch
-    terms = read_payout_terms(store.read_documents(home))
+    return batch if batch.last_look[0] >= payout_books.last_night(engine) else _looked_at(home, engine, batch)
+
+
+def look(home: Home, engine: books.Engine, batch_id: str, person: str, moment: str) -> Batch:
+    """Check a batch once more as its data stand now; a look that finds nothing else adds nothing.
+
+    Words on the checks of an earlier look do not count for what this one finds.
+    """
+    batch = _standing(engine, batch_id, BatchState.PROPOSED, BatchState.APPROVED)
+    cash.tie(home, engine, person, moment)
+    return _looked_at(home, engine, batch)
+
+
+def _looked_at(home: Home, engine: books.Engine, batch: Batch) -> Batch:
+    night, number = payout_books.last_night(engine), 1
+    found = _checks(home, read_payout_terms(store.read_documents(home)), batch, night)
+    if batch.last_look[0] == night:
+        number = batch.last_look[1] + 1
+        if {replace(check, look=1) for check in batch.last_checks} == set(found):
+            return batch
     with books.transaction(engine) as connection:
-        payout_books.add_checks(connection, batch.batch_id, _checks(home, terms, batch, night))
+        payout_books.add_checks(connection, batch.batch_id, [replace(check, look=number) for check in found])
     return payout_books.one_batch(engine, batch.batch_id)
 
 
 def failing(batch: Batch) -> list[Check]:
-    """The checks of the last night looked at that do not let the batch go."""
+    """The checks of the last look that do not let the batch go."""
     return [check for check in batch.last_checks if not check.passed]
 
 
 def _require_checks(batch: Batch) -> None:
     found = failing(batch)
-    if found and len(batch.overrides) < _TWO:
+    if found and len(batch.last_overrides) < _TWO:
         first, more = found[0], len(found) - 1
         how = "have two persons override it with `settle payouts override`" if batch.may_override else "mend that"
         raise TerminalError(

@@ -38,7 +38,7 @@ RULED_FIRST: Final = (
     "payout_status",
 )
 """The tables that the revision which made payouts has rules for."""
-RULED: Final = (*RULED_FIRST, "payout_cash")
+RULED: Final = (*RULED_FIRST, "payout_cash", "payout_check_again", "payout_word")
 """All tables that have rules."""
 
 
@@ -152,7 +152,28 @@ _CHECK: Final = {
         "a released batch is checked no more",
     ),
 }
-_OVERRIDE: Final = {
+_LOOKS: Final = (
+    "(SELECT batch_id, night, 1 AS look, partner, passed FROM payout_check "
+    "UNION ALL SELECT batch_id, night, look, partner, passed FROM payout_check_again)"
+)
+_LAST_NIGHT: Final = "(SELECT max(night) FROM payout_check WHERE batch_id = NEW.batch_id)"
+_LAST_LOOK: Final = f"(SELECT max(l.look) FROM {_LOOKS} l WHERE l.batch_id = NEW.batch_id AND l.night = {_LAST_NIGHT})"
+_CHECK_AGAIN: Final = {
+    **_CHECK,
+    "follows_a_look": (
+        (
+            f"NEW.look < 2 OR NEW.night <> coalesce({_LAST_NIGHT}, '0001-01-01') "
+            f"OR NEW.look < {_LAST_LOOK} OR NEW.look > {_LAST_LOOK} + 1"
+        ),
+        "looks at one night count on",
+    ),
+}
+_OVERRIDE: Final = {"of_no_look": ("1 = 1", "the word of a person names the look at the checks that it is of")}
+_WORD: Final = {
+    "of_the_last_look": (
+        f"NEW.night <> coalesce({_LAST_NIGHT}, '0001-01-01') OR NEW.look <> {_LAST_LOOK}",
+        "the word of a person is of the last look at the checks: look at them again",
+    ),
     "declared": (
         "NOT (SELECT may_override FROM payout_batch WHERE batch_id = NEW.batch_id)",
         "the configuration does not let the checks of this batch be overridden",
@@ -160,14 +181,14 @@ _OVERRIDE: Final = {
     "by_another": (_took("proposed"), "who proposed a batch cannot override its checks"),
 }
 _FAILING: Final = (
-    "EXISTS (SELECT 1 FROM payout_check c WHERE c.batch_id = NEW.batch_id AND NOT c.passed "
-    "AND c.night = (SELECT max(night) FROM payout_check WHERE batch_id = NEW.batch_id)) "
-    "AND (SELECT count(*) FROM payout_override WHERE batch_id = NEW.batch_id) < 2"
+    f"EXISTS (SELECT 1 FROM {_LOOKS} c WHERE c.batch_id = NEW.batch_id AND NOT c.passed "
+    f"AND c.night = {_LAST_NIGHT} AND c.look = {_LAST_LOOK}) "
+    "AND (SELECT count(*) FROM payout_word w WHERE w.batch_id = NEW.batch_id "
+    f"AND w.night = {_LAST_NIGHT} AND w.look = {_LAST_LOOK}) < 2"
 )
 _UNCHECKED: Final = (
-    "EXISTS (SELECT 1 FROM payout p WHERE p.batch_id = NEW.batch_id AND NOT EXISTS (SELECT 1 FROM payout_check c "
-    "WHERE c.batch_id = p.batch_id AND c.partner = p.partner "
-    "AND c.night = (SELECT max(night) FROM payout_check WHERE batch_id = NEW.batch_id)))"
+    f"EXISTS (SELECT 1 FROM payout p WHERE p.batch_id = NEW.batch_id AND NOT EXISTS (SELECT 1 FROM {_LOOKS} c "
+    f"WHERE c.batch_id = p.batch_id AND c.partner = p.partner AND c.night = {_LAST_NIGHT} AND c.look = {_LAST_LOOK}))"
 )
 _ACCOUNT_OF_PAYOUT: Final = "payout p JOIN bank_account_event e ON e.account_id = p.account_id"
 _UNUSABLE: Final = (
@@ -273,9 +294,10 @@ _STATUS: Final = {
     "corrects_the_payout": (
         (
             "NEW.effect = 'back' AND NOT EXISTS (SELECT 1 FROM entry c JOIN payout p ON p.payment_id = NEW.payment_id "
-            "WHERE c.entry_key = NEW.entry_key AND c.corrects = 'payout/' || p.batch_id)"
+            "WHERE c.entry_key = NEW.entry_key AND c.corrects = 'payout/' || p.batch_id AND c.kind = "
+            f"CASE WHEN {_NEW_BACK} = p.amount_minor THEN 'payout_back' ELSE 'payout_part' END)"
         ),
-        "money comes back by an entry that corrects the payout",
+        "money comes back by an entry that corrects the payout, a part of it as a part",
     ),
     "as_much_as_came": (
         (
@@ -334,4 +356,6 @@ _RULES: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
     "payout_event": _EVENT,
     "payout_status": _STATUS,
     "payout_cash": _CASH,
+    "payout_check_again": _CHECK_AGAIN,
+    "payout_word": _WORD,
 }

@@ -90,6 +90,8 @@ def test_a_batch_through_all_of_its_commands(home: Home, tmp_path: Path) -> None
     answer.write_bytes(report(batch, *((one.payment_id, "ACSC") for one in batch.payouts)))
     assert says(home, "payouts", "read", str(answer), by="fay", day=5).count("ACCEPTED") == 3
     assert "read before, nothing is done twice" in says(home, "payouts", "read", str(answer), by="fay", day=5)
+    back.write_bytes(returned("P000001-001", "2.00"))
+    assert "2.00 USD came back, the rest stays paid" in says(home, "payouts", "read", str(back), by="fay", day=6)
     back.write_bytes(returned("P000001-001", "1.00"))
     assert "1 of what the bank tells moved nothing" in refused(home, "payouts", "read", str(back), by="fay", day=6)
     listed = says(home, "payouts", "list", "--state", "acknowledged")
