@@ -17,6 +17,8 @@ from settlement.errors import TerminalError
 from settlement.model import accounts
 from settlement.model.clearing import CashStatus
 from settlement.model.money import to_major
+from settlement.model.payout import Batch, Payout
+from settlement.payout import cash
 from settlement.store import Home
 
 _WAITING: Final = {
@@ -57,28 +59,42 @@ def trial_balance(home: Home, until: date | None, prefix: str) -> tuple[date, li
 def open_items(home: Home, night: date, balances: Iterable[Balance]) -> list[OpenItem]:
     """Each clearing and suspense account that is not zero after a night, with what explains it."""
     ties = store.scan_history(home, "cash_tie", night + timedelta(days=1)).sort("business_date").collect()
-    judged = {(row["camt_file"], str(row["entry"])): row for row in ties.iter_rows(named=True)}
+    judged = {(row["camt_file"], row["entry"]): row for row in ties.iter_rows(named=True)}
     by_file: dict[str, list[dict[str, Any]]] = {}
     for row in judged.values():
         by_file.setdefault(row["ties_to"] or "", []).append(row)
-    ordered = {
-        payout.payment_id: batch.batch_id
-        for batch in payout_books.batches(books.connect(home))
-        for payout in batch.payouts
-    }
+    payments = _payments(home)
     return [
-        _explained(balance, night, judged, by_file, ordered)
+        _explained(balance, night, judged, by_file, payments)
         for balance in balances
         if balance.balance_minor and accounts.kind_of(balance.account).clears
     ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Payments:
+    """Our payments by id; which of them bank entries show, by place; and why other entries are not taken for one."""
+
+    ordered: Mapping[str, tuple[Batch, Payout]]
+    shown: Mapping[tuple[str, int], tuple[str, ...]]
+    not_taken: Mapping[tuple[str, int], str]
+
+
+def _payments(home: Home) -> _Payments:
+    engine = books.connect(home)
+    with books.transaction(engine) as connection:
+        shown = payout_books.cash_of(connection)
+    ordered = {payout.payment_id: (batch, payout) for batch in payout_books.batches(engine) for payout in batch.payouts}
+    not_taken = {one.entry.place: one.why or "`settle payouts tie` takes it" for one in cash.judged_now(home, engine)}
+    return _Payments(ordered=ordered, shown=shown, not_taken=not_taken)
+
+
 def _explained(
     balance: Balance,
     night: date,
-    judged: Mapping[tuple[str, str], Mapping[str, Any]],
+    judged: Mapping[tuple[str, int], Mapping[str, Any]],
     by_file: Mapping[str, Sequence[Mapping[str, Any]]],
-    ordered: Mapping[str, str],
+    payments: _Payments,
 ) -> OpenItem:
     kind = accounts.kind_of(balance.account)
     names = kind.names(balance.account) or ()
@@ -87,10 +103,9 @@ def _explained(
         case accounts.CLEARING:
             item, text = _of_file(balance, names[1], by_file.get(names[1], []))
         case accounts.SUSPENSE:
-            statement, _, entry = "#".join(names).rpartition("#")
-            item, text = _of_entry(f"entry {entry} of {statement}", judged.get((statement, entry)))
+            item, text = _of_entry(accounts.bank_entry_of(balance.account) or ("", 0), judged, payments)
         case accounts.TRANSIT:
-            item, text = _of_payment(names[-1], ordered.get(names[-1]))
+            item, text = _of_payment(names[-1], balance.balance_minor, payments.ordered.get(names[-1]))
         case _:
             text = "nothing tells what it waits for; look at the entries on this account"
     return OpenItem(balance=balance, item=item, age_days=(night - balance.first).days, text=text)
@@ -108,16 +123,33 @@ def _of_file(balance: Balance, file: str, ties: Sequence[Mapping[str, Any]]) -> 
     return None, f"the cash of {file} came by bank entry {found}, yet this stands open: look for entries booked by hand"
 
 
-def _of_entry(place: str, tie: Mapping[str, Any] | None) -> tuple[str | None, str]:
+def _of_entry(
+    place: tuple[str, int], judged: Mapping[tuple[str, int], Mapping[str, Any]], payments: _Payments
+) -> tuple[str | None, str]:
+    tie, where = judged.get(place), f"entry {place[1]} of {place[0]}"
     if tie is None:
-        return None, f"{place} was never judged: look for entries booked by hand"
+        return None, f"{where} was never judged: look for entries booked by hand"
     waiting = _WAITING.get(CashStatus(tie["status"]))
     if waiting is None:
-        return None, f"{place} is {tie['status']} to {tie['ties_to']}, yet this stands open: look for entries by hand"
-    return tie["entry_ref"], f"{place} {waiting}"
+        return None, f"{where} is {tie['status']} to {tie['ties_to']}, yet this stands open: look for entries by hand"
+    ref: str = tie["entry_ref"]
+    if place in payments.shown:
+        return ref, f"{where} shows {', '.join(payments.shown[place])} and is taken off with the next night"
+    if place in payments.not_taken:
+        return ref, f"{where} {waiting}; {payments.not_taken[place]}"
+    return ref, f"{where} {waiting}"
 
 
-def _of_payment(payment: str, batch: str | None) -> tuple[str | None, str]:
-    if batch is None:
-        return None, f"no batch orders a payment {payment}: look for entries booked by hand"
-    return batch, f"the payment {payment} of {batch} was handed to the bank, whose statement does not show it yet"
+def _of_payment(name: str, standing_minor: int, ordered: tuple[Batch, Payout] | None) -> tuple[str | None, str]:
+    if ordered is None:
+        return None, f"no batch orders a payment {name}: look for entries booked by hand"
+    batch, payout = ordered
+    if payout.debited:
+        said = (
+            "was debited, and comes to zero with the next night" if standing_minor < 0 else "came back after its debit"
+        )
+        return batch.batch_id, f"the payment {name} of {batch.batch_id} {said}"
+    return batch.batch_id, f"the payment {name} of {batch.batch_id} was handed to the bank, {_UNSEEN}"
+
+
+_UNSEEN: Final = "whose statement does not show it yet"

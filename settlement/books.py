@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 import psycopg
@@ -341,6 +341,16 @@ class Balance:
 
 def balances(engine: sa.Engine, until: date) -> list[Balance]:
     """All accounts with what was booked on nights up to and including ``until``, by account and currency."""
+    return _balances(engine, ENTRY.c.business_date <= until)
+
+
+def balances_now(engine: sa.Engine, night: date) -> list[Balance]:
+    """As ``balances`` after a night, with what persons have booked since, which belongs to the night after it."""
+    beside = sa.and_(ENTRY.c.kind.in_(BESIDE_NIGHTS), ENTRY.c.business_date == night + timedelta(days=1))
+    return _balances(engine, sa.or_(ENTRY.c.business_date <= night, beside))
+
+
+def _balances(engine: sa.Engine, which: sa.ColumnElement[bool]) -> list[Balance]:
     amount, night = POSTING.c.amount_minor, ENTRY.c.business_date
     query = (
         sa.select(
@@ -352,7 +362,7 @@ def balances(engine: sa.Engine, until: date) -> list[Balance]:
             sa.func.max(night).label("last"),
         )
         .join(ENTRY)
-        .where(night <= until)
+        .where(which)
         .group_by(POSTING.c.account, POSTING.c.currency)
     )
     with reached(), engine.connect() as connection:

@@ -17,9 +17,35 @@ import sqlalchemy as sa
 from settlement import account_books, books
 from settlement.errors import TerminalError
 from settlement.model.accounts import DUE
-from settlement.model.journal import BESIDE_NIGHTS, Entry
-from settlement.model.payout import Batch, BatchId, BatchState, Check, Due, Effect, Override, PaymentFile, Payout, Step
-from settlement.payout_tables import BATCH, CHECK, EVENT, FILE, OVERRIDE, PAYOUT, REPLY, STATEMENT, STATUS
+from settlement.model.journal import BESIDE_NIGHTS, PART_BACK, Entry
+from settlement.model.payment_status import Outcome
+from settlement.model.payout import (
+    Batch,
+    BatchId,
+    BatchState,
+    Check,
+    Due,
+    Effect,
+    Override,
+    PaymentFile,
+    Payout,
+    Step,
+    Way,
+)
+from settlement.payout_tables import (
+    BATCH,
+    CASH,
+    CHECK,
+    CHECK_AGAIN,
+    EVENT,
+    FILE,
+    OVERRIDE,
+    PAYOUT,
+    REPLY,
+    STATEMENT,
+    STATUS,
+    WORD,
+)
 
 _BOOKED: Final = "post"
 
@@ -64,7 +90,10 @@ def next_night(engine: books.Engine) -> date:
 
 
 def dues(connection: books.Connection) -> list[Due]:
-    """All that ever became due, by account, currency and entry; what payouts moved is left out."""
+    """All that ever became due, by account, currency and entry; what payouts moved is left out.
+
+    A part of a payment that came back is due by the entry that booked it; what came back whole is due as it was before.
+    """
     query = (
         sa.select(
             books.POSTING.c.entry_key,
@@ -73,7 +102,10 @@ def dues(connection: books.Connection) -> list[Due]:
             sa.func.sum(-books.POSTING.c.amount_minor).label("amount_minor"),
         )
         .join(books.ENTRY, books.ENTRY.c.entry_key == books.POSTING.c.entry_key)
-        .where(books.POSTING.c.account.like("liability:payable:%:due"), books.ENTRY.c.kind.not_in(BESIDE_NIGHTS))
+        .where(
+            books.POSTING.c.account.like("liability:payable:%:due"),
+            sa.or_(books.ENTRY.c.kind.not_in(BESIDE_NIGHTS), books.ENTRY.c.kind == PART_BACK),
+        )
         .group_by(books.POSTING.c.entry_key, books.POSTING.c.account, books.POSTING.c.currency)
     )
     found = []
@@ -116,14 +148,17 @@ def add_batch(connection: books.Connection, batch: Batch, person: str, moment: s
 
 
 def add_checks(connection: books.Connection, batch_id: BatchId, checks: Sequence[Check]) -> None:
-    """Add what the checks of a night came to."""
+    """Add what the checks of one look came to."""
     rows = [{"batch_id": batch_id, "passed": check.passed, **asdict(check)} for check in checks]
-    connection.execute(sa.insert(CHECK), rows)
+    if checks[0].look > 1:
+        connection.execute(sa.insert(CHECK_AGAIN), rows)
+    else:
+        connection.execute(sa.insert(CHECK), [_without(row, "look") for row in rows])
 
 
 def add_override(connection: books.Connection, batch_id: BatchId, override: Override) -> None:
-    """Add one person's word that failing checks do not keep a batch."""
-    connection.execute(sa.insert(OVERRIDE), [{"batch_id": batch_id, **asdict(override)}])
+    """Add one person's word that the failing checks of one look do not keep a batch."""
+    connection.execute(sa.insert(WORD), [{"batch_id": batch_id, **asdict(override)}])
 
 
 def add_step(  # noqa: PLR0917 - the step's own parts
@@ -168,6 +203,39 @@ def add_reply(  # noqa: PLR0917 - what belongs to one file
         connection.execute(sa.insert(STATUS), [{"sha256": reply.sha256, **asdict(status)} for status in statuses])
 
 
+def add_cash(  # noqa: PLR0917 - what belongs to one bank entry
+    connection: books.Connection,
+    booked: Entry,
+    place: tuple[str, int],
+    shown: Sequence[tuple[Payout, Way]],
+    person: str,
+    moment: str,
+) -> None:
+    """Book what a bank entry shows of payments; ``place`` is its statement file and its number there."""
+    books.book(connection, [booked])
+    rows = [
+        {
+            "payment_id": payout.payment_id,
+            "way": way.value,
+            "statement": place[0],
+            "entry": place[1],
+            "entry_key": booked.key,
+            "person": person,
+            "moment": moment,
+        }
+        for payout, way in shown
+    ]
+    connection.execute(sa.insert(CASH), rows)
+
+
+def cash_of(connection: books.Connection) -> dict[tuple[str, int], tuple[str, ...]]:
+    """The payments that each entry of a bank statement shows, by statement file and number."""
+    found: dict[tuple[str, int], tuple[str, ...]] = {}
+    for row in connection.execute(sa.select(CASH).order_by(CASH.c.payment_id)):
+        found[row.statement, row.entry] = (*found.get((row.statement, row.entry), ()), row.payment_id)
+    return found
+
+
 def file_of(connection: books.Connection, batch_id: BatchId) -> PaymentFile:
     """The payment file of a released batch."""
     row = connection.execute(sa.select(FILE).where(FILE.c.batch_id == batch_id)).mappings().one()
@@ -210,23 +278,37 @@ def batches_in(connection: books.Connection) -> list[Batch]:
     A batch without a step was never proposed: somebody wrote past the program, and it is none.
     """
     accounts = {one.account_id: one for one in account_books.accounts_in(connection)}
-    effects: dict[str, set[str]] = defaultdict(set)
-    for payment_id, effect in connection.execute(sa.select(STATUS.c.payment_id, STATUS.c.effect)):
-        effects[payment_id].add(effect)
+    told: dict[str, dict[str, sa.RowMapping]] = defaultdict(dict)
+    for status in connection.execute(sa.select(STATUS)).mappings():
+        told[status["payment_id"]][status["effect"]] = status
+    shown: dict[str, set[str]] = defaultdict(set)
+    for payment_id, way in connection.execute(sa.select(CASH.c.payment_id, CASH.c.way)):
+        shown[payment_id].add(way)
     statements = _by(connection, STATEMENT, "payment_id", STATEMENT.c.entry_key, STATEMENT.c.account)
     payouts = _by(connection, PAYOUT, "batch_id", PAYOUT.c.payment_id)
     steps = _by(connection, EVENT, "batch_id", EVENT.c.number)
     checks = _by(connection, CHECK, "batch_id", CHECK.c.night, CHECK.c.partner, CHECK.c.name)
-    overrides = _by(connection, OVERRIDE, "batch_id", OVERRIDE.c.moment, OVERRIDE.c.person)
+    for batch_id, again in _by(
+        connection, CHECK_AGAIN, "batch_id", *(CHECK_AGAIN.c[name] for name in ("night", "look", "partner", "name"))
+    ).items():
+        checks[batch_id] += again
+    words = _by(connection, OVERRIDE, "batch_id", OVERRIDE.c.moment, OVERRIDE.c.person)
+    for batch_id, later in _by(connection, WORD, "batch_id", WORD.c.moment, WORD.c.person, WORD.c.look).items():
+        words.setdefault(batch_id, []).extend(later)
 
     def payout_of(one: Mapping[str, Any], currency: str) -> Payout:
-        told = effects[one["payment_id"]]
+        name, amount = one["payment_id"], one["amount_minor"]
+        back = told[name].get(Effect.BACK)
+        rejected = back is not None and back["outcome"] == Outcome.REJECTED
         return Payout(
             **_without(one, "batch_id", "account_id"),
             account=accounts[one["account_id"]],
-            statements=tuple(_due(due, currency) for due in statements.get(one["payment_id"], ())),
-            back=Effect.BACK in told,
-            accepted=Effect.ACCEPTED in told,
+            statements=tuple(_due(due, currency) for due in statements.get(name, ())),
+            back_minor=0 if back is None else amount if rejected else back["amount_minor"] or amount,
+            rejected=rejected,
+            accepted=Effect.ACCEPTED in told[name],
+            debited=Way.DEBIT in shown[name],
+            credited=Way.CREDIT in shown[name],
         )
 
     return [
@@ -235,7 +317,7 @@ def batches_in(connection: books.Connection) -> list[Batch]:
             payouts=tuple(payout_of(one, row["currency"]) for one in payouts.get(row["batch_id"], ())),
             steps=tuple(Step(**_without(one, "batch_id", "digest")) for one in steps[row["batch_id"]]),
             checks=tuple(Check(**_without(one, "batch_id", "passed")) for one in checks.get(row["batch_id"], ())),
-            overrides=tuple(Override(**_without(one, "batch_id")) for one in overrides.get(row["batch_id"], ())),
+            overrides=tuple(Override(**_without(one, "batch_id")) for one in words.get(row["batch_id"], ())),
         )
         for row in connection.execute(sa.select(BATCH).order_by(BATCH.c.number)).mappings()
         if row["batch_id"] in steps

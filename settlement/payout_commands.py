@@ -11,8 +11,8 @@ import typer
 from settlement import books, payout_books, store
 from settlement.errors import TerminalError
 from settlement.model.payout import Batch, BatchState, Effect
-from settlement.payout import conservation, replies, steps
-from settlement.payout.text import batch_lines, batch_list, left_table, status_table
+from settlement.payout import cash, conservation, replies, steps
+from settlement.payout.text import batch_lines, batch_list, cash_table, left_table, status_table
 from settlement.quarantine import person_of
 from settlement.terminal import ByOption, HomeOption, MomentOption, content_of, moment_of, table_console
 
@@ -93,7 +93,17 @@ def override(
 ) -> None:
     """Let a batch go although a check fails: the word of two persons, with their reasons, where that is declared."""
     found = steps.override(_engine(home), batch, person_of(by), moment_of(at), reason)
-    typer.echo(f"{len(found.overrides)} of 2 persons let {batch} go although {len(steps.failing(found))} checks fail.")
+    typer.echo(
+        f"{len(found.last_overrides)} of 2 persons let {batch} go although {len(steps.failing(found))} checks fail."
+    )
+
+
+@app.command()
+def look(batch: BatchArgument, home: HomeOption, by: ByOption, at: MomentOption = None) -> None:
+    """Check a batch once more, such as when its night is judged by now; what else is found nobody has overridden."""
+    place = store.open_home(home)
+    found = steps.look(place, books.connect(place), batch, person_of(by), moment_of(at))
+    typer.echo(f"{len(steps.failing(found))} of {len(found.last_checks)} checks of {batch} fail.")
 
 
 @app.command()
@@ -137,6 +147,20 @@ def read(
         raise TerminalError(
             f"{to_look_at} of what the bank tells moved nothing and wants a person: it is in the table."
         )
+
+
+@app.command()
+def tie(home: HomeOption, by: ByOption, at: MomentOption = None) -> None:
+    """Take what bank statements show of payments off suspense; leaves with 2 where a person must look at an entry."""
+    place = store.open_home(home)
+    found = cash.tie(place, books.connect(place), person_of(by), moment_of(at))
+    if found:
+        table_console().print(cash_table(found))
+    left = [one for one in found if one.why]
+    typer.echo(f"{len(found) - len(left)} bank entries taken, {len(left)} left on suspense.")
+    if left:
+        entry = left[0].entry
+        raise TerminalError(f"Entry {entry.entry} of {entry.statement} stays on suspense: {left[0].why}.")
 
 
 @app.command()

@@ -58,6 +58,32 @@ OVERRIDE = sa.Table(
     sa.Column("moment", sa.String(20), nullable=False),
     sa.Column("reason", sa.String(400), nullable=False),
 )
+"""Words of before revision 0007, which name no look; none is added."""
+CHECK_AGAIN = sa.Table(
+    "payout_check_again",
+    books.METADATA,
+    sa.Column("batch_id", sa.ForeignKey("payout_batch.batch_id"), primary_key=True),
+    sa.Column("night", sa.Date, primary_key=True),
+    sa.Column("look", sa.Integer, primary_key=True),
+    sa.Column("partner", sa.String(100), primary_key=True),
+    sa.Column("name", sa.String(40), primary_key=True),
+    sa.Column("passed", sa.Boolean, nullable=False),
+    sa.Column("figure", sa.BigInteger, nullable=False),
+    sa.Column("most", sa.BigInteger, nullable=False),
+    sa.Column("text", sa.String(400), nullable=False),
+)
+"""Checks of a night that was looked at before: the second look and those after it."""
+WORD = sa.Table(
+    "payout_word",
+    books.METADATA,
+    sa.Column("batch_id", sa.ForeignKey("payout_batch.batch_id"), primary_key=True),
+    sa.Column("night", sa.Date, primary_key=True),
+    sa.Column("look", sa.Integer, primary_key=True),
+    sa.Column("person", sa.String(100), primary_key=True),
+    sa.Column("moment", sa.String(20), nullable=False),
+    sa.Column("reason", sa.String(400), nullable=False),
+)
+"""Each person's word that failing checks of one look do not keep a batch."""
 FILE = sa.Table(
     "payout_file",
     books.METADATA,
@@ -102,6 +128,17 @@ STATUS = sa.Table(
     sa.Column("currency", sa.String(3)),
     sa.Column("effect", sa.String(20), nullable=False),
     sa.Column("entry_key", sa.ForeignKey("entry.entry_key")),
+)
+CASH = sa.Table(
+    "payout_cash",
+    books.METADATA,
+    sa.Column("payment_id", sa.ForeignKey("payout.payment_id"), primary_key=True),
+    sa.Column("way", sa.String(10), primary_key=True),
+    sa.Column("statement", sa.String(500), nullable=False),
+    sa.Column("entry", sa.Integer, nullable=False),
+    sa.Column("entry_key", sa.ForeignKey("entry.entry_key"), nullable=False),
+    sa.Column("person", sa.String(100), nullable=False),
+    sa.Column("moment", sa.String(20), nullable=False),
 )
 sa.Index(
     "payout_back_once",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from settlement import account_books, books, store
 from settlement.account_books import ProposedAccount
 from settlement.books import StageRun
 from settlement.home import create_home
-from settlement.model.accounts import ACCRUED_SHARE, DUE, PARTNER_SHARE
+from settlement.model.accounts import ACCRUED_SHARE, BANK, DUE, PARTNER_SHARE, SUSPENSE
 from settlement.model.bank_account import AccountKind, BankAccount, Clearing, DomesticAccount, IbanAccount
 from settlement.model.journal import Entry, Posting
 from settlement.model.payout import AccountState, Batch, PartnerAccount
@@ -26,6 +26,7 @@ PROPOSED, APPROVED, RELEASED = (f"2011-01-03T1{hour}:00:00Z" for hour in range(3
 RETAIL, AIR = "C2-RET-COBRAND", "C1-AIR-MILES"
 DUES = ((RETAIL, "HARBOR-RETAIL", 12_613_53), (RETAIL, "HARBOR-LOYALTY", 9_022_52), (AIR, "MERIDIAN-AIR", 34_500_00))
 """Contract, partner and cents of the statements that are closed."""
+PAYS_ABROAD = "FR1420041010050500013M02606"
 ABROAD = IbanAccount(iban="DE89370400440532013000", bic="COBADEFFXXX")
 
 
@@ -45,13 +46,43 @@ def made_home(root: Path, dues: Iterable[tuple[str, str, int]] = DUES) -> Home:
 
 def settle(home: Home, night: date, dues: Iterable[tuple[str, str, int]], period: str = "2010-Q4") -> None:
     """Book a night that closes these statements, and judge its data as good."""
-    run = StageRun(business_date=night, stage="post", inputs_digest="1", outputs_digest="2")
-    books.commit_stage(books.connect(home), run, [entry for due in dues for entry in closing(*due, night, period)])
-    folder = home.partition("expectation", night)
-    folder.mkdir(parents=True)
+    _book(home, night, [entry for due in dues for entry in closing(*due, night, period)])
+
+
+def _book(home: Home, night: date, entries: Iterable[Entry]) -> None:
     row = {"suite": "clearing.visa_clearing.bank", "expectation": "x", "column": "y", "success": True}
-    frame = pl.DataFrame([row | {"rows": 1, "unexpected": 0}], schema=TABLES["expectation"].schema)
-    frame.write_parquet(folder / "part-00000.parquet")
+    table(home, "expectation", night, row | {"rows": 1, "unexpected": 0})
+    run = StageRun(business_date=night, stage="post", inputs_digest="1", outputs_digest="2")
+    books.commit_stage(books.connect(home), run, list(entries))
+
+
+def table(home: Home, name: str, night: date, *rows: Mapping[str, object]) -> None:
+    """Rows as a night's table; a column that a row does not tell is empty."""
+    folder = home.partition(name, night)
+    folder.mkdir(parents=True, exist_ok=True)
+    schema = TABLES[name].schema
+    plain = [{column: row.get(column) for column in schema} for row in rows]
+    pl.DataFrame(plain, schema=schema).write_parquet(folder / "part-00000.parquet")
+
+
+def bank_entry(amount_minor: int, **texts: object) -> dict[str, object]:
+    """A row of ``statement_entry`` on the account that pays abroad, its amount + to us."""
+    plain = {"account": PAYS_ABROAD, "currency": "USD", "code": "PMNT", "entry_ref": "R"}
+    return {**plain, "direction": 1 if amount_minor > 0 else -1, "amount_minor": abs(amount_minor), **texts}
+
+
+def bank_shows(home: Home, night: date, *entries: Mapping[str, object]) -> None:
+    """A night whose bank statement has these entries, which no file explains: each stands on suspense."""
+    file, booked = f"{night}/statement.xml", []
+    rows = [{**entry, "file": file, "record": number} for number, entry in enumerate(entries, start=1)]
+    for row in rows:
+        sides = (SUSPENSE.at(file, row["record"]), BANK.at(row["account"]))
+        amount = -row["direction"] * row["amount_minor"]
+        booked.append(_entry(f"cash/{file}/{row['record']}/{night}", "cash", night, sides, amount))
+    _book(home, night, booked)
+    table(home, "statement_entry", night, *rows)
+    tie = {"camt_file": file, "status": "UNEXPLAINED"}
+    table(home, "cash_tie", night, *({**row, **tie, "entry": row["record"]} for row in rows))
 
 
 def closing(

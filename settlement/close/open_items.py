@@ -7,10 +7,11 @@ from typing import Final
 
 import polars as pl
 
-from settlement import store
+from settlement import books, payout_books, store
 from settlement.close.scene import Scene
-from settlement.model.accounts import CLEARING, SUSPENSE
+from settlement.model.accounts import CLEARING, bank_entry_of
 from settlement.model.money import amount_text
+from settlement.payout import cash
 
 _SELF_TOLD: Final = ("DUPLICATE_RECORD", "FOREIGN_BIN")
 """Reasons that say by themselves why an item stays open: it is of no match by its nature."""
@@ -19,32 +20,36 @@ _SELF_TOLD: Final = ("DUPLICATE_RECORD", "FOREIGN_BIN")
 def aged_accounts(scene: Scene, until: date) -> tuple[dict[str, str], int]:
     """Clearing and suspense accounts that are not zero, of files and statements that came up to a day.
 
+    A bank entry that was taken for payouts since the last settled night is none of them.
+
     Returns
     -------
     Those older than ``[close]`` allows, by account, each with a sentence; and how many there are in all.
     """
     rows = store.read_table(scene.home, "trial_balance", scene.night).filter(pl.col("balance_minor") != 0)
+    with books.transaction(scene.engine) as connection:
+        shown = payout_books.cash_of(connection)
+    near = {one.entry.place: one.why for one in cash.judged_now(scene.home, scene.engine)}
     found, counted = {}, 0
     for row in rows.iter_rows(named=True):
-        came = _came(row["account"])
-        if came is None or came > until:
+        came, place = _came(row["account"]), bank_entry_of(row["account"])
+        if came is None or came > until or place in shown:
             continue
         counted += 1
         age = (scene.night - came).days
         if age > scene.rules.clearing_days:
+            why = f": {near[place]}" if place is not None and near.get(place) else ""
             amount = amount_text(row["balance_minor"], row["currency"])
-            found[row["account"]] = f"{row['account']} holds {amount} for {age} days"
+            found[row["account"]] = f"{row['account']} holds {amount} for {age} days{why}"
     return found, counted
 
 
 def _came(account: str) -> date | None:
     """The delivery date of the file or statement that an account of cash is named after; None for other accounts."""
-    for kind in (CLEARING, SUSPENSE):
-        names = kind.names(account)
-        if names is not None:
-            # ``<feed>:<file>`` and ``<statement>#<entry>``: a file's name begins with its delivery folder.
-            return date.fromisoformat(names[kind is CLEARING].partition("/")[0])
-    return None
+    cleared, suspended = CLEARING.names(account), bank_entry_of(account)
+    file = cleared[1] if cleared is not None else suspended[0] if suspended is not None else None
+    # A file's name begins with its delivery folder.
+    return None if file is None else date.fromisoformat(file.partition("/")[0])
 
 
 def aged_breaks(scene: Scene, programme: str, until: date) -> tuple[dict[str, str], int]:

@@ -135,7 +135,7 @@ SETTLEMENT: Final = AccountKind(
 TRANSIT: Final = AccountKind(
     path="asset:transit:<account>:<payment>",
     holds="a payment that was handed to the bank; **zero once its statement shows it**",
-    normal=Normal.CREDIT,
+    normal=Normal.EITHER,
     clears=True,
 )
 BANK: Final = AccountKind(
@@ -183,3 +183,12 @@ def kind_of(account: str) -> AccountKind:
         f"{account!r} is no account of the chart (docs/BOOKS.md), nothing was booked: whoever books there must use an "
         "account that is in it, or add one."
     )
+
+
+def bank_entry_of(account: str) -> tuple[str, int] | None:
+    """The statement file and the number of the bank entry that a suspense account is of; None for other accounts."""
+    names = SUSPENSE.names(account)
+    if names is None:
+        return None
+    statement, _, entry = "#".join(names).rpartition("#")
+    return statement, int(entry)

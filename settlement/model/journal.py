@@ -14,7 +14,9 @@ from typing import Final
 
 from settlement.errors import TerminalError
 
-BESIDE_NIGHTS: Final = ("payout", "payout_back")
+PART_BACK: Final = "payout_part"
+"""The kind of an entry that makes due again a part of a payment that came back."""
+BESIDE_NIGHTS: Final = ("payout", "payout_back", PART_BACK, "payout_cash")
 """Kinds of entries that persons book between the nights; each belongs to the next night, whose trial balance has it."""
 
 

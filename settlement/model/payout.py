@@ -59,6 +59,13 @@ class Effect(StrEnum):
     TO_LOOK_AT = "to_look_at"
 
 
+class Way(StrEnum):
+    """Which way a bank statement shows cash of a payment: it left our account, or what came back has come in."""
+
+    DEBIT = "debit"
+    CREDIT = "credit"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One step of a batch or an account: from where, to where, who, and when (UTC). ``note`` may be empty."""
@@ -118,7 +125,9 @@ class Due:
 class Payout:
     """One payment of a batch: to whom, where, how much (minor units of the batch's currency), out of what.
 
-    ``trace`` is the number by which a NACHA return names it. ``back`` tells whether its money came back.
+    ``trace`` is the number by which a NACHA return names it. ``back_minor`` is what came back of it, all or a part;
+    ``rejected`` tells that it came back because the bank never carried it out. ``debited`` and ``credited`` tell
+    whether a bank statement shows that it left, and that what came back of it has come in.
     """
 
     payment_id: str
@@ -128,13 +137,29 @@ class Payout:
     remittance: str
     trace: str | None
     statements: tuple[Due, ...]
-    back: bool = False
+    back_minor: int = 0
+    rejected: bool = False
     accepted: bool = False
+    debited: bool = False
+    credited: bool = False
+
+    @property
+    def back(self) -> bool:
+        """Whether all of it came back."""
+        return self.back_minor == self.amount_minor
+
+    @property
+    def settled(self) -> bool:
+        """Whether bank statements show all that is to be shown of it."""
+        return self.rejected or (self.debited and (self.credited or not self.back_minor))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One check of a partner before its money goes out: passed where the figure is not above the most."""
+    """One check of a partner before its money goes out: passed where the figure is not above the most.
+
+    ``look`` counts how often the batch was looked at on one night, from 1.
+    """
 
     night: date
     partner: str
@@ -142,6 +167,7 @@ class Check:
     figure: int
     most: int
     text: str
+    look: int = 1
 
     @property
     def passed(self) -> bool:
@@ -151,11 +177,16 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Override:
-    """One person's word that a batch goes out although a check fails."""
+    """One person's word that a batch goes out although checks of one look at it fail.
+
+    The look is told by its night and number. A word of before revision 0007 tells none and counts no more.
+    """
 
     person: str
     moment: str
     reason: str
+    night: date | None = None
+    look: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,9 +240,18 @@ class Batch:
 
     @property
     def last_checks(self) -> tuple[Check, ...]:
-        """The checks of the last night that was looked at."""
-        last = max(check.night for check in self.checks)
-        return tuple(check for check in self.checks if check.night == last)
+        """The checks of the last look at it."""
+        return tuple(check for check in self.checks if (check.night, check.look) == self.last_look)
+
+    @property
+    def last_look(self) -> tuple[date, int]:
+        """The night of the last look at it, and the number of the look on that night."""
+        return max((check.night, check.look) for check in self.checks)
+
+    @property
+    def last_overrides(self) -> tuple[Override, ...]:
+        """The words of persons on the checks of the last look."""
+        return tuple(one for one in self.overrides if (one.night, one.look) == self.last_look)
 
     def at(self, state: BatchState) -> str:
         """The moment at which it last came to a state, or to where it stands where it never did."""

@@ -125,6 +125,11 @@ def trace_numbers(batch: PaymentBatch, form: NachaForm) -> dict[EndToEndId, str]
     return {payment.end_to_end_id: _trace(number, form) for number, payment in enumerate(batch.payments)}
 
 
+def offset_trace(batch: PaymentBatch, form: NachaForm) -> str | None:
+    """The trace number of the debit that balances the file; None where it is not balanced."""
+    return _trace(len(batch.payments), form) if form.balanced else None
+
+
 def _file_header(batch: PaymentBatch, form: NachaForm) -> str:
     return _record(
         FILE_HEADER,

@@ -6,14 +6,14 @@ Nothing here shares code with what books the entries: amounts are added up from 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
 from settlement import books, payout_books
 from settlement.model import accounts
-from settlement.model.journal import BESIDE_NIGHTS, Entry, Posting
+from settlement.model.journal import BESIDE_NIGHTS, PART_BACK, Entry, Posting
 from settlement.model.money import to_major
 from settlement.model.payout import Batch, BatchState
 
@@ -28,6 +28,8 @@ _LEFT: Final = {
 """Where a beneficiary's money may stand beside its payments: their balances, credits counted positive."""
 _STATED: Final = (accounts.ACCRUED_SHARE, accounts.CURRENCY_CONVERSION, accounts.OPENING)
 """Where it comes from when a statement closes, and from before the first night."""
+_BANKED: Final = (accounts.BANK, accounts.SUSPENSE)
+"""What the bank has shown of payments; a bank entry stands on suspense until it is taken for one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +49,9 @@ class Standing:
 
 
 def standing(engine: books.Engine) -> list[Standing]:
-    """Where all that is earned stands, by currency; a payment is paid once its bank has accepted it."""
+    """Where all that is earned stands, by currency; a payment is paid once its bank has accepted it or shows it."""
     entries, batches = books.read_entries(engine, date.max), payout_books.batches(engine)
-    accepted = {one.payment_id for batch in batches for one in batch.payouts if one.accepted}
+    accepted = {one.payment_id for batch in batches for one in batch.payouts if one.accepted or one.debited}
     earned: Counter[str] = Counter()
     sums: dict[str, Counter[str]] = {name: Counter() for name in ("paid", "in transit", *_LEFT)}
     for posting in _postings(entry for entry in entries if any(_is_theirs(one) for one in entry.postings)):
@@ -59,7 +61,7 @@ def standing(engine: books.Engine) -> list[Standing]:
         elif kind is accounts.TRANSIT:
             done = posting.account.rpartition(":")[2] in accepted
             sums["paid" if done else "in transit"][posting.currency] -= posting.amount_minor
-        elif kind is accounts.BANK:
+        elif kind in _BANKED:
             sums["paid"][posting.currency] -= posting.amount_minor
         else:
             for name in (name for name, one in _LEFT.items() if one is kind):
@@ -105,6 +107,7 @@ def broken(engine: books.Engine) -> list[str]:
             if one.earned_minor != one.found_minor
         ),
         *_wrong_balances(balances, _expected(entries, batches)),
+        *_taken_too_far(entries, balances),
         *_paid_twice(batches),
     ]
 
@@ -112,13 +115,16 @@ def broken(engine: books.Engine) -> list[str]:
 def _expected(entries: Iterable[Entry], batches: Iterable[Batch]) -> Counter[tuple[str, str]]:
     """What accounts of due and in transit must stand at by statements and payments."""
     expected: Counter[tuple[str, str]] = Counter()
-    for posting in _postings(entry for entry in entries if entry.kind not in BESIDE_NIGHTS):
+    for posting in _postings(one for one in entries if one.kind not in BESIDE_NIGHTS or one.kind == PART_BACK):
         if accounts.kind_of(posting.account) is accounts.DUE:
             expected[posting.account, posting.currency] += posting.amount_minor
     out = [(batch, payout) for batch in batches if batch.by(BatchState.RELEASED) for payout in batch.payouts]
     for batch, payout in out:
+        on_its_way = payout.back_minor - payout.amount_minor
+        on_its_way += payout.amount_minor if payout.debited else 0
+        on_its_way -= payout.back_minor if payout.credited else 0
+        expected[payout.payment_id, batch.currency] += on_its_way
         if not payout.back:
-            expected[payout.payment_id, batch.currency] -= payout.amount_minor
             for due in payout.statements:
                 expected[due.account, batch.currency] += due.amount_minor
     return expected
@@ -138,6 +144,14 @@ def _wrong_balances(balances: Counter[tuple[str, str]], expected: Counter[tuple[
                 f"{name} stands at {found[name, currency]} minor units of {currency}, and statements and payments come "
                 f"to {expected[name, currency]}."
             )
+
+
+def _taken_too_far(entries: Iterable[Entry], balances: Mapping[tuple[str, str], int]) -> Iterable[str]:
+    """A bank entry that was taken for payments has left its suspense account at zero, whatever was judged since."""
+    for posting in _postings(entry for entry in entries if entry.kind == "payout_cash"):
+        left = balances[posting.account, posting.currency]
+        if accounts.kind_of(posting.account) is accounts.SUSPENSE and left:
+            yield f"{posting.account} was taken for payments and stands at {left} minor units of {posting.currency}."
 
 
 def _paid_twice(batches: Iterable[Batch]) -> Iterable[str]:

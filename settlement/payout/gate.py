@@ -6,7 +6,6 @@ the partner's own: until it is below the declared limit, nothing goes out.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -14,7 +13,7 @@ from datetime import date
 import polars as pl
 
 from settlement import books, store
-from settlement.model.accounts import CLEARING, SUSPENSE, TRANSIT
+from settlement.model.accounts import CLEARING, SUSPENSE
 from settlement.model.clearing import Fate, ItemState
 from settlement.model.contract import ContractVersion
 from settlement.model.money import amount_text
@@ -57,7 +56,7 @@ def checks(
         night=night,
         terms=terms,
         contracts=read_contracts(documents),
-        balances=books.balances(books.connect(home), night),
+        balances=books.balances_now(books.connect(home), night),
         open_items=store.read_table(home, "open_item", night).join(known, on="file", how="left"),
         files=files,
         findings=store.read_table(home, "finding", night),
@@ -96,27 +95,14 @@ def _of_partner(scene: _Scene, partner: str, currency: str, contracts: Iterable[
 def _unexplained_cash(scene: _Scene, currency: str, feeds: set[str]) -> int:
     """Minor units on clearing accounts of the feeds and on all suspense accounts, whatever their sign.
 
-    What the bank shows of our own payments is explained by them, each amount once.
+    What bank statements show of our own payments has been taken off suspense (``payout.cash``).
     """
-    found, paid = 0, _in_transit(scene, currency)
+    found = 0
     for balance in scene.balances:
-        if balance.currency != currency:
-            continue
         clearing, suspense = CLEARING.names(balance.account), SUSPENSE.names(balance.account) is not None
-        if suspense and paid[balance.balance_minor]:
-            paid[balance.balance_minor] -= 1
-        elif suspense or (clearing is not None and clearing[0] in feeds):
+        if balance.currency == currency and (suspense or (clearing is not None and clearing[0] in feeds)):
             found += abs(balance.balance_minor)
     return found
-
-
-def _in_transit(scene: _Scene, currency: str) -> Counter[int]:
-    """How often an amount is that of a payment in transit, or of a batch of several that a bank may show as one."""
-    batches: dict[str, list[int]] = {}
-    for one in scene.balances:
-        if one.currency == currency and one.balance_minor and TRANSIT.names(one.account) is not None:
-            batches.setdefault(one.account.rpartition(":")[2].rpartition("-")[0], []).append(-one.balance_minor)
-    return Counter(amount for each in batches.values() for amount in (each if len(each) == 1 else [*each, sum(each)]))
 
 
 def _open_breaks(scene: _Scene, currency: str, feeds: set[str]) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -15,8 +16,8 @@ from typing import Any, Final
 
 from settlement.errors import TerminalError
 from settlement.model.accounts import TRANSIT
-from settlement.model.journal import Entry, Posting
-from settlement.model.money import amount_text
+from settlement.model.journal import PART_BACK, Entry, Posting
+from settlement.model.money import amount_text, split_largest_remainder
 from settlement.model.payment import EndToEndId, MessageId, Party, Payment, PaymentBatch
 from settlement.model.payout import (
     AccountState,
@@ -30,7 +31,7 @@ from settlement.model.payout import (
     digest_of,
     moment_from,
 )
-from settlement.pay.nacha import trace_numbers, write_nacha
+from settlement.pay.nacha import offset_trace, trace_numbers, write_nacha
 from settlement.pay.pain001 import write_pain001
 from settlement.payout.terms import Debtor, Payer, PayoutTerms, Scheme
 
@@ -61,10 +62,10 @@ class Netted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Numbers:
-    """What a new batch counts on from: batches and payouts of before, and the last settled night."""
+    """What a new batch counts on from: batches of before, the next trace number, and the last settled night."""
 
     batches: int
-    payouts: int
+    first_trace: int
     night: date
 
 
@@ -121,11 +122,40 @@ def new_batches(netted: Iterable[Netted], terms: PayoutTerms, numbers: Numbers, 
     by_debtor: dict[str, list[Netted]] = {}
     for one in netted:
         by_debtor.setdefault(one.debtor.name, []).append(one)
-    found, payouts = [], numbers.payouts
+    found: list[Batch] = []
     for number, (_, together) in enumerate(sorted(by_debtor.items()), start=numbers.batches + 1):
-        found.append(_new_batch(together, terms, replace(numbers, batches=number, payouts=payouts), day))
-        payouts += len(together)
+        first = max(numbers.first_trace, next_trace(found))
+        found.append(_new_batch(together, terms, replace(numbers, batches=number, first_trace=first), day))
     return found
+
+
+def next_trace(batches: Iterable[Batch]) -> int:
+    """The first number behind the trace numbers of all these batches, and of the debits that balance their files."""
+    last = 1
+    for batch in batches:
+        _, debtor, first_trace = _said(batch)
+        form = debtor.nacha_form(batch.number, first_trace)
+        last = max(last, first_trace + len(batch.payouts) + (form is not None and form.balanced))
+    return last
+
+
+def without_misfits(
+    netted: Iterable[Netted], terms: PayoutTerms, created: datetime
+) -> tuple[list[Netted], list[LeftOut]]:
+    """What the bank's format takes of what is netted, and what it refuses with the reason why, each looked at alone."""
+    fitting, left = [], []
+    for one in netted:
+        alone = _new_batch([one], terms, Numbers(batches=1, first_trace=1, night=created.date()), created.date())
+        try:
+            payment_file(alone, created)
+        except TerminalError as error:
+            partner, currency = one.account.partner, one.debtor.currency
+            # What is wrong with the payment, whose id is another one in the batch to come.
+            why = (str(error).partition(". ")[2] or str(error)).replace(alone.payouts[0].payment_id, partner)
+            left.append(LeftOut(partner=partner, currency=currency, amount_minor=one.amount_minor, why=why))
+        else:
+            fitting.append(one)
+    return fitting, left
 
 
 def _new_batch(together: Sequence[Netted], terms: PayoutTerms, numbers: Numbers, day: date) -> Batch:
@@ -135,7 +165,7 @@ def _new_batch(together: Sequence[Netted], terms: PayoutTerms, numbers: Numbers,
     said = {
         "payer": terms.payer.model_dump(mode="json"),
         "debtor": debtor.said,
-        "first_trace": numbers.payouts + 1,
+        "first_trace": numbers.first_trace,
     }
     batch = Batch(
         batch_id=batch_id,
@@ -160,7 +190,7 @@ def _new_batch(together: Sequence[Netted], terms: PayoutTerms, numbers: Numbers,
             for place, one in enumerate(sorted(together, key=lambda one: one.account.partner), start=1)
         ),
     )
-    form = debtor.nacha_form(number, numbers.payouts + 1)
+    form = debtor.nacha_form(number, numbers.first_trace)
     if form is not None:
         traces = trace_numbers(_order(batch, datetime.min.replace(tzinfo=UTC)), form)
         traced = [replace(one, trace=traces[EndToEndId(one.payment_id)]) for one in batch.payouts]
@@ -169,8 +199,10 @@ def _new_batch(together: Sequence[Netted], terms: PayoutTerms, numbers: Numbers,
 
 
 def statement_name(due: Due) -> str:
-    """How people name what an entry made due: contract and period where the entry is a close."""
+    """How people name what an entry made due: contract and period of a close, the payment of a part that came back."""
     kind, *parts = due.entry_key.split("/")
+    if kind == "payout_back":
+        return f"returned {parts[0]}"
     return " ".join(parts[:2]) if kind == "close" else due.entry_key
 
 
@@ -223,15 +255,14 @@ def payment_file(batch: Batch, created: datetime) -> PaymentFile:
 
 def release_entry(batch: Batch, night: date) -> Entry:
     """What a release books: off what is due, into transit, each payment on an account of its own."""
-    _, debtor, _ = _said(batch)
     postings = []
     for payout in batch.payouts:
         postings += [
             Posting(account=due.account, currency=batch.currency, amount_minor=due.amount_minor)
             for due in payout.statements
         ]
-        transit = TRANSIT.at(debtor.booked_as, payout.payment_id)
-        postings.append(Posting(account=transit, currency=batch.currency, amount_minor=-payout.amount_minor))
+        account = transit_of(batch, payout)
+        postings.append(Posting(account=account, currency=batch.currency, amount_minor=-payout.amount_minor))
     return Entry(
         key=entry_key(batch),
         business_date=night,
@@ -242,24 +273,61 @@ def release_entry(batch: Batch, night: date) -> Entry:
     )
 
 
-def back_entry(batch: Batch, payout: Payout, night: date, why: str) -> Entry:
-    """What takes one payment out of transit and makes its statements due again."""
-    _, debtor, _ = _said(batch)
-    transit = TRANSIT.at(debtor.booked_as, payout.payment_id)
+def back_entry(batch: Batch, payout: Payout, amount_minor: int, night: date, why: str) -> Entry:
+    """What takes a payment, or a part of it, out of transit and makes as much due again.
+
+    All of it makes its statements due again as they were; a part is due by this entry itself, split over the accounts
+    that the payment was made from by what was due on each.
+    """
+    whole = amount_minor == payout.amount_minor
+    by_account: Counter[str] = Counter()
+    for due in payout.statements:
+        by_account[due.account] += due.amount_minor
+    owed = {account: max(amount, 0) for account, amount in by_account.items()}
+    again = by_account if whole else split_largest_remainder(amount_minor, owed)
+    came = amount_text(amount_minor, batch.currency)
     return Entry(
         key=f"payout_back/{payout.payment_id}",
         business_date=night,
-        kind="payout_back",
-        text=f"{payout.payment_id} to {payout.partner} came back: {why}"[:400],
+        kind="payout_back" if whole else PART_BACK,
+        text=f"{payout.payment_id} to {payout.partner}{'' if whole else f', {came} of it,'} came back: {why}"[:400],
         postings=(
-            Posting(account=transit, currency=batch.currency, amount_minor=payout.amount_minor),
+            Posting(account=transit_of(batch, payout), currency=batch.currency, amount_minor=amount_minor),
             *(
-                Posting(account=due.account, currency=batch.currency, amount_minor=-due.amount_minor)
-                for due in payout.statements
+                Posting(account=account, currency=batch.currency, amount_minor=-amount)
+                for account, amount in again.items()
+                if amount
             ),
         ),
         corrects=entry_key(batch),
     )
+
+
+def transit_of(batch: Batch, payout: Payout) -> str:
+    """The account on which a payment stands between our books and the bank's."""
+    return TRANSIT.at(paying_account(batch), payout.payment_id)
+
+
+def paying_account(batch: Batch) -> str:
+    """The account that pays a batch, as bank statements name it."""
+    _, debtor, _ = _said(batch)
+    return debtor.booked_as
+
+
+def bank_names(batch: Batch) -> list[tuple[str, tuple[Payout, ...]]]:
+    """The names by which a bank may speak of a batch's payments, each with those that it means.
+
+    A NACHA batch is also known by the originating bank and the batch number, and by the trace number of its offset.
+    """
+    _, debtor, first_trace = _said(batch)
+    found = [(str(batch.batch_id), batch.payouts)]
+    for payout in batch.payouts:
+        found += [(name, (payout,)) for name in (payout.payment_id, payout.trace) if name is not None]
+    form = debtor.nacha_form(batch.number, first_trace)
+    if form is not None:
+        offset = offset_trace(_order(batch, datetime.min.replace(tzinfo=UTC)), form)
+        found += [(name, batch.payouts) for name in (f"{form.bank[:8]}{batch.number:07}", offset) if name is not None]
+    return found
 
 
 def entry_key(batch: Batch) -> str:

@@ -1,7 +1,8 @@
 """What banks answer: each payment accepted, rejected or come back, and what comes back is due again.
 
-A file is read whole, kept with its bytes, and read once: the same bytes again do nothing. What fits no payment, what
-contradicts an earlier word, and a part of an amount move nothing: they are kept for a person to look at.
+A file is read whole, kept with its bytes, and read once: the same bytes again do nothing. Of a part that comes back as
+much is due again, and the rest stays paid. What fits no payment, and what contradicts an earlier word or the bank's
+statement, moves nothing: it is kept for a person to look at.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Final
 from settlement import books, payout_books, store
 from settlement.errors import TerminalError
 from settlement.model.journal import Entry
-from settlement.model.money import to_major
+from settlement.model.money import amount_text
 from settlement.model.payment import EndToEndId
 from settlement.model.payment_status import BankReply, Outcome, PaymentStatus, Scope
 from settlement.model.payout import GONE_OUT, Batch, BatchState, Effect, Payout
@@ -150,7 +151,7 @@ def _judged(places: Sequence[_Place], night: date) -> tuple[list[Status], list[E
     """What each status does, and the entries of what comes back."""
     statuses: list[Status] = []
     entries: list[Entry] = []
-    back = {place.payout.payment_id for place in places if place.payout is not None and place.payout.back}
+    back = {place.payout.payment_id for place in places if place.payout is not None and place.payout.back_minor}
     accepted = {place.payout.payment_id for place in places if place.payout is not None and place.payout.accepted}
     for line, place in enumerate(places, start=1):
         payout, said = place.payout, "; ".join(_words(place.status))
@@ -163,7 +164,8 @@ def _judged(places: Sequence[_Place], night: date) -> tuple[list[Status], list[E
                 place.status, place.batch, payout, payout.payment_id in back, payout.payment_id in accepted
             )
             if effect is Effect.BACK:
-                entry = back_entry(place.batch, payout, night, said or place.status.code)
+                amount = _came_back(place.status, payout)
+                entry = back_entry(place.batch, payout, amount, night, said or place.status.code)
                 entries.append(entry)
                 back.add(payout.payment_id)
             elif effect is Effect.ACCEPTED:
@@ -205,10 +207,18 @@ def _effect(status: PaymentStatus, batch: Batch, payout: Payout, back: bool, acc
         return Effect.NOTED, "accepted before"
     if status.outcome is Outcome.REJECTED and accepted:
         return Effect.TO_LOOK_AT, "it was accepted before: ask the bank which word holds"
-    if status.outcome is Outcome.RETURNED and status.amount_minor not in {None, payout.amount_minor}:
-        came = f"{to_major(status.amount_minor or 0, batch.currency)} {batch.currency}"
-        return Effect.TO_LOOK_AT, f"only {came} came back: it stays in transit, no command books the rest"
+    if status.outcome is Outcome.REJECTED and payout.debited:
+        return Effect.TO_LOOK_AT, "a bank statement shows its debit: ask the bank which word holds"
+    came = _came_back(status, payout)
+    if status.outcome is Outcome.RETURNED and came < payout.amount_minor:
+        return Effect.BACK, f"{amount_text(came, batch.currency)} came back, the rest stays paid"
     return _EFFECTS[status.outcome]
+
+
+def _came_back(status: PaymentStatus, payout: Payout) -> int:
+    """How much a status brings back: all of a payment that was rejected or whose return tells no amount."""
+    told = status.amount_minor if status.outcome is Outcome.RETURNED else None
+    return told or payout.amount_minor
 
 
 def _go_on(connection: books.Connection, batch_id: str, statuses: Sequence[Status], person: str, moment: str) -> None:

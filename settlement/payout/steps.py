@@ -29,15 +29,17 @@ from settlement.model.payout import (
     moment_from,
     with_approvals,
 )
-from settlement.payout import gate
+from settlement.payout import cash, gate
 from settlement.payout.orders import (
     LeftOut,
     Numbers,
     net,
     new_batches,
+    next_trace,
     payment_file,
     release_entry,
     require_as_proposed,
+    without_misfits,
 )
 from settlement.payout.terms import PayoutTerms, read_payout_terms
 from settlement.store import Home
@@ -62,22 +64,22 @@ def outbox(home: Home) -> Path:
 def propose(home: Home, engine: books.Engine, person: str, moment: str) -> Proposal:
     """Propose all that is due and can be paid: a batch for each account that pays, netted by partner and currency.
 
-    Nothing that stands in a batch already is proposed again, so a second call proposes nothing. Raises TerminalError
-    where nothing is declared of payouts, no night is settled, or a file could not be written.
+    What bank statements show of earlier payments is taken first, so that the checks know it. Nothing that stands in a
+    batch already is proposed again, so a second call proposes nothing. Raises TerminalError where nothing is declared
+    of payouts, no night is settled, or a file could not be written.
     """
     terms, day = read_payout_terms(store.read_documents(home)), moment_from(moment).date()
+    cash.tie(home, engine, person, moment)
     night = payout_books.last_night(engine)
     with books.transaction(engine) as connection:
         known = payout_books.batches_in(connection)
         accounts = account_books.accounts_in(connection)
         netted, left = net(payout_books.unpaid(connection), accounts, terms, day)
-    numbers = Numbers(
-        batches=max((batch.number for batch in known), default=0),
-        payouts=sum(len(batch.payouts) for batch in known),
-        night=night,
-    )
+    fitting, unfit = without_misfits(netted, terms, moment_from(moment))
+    batches = max((batch.number for batch in known), default=0)
+    numbers = Numbers(batches=batches, first_trace=next_trace(known), night=night)
     proposed = []
-    for made in new_batches(netted, terms, numbers, day):
+    for made in new_batches(fitting, terms, numbers, day):
         # Where no person proposes, one alone would have looked at it.
         batch = with_approvals(made, max(made.approvals, _TWO)) if person == NOBODY else made
         # What the bank's format refuses is told now and not when it is released.
@@ -87,7 +89,7 @@ def propose(home: Home, engine: books.Engine, person: str, moment: str) -> Propo
         for batch in proposed:
             payout_books.add_batch(connection, batch, person, moment)
     found = tuple(payout_books.one_batch(engine, batch.batch_id) for batch in proposed)
-    return Proposal(batches=found, left=tuple(left))
+    return Proposal(batches=found, left=(*left, *unfit))
 
 
 def _checks(home: Home, terms: PayoutTerms, batch: Batch, night: date) -> tuple[Check, ...]:
@@ -129,11 +131,13 @@ def reject(engine: books.Engine, batch_id: str, person: str, moment: str, note: 
 
 
 def override(engine: books.Engine, batch_id: str, person: str, moment: str, reason: str) -> Batch:
-    """Put one person's word on record that failing checks do not keep a batch; two are needed."""
+    """Put one person's word on record that the failing checks of the last look do not keep a batch; two are needed."""
     batch = _standing(engine, batch_id, BatchState.PROPOSED, BatchState.APPROVED)
     _require_reason(reason)
     with books.transaction(engine) as connection:
-        payout_books.add_override(connection, batch.batch_id, Override(person=person, moment=moment, reason=reason))
+        night, look = batch.last_look
+        word = Override(person=person, moment=moment, reason=reason, night=night, look=look)
+        payout_books.add_override(connection, batch.batch_id, word)
     return payout_books.one_batch(engine, batch_id)
 
 
@@ -155,10 +159,13 @@ _GOES_ON: Final = {
     BatchState.REJECTED: "what it would have paid is due, `settle payouts propose` proposes it anew",
     BatchState.RELEASED: "`settle payouts send` goes on",
     BatchState.SENT: "`settle payouts read` takes what the bank answers",
-    BatchState.ACKNOWLEDGED: "nothing is left to do unless money comes back",
+    BatchState.ACKNOWLEDGED: "`settle payouts tie` takes what the bank's statement shows of it",
     BatchState.FAILED: "what it would have paid is due, `settle payouts propose` proposes it anew",
     BatchState.RETURNED: "what came back is due, `settle payouts propose` proposes it anew",
 }
+
+
+_SETTLES: Final = frozenset({BatchState.SENT, BatchState.ACKNOWLEDGED, BatchState.RETURNED})
 
 
 def what_is_next(batch: Batch) -> str:
@@ -166,6 +173,8 @@ def what_is_next(batch: Batch) -> str:
     approved = len(batch.by(BatchState.APPROVED))
     if batch.state is BatchState.APPROVED and approved < batch.approvals:
         return f"{batch.approvals - approved} more approval is needed: `settle payouts approve`"
+    if batch.state in _SETTLES and all(payout.settled for payout in batch.payouts):
+        return "bank statements show all of it, nothing is left to do unless money comes back"
     return _GOES_ON[batch.state]
 
 
@@ -176,6 +185,7 @@ def release(home: Home, engine: books.Engine, batch_id: str, person: str, moment
     not approved by enough, was changed, a check fails, an account cannot be paid to, or the books refuse the person;
     RetryableError where the file could not be put into the outbox, from where `send` goes on.
     """
+    cash.tie(home, engine, person, moment)
     with store.locked(home):
         batch = _standing(engine, batch_id, BatchState.APPROVED, BatchState.RELEASED, *GONE_OUT)
         if batch.state is BatchState.APPROVED:
@@ -230,23 +240,39 @@ def _put(folder: Path, file: PaymentFile) -> None:
 
 def _checked_again(home: Home, engine: books.Engine, batch: Batch) -> Batch:
     """The batch with the checks of the last settled night, where a night was settled since it was proposed."""
-    night = payout_books.last_night(engine)
-    if batch.last_checks[0].night >= night:
-        return batch
-    terms = read_payout_terms(store.read_documents(home))
+    return batch if batch.last_look[0] >= payout_books.last_night(engine) else _looked_at(home, engine, batch)
+
+
+def look(home: Home, engine: books.Engine, batch_id: str, person: str, moment: str) -> Batch:
+    """Check a batch once more as its data stand now; a look that finds nothing else adds nothing.
+
+    Words on the checks of an earlier look do not count for what this one finds.
+    """
+    batch = _standing(engine, batch_id, BatchState.PROPOSED, BatchState.APPROVED)
+    cash.tie(home, engine, person, moment)
+    return _looked_at(home, engine, batch)
+
+
+def _looked_at(home: Home, engine: books.Engine, batch: Batch) -> Batch:
+    night, number = payout_books.last_night(engine), 1
+    found = _checks(home, read_payout_terms(store.read_documents(home)), batch, night)
+    if batch.last_look[0] == night:
+        number = batch.last_look[1] + 1
+        if {replace(check, look=1) for check in batch.last_checks} == set(found):
+            return batch
     with books.transaction(engine) as connection:
-        payout_books.add_checks(connection, batch.batch_id, _checks(home, terms, batch, night))
+        payout_books.add_checks(connection, batch.batch_id, [replace(check, look=number) for check in found])
     return payout_books.one_batch(engine, batch.batch_id)
 
 
 def failing(batch: Batch) -> list[Check]:
-    """The checks of the last night looked at that do not let the batch go."""
+    """The checks of the last look that do not let the batch go."""
     return [check for check in batch.last_checks if not check.passed]
 
 
 def _require_checks(batch: Batch) -> None:
     found = failing(batch)
-    if found and len(batch.overrides) < _TWO:
+    if found and len(batch.last_overrides) < _TWO:
         first, more = found[0], len(found) - 1
         how = "have two persons override it with `settle payouts override`" if batch.may_override else "mend that"
         raise TerminalError(
@@ -279,5 +305,5 @@ def paid_before(batch: Batch, known: Iterable[Batch]) -> dict[str, int]:
     found: dict[str, int] = {}
     for earlier in known:
         if earlier.number < batch.number and earlier.currency == batch.currency and earlier.by(BatchState.RELEASED):
-            found |= {payout.partner: payout.amount_minor for payout in earlier.payouts if not payout.back}
+            found |= {one.partner: one.amount_minor - one.back_minor for one in earlier.payouts if not one.back}
     return found

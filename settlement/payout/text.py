@@ -9,6 +9,7 @@ from rich.text import Text
 
 from settlement.model.money import amount_text, to_major
 from settlement.model.payout import Batch, BatchState, Payout
+from settlement.payout.cash import Judged, named
 from settlement.payout.orders import LeftOut, statement_name
 from settlement.payout_books import Status
 
@@ -83,10 +84,24 @@ def change(payout: Payout, before: Mapping[str, int], currency: str) -> str:
 
 
 def stands(payout: Payout) -> str:
-    """What the bank has told of a payout."""
-    if payout.back:
-        return "came back"
-    return "accepted" if payout.accepted else ""
+    """What the bank has told and shown of a payout."""
+    told = []
+    if payout.back_minor:
+        told.append("rejected" if payout.rejected else "came back" if payout.back else "came back in part")
+    elif payout.accepted and not payout.debited:
+        told.append("accepted")
+    told += ["debited"] * payout.debited + ["credited again"] * payout.credited
+    return ", ".join(told)
+
+
+def cash_table(found: Iterable[Judged]) -> Table:
+    """Bank entries that have to do with payments, and what became of each."""
+    table = Table("entry", "amount", "payments", "what became of it")
+    for one in found:
+        place = f"{one.entry.entry_ref}, entry {one.entry.entry} of {one.entry.statement}"
+        amount = amount_text(one.entry.amount_minor, one.entry.currency)
+        table.add_row(Text(place), amount, named(one.meant), Text(one.why or "taken off suspense"))
+    return table
 
 
 def status_table(statuses: Sequence[Status]) -> Table:

@@ -12,8 +12,6 @@ import sqlalchemy as sa
 
 from settlement.schema import rules
 
-_LOCK: Final = 0x5E7721
-"""Number of the advisory lock under which PostgreSQL writes deliveries, one transaction at a time."""
 _FOLLOWING: Final = {
     "queued": ("prepared", "held"),
     "prepared": ("sending", "held"),
@@ -33,7 +31,7 @@ def make(connection: sa.Connection) -> None:
         ("delivery_bytes", _kept_apart()),
         ("delivery_event", _in_steps()),
     ):
-        rules.refuse_rows(connection, table, found, _LOCK)
+        rules.refuse_rows(connection, table, found)
 
 
 def _numbered() -> dict[str, tuple[str, str]]:

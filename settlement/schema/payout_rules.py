@@ -7,6 +7,7 @@ whatever program writes. docs/PAYOUTS.md tells the same to a person.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import sqlalchemy as sa
@@ -32,27 +33,27 @@ BATCH_STEPS: Final = (
     ("sent", "failed"),
     ("acknowledged", "returned"),
 )
-_LOCK: Final = 0x5E7720
-"""Number of the advisory lock under which PostgreSQL writes payouts, one transaction at a time."""
+RULED_FIRST: Final = (
+    *("bank_account_event", "payout", "payout_statement", "payout_check", "payout_override", "payout_event"),
+    "payout_status",
+)
+"""The tables that the revision which made payouts has rules for."""
+RULED: Final = (*RULED_FIRST, "payout_cash", "payout_check_again", "payout_word")
+"""All tables that have rules."""
 
 
-def make(connection: sa.Connection) -> None:
-    """Make the rules; the tables stand already."""
-    for table, found in (
-        ("bank_account_event", _ACCOUNT_EVENT),
-        ("payout", _PAYOUT),
-        ("payout_statement", _STATEMENT),
-        ("payout_check", _CHECK),
-        ("payout_override", _OVERRIDE),
-        ("payout_event", _EVENT),
-        ("payout_status", _STATUS),
-    ):
+def make(connection: sa.Connection, tables: Iterable[str]) -> None:
+    """Make the rules of tables, which stand already, or make them anew.
+
+    What a rule asks of a table that a later revision makes is asked once rows are written, when it is there.
+    """
+    for table in tables:
         # Another may have taken a step meanwhile: whoever looks again may go on.
         told = {
             name: (condition, says if name == "follows" else f"{rules.REFUSED} {says}")
-            for name, (condition, says) in found.items()
+            for name, (condition, says) in _RULES[table].items()
         }
-        rules.refuse_rows(connection, table, told, _LOCK)
+        rules.refuse_rows(connection, table, told)
 
 
 def _last(table: str, key: str, column: str, of: str = "NEW") -> str:
@@ -103,7 +104,21 @@ _ACCOUNT_EVENT: Final = {
 _BATCH_STANDS: Final = "EXISTS (SELECT 1 FROM payout_event WHERE batch_id = {0}.batch_id)"
 _PAYOUT: Final = {"sealed": (_BATCH_STANDS.format("NEW"), "a proposed batch gets no further payouts")}
 
-_BACK: Final = "EXISTS (SELECT 1 FROM payout_status WHERE payment_id = p.payment_id AND effect = 'back')"
+
+def _on_transit(entry: str) -> str:
+    """What an entry books on the transit account of a payment ``p``, in the currency of its batch."""
+    return (
+        "coalesce((SELECT sum(g.amount_minor) FROM posting g JOIN payout_batch b ON b.batch_id = p.batch_id "
+        f"WHERE g.entry_key = {entry} AND g.currency = b.currency AND substr(g.account, 1, 14) = 'asset:transit:' "
+        "AND substr(g.account, length(g.account) - length(p.payment_id)) = ':' || p.payment_id), 0)"
+    )
+
+
+_BACK_MINOR: Final = (
+    "(SELECT CASE WHEN t.outcome = 'REJECTED' THEN p.amount_minor ELSE coalesce(t.amount_minor, p.amount_minor) END "
+    "FROM payout_status t WHERE t.payment_id = p.payment_id AND t.effect = 'back')"
+)
+_BACK: Final = f"coalesce({_BACK_MINOR}, 0) = p.amount_minor"
 _REJECTED: Final = "EXISTS (SELECT 1 FROM payout_event e WHERE e.batch_id = p.batch_id AND e.state = 'rejected')"
 _STATEMENT: Final = {
     "sealed": (
@@ -137,7 +152,28 @@ _CHECK: Final = {
         "a released batch is checked no more",
     ),
 }
-_OVERRIDE: Final = {
+_LOOKS: Final = (
+    "(SELECT batch_id, night, 1 AS look, partner, passed FROM payout_check "
+    "UNION ALL SELECT batch_id, night, look, partner, passed FROM payout_check_again)"
+)
+_LAST_NIGHT: Final = "(SELECT max(night) FROM payout_check WHERE batch_id = NEW.batch_id)"
+_LAST_LOOK: Final = f"(SELECT max(l.look) FROM {_LOOKS} l WHERE l.batch_id = NEW.batch_id AND l.night = {_LAST_NIGHT})"
+_CHECK_AGAIN: Final = {
+    **_CHECK,
+    "follows_a_look": (
+        (
+            f"NEW.look < 2 OR NEW.night <> coalesce({_LAST_NIGHT}, '0001-01-01') "
+            f"OR NEW.look < {_LAST_LOOK} OR NEW.look > {_LAST_LOOK} + 1"
+        ),
+        "looks at one night count on",
+    ),
+}
+_OVERRIDE: Final = {"of_no_look": ("1 = 1", "the word of a person names the look at the checks that it is of")}
+_WORD: Final = {
+    "of_the_last_look": (
+        f"NEW.night <> coalesce({_LAST_NIGHT}, '0001-01-01') OR NEW.look <> {_LAST_LOOK}",
+        "the word of a person is of the last look at the checks: look at them again",
+    ),
     "declared": (
         "NOT (SELECT may_override FROM payout_batch WHERE batch_id = NEW.batch_id)",
         "the configuration does not let the checks of this batch be overridden",
@@ -145,14 +181,14 @@ _OVERRIDE: Final = {
     "by_another": (_took("proposed"), "who proposed a batch cannot override its checks"),
 }
 _FAILING: Final = (
-    "EXISTS (SELECT 1 FROM payout_check c WHERE c.batch_id = NEW.batch_id AND NOT c.passed "
-    "AND c.night = (SELECT max(night) FROM payout_check WHERE batch_id = NEW.batch_id)) "
-    "AND (SELECT count(*) FROM payout_override WHERE batch_id = NEW.batch_id) < 2"
+    f"EXISTS (SELECT 1 FROM {_LOOKS} c WHERE c.batch_id = NEW.batch_id AND NOT c.passed "
+    f"AND c.night = {_LAST_NIGHT} AND c.look = {_LAST_LOOK}) "
+    "AND (SELECT count(*) FROM payout_word w WHERE w.batch_id = NEW.batch_id "
+    f"AND w.night = {_LAST_NIGHT} AND w.look = {_LAST_LOOK}) < 2"
 )
 _UNCHECKED: Final = (
-    "EXISTS (SELECT 1 FROM payout p WHERE p.batch_id = NEW.batch_id AND NOT EXISTS (SELECT 1 FROM payout_check c "
-    "WHERE c.batch_id = p.batch_id AND c.partner = p.partner "
-    "AND c.night = (SELECT max(night) FROM payout_check WHERE batch_id = NEW.batch_id)))"
+    f"EXISTS (SELECT 1 FROM payout p WHERE p.batch_id = NEW.batch_id AND NOT EXISTS (SELECT 1 FROM {_LOOKS} c "
+    f"WHERE c.batch_id = p.batch_id AND c.partner = p.partner AND c.night = {_LAST_NIGHT} AND c.look = {_LAST_LOOK}))"
 )
 _ACCOUNT_OF_PAYOUT: Final = "payout p JOIN bank_account_event e ON e.account_id = p.account_id"
 _UNUSABLE: Final = (
@@ -161,6 +197,7 @@ _UNUSABLE: Final = (
     "AND CAST(e.usable_from AS VARCHAR(10)) <= substr(NEW.moment, 1, 10) AND e.number = "
     f"{_last('bank_account_event', 'account_id', 'number', 'p')}))"
 )
+_RELEASE: Final = "'payout/' || p.batch_id"
 _EVENT: Final = {
     **_in_order("payout_event", "batch_id"),
     "of_this_batch": (
@@ -221,7 +258,31 @@ _EVENT: Final = {
         ),
         "a batch is released with its file and its journal entry",
     ),
+    "books_what_it_pays": (
+        (
+            "NEW.state = 'released' AND (EXISTS (SELECT 1 FROM payout p WHERE p.batch_id = NEW.batch_id "
+            f"AND {_on_transit(_RELEASE)} <> -p.amount_minor) "
+            "OR EXISTS (SELECT 1 FROM payout p JOIN payout_statement s ON s.payment_id = p.payment_id "
+            "WHERE p.batch_id = NEW.batch_id GROUP BY s.account HAVING sum(s.amount_minor) <> coalesce((SELECT "
+            "sum(g.amount_minor) FROM posting g WHERE g.account = s.account "
+            "AND g.entry_key = 'payout/' || NEW.batch_id), 0)))"
+        ),
+        "a release books each payment in transit and takes off what its statements made due",
+    ),
 }
+_NEW_BACK: Final = (
+    "(CASE WHEN NEW.outcome = 'REJECTED' THEN p.amount_minor ELSE coalesce(NEW.amount_minor, p.amount_minor) END)"
+)
+
+
+def _due_again(entry: str) -> str:
+    """What an entry books on the due accounts of a payment ``p``."""
+    return (
+        f"coalesce((SELECT sum(g.amount_minor) FROM posting g WHERE g.entry_key = {entry} AND g.account IN "
+        "(SELECT s.account FROM payout_statement s WHERE s.payment_id = p.payment_id)), 0)"
+    )
+
+
 _STATUS: Final = {
     "of_a_sent_batch": (
         (
@@ -233,8 +294,68 @@ _STATUS: Final = {
     "corrects_the_payout": (
         (
             "NEW.effect = 'back' AND NOT EXISTS (SELECT 1 FROM entry c JOIN payout p ON p.payment_id = NEW.payment_id "
-            "WHERE c.entry_key = NEW.entry_key AND c.corrects = 'payout/' || p.batch_id)"
+            "WHERE c.entry_key = NEW.entry_key AND c.corrects = 'payout/' || p.batch_id AND c.kind = "
+            f"CASE WHEN {_NEW_BACK} = p.amount_minor THEN 'payout_back' ELSE 'payout_part' END)"
         ),
-        "money comes back by an entry that corrects the payout",
+        "money comes back by an entry that corrects the payout, a part of it as a part",
     ),
+    "as_much_as_came": (
+        (
+            "NEW.effect = 'back' AND EXISTS (SELECT 1 FROM payout p WHERE p.payment_id = NEW.payment_id "
+            f"AND ({_NEW_BACK} <= 0 OR {_NEW_BACK} > p.amount_minor OR {_on_transit('NEW.entry_key')} <> {_NEW_BACK} "
+            f"OR {_due_again('NEW.entry_key')} <> -{_NEW_BACK}))"
+        ),
+        "as much is due again as came back, and no more than was paid",
+    ),
+    "not_rejected_once_paid": (
+        (
+            "NEW.effect = 'back' AND NEW.outcome = 'REJECTED' "
+            "AND EXISTS (SELECT 1 FROM payout_cash WHERE payment_id = NEW.payment_id)"
+        ),
+        "a payment that a bank statement shows was carried out",
+    ),
+}
+_CASH: Final = {
+    "of_a_sent_batch": (
+        (
+            "NOT EXISTS (SELECT 1 FROM payout p JOIN payout_event e ON e.batch_id = p.batch_id "
+            "WHERE p.payment_id = NEW.payment_id AND e.state = 'sent')"
+        ),
+        "a bank statement shows payments that were sent",
+    ),
+    "debited_in_full": (
+        (
+            "NEW.way = 'debit' AND EXISTS (SELECT 1 FROM payout p WHERE p.payment_id = NEW.payment_id "
+            f"AND ({_on_transit('NEW.entry_key')} <> p.amount_minor OR EXISTS (SELECT 1 FROM payout_status t "
+            "WHERE t.payment_id = p.payment_id AND t.effect = 'back' AND t.outcome = 'REJECTED')))"
+        ),
+        "what a bank statement debits is a whole payment that was not rejected",
+    ),
+    "credited_as_it_came_back": (
+        (
+            "NEW.way = 'credit' AND EXISTS (SELECT 1 FROM payout p WHERE p.payment_id = NEW.payment_id "
+            f"AND ({_on_transit('NEW.entry_key')} <> -coalesce({_BACK_MINOR}, 0) OR {_BACK_MINOR} IS NULL))"
+        ),
+        "what a bank statement credits of a payment is what came back of it",
+    ),
+    "off_suspense": (
+        (
+            "coalesce((SELECT sum(g.amount_minor) FROM posting g WHERE g.entry_key = NEW.entry_key AND g.account = "
+            "'asset:suspense:cash:' || NEW.statement || '#' || NEW.entry), 0) + (SELECT sum(g.amount_minor) "
+            "FROM posting g WHERE g.entry_key = NEW.entry_key AND substr(g.account, 1, 14) = 'asset:transit:') <> 0"
+        ),
+        "cash of a payment is taken off the suspense account of its bank entry",
+    ),
+}
+_RULES: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
+    "bank_account_event": _ACCOUNT_EVENT,
+    "payout": _PAYOUT,
+    "payout_statement": _STATEMENT,
+    "payout_check": _CHECK,
+    "payout_override": _OVERRIDE,
+    "payout_event": _EVENT,
+    "payout_status": _STATUS,
+    "payout_cash": _CASH,
+    "payout_check_again": _CHECK_AGAIN,
+    "payout_word": _WORD,
 }

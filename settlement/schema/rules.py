@@ -140,13 +140,11 @@ def never_by_a_repairer(connection: sa.Connection) -> None:
     )
 
 
-def refuse_rows(connection: sa.Connection, table: str, rules: Mapping[str, tuple[str, str]], lock: int) -> None:
+def refuse_rows(connection: sa.Connection, table: str, rules: Mapping[str, tuple[str, str]]) -> None:
     """Refuse rows of a table by rules: of each a name, the condition in which a row ``NEW`` is refused, and the words.
 
-    Words that begin with ``REFUSED`` are of what is wrong whoever tries again.
-
-    ``lock`` is the number of PostgreSQL's advisory lock under which rows of the table are written one transaction at a
-    time, so that a condition sees what others have written. SQLite has one writer.
+    Words that begin with ``REFUSED`` are of what is wrong whoever tries again. A condition sees what others have
+    written: rows of the books are written by one transaction at a time (``noted``).
     """
     if connection.dialect.name == "sqlite":
         for name, (condition, says) in rules.items():
@@ -155,7 +153,7 @@ def refuse_rows(connection: sa.Connection, table: str, rules: Mapping[str, tuple
     checks = " ".join(
         f"IF {condition} THEN RAISE EXCEPTION '{says}' {_ERRCODE}; END IF;" for condition, says in rules.values()
     )
-    _function(connection, f"{table}_ruled", f"PERFORM pg_advisory_xact_lock({lock}); {checks} RETURN NEW;")
+    _function(connection, f"{table}_ruled", f"{checks} RETURN NEW;")
     _execute(
         connection,
         f"CREATE OR REPLACE TRIGGER {table}_ruled BEFORE INSERT ON {table} "

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from made_replies import report, returned
-from payout_home import ABROAD, DUES, RETAIL, made_home, settle, with_account
+from payout_home import ABROAD, DUES, NIGHT, RETAIL, bank_entry, bank_shows, made_home, released, settle, with_account
 from typer.testing import CliRunner, Result
 
 from settlement import account_books, books, payout_books
@@ -90,6 +90,8 @@ def test_a_batch_through_all_of_its_commands(home: Home, tmp_path: Path) -> None
     answer.write_bytes(report(batch, *((one.payment_id, "ACSC") for one in batch.payouts)))
     assert says(home, "payouts", "read", str(answer), by="fay", day=5).count("ACCEPTED") == 3
     assert "read before, nothing is done twice" in says(home, "payouts", "read", str(answer), by="fay", day=5)
+    back.write_bytes(returned("P000001-001", "2.00"))
+    assert "2.00 USD came back, the rest stays paid" in says(home, "payouts", "read", str(back), by="fay", day=6)
     back.write_bytes(returned("P000001-001", "1.00"))
     assert "1 of what the bank tells moved nothing" in refused(home, "payouts", "read", str(back), by="fay", day=6)
     listed = says(home, "payouts", "list", "--state", "acknowledged")
@@ -166,3 +168,17 @@ def test_moments_and_names_that_are_none(home: Home) -> None:
     )
     assert "Say who does this" in refused(home, "payouts", "propose", by=" ", day=3)
     assert "There is no payout batch 'x'" in refused(home, "payouts", "show", "x")
+
+
+def test_the_bank_statement_is_tied_and_names_what_stays(home: Home) -> None:
+    with_account(home, "MERIDIAN-AIR", ABROAD)
+    batch = released(home)
+    paid = bank_entry(-batch.total_minor, message_id="P000001")
+    bank_shows(home, NIGHT + timedelta(days=1), paid, paid)
+    assert "Entry 2 of 2011-01-01/statement.xml stays on suspense" in refused(home, "payouts", "tie", by="fay", day=5)
+    done = call(home, "payouts", "tie", by="fay", day=5)
+    assert "0 bank entries taken, 1 left on suspense." in done.output
+    assert "MERIDIAN-AIR" in (shown := says(home, "payouts", "show", "P000001"))
+    assert "debited" in shown
+    assert "bank statements show all of it" in shown
+    assert "paid 34500.00" in says(home, "payouts", "check")

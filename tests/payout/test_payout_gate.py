@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import polars as pl
 import pytest
-from payout_home import AIR, NIGHT, RETAIL, made_home
+from payout_home import AIR, NIGHT, RETAIL, made_home, table
 
 from settlement import books, store
 from settlement.books import StageRun
 from settlement.model.accounts import CLEARING, OPENING, SUSPENSE
 from settlement.model.journal import Entry, Posting
 from settlement.model.payout import Check
-from settlement.model.tables import TABLES
 from settlement.payout import gate
 from settlement.payout.terms import read_payout_terms
 from settlement.store import Home
@@ -39,14 +37,6 @@ def on_account(home: Home, account: str, amount_minor: int, currency: str = "USD
     entry = Entry(key=f"k/{account}", business_date=NIGHT, kind="cash", text="x", postings=postings)
     run = StageRun(business_date=NIGHT, stage=account[:40], inputs_digest="1", outputs_digest="2")
     books.commit_stage(books.connect(home), run, [entry])
-
-
-def table(home: Home, name: str, *rows: dict[str, object]) -> None:
-    folder = home.partition(name, NIGHT)
-    folder.mkdir(parents=True, exist_ok=True)
-    schema = TABLES[name].schema
-    plain = [{column: row.get(column) for column in schema} for row in rows]
-    pl.DataFrame(plain, schema=schema).write_parquet(folder / "part-00000.parquet")
 
 
 def test_good_data_and_explained_money_let_a_payout_go(home: Home) -> None:
@@ -80,19 +70,24 @@ def test_two_balances_do_not_cancel_and_another_currency_does_not_count(home: Ho
 
 def test_open_breaks_count_by_the_feed_of_their_file_and_expired_ones_do_not(home: Home) -> None:
     feeds = {"f": "retailer_capture", "g": "visa_clearing"}
-    table(home, "file", *({"file": file, "feed": feed, "fate": "accepted"} for file, feed in feeds.items()))
+    table(home, "file", NIGHT, *({"file": file, "feed": feed, "fate": "accepted"} for file, feed in feeds.items()))
     item = {"leg": "MERCHANT", "state": "open", "amount_minor": 70_000, "currency": "USD"}
     others = ({"file": "g"}, {"file": "f", "state": "expired"}, {"file": "f", "currency": "EUR"})
-    table(home, "open_item", item | {"file": "f"}, *(item | other for other in others))
+    table(home, "open_item", NIGHT, item | {"file": "f"}, *(item | other for other in others))
     assert failing(home) == {}
-    table(home, "open_item", item | {"file": "f", "record": 1}, item | {"file": "f", "record": 2})
+    table(home, "open_item", NIGHT, item | {"file": "f", "record": 1}, item | {"file": "f", "record": 2})
     assert failing(home) == {"open_breaks": 140_000}
     assert failing(home, AIR) == {}
 
 
 def test_rejected_and_missing_files_of_its_feeds_are_named(home: Home) -> None:
-    table(home, "file", {"file": "f", "feed": "retailer_capture", "fate": "rejected"})
-    table(home, "finding", *({"check": "feed_missing", "subject": feed} for feed in ("acquirer_us", "visa_clearing")))
+    table(home, "file", NIGHT, {"file": "f", "feed": "retailer_capture", "fate": "rejected"})
+    table(
+        home,
+        "finding",
+        NIGHT,
+        *({"check": "feed_missing", "subject": feed} for feed in ("acquirer_us", "visa_clearing")),
+    )
     found = checks(home)["files"]
     assert (found.passed, found.figure) == (False, 2)
     assert found.text == "rejected: f; missing: acquirer_us: ask for good ones, a later night takes them"
@@ -101,7 +96,7 @@ def test_rejected_and_missing_files_of_its_feeds_are_named(home: Home) -> None:
 def test_failing_expectations_count_for_the_feeds_and_for_tables_of_all(home: Home) -> None:
     suites = ("clearing.retailer_capture.merchant", "clearing.visa_clearing.bank", "payout", "payout")
     rows = [{"suite": suite, "expectation": str(place), "success": place == 3} for place, suite in enumerate(suites)]
-    table(home, "expectation", *rows)
+    table(home, "expectation", NIGHT, *rows)
     found = checks(home)["data_quality"]
     assert (found.figure, found.passed) == (2, False)
     assert "clearing.retailer_capture.merchant, payout" in found.text

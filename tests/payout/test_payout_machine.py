@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from made_replies import report, returned
-from payout_home import ABROAD, AIR, RETAIL, made_home, with_account
+from payout_home import ABROAD, AIR, NIGHT, RETAIL, balance, bank_entry, bank_shows, made_home, with_account
 
 from settlement import books, payout_books
 from settlement.errors import TerminalError
-from settlement.payout import conservation, replies, steps
+from settlement.payout import cash, conservation, replies, steps
 from settlement.store import Home
 
 PEOPLE = st.sampled_from(["ann", "bea", "cem", "dora"])
@@ -25,7 +26,7 @@ PLACE = st.integers(0, 5)
 
 
 class Machine(RuleBasedStateMachine):
-    """The model: per batch who proposed and approved, whether it went out, and which of its payouts are out."""
+    """The model: per batch who proposed and approved, what of each payment is out, and which dues are free or held."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,31 +37,40 @@ class Machine(RuleBasedStateMachine):
         self.proposer: dict[str, str] = {}
         self.approvers: dict[str, set[str]] = {}
         self.out: dict[str, int] = {}
-        self.living: dict[str, set[str]] = {}
-        self.replies = 0
+        self.free: dict[str, set[str]] = {"A": {"first"}, "B": {"first"}}
+        self.held: dict[str, tuple[str, set[str]]] = {}
+        self.night, self.shown_minor, self.replies = NIGHT, 0, 0
 
     def teardown(self) -> None:
         shutil.rmtree(self.folder)
 
-    @initialize()
-    def accounts(self) -> None:
+    @initialize(out=st.booleans())
+    def accounts(self, out: bool) -> None:
         for partner in "AB":
             with_account(self.home, partner, ABROAD, by="bea", and_by="fay")
+        if out:
+            self.propose("ann")
+            self.approve("cem", 0)
+            self.release("cem", 0)
 
     def _pick(self, place: int) -> str | None:
         names = sorted(self.state)
         return names[place % len(names)] if names else None
 
+    def _frees(self, payment: str) -> None:
+        partner, dues = self.held.pop(payment)
+        self.free[partner] |= dues
+
     @rule(person=PEOPLE)
     def propose(self, person: str) -> None:
-        taken = set().union(*self.living.values()) if self.living else set()
-        free = {"A", "B"} - taken
         found = steps.propose(self.home, self.engine, person, AT)
-        assert {one.partner for batch in found.batches for one in batch.payouts} == free
+        payouts = [one for batch in found.batches for one in batch.payouts]
+        assert {one.partner for one in payouts} == {partner for partner, dues in self.free.items() if dues}
+        for one in payouts:
+            self.held[one.payment_id], self.free[one.partner] = (one.partner, self.free[one.partner]), set()
         for batch in found.batches:
             self.state[batch.batch_id], self.proposer[batch.batch_id] = "proposed", person
             self.approvers[batch.batch_id] = set()
-            self.living[batch.batch_id] = {one.partner for one in batch.payouts}
 
     @rule(person=PEOPLE, place=PLACE)
     def approve(self, person: str, place: int) -> None:
@@ -81,7 +91,9 @@ class Machine(RuleBasedStateMachine):
             return
         may = self.state[name] in {"proposed", "approved"}
         if self._does(may, lambda: steps.reject(self.engine, name, person, AT, "no")):
-            self.state[name], self.living[name] = "rejected", set()
+            self.state[name] = "rejected"
+            for one in payout_books.one_batch(self.engine, name).payouts:
+                self._frees(one.payment_id)
 
     @rule(person=PEOPLE, place=PLACE)
     def release(self, person: str, place: int) -> None:
@@ -117,12 +129,42 @@ class Machine(RuleBasedStateMachine):
         def read() -> replies.Told:
             return replies.read(self.home, self.engine, "reply.xml", content, "fay", AT)
 
-        if self._does(sent, read) and code in {"RJCT", "return"}:
-            self.out.pop(payout.payment_id, None)
-            self.living[name].discard(payout.partner)
+        contradicts = code == "RJCT" and (payout.accepted or payout.debited)
+        if self._does(sent, read) and code in {"RJCT", "return", "part"} and not payout.back_minor and not contradicts:
+            self.out[payout.payment_id] -= payout.amount_minor - (code == "part")
+            if code == "part":
+                self.free[payout.partner].add(payout.payment_id)
+            else:
+                self._frees(payout.payment_id)
         if sent:
             assert read().again
             self.state[name] = payout_books.one_batch(self.engine, name).state
+
+    @rule(place=PLACE, which=st.integers(0, 1), kind=st.sampled_from(["one", "batch", "credit", "other", "unknown"]))
+    def bank(self, place: int, which: int, kind: str) -> None:
+        """The bank's statement shows something of a payment, in whatever state that is."""
+        name = self._pick(place)
+        if name is None:
+            return
+        batch = payout_books.one_batch(self.engine, name)
+        payout = batch.payouts[which % len(batch.payouts)]
+        amount, names = -payout.amount_minor, {"end_to_end_id": payout.payment_id}
+        if kind == "batch":
+            amount, names = -batch.total_minor, {"payment_id": name}
+        elif kind == "credit":
+            amount = max(payout.back_minor, 1)
+        elif kind == "other":
+            amount -= 1
+        elif kind == "unknown":
+            names = {"end_to_end_id": "X"}
+        self.night += timedelta(days=1)
+        self.shown_minor += amount
+        bank_shows(self.home, self.night, bank_entry(amount, **names))
+        cash.tie(self.home, self.engine, "fay", AT)
+        fresh = batch.by("sent") and not payout.back_minor and not payout.debited
+        if kind == "one":
+            after = payout_books.one_batch(self.engine, name).payouts[which % len(batch.payouts)]
+            assert after.debited == bool(payout.debited or fresh)
 
     def _does(self, may: bool, step) -> bool:
         if may:
@@ -138,10 +180,17 @@ class Machine(RuleBasedStateMachine):
         (standing,) = conservation.standing(self.engine)
         assert standing.earned_minor == sum(amount for _, _, amount in DUES)
         assert standing.paid_minor + standing.in_transit_minor == sum(self.out.values())
+        taken = 0
         for batch in payout_books.batches(self.engine):
             assert batch.state == self.state[batch.batch_id]
+            for one in batch.payouts:
+                assert not (one.debited and (one.rejected or not batch.by("sent")))
+                assert not one.credited or (one.debited and one.back_minor)
+                taken += one.amount_minor * one.debited - one.back_minor * one.credited
             if batch.by("released"):
                 assert len({*batch.by("approved"), *batch.by("released")} | {self.proposer[batch.batch_id]}) > 1
+        # What the bank has shown and what was taken of it: the rest stands on suspense.
+        assert balance(self.home, "asset:suspense") == -self.shown_minor - taken
         files = {path.stem for path in steps.outbox(self.home).glob("*")}
         assert files == {
             name for name, state in self.state.items() if state not in {"proposed", "approved", "rejected"}

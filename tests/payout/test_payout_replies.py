@@ -80,7 +80,6 @@ def test_what_comes_back_after_it_was_accepted_returns_and_is_paid_once_more(hom
     [
         (returned("P000001-001", "100.00"), returned("P000001-001", "99.00"), "is back already"),
         (returned("P000001-009", "100.00"), None, "no batch has such a payment"),
-        (returned("P000001-001", "60.00"), None, "only 60.00 USD came back"),
         (returned("P000001-001", "160.00"), None, "160"),
     ],
 )
@@ -95,6 +94,23 @@ def test_what_fits_not_moves_nothing_and_is_kept(home: Home, first: bytes, secon
     assert balance(home, "asset:transit") == before
     with books.transaction(books.connect(home)) as connection:
         assert status in [kept for _, kept in payout_books.statuses_of(connection)]
+
+
+def test_a_part_that_comes_back_is_due_again_and_paid_again_and_the_rest_stays_paid(home: Home) -> None:
+    batch = released(home)
+    told = read(home, returned("P000001-001", "60.00"))
+    assert effects(told) == [("P000001-001", "back")]
+    assert "60.00 USD came back, the rest stays paid" in told.statuses[0].words
+    assert (balance(home, "asset:transit"), balance(home, "liability:payable")) == (-290_00, -60_00)
+    assert effects(read(home, returned("P000001-001", "40.00"))) == [("P000001-001", "to_look_at")]
+    assert state(home, batch) == "acknowledged"
+    following = approved(home, proposed(home, at=LATER), "cem", "dora", at=LATER)
+    (again,) = following.payouts
+    assert (again.partner, again.amount_minor, again.remittance) == ("A", 60_00, "P000002 returned P000001-001")
+    steps.release(home, books.connect(home), following.batch_id, "cem", LATER)
+    assert (balance(home, "asset:transit"), balance(home, "liability:payable")) == (-350_00, 0)
+    assert conservation.broken(books.connect(home)) == []
+    assert steps.propose(home, books.connect(home), "ann", LATER).batches == ()
 
 
 def test_a_word_that_contradicts_moves_nothing(home: Home) -> None:

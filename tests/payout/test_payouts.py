@@ -238,6 +238,14 @@ def test_a_later_night_is_looked_at_again_and_a_failing_check_needs_two_words(ho
     with pytest.raises(TerminalError, match="is not released"):
         steps.release(home, engine(home), batch.batch_id, "cem", RELEASED)
     steps.override(engine(home), batch.batch_id, "dora", RELEASED, "looked at by hand")
+    # Both words are of that night: another one that fails needs words of its own.
+    settle(home, later + timedelta(days=1), [])
+    (home.partition("expectation", later + timedelta(days=1)) / "part-00000.parquet").unlink()
+    home.partition("expectation", later + timedelta(days=1)).rmdir()
+    with pytest.raises(TerminalError, match="the data of 2011-01-02 are not judged"):
+        steps.release(home, engine(home), batch.batch_id, "cem", RELEASED)
+    for person in ("cem", "dora"):
+        steps.override(engine(home), batch.batch_id, person, RELEASED, "looked at by hand")
     done: Batch = steps.release(home, engine(home), batch.batch_id, "cem", RELEASED)
     assert done.state == "sent"
 
@@ -249,3 +257,50 @@ def test_the_file_pays_what_was_approved(home: Home) -> None:
     assert [(entry.identification.strip(), entry.cents) for entry in read_back.entries] == [
         (payout.payment_id, payout.amount_minor) for payout in done.payouts
     ]
+
+
+def test_a_night_is_looked_at_again_where_it_tells_more_and_words_on_what_was_seen_count_no_more(home: Home) -> None:
+    with_accounts(home)
+    report = home.partition("expectation", NIGHT) / "part-00000.parquet"
+    content = report.read_bytes()
+    report.unlink()
+    report.parent.rmdir()
+    batch = approved(home, proposed(home), "cem", "dora")
+    for person in ("cem", "dora"):
+        steps.override(engine(home), batch.batch_id, person, RELEASED, "looked at by hand")
+
+    def look() -> Batch:
+        return steps.look(home, engine(home), batch.batch_id, "eve", RELEASED)
+
+    assert (look().last_look, len(look().last_overrides)) == ((NIGHT, 1), 2)
+    report.parent.mkdir()
+    report.write_bytes(content)
+    again = look()
+    assert (again.last_look, again.last_overrides, steps.failing(again)) == ((NIGHT, 2), (), [])
+    assert {check.name for check in again.checks if not check.passed} == {"data_quality"}
+    assert look() == again
+    assert steps.release(home, engine(home), batch.batch_id, "cem", RELEASED).state == "sent"
+
+
+def test_a_payee_that_does_not_fit_the_format_is_left_and_named_and_the_others_are_paid(home: Home) -> None:
+    with_account(home, "HARBOR-LOYALTY")
+    proposal = account_books.ProposedAccount(
+        partner="HARBOR-RETAIL", currency="USD", holder="The Harbor Retail Company", account=us_account()
+    )
+    account = account_books.propose(engine(home), proposal, "ann", OPENED)
+    account_books.take_step(engine(home), account.account_id, AccountState.APPROVED, "bea", OPENED, NIGHT)
+    found = steps.propose(home, engine(home), "ann", PROPOSED)
+    assert [one.partner for batch in found.batches for one in batch.payouts] == ["HARBOR-LOYALTY"]
+    (left,) = [left for left in found.left if left.partner == "HARBOR-RETAIL"]
+    assert left.why == "The name of the payee of HARBOR-RETAIL has 25 characters; 22 fit into the file."
+
+
+def test_the_trace_number_of_a_debit_that_balances_a_file_is_not_given_again(home: Home) -> None:
+    programme = home.config / "programme.toml"
+    programme.write_text(
+        programme.read_text().replace("[payouts.debtor.nacha]", "[payouts.debtor.nacha]\nbalanced = true")
+    )
+    with_accounts(home)
+    first = proposed(home)
+    steps.reject(engine(home), first.batch_id, "eve", APPROVED, "a wrong account")
+    assert [one.trace for one in proposed(home).payouts] == ["021000020000005", "021000020000006", "021000020000007"]

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from datetime import date
+from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 
+import polars as pl
 import pytest
 from made_replies import report, returned
-from payout_home import ABROAD, with_account
+from payout_home import ABROAD, PAYS_ABROAD, with_account
 
 from settlement import books, originals, payout_books, reperform, runner, store
 from settlement.errors import RetryableError
 from settlement.home import create_home
 from settlement.model.payout import Batch
 from settlement.payout import conservation, replies, steps
+from settlement.sample.writers_bank import write_statement
 from settlement.store import Home
 
+PAYS = "SAMPLE-SETTLEMENT-USD"
 PARTNERS = ("ALMA-MATER", "HARBOR-FOUNDATION", "HARBOR-LOYALTY", "HARBOR-RETAIL", "MERIDIAN-AIR")
 FIRST, SECOND = "2026-01-01T07:00:00Z", "2026-01-02T07:00:00Z"
 
@@ -26,11 +31,31 @@ def home(tmp_path: Path, sample_dir: Path, on_each_database: object) -> Home:
     """Two nights of the sample, of which the second closes periods; the third is delivered."""
     create_home(tmp_path / "home", sample_dir)
     place = store.open_home(tmp_path / "home")
+    programme = place.config / "programme.toml"
+    pays = f'iban = "{PAYS_ABROAD}" }}\n'
+    programme.write_text(programme.read_text().replace(pays, f'{pays}statement_account = "{PAYS}"\n'))
     for night in originals.delivery_dates(place)[:2]:
         runner.run_night(place, night, until="pay")
     for partner in PARTNERS:
         with_account(place, partner, ABROAD)
     return place
+
+
+def on_the_statement(home: Home, night: date, *entries: tuple[int, str]) -> None:
+    """Add entries, each an amount (+ to us) in cents and an end-to-end id, to the night's statement in dollars."""
+    (path,) = (home.inbox / str(night)).glob("CAMT053_*.xml")
+    head, closing, tail = path.read_text().partition("</Stmt>")
+    for number, (amount, name) in enumerate(entries, start=1):
+        head += (
+            f'<Ntry><NtryRef>OUT{number}</NtryRef><Amt Ccy="USD">{abs(amount) / 100:.2f}</Amt>'
+            f"<CdtDbtInd>{'CRDT' if amount > 0 else 'DBIT'}</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts>"
+            f"<BookgDt><Dt>{night}</Dt></BookgDt><ValDt><Dt>{night}</Dt></ValDt><BkTxCd><Prtry><Cd>PMNT</Cd></Prtry>"
+            f"</BkTxCd><NtryDtls><TxDtls><Refs><EndToEndId>{name}</EndToEndId></Refs></TxDtls></NtryDtls></Ntry>\n"
+        )
+    balance = re.compile(r"(<Cd>CLBD</Cd></CdOrPrtry></Tp><Amt Ccy=\"USD\">)([0-9.]+)")
+    moved = sum(amount for amount, _ in entries)
+    head = balance.sub(lambda found: f"{found[1]}{Decimal(found[2]) + Decimal(moved) / 100}", head)
+    path.write_text(head + closing + tail)
 
 
 def paid(home: Home, moment: str) -> Batch:
@@ -70,20 +95,29 @@ def test_the_next_night_holds_what_was_paid_and_what_came_back(home: Home) -> No
     replies.read(home, engine, "report.xml", report(batch, (batch.payouts[1].payment_id, "ACSC")), "fay", FIRST)
     require_laws(home)
     assert runner.books_digest(home, closed) == before
+    on_the_statement(home, last, (-batch.total_minor, batch.batch_id), (amount, batch.payouts[0].payment_id))
     runner.run_night(home, last, until="pay")
     require_laws(home)
     table = store.read_table(home, "trial_balance", last)
     told = {(row["account"], row["currency"]): row["balance_minor"] for row in table.iter_rows(named=True)}
     assert told == journal(home, last)
     assert sum(told[key] for key in told if key[0].startswith("asset:transit")) == amount - batch.total_minor
-    assert reperform.verify_night(home, last).differing == ()
     again = paid(home, SECOND)
     assert [(one.partner, one.amount_minor) for one in again.payouts] == [("ALMA-MATER", amount)]
     require_laws(home)
     (standing,) = conservation.standing(engine)
     assert dict(standing.left)["due"] == 0
-    said = "USD: earned 63570.78 = paid 5450.51 + in transit 58122.87 + carried -2.60"
-    assert conservation.told(standing) == said
+    # The proposal has taken the debit of the batch and the credit of what came back off suspense.
+    assert all(payout.settled for payout in payout_books.one_batch(engine, batch.batch_id).payouts)
+    assert (standing.paid_minor, standing.in_transit_minor) == (batch.total_minor - amount, amount)
+    after = last + timedelta(days=1)
+    (home.inbox / str(after)).mkdir()
+    write_statement(home.inbox / str(after) / f"CAMT053_{after:%Y%m%d}.xml", [], 0, after)
+    runner.run_night(home, after, until="pay")
+    assert reperform.verify_night(home, after).differing == ()
+    rows = store.read_table(home, "trial_balance", after).filter(pl.col("account").str.starts_with("asset:transit"))
+    standing_rows = rows.filter(pl.col("balance_minor") != 0).select("account", "balance_minor").rows()
+    assert standing_rows == [(f"asset:transit:{PAYS}:{again.payouts[0].payment_id}", -amount)]
 
 
 def test_a_payout_that_is_booked_while_a_night_is_posted_has_it_posted_again(

@@ -57,6 +57,23 @@ def event(batch: Batch, state: str, person: str = "dora", **parts: object) -> st
     return EVENT.format(**plain | parts)
 
 
+def booked(key: str, kind: str, corrects: str, *postings: tuple[str, int]) -> tuple[str, ...]:
+    """The statements that book an entry in dollars."""
+    lines = [
+        f"INSERT INTO posting VALUES ('{key}', {line}, '{account}', 'USD', {amount})"
+        for line, (account, amount) in enumerate(postings, start=1)
+    ]
+    return (*lines, f"INSERT INTO entry VALUES ('{key}', '2011-01-01', '{kind}', 'x', {corrects})")
+
+
+def due(partner: str) -> str:
+    return f"liability:payable:{RETAIL}:{partner}:due"
+
+
+def transit(payment: str) -> str:
+    return f"asset:transit:4400100:{payment}"
+
+
 def test_no_step_is_skipped_invented_repeated_or_dated_back(home: Home) -> None:
     batch = approved(home, proposed(home), "cem")
     for was in STATES:
@@ -80,15 +97,23 @@ def test_a_release_needs_its_file_its_entry_and_two_people(home: Home) -> None:
     refuses(home, event(batch, "released"))
     batch = approved(home, batch, "cem")
     refuses(home, event(batch, "released"))
-    entry = (
-        "INSERT INTO posting VALUES ('payout/P000001', 1, 'equity:opening', 'USD', 5)",
-        "INSERT INTO posting VALUES ('payout/P000001', 2, 'expense:fees:bank', 'USD', -5)",
-        "INSERT INTO entry VALUES ('payout/P000001', '2011-01-01', 'payout', 'x', NULL)",
-    )
+    first, second = (transit(f"P000001-00{number}") for number in (1, 2))
+
+    def release(*postings: tuple[str, int]) -> tuple[str, ...]:
+        return booked("payout/P000001", "payout", "NULL", *postings)
+
+    entry = release((due("A"), 100_00), (due("B"), 250_00), (first, -100_00), (second, -250_00))
     file = "INSERT INTO payout_file VALUES ('P000001', 'n', '0', '0')"
     refuses(home, *entry, event(batch, "released"))
     refuses(home, file, event(batch, "released"))
     refuses(home, *entry, file, event(batch, "released", person="ann"))
+    for wrong in (
+        release((due("A"), 100_00), (due("B"), 250_01), (first, -100_00), (second, -250_01)),
+        release((due("A"), 100_01), (due("B"), 249_99), (first, -100_00), (second, -250_00)),
+        release((due("A"), 100_00), (due("B"), 250_00), (first, -350_00)),
+        release(("equity:opening", 350_00), (first, -100_00), (second, -250_00)),
+    ):
+        refuses(home, *wrong, file, event(batch, "released"))
     write(home, *entry, file, event(batch, "released"))
 
 
@@ -123,13 +148,47 @@ def test_money_comes_back_once_and_by_an_entry_that_corrects_its_payout(home: Ho
     payment = batch.payouts[0].payment_id
     refuses(home, reply, status.format(1, payment, "NULL"))
     refuses(home, reply, status.format(1, payment, f"'close/{RETAIL}/2010-Q4/A'"))
-    entry = (
-        "INSERT INTO posting VALUES ('k', 1, 'equity:opening', 'USD', 5)",
-        "INSERT INTO posting VALUES ('k', 2, 'expense:fees:bank', 'USD', -5)",
-        "INSERT INTO entry VALUES ('k', '2011-01-01', 'payout_back', 'x', 'payout/P000001')",
+
+    def back(amount: int, again: int | None = None, account: str = due("A")) -> tuple[str, ...]:
+        rest = () if again is None else (("equity:opening", again - amount),)
+        owed = amount if again is None else again
+        kind = "payout_back" if amount == 100_00 else "payout_part"
+        return booked("k", kind, "'payout/P000001'", (transit(payment), amount), (account, -owed), *rest)
+
+    for wrong in (back(99_99), back(100_01), back(100_00, 99_99), back(100_00, account=due("B"))):
+        refuses(home, *wrong, reply, status.format(1, payment, "'k'"))
+    refuses(home, *back(100_00), reply, status.format(1, payment, "'k'"), status.format(2, payment, "'k'"))
+    part = status.replace("NULL, NULL", "{}, 'USD'")
+    for amount, told in ((60_00, 59_99), (100_01, 100_01), (0, 0)):
+        refuses(home, *back(amount), reply, part.format(1, payment, told, "'k'"))
+    refuses(home, *back(100_00), reply, part.format(1, payment, 60_00, "'k'"))
+    write(home, *back(60_00), reply, part.format(1, payment, 60_00, "'k'"))
+    # The rest was paid: what the part's statement made due is paid by no other batch.
+    assert [one.amount_minor for one in proposed(home).payouts] == [60_00]
+
+
+def test_a_bank_statement_shows_a_payment_once_whole_and_off_suspense(home: Home) -> None:
+    batch = released(home)
+    payment, suspense = batch.payouts[0].payment_id, "asset:suspense:cash:2011-01-05/s#1"
+    row = "INSERT INTO payout_cash VALUES ('{}', '{}', '2011-01-05/s', 1, 'k', 'fay', '2011-01-05T10:00:00Z')"
+    debit, credit = row.format(payment, "debit"), row.format(payment, "credit")
+
+    def cash(amount: int, account: str = suspense, of: str = payment) -> tuple[str, ...]:
+        return booked("k", "payout_cash", "NULL", (transit(of), amount), (account, -amount))
+
+    refuses(home, debit)
+    for wrong in (cash(99_99), cash(-100_00), cash(100_00, "equity:opening"), cash(100_00, of="P000001-002")):
+        refuses(home, *wrong, debit)
+    refuses(home, *cash(-100_00), credit)
+    refuses(home, *cash(100_00), debit, debit)
+    write(home, *cash(100_00), debit)
+    reply = "INSERT INTO payout_reply VALUES ('s', 'n', 'r', 'fay', '2011-01-05T10:00:00Z', '0')"
+    rejected = (
+        f"INSERT INTO payout_status VALUES ('s', 1, '{payment}', 'n', 'REJECTED', 'x', 'x', NULL, NULL, 'back', 'b')"
     )
-    refuses(home, *entry, reply, status.format(1, payment, "'k'"), status.format(2, payment, "'k'"))
-    write(home, *entry, reply, status.format(1, payment, "'k'"))
+    again = booked("b", "payout_back", "'payout/P000001'", (transit(payment), 100_00), (due("A"), -100_00))
+    refuses(home, *again, reply, rejected)
+    write(home, *again, reply, rejected.replace("REJECTED", "RETURNED"))
 
 
 def test_accounts_take_no_step_that_is_not_allowed_and_none_alone(home: Home) -> None:
@@ -156,7 +215,24 @@ def test_checks_are_not_added_or_overridden_where_it_is_not_declared(home: Home)
     programme = home.config / "programme.toml"
     programme.write_text(programme.read_text().replace("may_override = true", "may_override = false"))
     batch = proposed(home)
-    refuses(home, f"INSERT INTO payout_override VALUES ('{batch.batch_id}', 'dora', '{APPROVED}', 'x')")
+    word = f"INSERT INTO payout_word VALUES ('{batch.batch_id}', '{{}}', {{}}, '{{}}', '{APPROVED}', 'x')"
+    refuses(home, word.format("2010-12-31", 1, "dora"))
     flag = "false" if books.connect(home).dialect.name == "postgresql" else "0"
     check = f"INSERT INTO payout_check VALUES ('{batch.batch_id}', '2011-01-01', 'A', 'c', {flag}, 0, 1, 'x')"
     refuses(home, check)
+
+
+def test_a_word_is_of_the_last_look_and_looks_count_on(home: Home) -> None:
+    batch = proposed(home)
+    flag = "true" if books.connect(home).dialect.name == "postgresql" else "1"
+    again = f"INSERT INTO payout_check_again VALUES ('{batch.batch_id}', '{{}}', {{}}, 'A', 'c', {flag}, 0, 1, 'x')"
+    word = f"INSERT INTO payout_word VALUES ('{batch.batch_id}', '{{}}', {{}}, '{{}}', '{APPROVED}', 'x')"
+    refuses(home, f"INSERT INTO payout_override VALUES ('{batch.batch_id}', 'dora', '{APPROVED}', 'x')")
+    refuses(home, word.format("2010-12-31", 1, "ann"))
+    write(home, word.format("2010-12-31", 1, "dora"))
+    for night, look in (("2010-12-31", 1), ("2010-12-31", 3), ("2010-12-30", 2), ("2011-01-01", 2)):
+        refuses(home, again.format(night, look))
+    write(home, again.format("2010-12-31", 2))
+    for night, look in (("2010-12-31", 1), ("2010-12-31", 3), ("2011-01-01", 1)):
+        refuses(home, word.format(night, look, "cem"))
+    write(home, word.format("2010-12-31", 2, "cem"))

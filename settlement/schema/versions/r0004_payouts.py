@@ -38,7 +38,7 @@ def upgrade() -> None:
     connection = op.get_bind()
     for table, keys in _KEYS.items():
         rules.append_only(connection, table, keys)
-    payout_rules.make(connection)
+    payout_rules.make(connection, payout_rules.RULED_FIRST)
 
 
 def _accounts() -> None:

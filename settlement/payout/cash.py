@@ -1,0 +1,384 @@
+"""Cash of our own payments: what bank statements show of them is taken off suspense, by name and to the minor unit.
+
+A night books each bank entry that no file explains on a suspense account of its own. Here such entries are laid beside
+what was ordered from the bank. An entry is taken where it names a payment or a batch (by end-to-end id, the message's
+or block's id, a trace or batch number of NACHA, alone or in its text) and account, currency, sign and amount are those
+of it; its journal entry empties the suspense account into the transit accounts of its payments. All else stays where it
+is, with a sentence that names the nearest payment.
+
+A payment is debited once. One that came back is debited only together with the credit by which it came: until a
+statement shows both, both stay. So the order in which statements and answers come changes nothing in the end.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Any, Final
+
+import polars as pl
+
+from settlement import books, payout_books, store
+from settlement.model.accounts import SUSPENSE, bank_entry_of
+from settlement.model.clearing import DetailState
+from settlement.model.journal import Entry, Posting
+from settlement.model.money import amount_text
+from settlement.model.payout import GONE_OUT, Batch, Payout, Way
+from settlement.payout.orders import bank_names, paying_account, transit_of
+from settlement.store import Home
+
+_DAY: Final = timedelta(days=1)
+_WORD: Final = re.compile(r"[A-Z0-9][A-Z0-9-]*")
+_DETAIL_NAMES: Final = ("end_to_end_id", "transaction_id", "remittance")
+_ENTRY_NAMES: Final = (("end_to_end_id",), ("payment_id", "message_id"), ("bank_ref", "entry_ref", "remittance"))
+"""Where an entry may name what it pays, the surest place first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BankEntry:
+    """An entry of a bank statement: its place, account and amount (+ to us), and the texts that may name payments.
+
+    ``names`` are those of the entry itself, the surest place first; ``parts`` are the names and amounts (+ to us) of
+    the transactions that the bank tells inside it, an amount None where it tells none.
+    """
+
+    statement: str
+    entry: int
+    entry_ref: str
+    account: str
+    amount_minor: int
+    currency: str
+    reversal: bool
+    names: tuple[tuple[str, ...], ...]
+    parts: tuple[tuple[tuple[str, ...], int | None], ...] = ()
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Its statement file and its number there."""
+        return self.statement, self.entry
+
+    @property
+    def way(self) -> Way:
+        """Whether it takes from our account or brings to it."""
+        return Way.DEBIT if self.amount_minor < 0 else Way.CREDIT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ordered:
+    """A payment and the batch that orders it."""
+
+    batch: Batch
+    payout: Payout
+
+    @property
+    def name(self) -> str:
+        """The payment's id."""
+        return self.payout.payment_id
+
+    def shown_by(self, way: Way) -> int:
+        """What a bank statement has to show of it, in minor units: all of it goes out, what came back comes in."""
+        return self.payout.amount_minor if way is Way.DEBIT else self.payout.back_minor
+
+
+Meant = tuple[Ordered, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A bank entry with the payments that it shows or is nearest to; ``why`` says why it is not taken, or nothing."""
+
+    entry: BankEntry
+    meant: Meant
+    why: str = ""
+
+
+def tie(home: Home, engine: books.Engine, person: str, moment: str) -> list[Judged]:
+    """Take what bank statements show of our payments off suspense; each entry that has to do with us as it is judged.
+
+    A second call finds nothing more to take. Raises TerminalError where no night is settled.
+    """
+    with store.locked(home):
+        night, found = payout_books.next_night(engine), judged_now(home, engine)
+        with books.transaction(engine) as connection:
+            for one in found:
+                if not one.why:
+                    shown = [(ordered.payout, one.entry.way) for ordered in one.meant]
+                    payout_books.add_cash(connection, _booked(one, night), one.entry.place, shown, person, moment)
+    return found
+
+
+def judged_now(home: Home, engine: books.Engine) -> list[Judged]:
+    """All bank entries on suspense that have to do with our payments, as the last booked night leaves them."""
+    batches = [batch for batch in payout_books.batches(engine) if batch.payouts]
+    return judged(_on_suspense(home, engine), batches) if batches else []
+
+
+def _booked(one: Judged, night: date) -> Entry:
+    """What takes a bank entry off suspense, into the transit accounts of the payments that it shows."""
+    entry = one.entry
+    sign = 1 if entry.way is Way.DEBIT else -1
+    shown = [(transit_of(each.batch, each.payout), each.shown_by(entry.way)) for each in one.meant]
+    what = "left our account" if entry.way is Way.DEBIT else "came back to it"
+    return Entry(
+        key=f"payout_cash/{entry.statement}/{entry.entry}",
+        business_date=night,
+        kind="payout_cash",
+        text=f"Bank entry {entry.entry_ref}: {named(one.meant)} {what}"[:400],
+        postings=(
+            Posting(
+                account=SUSPENSE.at(entry.statement, entry.entry),
+                currency=entry.currency,
+                amount_minor=entry.amount_minor,
+            ),
+            *(
+                Posting(account=account, currency=entry.currency, amount_minor=sign * amount)
+                for account, amount in shown
+            ),
+        ),
+    )
+
+
+def judged(entries: Iterable[BankEntry], batches: Sequence[Batch]) -> list[Judged]:
+    """Lay bank entries on suspense beside all batches; an entry that has nothing to do with any is left out."""
+    by_name: dict[str, list[Meant]] = {}
+    for batch in batches:
+        for name, payouts in bank_names(batch):
+            meant = tuple(Ordered(batch=batch, payout=payout) for payout in payouts)
+            by_name.setdefault(name, []).append(meant)
+    found = [
+        one
+        for entry in sorted(entries, key=lambda entry: entry.place)
+        if (one := _meant(entry, by_name) or _nearest(entry, batches)) is not None
+    ]
+    return _both_ways(_each_once(found))
+
+
+def _meant(entry: BankEntry, by_name: Mapping[str, list[Meant]]) -> Judged | None:
+    """What an entry names by the surest place that names anything of ours; None where none does."""
+    parts = [_of_names(names, by_name) for names, _ in entry.parts]
+    if any(parts):
+        return _of_parts(entry, parts)
+    for names in entry.names:
+        stray = next((name for name in names if name not in by_name and name.rpartition("-")[0] in by_name), None)
+        if stray is not None:
+            batch = by_name[stray.rpartition("-")[0]][0]
+            return Judged(entry=entry, meant=batch, why=f"it names {stray}, which {named(batch)} does not order")
+        if candidates := _of_names(names, by_name):
+            return _of_candidates(entry, candidates)
+    return None
+
+
+def _of_names(names: Iterable[str], by_name: Mapping[str, list[Meant]]) -> list[Meant]:
+    return [meant for name in names for meant in by_name.get(name, ())]
+
+
+def _of_parts(entry: BankEntry, parts: Sequence[list[Meant]]) -> Judged:
+    """An entry whose transactions the bank tells one by one: each is a payment, or the entry is not taken."""
+    meant: list[Ordered] = []
+    for (names, amount), candidates in zip(entry.parts, parts, strict=True):
+        single = {one.name: one for candidate in candidates if len(candidate) == 1 for one in candidate}
+        fits = [one for one in single.values() if amount is None or abs(amount) == one.shown_by(entry.way)]
+        if len(fits) != 1:
+            nearest = tuple(single.values()) or next((each for found in parts for each in found), ())
+            return Judged(
+                entry=entry, meant=nearest, why=f"its part {names[0] if names else '?'} is no payment of ours"
+            )
+        meant += fits
+    return _of_candidates(entry, [tuple(meant)])
+
+
+def _of_candidates(entry: BankEntry, candidates: Sequence[Meant]) -> Judged:
+    """The one candidate whose amount and state fit; otherwise the nearest, and why it is not taken."""
+    tried: dict[tuple[str, ...], Meant] = {}
+    for candidate in candidates:
+        # What the bank rejected it does not debit with the rest, and of a batch only what came back comes in.
+        living = tuple(one for one in candidate if not one.payout.rejected and one.shown_by(entry.way))
+        tried |= {tuple(one.name for one in meant): meant for meant in (candidate, living) if meant}
+    wrong = {names: next(_problems(entry, meant), "") for names, meant in tried.items()}
+    good = [tried[names] for names, why in wrong.items() if not why]
+    if len(good) == 1:
+        return Judged(entry=entry, meant=good[0])
+    if good:
+        also = " and ".join(named(meant) for meant in good)
+        return Judged(entry=entry, meant=good[0], why=f"it may be {also}: ask the bank which")
+    names, nearest = min(tried.items(), key=lambda item: (_difference(entry, item[1]), item[0]))
+    return Judged(entry=entry, meant=nearest, why=wrong[names])
+
+
+def _difference(entry: BankEntry, meant: Meant) -> int:
+    return abs(abs(entry.amount_minor) - sum(one.shown_by(entry.way) for one in meant))
+
+
+def _problems(entry: BankEntry, meant: Meant) -> Iterator[str]:
+    """Why an entry is not the cash of these payments."""
+    for one in meant:
+        yield from _problems_of_one(entry, one)
+        yield from _not_debited(one) if entry.way is Way.DEBIT else _not_credited(one)
+    if entry.reversal:
+        yield f"it takes back an earlier entry, and names {named(meant)}: ask the bank"
+    if _difference(entry, meant):
+        said, ours = abs(entry.amount_minor), sum(one.shown_by(entry.way) for one in meant)
+        amounts = [amount_text(amount, entry.currency) for amount in (said, ours)]
+        yield f"it is of {amounts[0]}, and {named(meant)} of {amounts[1]}: ask the bank"
+
+
+def _problems_of_one(entry: BankEntry, one: Ordered) -> Iterator[str]:
+    ordered_from = paying_account(one.batch)
+    if one.batch.state not in GONE_OUT:
+        yield f"it names {one.name} of {one.batch.batch_id}, which is {one.batch.state} in the books and not sent"
+    if entry.account != ordered_from:
+        yield f"it is on the account {entry.account}, and {one.name} was ordered from {ordered_from}"
+    if entry.currency != one.batch.currency:
+        yield f"it is in {entry.currency}, and {one.name} in {one.batch.currency}"
+
+
+def _not_debited(one: Ordered) -> Iterator[str]:
+    if one.payout.debited:
+        yield f"{one.name} was debited before: ask the bank for the second debit back"
+    if one.payout.rejected:
+        yield f"the bank rejected {one.name} and shows a debit of it: ask which word holds"
+
+
+def _not_credited(one: Ordered) -> Iterator[str]:
+    if not one.payout.back_minor:
+        yield f"no answer of the bank says that {one.name} came back: `settle payouts read` the answer"
+    if one.payout.credited:
+        yield f"what came back of {one.name} was credited before"
+
+
+def _nearest(entry: BankEntry, batches: Sequence[Batch]) -> Judged | None:
+    """For a debit of an account that pays which names nothing of ours: the payment whose amount is nearest."""
+    waiting = [
+        (Ordered(batch=batch, payout=payout),)
+        for batch in batches
+        if batch.state in GONE_OUT and (paying_account(batch), batch.currency) == (entry.account, entry.currency)
+        for payout in batch.payouts
+        if not payout.settled
+    ]
+    if entry.way is Way.CREDIT or not waiting:
+        return None
+    meant = min(waiting, key=lambda one: (_difference(entry, one), one[0].name))
+    amount = amount_text(meant[0].payout.amount_minor, entry.currency)
+    return Judged(entry=entry, meant=meant, why=f"it names no payment; the nearest is {named(meant)} of {amount}")
+
+
+def _each_once(found: Iterable[Judged]) -> list[Judged]:
+    """Of entries that show one payment the same way the first is taken."""
+    taken: set[tuple[str, Way]] = set()
+    kept = []
+    for one in found:
+        mine = {(each.name, one.entry.way) for each in one.meant}
+        if not one.why and (again := sorted(name for name, _ in mine & taken)):
+            one = replace(one, why=f"another bank entry of now shows {again[0]} already")  # noqa: PLW2901
+        elif not one.why:
+            taken |= mine
+        kept.append(one)
+    return kept
+
+
+def _both_ways(found: list[Judged]) -> list[Judged]:
+    """Hold a debit of what came back until its credit shows, and the credit until the debit shows."""
+    while True:
+        shown = {(each.name, one.entry.way) for one in found if not one.why for each in one.meant}
+        held = [one if one.why else replace(one, why=next(_halves(one, shown), "")) for one in found]
+        if held == found:
+            return found
+        found = held
+
+
+def _halves(one: Judged, shown: set[tuple[str, Way]]) -> Iterator[str]:
+    for each in one.meant:
+        credited = each.payout.credited or (each.name, Way.CREDIT) in shown
+        if one.entry.way is Way.DEBIT and each.payout.back_minor and not credited:
+            yield f"{each.name} came back, and no bank entry shows yet how: it is taken together with that"
+        if one.entry.way is Way.CREDIT and not each.payout.debited and (each.name, Way.DEBIT) not in shown:
+            yield f"no bank entry shows yet that {each.name} left: it is taken together with that"
+
+
+def named(meant: Meant) -> str:
+    """Payments as people name them: one by its id, all of a batch by the batch's."""
+    whole = meant[0].batch
+    if (
+        len(meant) > 1
+        and len(meant) == len(whole.payouts)
+        and {one.batch.batch_id for one in meant} == {whole.batch_id}
+    ):
+        return f"{whole.batch_id}"
+    return ", ".join(one.name for one in meant)
+
+
+def _on_suspense(home: Home, engine: books.Engine) -> list[BankEntry]:
+    """The bank entries that stand whole on their suspense accounts."""
+    night = payout_books.last_night(engine)
+    standing = {
+        place: balance.balance_minor
+        for balance in books.balances_now(engine, night)
+        if balance.balance_minor and (place := bank_entry_of(balance.account)) is not None
+    }
+    if not standing:
+        return []
+    rows = _rows(home, "statement_entry", [statement for statement, _ in standing])
+    entries = [row for row in rows if standing.get((row["file"], row["record"])) == -_signed(row)]
+    parts = _parts(home, night, [row["file"] for row in entries])
+    return [_entry(row, parts.get((row["file"], row["record"]), ())) for row in entries]
+
+
+def _rows(home: Home, table: str, files: Iterable[str]) -> list[dict[str, Any]]:
+    """Rows of a table of some files; a file's name begins with the night on which it came."""
+    names = sorted(set(files))
+    nights = {date.fromisoformat(name.partition("/")[0]) for name in names}
+    found = store.scan_nights(home, table, nights & set(store.nights_of(home, table)))
+    return found.filter(pl.col("file").is_in(names)).collect().sort("file", "record").to_dicts()
+
+
+def _signed(row: Mapping[str, Any]) -> int:
+    amount: int = row["direction"] * row["amount_minor"]
+    return amount
+
+
+def _parts(home: Home, night: date, statements: Sequence[str]) -> dict[tuple[str, int], list[dict[str, Any]]]:
+    """The transactions that a bank tells inside entries of statements, by their entry; only those that are linked."""
+    if not statements:
+        return {}
+    first = min(date.fromisoformat(name.partition("/")[0]) for name in statements)
+    ties = store.scan_history(home, "detail_tie", night + _DAY).filter(
+        pl.col("business_date") >= first,
+        pl.col("status") == DetailState.LINKED,
+        pl.col("statement_file").is_in(sorted(set(statements))),
+    )
+    linked = {
+        (row["file"], row["entry"]): (row["statement_file"], row["statement_entry"])
+        for row in ties.collect().iter_rows(named=True)
+    }
+    found: dict[tuple[str, int], list[dict[str, Any]]] = {}
+    for row in _rows(home, "bank_detail", [file for file, _ in linked]) if linked else ():
+        if (place := linked.get((row["file"], row["entry"]))) is not None:
+            found.setdefault(place, []).append(row)
+    return found
+
+
+def _entry(row: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> BankEntry:
+    return BankEntry(
+        statement=row["file"],
+        entry=row["record"],
+        entry_ref=row["entry_ref"],
+        account=row["account"],
+        amount_minor=_signed(row),
+        currency=row["currency"],
+        reversal=bool(row["reversal"]),
+        names=tuple(_texts(row, names) for names in _ENTRY_NAMES),
+        parts=tuple(
+            (_texts(part, _DETAIL_NAMES), None if part["amount_minor"] is None else _signed(part))
+            for part in parts
+            if len(parts) > 1
+        ),
+    )
+
+
+def _texts(row: Mapping[str, Any], columns: Iterable[str]) -> tuple[str, ...]:
+    """What may be a name: a reference as it is written, and each word of a text."""
+    found = [row[name] for name in columns if row[name]]
+    words = [word for name in columns if name == "remittance" and row[name] for word in _WORD.findall(row[name])]
+    return tuple(dict.fromkeys([*found, *words]))
