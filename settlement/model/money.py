@@ -124,7 +124,7 @@ def roundings_told() -> Iterator[list[Rounded]]:
 
 
 def round_fraction(value: Fraction, mode: Rounding = Rounding.HALF_AWAY, of: str = "") -> int:
-    """Round an exact rational to a whole number by the declared mode; ``of`` names the quantity that it is made from."""
+    """Round an exact rational to a whole number by the declared mode; ``of`` names the quantity behind it."""
     magnitude, sign = abs(value), -1 if value < 0 else 1
     whole, rest = divmod(magnitude.numerator, magnitude.denominator)
     twice = 2 * rest
