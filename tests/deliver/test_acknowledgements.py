@@ -7,7 +7,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from deliver.partner_place import NIGHT, A, Gpg, SftpServer, declaration, declare, on_sqlite, outbox_at
+from deliver.partner_place import NIGHT, A, Gpg, declaration, declare, on_sqlite, outbox_at
+from sftp_server import SftpServer
 
 from settlement import books, delivery_books
 from settlement.deliver import acknowledgements, send
