@@ -28,7 +28,7 @@ from settlement.model.statement_lines import (
 from settlement.pay.contract_text import ContractText
 from settlement.pay.partners import Recipient
 from settlement.pay.quantities_told import grouped, money, quantities, quantities_by_name, said
-from settlement.pay.restatements import OTHER, Cause, Restated, RestatedTerm
+from settlement.pay.restated import OTHER, Cause, RestatedPeriod, RestatedTerm
 from settlement.pay.statement import Line, Statement
 from settlement.pay.words import Language, Words
 
@@ -94,7 +94,7 @@ class StatementDocument:
     page: str
 
 
-def statement_document(to: Recipient, restated: Sequence[Restated]) -> StatementDocument:
+def statement_document(to: Recipient, restated: Sequence[RestatedPeriod]) -> StatementDocument:
     """A statement in a partner's language; ``restated`` is what its adjustments are made of.
 
     Raises TerminalError where the lines do not re-add.
@@ -209,7 +209,7 @@ class _Writer:
             rows.append(self._row(line, grouped(running, line.currency)))
         return Section(title=labels["own"], note=labels["own_note"], columns=self._columns(), rows=tuple(rows))
 
-    def restated(self, restated: Restated) -> Section:
+    def restated(self, restated: RestatedPeriod) -> Section:
         """What one adjustment is made of."""
         labels = self.words.labels
         rows = []

@@ -25,7 +25,7 @@ from settlement.model.money import Rounding
 from settlement.model.statement_lines import OWN_LINES
 from settlement.pay import files, statement_document
 from settlement.pay.quantities_told import is_count, quantities
-from settlement.pay.restatements import RestatedTerm
+from settlement.pay.restated import RestatedTerm
 from settlement.pay.words import Language, words_of
 from settlement.rate.forms import is_counted, quantity_names
 
