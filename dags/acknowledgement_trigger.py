@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 from airflow.triggers.base import BaseTrigger, TriggerEvent
-from run_of_a_night import home_and_night, one_sentence
+from run_of_a_night import one_sentence
 
 from settlement.errors import RetryableError
 
@@ -56,30 +56,33 @@ class AcknowledgementTrigger(BaseTrigger):
 
 
 class ReadAcknowledgements(BaseOperator):
-    """Waits for a partner's acknowledgements of the run's night and reads them as they come."""
+    """Waits for a partner's acknowledgements of some nights and reads them as they come."""
 
-    def __init__(self, *, partner: str, **words: Any) -> None:
+    def __init__(self, *, home: str, partner: str, nights: list[str], **words: Any) -> None:
         super().__init__(**words)
+        self.home = home
         self.partner = partner
+        self.nights = nights
 
     def execute(self, context: Context) -> None:
         """Leave the worker at once, for as long as the partner's declaration says."""
         del context
         with one_sentence():
             from settlement.deliver.declared import declaration_of  # noqa: PLC0415
+            from settlement.store import open_home  # noqa: PLC0415
 
-            home, _ = home_and_night()
-            place = declaration_of(home, self.partner).acknowledgement
+            place = declaration_of(open_home(Path(self.home)), self.partner).acknowledgement
         if place is not None:
-            self._wait(str(home.root), (datetime.now(UTC) + place.within).isoformat())
+            self._wait((datetime.now(UTC) + place.within).isoformat())
 
     def came(self, context: Context, event: dict[str, Any]) -> list[str]:
-        """Read what came; wait again where files of the night are still not told of. A fault is told, never dropped."""
+        """Read what came; wait again where files are still not told of. A fault is told, never dropped."""
         context["partner"] = self.partner  # the name of the mapped task
         with one_sentence():
             from settlement.deliver import acknowledgements  # noqa: PLC0415
+            from settlement.store import open_home  # noqa: PLC0415
 
-            home, night = home_and_night()
+            home = open_home(Path(self.home))
             read = [
                 acknowledgements.read_acknowledgement(home, self.partner, name, content)
                 for name, content in acknowledgements.unread(home, self.partner).items()
@@ -89,13 +92,13 @@ class ReadAcknowledgements(BaseOperator):
                     self.log.warning("%s was kept and changed nothing, as %s.", one.name, one.problem)
                 for missed in one.missed:
                     self.log.warning("%s misses %s.", self.partner, missed.delivery.name)
-            left = [one.name for one in acknowledgements.awaited(home, self.partner, night)]
+            left = [one.name for one in acknowledgements.awaited(home, self.partner, self.nights)]
         if left and datetime.now(UTC) < datetime.fromisoformat(event["until"]):
-            self._wait(str(home.root), event["until"])
+            self._wait(event["until"])
         if left:
             self.log.warning("%s says nothing of %s. %s", self.partner, ", ".join(left), event["trouble"])
         return [one.name for one in read]
 
-    def _wait(self, home: str, until: str) -> None:
-        trigger = AcknowledgementTrigger(home=home, partner=self.partner, until=until)
+    def _wait(self, until: str) -> None:
+        trigger = AcknowledgementTrigger(home=self.home, partner=self.partner, until=until)
         self.defer(trigger=trigger, method_name="came")

@@ -10,28 +10,12 @@ is signed here: two persons do that with `settle close prepare` and `settle clos
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow.sdk import dag, get_current_context, task
-from run_of_a_night import NIGHT_SETTLED, home_and_night, night_params, one_sentence
-
-if TYPE_CHECKING:
-    from settlement.store import Home
-
-
-def _nights() -> Iterator[tuple[Home, date]]:
-    """The homes and nights whose settling started this run, which may be several; else those that it names."""
-    from settlement.store import open_home  # noqa: PLC0415 - heavy imports belong into tasks
-
-    events = get_current_context()["triggering_asset_events"].get(NIGHT_SETTLED, ())
-    told = {(event.extra["home"], event.extra["business_date"]) for event in events if "home" in event.extra}
-    if not told:
-        yield home_and_night()
-    for home, night in sorted(told):
-        yield open_home(Path(home)), date.fromisoformat(night)
+from run_of_a_night import NIGHT_SETTLED, night_params, nights_settled, one_sentence
 
 
 @task
@@ -42,7 +26,7 @@ def closed() -> list[dict[str, str]]:
 
         return [
             {"home": str(home.root), "contract": contract, "period": period}
-            for home, night in _nights()
+            for home, night in nights_settled()
             for contract, period in desk.closed_periods(home, night)
         ]
 

@@ -1,59 +1,66 @@
-"""Send a settled night's files to the partners, and read what they say they have.
+"""Send the files of settled nights to the partners, and read what they say they have.
 
-One task a declared partner (``[[delivery]]`` in ``delivery.toml``) sends; what may be tried again is, with the same
-bytes. Then one task a partner waits for its acknowledgement: it defers at once, so that no worker is held meanwhile. A
-run names its night and its home as ``settle_business_day`` does. It may be run again at any time: what has arrived is
-not sent twice.
+A run is started by the asset ``settlement_night``, which ``settle_business_day`` updates with the night's last stage;
+by hand it names its night and its home as that DAG does. One task a declared partner (``[[delivery]]`` in
+``delivery.toml``) sends; what may be tried again is, with the same bytes. Then one task a partner waits for its
+acknowledgement: it defers at once, so that no worker is held meanwhile. It may be run again at any time: what has
+arrived is not sent twice.
 
     airflow dags trigger deliver_files --conf '{"home": "/srv/settlement", "business_date": "2026-03-31"}'
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from acknowledgement_trigger import ReadAcknowledgements
 from airflow.sdk import dag, get_current_context, task
-from run_of_a_night import home_and_night, night_params, one_sentence
+from run_of_a_night import NIGHT_SETTLED, night_params, nights_settled, one_sentence
 
 
 @task
-def partners() -> list[str]:
-    """The partners with files of the night whose delivery is declared."""
+def partners() -> list[dict[str, Any]]:
+    """The partners with files whose delivery is declared, each with its home and its nights in order."""
     with one_sentence():
         from settlement.deliver import send as sending  # noqa: PLC0415 - heavy imports belong into tasks
         from settlement.deliver.declared import read_declarations  # noqa: PLC0415
 
-        home, night = home_and_night()
-        declared = read_declarations(home)
-        return [partner for partner in sending.partners_of(home, night) if partner in declared]
+        found: dict[tuple[str, str], list[str]] = {}
+        for home, night in nights_settled():
+            declared = read_declarations(home)
+            for partner in sending.partners_of(home, night):
+                if partner in declared:
+                    found.setdefault((str(home.root), partner), []).append(str(night))
+        return [{"home": home, "partner": partner, "nights": nights} for (home, partner), nights in found.items()]
 
 
 @task(map_index_template="{{ partner }}", retries=5, retry_delay=timedelta(minutes=1), retry_exponential_backoff=2.0)
-def send(partner: str) -> list[str]:
+def send(home: str, partner: str, nights: list[str]) -> list[str]:
     """Send what the partner has not got yet; the names of what has arrived by this run."""
     get_current_context()["partner"] = partner
     with one_sentence():
         from settlement.deliver import send as sending  # noqa: PLC0415
+        from settlement.store import open_home  # noqa: PLC0415
 
-        home, night = home_and_night()
-        return [one.delivery.name for one in sending.send(home, partner, night)]
+        place = open_home(Path(home))
+        return [
+            one.delivery.name for night in nights for one in sending.send(place, partner, date.fromisoformat(night))
+        ]
 
 
 @task(trigger_rule="all_done")
-def awaited(names: list[str] | None) -> list[str]:
-    """The partners of whom an acknowledgement is declared and still missing."""
+def awaited(found: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
+    """Those of whom an acknowledgement is declared and still missing."""
     with one_sentence():
         from settlement.deliver import acknowledgements  # noqa: PLC0415
-        from settlement.deliver.declared import read_declarations  # noqa: PLC0415
+        from settlement.store import open_home  # noqa: PLC0415
 
-        home, night = home_and_night()
-        declared = read_declarations(home)
         return [
-            name
-            for name in names or ()
-            if declared[name].acknowledgement is not None and acknowledgements.awaited(home, name, night)
+            one
+            for one in found or ()
+            if acknowledgements.awaits(open_home(Path(one["home"])), one["partner"], one["nights"])
         ]
 
 
@@ -63,7 +70,7 @@ def all_sent() -> None:
 
 
 @dag(
-    schedule=None,
+    schedule=NIGHT_SETTLED,
     start_date=datetime(2000, 1, 1, tzinfo=UTC),
     catchup=False,
     is_paused_upon_creation=True,
@@ -74,12 +81,12 @@ def all_sent() -> None:
 )
 def deliver_files() -> None:
     """Files go out, then acknowledgements are awaited."""
-    names: Any = partners()
-    sent = send.expand(partner=names)
-    waiting = awaited(names)
+    found: Any = partners()
+    sent = send.expand_kwargs(found)
+    waiting: Any = awaited(found)
     sent >> [waiting, all_sent()]
-    ReadAcknowledgements.partial(task_id="acknowledged", map_index_template="{{ partner }}", retries=3).expand(
-        partner=waiting
+    ReadAcknowledgements.partial(task_id="acknowledged", map_index_template="{{ partner }}", retries=3).expand_kwargs(
+        waiting
     )
 
 

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param, dag, get_current_context, task, task_group
-from run_of_a_night import NIGHT_SETTLED, one_sentence
+from run_of_a_night import NIGHT_SETTLED, answer_of, one_sentence
 
 OPTIONS: Final = ["Approve", "Reject"]
 """The answers, as in ``settlement.payout.desk.OPTIONS``, which is too heavy to import while Airflow parses."""
@@ -61,16 +61,12 @@ def propose() -> list[dict[str, str]]:
 def record(home: str, batch: str, digest: str, answer: dict[str, Any] | None) -> str:
     """Put the answer on record as the person's who gave it, and release the batch with the last one needed."""
     with one_sentence():
-        from settlement.errors import TerminalError  # noqa: PLC0415
         from settlement.payout import desk  # noqa: PLC0415
         from settlement.store import open_home  # noqa: PLC0415
         from settlement.terminal import moment_of  # noqa: PLC0415
 
-        who = (answer or {}).get("responded_by_user") or {}
-        chosen = (answer or {}).get("chosen_options") or []
-        if not who.get("name") or len(chosen) != 1:
-            raise TerminalError(f"Nobody has answered for {batch}: clear the question and have a person answer it.")
-        return desk.answer(open_home(Path(home)), batch, digest, chosen[0], who["name"], moment_of(None))
+        person, chosen = answer_of(answer, batch)
+        return desk.answer(open_home(Path(home)), batch, digest, chosen, person, moment_of(None))
 
 
 @task_group

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow.sdk import Asset, CronPartitionTimetable, Param, get_current_context
 from airflow.sdk.exceptions import AirflowFailException
@@ -59,6 +59,27 @@ def one_sentence() -> Iterator[None]:
             f"A fault of the program: {type(error).__name__} at {where}. Nothing was published half; "
             "`settle run` with SETTLEMENT_TRACEBACK=1 shows where."
         ) from None
+
+
+def answer_of(answer: dict[str, Any] | None, asked: str) -> tuple[str, str]:
+    """Who has answered a question about ``asked``, and what; TerminalError where nobody has chosen one answer."""
+    who = (answer or {}).get("responded_by_user") or {}
+    chosen = (answer or {}).get("chosen_options") or []
+    if not who.get("name") or len(chosen) != 1:
+        raise TerminalError(f"Nobody has answered for {asked}: clear the question and have a person answer it.")
+    return who["name"], chosen[0]
+
+
+def nights_settled() -> Iterator[tuple[Home, date]]:
+    """The homes and nights whose settling started the run, which may be several; else those that it names."""
+    from settlement.store import open_home  # noqa: PLC0415 - heavy imports belong into tasks
+
+    events = get_current_context()["triggering_asset_events"].get(NIGHT_SETTLED, ())
+    told = {(event.extra["home"], event.extra["business_date"]) for event in events if "home" in event.extra}
+    if not told:
+        yield home_and_night()
+    for home, night in sorted(told):
+        yield open_home(Path(home)), date.fromisoformat(night)
 
 
 def business_date_of(named: str | None, partition_key: str | None, logical_date: datetime | None) -> date:

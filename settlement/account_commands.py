@@ -10,11 +10,11 @@ from rich.table import Table
 
 from settlement import account_books, books, store
 from settlement.account_books import ProposedAccount
+from settlement.books import person_of
 from settlement.errors import TerminalError
 from settlement.model.bank_account import AccountKind, BankAccount, Clearing, DomesticAccount, IbanAccount
 from settlement.model.payout import AccountState, PartnerAccount, moment_from
 from settlement.payout.terms import read_payout_terms
-from settlement.quarantine import person_of
 from settlement.terminal import ByOption, HomeOption, MomentOption, moment_of, table_console
 
 app = typer.Typer(help="Partners' bank accounts: propose, approve, close, list.", no_args_is_help=True)

@@ -34,6 +34,9 @@ Connection = sa.Connection
 _NO_PRIVILEGE: Final = "42501"
 """PostgreSQL's code for what its user may not do."""
 
+_MOST_NAME: Final = 100
+"""Characters of a person's name."""
+
 METADATA = sa.MetaData()
 """Columns and keys as they are queried; a test holds them to the revisions."""
 
@@ -187,6 +190,14 @@ def committed(engine: sa.Engine, business_date: date, stage: str) -> StageRun | 
     with reached(), engine.connect() as connection:
         row = connection.execute(query).mappings().one_or_none()
         return None if row is None else StageRun(**row)
+
+
+def person_of(text: str) -> str:
+    """A person's name as the books write it; TerminalError where it is empty or longer than they take."""
+    name = text.strip().lower()
+    if not 0 < len(name) <= _MOST_NAME:
+        raise TerminalError(f"Say who does this in at most {_MOST_NAME} characters: --by NAME.")
+    return name
 
 
 Also = Callable[[sa.Connection], None]

@@ -27,6 +27,7 @@ from settlement.errors import TerminalError
 from settlement.keyfile import KEY_BYTES, draw_key, key_file, secret_of
 from settlement.model.stage import CardKey
 from settlement.store import Home
+from settlement.whole_file import write_whole
 
 _NAME: Final = "card_key"
 _PATIENCE_S: Final = 60
@@ -220,6 +221,4 @@ def _require_ahead(home: Home, night: date) -> None:
 
 def _write_note(home: Home, keys: Sequence[KnownKey]) -> None:
     with store.locked(home):
-        arriving = home.root / ".home.json.arriving"
-        arriving.write_text(note_of(keys), encoding="utf-8")
-        arriving.replace(home.root / "home.json")
+        write_whole(home.root / "home.json", note_of(keys).encode())

@@ -57,7 +57,7 @@ def commands(words: Sequence[str]) -> typer.Typer:
 
         app.add_typer(night_app)
         app.add_typer(rate_app)
-        app.add_typer(restate_app)
+        app.add_typer(restate_app, name="restate")
         app.add_typer(key_app, name="keys")
         app.add_typer(quarantine_app, name="quarantine")
         app.add_typer(accounts_app, name="accounts")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from settlement import store
+from settlement.books import person_of
 from settlement.close import desk
 from settlement.close.checks import checklist, state_of
 from settlement.close.page import render_page
@@ -17,7 +18,6 @@ from settlement.close.text import render_checks, render_close, render_list
 from settlement.close.told import told_of
 from settlement.close_books import Note
 from settlement.errors import TerminalError
-from settlement.quarantine import person_of
 from settlement.terminal import ByOption, HomeOption
 
 app = typer.Typer(help="Close contract periods: list, show, check, sign.", no_args_is_help=True)

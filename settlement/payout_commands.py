@@ -9,11 +9,11 @@ from typing import Annotated
 import typer
 
 from settlement import books, payout_books, store
+from settlement.books import person_of
 from settlement.errors import TerminalError
 from settlement.model.payout import Batch, BatchState, Effect
 from settlement.payout import cash, conservation, replies, steps
 from settlement.payout.text import batch_lines, batch_list, cash_table, left_table, status_table
-from settlement.quarantine import person_of
 from settlement.terminal import ByOption, HomeOption, MomentOption, content_of, moment_of, table_console
 
 app = typer.Typer(

@@ -41,7 +41,6 @@ _FORMAT: Final = "settlement replay 1"
 _CUT_WHERE_THEY_LIE: Final = frozenset({"bai2", "delimited", "fixed_width", "json_lines", "mt940", "visa_ctf"})
 """Formats whose records are the bytes at their place, if no mark of an encoding in wider units belongs to them."""
 _ID_DIGITS: Final = 16
-_MOST_NAME: Final = 100
 _TOKEN_DIGITS: Final = 8
 _ANY_TOKEN: Final = "0" * _TOKEN_DIGITS
 
@@ -49,14 +48,6 @@ _ANY_TOKEN: Final = "0" * _TOKEN_DIGITS
 def reject_id_of(file: str, record: int) -> str:
     """The id of a reject: made of its file and record, so that a night run again gives the same."""
     return hashlib.sha256(f"{file}#{record}".encode()).hexdigest()[:_ID_DIGITS]
-
-
-def person_of(text: str) -> str:
-    """A person's name as the books write it; TerminalError where it is empty or longer than they take."""
-    name = text.strip().lower()
-    if not 0 < len(name) <= _MOST_NAME:
-        raise TerminalError(f"Say who does this in at most {_MOST_NAME} characters: --by NAME.")
-    return name
 
 
 def parse_inputs(home: Home, night: date, unit: str, content: Callable[[str], memoryview]) -> StageInput:

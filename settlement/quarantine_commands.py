@@ -98,10 +98,10 @@ def repair(  # noqa: PLR0917 - options of a command are given by name
     place, engine = _opened(home)
     if replacement is not None:
         content = replacement.read_bytes()
-        case = quarantine.repair(place, engine, reject, quarantine.person_of(by), lambda _old, _layout: content)
+        case = quarantine.repair(place, engine, reject, books.person_of(by), lambda _old, _layout: content)
     else:
         change = _replacing(find or "", put or "")
-        case = quarantine.repair(place, engine, reject, quarantine.person_of(by), change)
+        case = quarantine.repair(place, engine, reject, books.person_of(by), change)
     person = case.repairs[-1].person
     typer.echo(f"Reject {reject} is repaired by {person}; another person can replay it: `settle quarantine replay`.")
 
@@ -142,5 +142,5 @@ def replay(
         night = date.fromisoformat(business_date)
     except ValueError:
         raise TerminalError(f"{business_date!r} is no business date: write it as YYYY-MM-DD.") from None
-    for file in quarantine.release(place, engine, rejects, quarantine.person_of(by), night):
+    for file in quarantine.release(place, engine, rejects, books.person_of(by), night):
         typer.echo(f"{file.name} goes into the night {night}.")

@@ -114,10 +114,11 @@ def scratch_home(home: Home, business_date: date, root: Path, *, earlier: Home) 
             target = other.root / "tables" / partition.parent.name
             target.mkdir(parents=True, exist_ok=True)
             (target / partition.name).symlink_to(partition)
+    # Orders stand before the nights that make them.
+    restate_books.copy_until(books.connect(home), books.connect(other), business_date)
     books.copy_books_before(books.connect(earlier), books.connect(other), business_date)
     with books.transaction(books.connect(other)) as connection:
         # Of nights that are performed upon performed ones, what persons booked between them stands in the home alone.
         books.book(connection, books.booked_between(books.connect(home), business_date))
     quarantine_books.copy_quarantine_before(books.connect(home), books.connect(other), business_date)
-    restate_books.copy_until(books.connect(home), books.connect(other), business_date)
     return other

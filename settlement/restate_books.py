@@ -1,16 +1,33 @@
-"""Restatements in SQL: which night restates which nights, why, and who ordered it; added once and never edited."""
+"""Orders of restatements in SQL: which night restates which nights, what that comes to, and who took which step.
+
+Rows are added and never edited. What each step demands is refused by the database (``schema/restatement_rules.py``).
+"""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from datetime import date
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from settlement import books
+from settlement.errors import TerminalError
+from settlement.model.payout import Step
+from settlement.model.restatement import (
+    GIVEN,
+    THE_NIGHT,
+    Configuration,
+    Difference,
+    OrderId,
+    OrderState,
+    RestatementOrder,
+    Subject,
+)
 from settlement.model.stage import Restatement
 
-RESTATEMENT = sa.Table(
+ORDERED_ALONE = sa.Table(
     "restatement",
     books.METADATA,
     sa.Column("business_date", sa.Date, primary_key=True),
@@ -19,24 +36,139 @@ RESTATEMENT = sa.Table(
     sa.Column("reason", sa.String(100), nullable=False),
     sa.Column("person", sa.String(100), nullable=False),
 )
+"""Orders of before they needed two persons: seals hold these rows, and nobody reads them any more."""
+ORDER = sa.Table(
+    "restatement_order",
+    books.METADATA,
+    sa.Column("order_id", sa.String(15), primary_key=True),
+    sa.Column("number", sa.Integer, nullable=False, unique=True),
+    sa.Column("business_date", sa.Date, nullable=False),
+    sa.Column("first_night", sa.Date, nullable=False),
+    sa.Column("last_night", sa.Date, nullable=False),
+    sa.Column("reason", sa.String(100), nullable=False),
+    sa.Column("known_after", sa.Date, nullable=False),
+    sa.Column("rules_sha256", sa.String(64), nullable=False),
+    sa.Column("contracts_sha256", sa.String(64), nullable=False),
+    sa.Column("layouts_sha256", sa.String(64), nullable=False),
+    sa.Column("settings_sha256", sa.String(64), nullable=False),
+    sa.Column("trial", sa.Text, nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),
+)
+DIFFERENCE = sa.Table(
+    "restatement_difference",
+    books.METADATA,
+    sa.Column("order_id", sa.ForeignKey("restatement_order.order_id"), primary_key=True),
+    sa.Column("line", sa.Integer, primary_key=True),
+    sa.Column("subject", sa.String(10), nullable=False),
+    sa.Column("name", sa.String(300), nullable=False),
+    sa.Column("unit", sa.String(20), nullable=False),
+    sa.Column("standing_minor", sa.BigInteger, nullable=False),
+    sa.Column("performed_minor", sa.BigInteger, nullable=False),
+)
+EVENT = sa.Table(
+    "restatement_event",
+    books.METADATA,
+    sa.Column("order_id", sa.ForeignKey("restatement_order.order_id"), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("was", sa.String(20), nullable=False),
+    sa.Column("state", sa.String(20), nullable=False),
+    sa.Column("person", sa.String(100), nullable=False),
+    sa.Column("moment", sa.String(20), nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("note", sa.String(400), nullable=False),
+)
+_RESTATEMENT: Final = ("business_date", "first_night", "last_night", "reason")
+_CONFIGURATION: Final = tuple(asdict(Configuration()))
 
 
 def restatements(engine: books.Engine, until: date) -> tuple[Restatement, ...]:
-    """The restatements that nights up to one make, by night."""
-    query = sa.select(RESTATEMENT).where(RESTATEMENT.c.business_date <= until).order_by(RESTATEMENT.c.business_date)
+    """The restatements that nights up to one make, by night: those of approved orders."""
+    given = [one.restatement for one in orders(engine) if one.state in GIVEN]
+    return tuple(sorted((r for r in given if r.business_date <= until), key=lambda r: r.business_date))
+
+
+def order_of_night(engine: books.Engine, night: date) -> RestatementOrder | None:
+    """The order that a night makes; None for most nights."""
+    return next((o for o in orders(engine) if o.state in GIVEN and o.restatement.business_date == night), None)
+
+
+def one_order(engine: books.Engine, order_id: str) -> RestatementOrder:
+    """An order by its id; TerminalError where there is none."""
+    found = [one for one in orders(engine) if one.order_id == order_id]
+    if not found:
+        raise TerminalError(f"There is no order {order_id!r}: `settle restate list` shows their ids.")
+    return found[0]
+
+
+def orders(engine: books.Engine) -> list[RestatementOrder]:
+    """All orders with all that was done about them, in the order in which they were proposed."""
     with books.transaction(engine) as connection:
-        return tuple(Restatement(**row) for row in connection.execute(query).mappings())
+        return orders_in(connection)
 
 
-def order(engine: books.Engine, restatement: Restatement) -> None:
-    """Have a night restate others; TerminalError where it restates some already."""
-    refused = f"The night {restatement.business_date} restates others already: one restatement a night."
-    books.add_row(engine, RESTATEMENT, asdict(restatement), refused)
+def orders_in(connection: books.Connection) -> list[RestatementOrder]:
+    """All orders as a transaction that is under way sees them; one without a step was never proposed, and is none."""
+    steps: dict[str, list[Step]] = {}
+    for row in connection.execute(sa.select(EVENT).order_by(EVENT.c.number)).mappings():
+        told = {name: value for name, value in row.items() if name not in {"order_id", "digest"}}
+        steps.setdefault(row["order_id"], []).append(Step(**told))
+    differences: dict[str, list[Difference]] = {}
+    for row in connection.execute(sa.select(DIFFERENCE).order_by(DIFFERENCE.c.line)).mappings():
+        told = {name: value for name, value in row.items() if name not in {"order_id", "line", "subject"}}
+        differences.setdefault(row["order_id"], []).append(Difference(subject=Subject(row["subject"]), **told))
+    return [
+        RestatementOrder(
+            order_id=OrderId(row["order_id"]),
+            restatement=Restatement(**{name: row[name] for name in _RESTATEMENT}),
+            configuration=Configuration(**{name: row[name] for name in _CONFIGURATION}),
+            differences=tuple(differences.get(row["order_id"], ())),
+            steps=tuple(steps[row["order_id"]]),
+            **{name: row[name] for name in ("number", "known_after", "trial", "digest")},
+        )
+        for row in connection.execute(sa.select(ORDER).order_by(ORDER.c.number)).mappings()
+        if row["order_id"] in steps
+    ]
+
+
+def add_order(connection: books.Connection, order: RestatementOrder) -> None:
+    """Add an order with its differences, and the steps that it has."""
+    parts: list[Any] = [order.restatement, order.configuration]
+    row = {name: value for part in parts for name, value in asdict(part).items()}
+    row |= {name: getattr(order, name) for name in ("order_id", "number", "known_after", "trial", "digest")}
+    connection.execute(sa.insert(ORDER), [row])
+    differences = [
+        {"order_id": order.order_id, "line": line, **asdict(one)} for line, one in enumerate(order.differences, start=1)
+    ]
+    if differences:
+        connection.execute(sa.insert(DIFFERENCE), differences)
+    _write_steps(connection, order, order.steps)
+
+
+def add_step(  # noqa: PLR0917 - the step's own parts
+    connection: books.Connection, order: RestatementOrder, state: OrderState, person: str, moment: str, note: str = ""
+) -> None:
+    """Add a step behind the last one that is known of the order; the books refuse it where another came between."""
+    last = order.steps[-1]
+    step = Step(number=last.number + 1, was=last.state, state=state, person=person, moment=moment, note=note)
+    _write_steps(connection, order, [step])
+
+
+def _write_steps(connection: books.Connection, order: RestatementOrder, steps: Sequence[Step]) -> None:
+    names = [column.name for column in EVENT.columns if column.name not in {"order_id", "digest"}]
+    key = {"order_id": order.order_id, "digest": order.digest}
+    connection.execute(sa.insert(EVENT), [key | {name: getattr(step, name) for name in names} for step in steps])
+
+
+def carry_out(connection: books.Connection, night: date, moment: str) -> None:
+    """Add the step that a night has made its order, in the transaction that commits it; nothing where it has none."""
+    for order in orders_in(connection):
+        if order.state is OrderState.APPROVED and order.restatement.business_date == night:
+            add_step(connection, order, OrderState.CARRIED_OUT, THE_NIGHT, moment)
 
 
 def copy_until(source: books.Engine, target: books.Engine, until: date) -> None:
-    """Copy the restatements up to a night into empty books."""
-    found = [asdict(one) for one in restatements(source, until)]
+    """Copy the orders of nights up to one into books in which no night has landed, as they were approved."""
+    found = [one for one in orders(source) if one.state in GIVEN and one.restatement.business_date <= until]
     with books.transaction(target) as connection:
-        if found:
-            connection.execute(sa.insert(RESTATEMENT), found)
+        for one in found:
+            add_order(connection, replace(one, steps=one.steps[:2]))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import partial
 
 import polars as pl
@@ -23,6 +23,8 @@ from settlement.history import History, naming_damage
 from settlement.model.arrival import signature_digests
 from settlement.model.clearing import StatementState
 from settlement.model.layout import read_layouts
+from settlement.model.payout import moment_text
+from settlement.model.restatement import configuration_of
 from settlement.model.stage import USUAL, Bounds, Part, Progress, Seen, StageInput
 from settlement.report import summary
 from settlement.stages import STAGES, Stage, stage_named, whole
@@ -52,6 +54,7 @@ def run_unit(
     if books.committed(engine, business_date, stage.name):
         return
     with store.locked(home):
+        _require_as_approved(home, engine, business_date)
         store.begin_stage(home, business_date, stage.name, _inputs_digest(home, engine, business_date, stage))
     if store.unit_saved(home, business_date, stage.name, unit):
         return
@@ -88,6 +91,7 @@ def commit(home: Home, business_date: date, stage_name: str, units: tuple[str, .
             missing = [u for u in units if not store.unit_saved(home, business_date, stage.name, u)]
             if missing:
                 raise TerminalError(f"Stage {stage.name} of {business_date} is not complete: {missing[0]} has not run.")
+            _require_as_approved(home, engine, business_date)
             if stage.name == "land":
                 _refuse_unseen_replays(home, engine, business_date)
             if stage.name == "post":
@@ -106,7 +110,7 @@ def commit(home: Home, business_date: date, stage_name: str, units: tuple[str, .
                 made.entries,
                 files=(*made.files, *landed),
                 also=_quarantined(home, engine, business_date, stage),
-                last=_sealing(home, business_date) if stage is STAGES[-1] else None,
+                last=_at_last(home, business_date, stage),
             )
         store.drop_work(home, business_date, stage.name)
     return done
@@ -128,6 +132,27 @@ def _refuse_unseen_payouts(home: Home, engine: books.Engine, business_date: date
         raise RetryableError(f"A payout was booked while {business_date} was posted.")
 
 
+def _require_as_approved(home: Home, engine: books.Engine, business_date: date) -> None:
+    """Raise TerminalError where a night would restate otherwise than was approved.
+
+    Its approval is of what was known after a night, under a configuration: the trial is a function of both. A scratch
+    home performs a night under whatever it is given.
+    """
+    settled = books.nights_of(engine, "pay")
+    order = None if home.own_books or business_date in settled else restate_books.order_of_night(engine, business_date)
+    if order is None:
+        return
+    changed = order.rests_on_other(configuration_of(store.read_documents(home)), max(settled, default=None))
+    if changed:
+        put_back = "put back what was approved"
+        if books.committed(engine, business_date, "land") is None:
+            put_back += f", or withdraw it (`settle restate withdraw {order.order_id}`) and propose it anew"
+        raise TerminalError(
+            f"The night {business_date} restates others by the order {order.order_id}, which was approved with other "
+            f"{changed}: {put_back}."
+        )
+
+
 def _landed(home: Home, business_date: date) -> tuple[store.KeptFile, ...]:
     """The originals of what was delivered, each once."""
     delivered = store.read_table(home, "delivery", business_date).filter(pl.col("why").ne_missing("NOT_A_FILE"))
@@ -135,9 +160,16 @@ def _landed(home: Home, business_date: date) -> tuple[store.KeptFile, ...]:
     return originals.kept(home, sorted({*delivered["sha256"], *names}))
 
 
-def _sealing(home: Home, business_date: date) -> books.Also:
-    """What ends a night: the seal over all that was written to the books since the seal before."""
-    return partial(add_seal, business_date=business_date, config=store.config_files(home))
+def _at_last(home: Home, business_date: date, stage: Stage) -> books.Also | None:
+    """What is written behind the commit of a stage: an order that its night has made by matching, the night's seal.
+
+    The seal is over all that was written to the books since the seal before.
+    """
+    if stage.name == "match":
+        return partial(restate_books.carry_out, night=business_date, moment=moment_text(datetime.now(UTC)))
+    if stage is STAGES[-1]:
+        return partial(add_seal, business_date=business_date, config=store.config_files(home))
+    return None
 
 
 def _quarantined(home: Home, engine: books.Engine, business_date: date, stage: Stage) -> books.Also | None:

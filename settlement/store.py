@@ -38,6 +38,7 @@ from settlement.model.journal import Entry, entry_from_json, entry_to_json
 from settlement.model.stage import Part, StageOutput
 from settlement.model.table import Table
 from settlement.model.tables import TABLES
+from settlement.whole_file import sync_folder
 
 _BLOCK: Final = 1 << 20
 DELIVERY: Final = "delivery.toml"
@@ -468,15 +469,6 @@ def _swap(staged: Path, target: Path) -> None:
         shutil.rmtree(target)
     staged.rename(target)
     sync_folder(target.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make sure that the names in a folder are on the disk."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _file_digest(path: Path) -> str:

@@ -49,7 +49,7 @@ def _prepare(step: str) -> None:
         case "after the commit":
             steps._send = _die
         case "before the sync":
-            steps.os.fsync = _die
+            os.fsync = _die
         case "before the rename":
             Path.replace = _die
         case "after the rename":

@@ -146,7 +146,7 @@ def test_rejects_and_repairs_of_a_changed_original_are_not_kept(home: Home) -> N
 
 def test_who_repaired_cannot_replay(home: Home) -> None:
     reject_id = _repaired(home)
-    for person in ("alice", quarantine.person_of("  ALICE ")):
+    for person in ("alice", books.person_of("  ALICE ")):
         with pytest.raises(TerminalError, match="another person must replay it"):
             quarantine.release(home, books.connect(home), [reject_id], person, NEXT)
     assert not (home.inbox / str(NEXT)).exists()

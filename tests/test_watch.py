@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import asyncssh
 import fsspec
 import pytest
+from sftp_server import SftpServer
 
 from settlement import runner, store, watch
 from settlement.errors import RetryableError, TerminalError
@@ -90,51 +90,20 @@ def test_a_detached_signature_comes_with_its_file(home: Home) -> None:
     assert watch.whole_files(what, look, look) == (NAME, f"{NAME}.done", f"{NAME}.sig")
 
 
-class _Server:
-    """An SFTP server on loopback, in a thread of its own, that serves one folder to one key."""
-
-    def __init__(self, folder: Path, host_key: asyncssh.SSHKey, client_key: asyncssh.SSHKey) -> None:
-        self._loop = asyncio.new_event_loop()
-        threading.Thread(target=self._loop.run_forever, daemon=True).start()
-        keys = asyncssh.import_authorized_keys(client_key.export_public_key().decode())
-
-        async def listening() -> asyncssh.SSHAcceptor:
-            return await asyncssh.listen(
-                "127.0.0.1",
-                0,
-                server_host_keys=[host_key],
-                authorized_client_keys=keys,
-                sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=bytes(folder)),
-            )
-
-        self._server = self._run(listening())
-        self.port = self._server.get_port()
-
-    def _run(self, work):
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
-
-    def close(self) -> None:
-        async def closed() -> None:
-            self._server.close()
-
-        self._run(closed())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-
-
 @pytest.fixture
-def sftp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[_Server, str, Path]]:
+def sftp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[SftpServer, str, Path]]:
     """A server, the line that pins its key, and the folder that it serves."""
     folder, mine = tmp_path / "served", tmp_path / "client_key"
     (folder / "out").mkdir(parents=True)
-    host, client = (asyncssh.generate_private_key("ssh-ed25519") for _ in range(2))
+    client = asyncssh.generate_private_key("ssh-ed25519")
     client.write_private_key(str(mine))
     monkeypatch.setenv("SETTLEMENT_SFTP_KEY_FILE", str(mine))
-    server = _Server(folder, host, client)
-    yield server, host.export_public_key().decode().strip(), folder / "out"
+    server = SftpServer(folder, client)
+    yield server, server.key.export_public_key().decode().strip(), folder / "out"
     server.close()
 
 
-def test_a_real_sftp_server(home: Home, sftp: tuple[_Server, str, Path]) -> None:
+def test_a_real_sftp_server(home: Home, sftp: tuple[SftpServer, str, Path]) -> None:
     server, host_key, out = sftp
     content = bytes(range(256)) * 5000
     (out / NAME).write_bytes(content)
@@ -148,7 +117,7 @@ def test_a_real_sftp_server(home: Home, sftp: tuple[_Server, str, Path]) -> None
     assert watch.whole_files(what, second, watch.look(what)) == ()
 
 
-def test_another_host_key_is_not_spoken_to(home: Home, sftp: tuple[_Server, str, Path]) -> None:
+def test_another_host_key_is_not_spoken_to(home: Home, sftp: tuple[SftpServer, str, Path]) -> None:
     server, _, _ = sftp
     other = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode().strip()
     what = _watched(home, f"sftp://settle@127.0.0.1:{server.port}/out", f"host_key = '{other}'\n")

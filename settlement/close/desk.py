@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
@@ -19,6 +18,7 @@ from settlement.close.told import told_of
 from settlement.close_books import Certificate, Note
 from settlement.errors import TerminalError
 from settlement.store import Home
+from settlement.whole_file import write_whole
 
 _MOST_REASON: Final = 400
 
@@ -33,10 +33,7 @@ def publish(home: Home, contract: str, period: str) -> Path:
     scene = read_scene(home)
     page = render_page(told_of(scene, period_named(scene, contract, period)))
     target = home.root / "close" / contract / f"{period}.html"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    arriving = target.with_name(f".{target.name}-{os.getpid()}")
-    arriving.write_text(page, encoding="utf-8")
-    arriving.replace(target)
+    write_whole(target, page.encode())
     return target
 
 

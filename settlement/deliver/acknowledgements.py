@@ -1,31 +1,22 @@
-"""What partners say they have: a small file by a fixed layout, read back whole or kept with what is wrong with it.
+"""What partners say they have: a small file by their declared layout, read back whole or kept with what is wrong.
 
-CSV in UTF-8, commas, a line ends with a newline, no headings::
-
-    H,1,<partner>,<last sequence received>
-    A,<sequence>,<name of the file received>,<SHA-256 of it>,<detail lines>,<sum in minor units>,<status>,<reason>
-    T,<number of A lines>
-
-The status is ``ACCEPTED`` or ``REJECTED``; a rejection has a reason. A line proves itself by the digest of the file
-as received (encrypted), or by the number and the sum of detail lines; the other may be empty. A file that is wrong
-anywhere changes no delivery: it is kept, the fault is told, and the mended file is read as a new one. The same bytes
-are read once.
+A line proves itself by the digest of the file as received (encrypted), or by the number and the sum of detail lines.
+A file that is wrong anywhere changes no delivery: it is kept, the fault is told, and the mended file is read as a new
+one. The same bytes are read once.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Final
 
 from settlement import books
 from settlement import delivery_books as sql
 from settlement.deliver import outbox, sftp
+from settlement.deliver.acknowledgement_layout import AcknowledgementLayout, read_told
 from settlement.deliver.declared import Outbox, declaration_of
 from settlement.deliver.place import MOST_BYTES
 from settlement.delivery_books import (
@@ -38,10 +29,9 @@ from settlement.delivery_books import (
     Status,
 )
 from settlement.errors import TerminalError
+from settlement.model.money import is_currency, to_minor
 from settlement.store import Home
 
-_VERSION: Final = "1"
-_HEADER_CELLS, _LINE_CELLS, _TRAILER_CELLS = 4, 8, 2
 _NUMBER: Final = re.compile(r"^-?\d{1,18}$", re.ASCII)
 _MOST_REASON: Final = 400
 _MOST_NAME: Final = 255
@@ -73,7 +63,8 @@ def read_acknowledgement(home: Home, partner: str, name: str, content: bytes) ->
     A delivery of which no arrival is on record is ``delivered`` first: the partner has it. Raises TerminalError where
     the partner is not declared, RetryableError where another run sends to the partner.
     """
-    declaration_of(home, partner)
+    place = declaration_of(home, partner).acknowledgement
+    layout = AcknowledgementLayout() if place is None else place.layout
     engine, sha256 = books.connect(home), hashlib.sha256(content).hexdigest()
     # A name of another system may hold bytes that are no text.
     name = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")[:_MOST_NAME]
@@ -81,8 +72,18 @@ def read_acknowledgement(home: Home, partner: str, name: str, content: bytes) ->
         before = next((told for told in sql.acknowledgements(engine, partner) if told.sha256 == sha256), None)
         if before is not None:
             return _read_back(engine, before, (), known=True)
-        found = {_key(one.delivery): one for one in sql.standings(engine, partner)}
-        told, lines = _read(partner, sha256, name, content, found)
+        standing = sql.standings(engine, partner)
+        found = {_key(one.delivery): one for one in standing}
+        lines: list[AcknowledgedLine] = []
+        last, problem = None, None
+        try:
+            last, lines = _read(layout, partner, content, standing)
+        except _WrongFileError as wrong:
+            problem = str(wrong)
+        kept = content[:MOST_BYTES]
+        told = Acknowledgement(
+            partner=partner, sha256=sha256, name=name, content=kept, last_sequence=last, problem=problem
+        )
         with books.transaction(engine) as connection:
             sql.add_acknowledgement(connection, told, lines)
             for line in lines:
@@ -107,11 +108,16 @@ def unread(home: Home, partner: str) -> dict[str, bytes]:
     return {name: content for name, content in lie.items() if hashlib.sha256(content).hexdigest() not in read}
 
 
-def awaited(home: Home, partner: str, night: date) -> list[Delivery]:
-    """The files of a night that a partner was sent and has said nothing of."""
+def awaited(home: Home, partner: str, nights: Sequence[str]) -> list[Delivery]:
+    """The files of some nights, ``YYYY-MM-DD``, that a partner was sent and has said nothing of."""
     found = sql.latest(sql.standings(books.connect(home), partner))
-    mine = [one for one in found if one.delivery.business_date == night]
+    mine = [one for one in found if str(one.delivery.business_date) in nights]
     return [one.delivery for one in mine if one.state is DeliveryState.DELIVERED]
+
+
+def awaits(home: Home, partner: str, nights: Sequence[str]) -> bool:
+    """Whether an acknowledgement of some nights is declared and still missing."""
+    return declaration_of(home, partner).acknowledgement is not None and bool(awaited(home, partner, nights))
 
 
 def _read_back(
@@ -144,109 +150,119 @@ def _apply(connection: books.Connection, one: Standing, line: AcknowledgedLine, 
 
 
 def _read(
-    partner: str, sha256: str, name: str, content: bytes, found: Mapping[Key, Standing]
-) -> tuple[Acknowledgement, list[AcknowledgedLine]]:
-    """The file and its lines, or the file with what is wrong with it and no lines."""
-    last: int | None = None
-    lines: list[AcknowledgedLine] = []
-    problem = None
-    try:
-        rows = _rows(content)
-        last = _header(rows, partner, max((key[0] for key in found), default=0))
-        lines = [_line(number, row, found) for number, row in enumerate(rows[1:-1], start=2)]
-        _require_whole(rows, lines)
-    except _WrongFileError as wrong:
-        problem, last, lines = str(wrong), None, []
-    kept = content[:MOST_BYTES]
-    told = Acknowledgement(partner=partner, sha256=sha256, name=name, content=kept, last_sequence=last, problem=problem)
-    return told, lines
+    layout: AcknowledgementLayout, partner: str, content: bytes, found: Sequence[Standing]
+) -> tuple[int, list[AcknowledgedLine]]:
+    """The last number that the partner has got, and the lines; raises where something is wrong with the file."""
+    if len(content) > MOST_BYTES:
+        raise _WrongFileError(f"it is larger than {MOST_BYTES} bytes, which no acknowledgement is")
+    told = read_told(layout, content)
+    if isinstance(told, str):
+        raise _WrongFileError(told)
+    lines = [_line(layout, number, values, found) for number, values in told.files]
+    most = max((one.delivery.sequence for one in found), default=0)
+    return _whole(layout, told.whole, partner, lines, most), lines
 
 
-def _require_whole(rows: Sequence[Sequence[str]], lines: Sequence[AcknowledgedLine]) -> None:
+def _whole(
+    layout: AcknowledgementLayout, told: Mapping[str, str], partner: str, lines: Sequence[AcknowledgedLine], most: int
+) -> int:
+    """The last number that the partner has got: as the file tells it, else the greatest that it tells of.
+
+    Raises where what the file tells of the whole is not so.
+    """
+    if told.get("version", layout.version) != layout.version:
+        raise _WrongFileError(f"it is not of version {layout.version}")
+    if told.get("partner", partner) != partner:
+        raise _WrongFileError(f"it names another partner than {partner}: nothing of it was read")
     seen: set[Key] = set()
     for line in lines:
         if (line.sequence, line.resend) in seen:
             raise _WrongFileError(f"line {line.line} tells of a file that a line before tells of: tell of each once")
         seen.add((line.sequence, line.resend))
-    if list(rows[-1]) != ["T", str(len(lines))]:
-        raise _WrongFileError(f"its trailer does not count its {len(lines)} A lines: the file was cut or changed")
-
-
-def _rows(content: bytes) -> list[list[str]]:
-    if len(content) > MOST_BYTES:
-        raise _WrongFileError(f"it is larger than {MOST_BYTES} bytes, which no acknowledgement is")
-    try:
-        rows = list(csv.reader(io.StringIO(content.decode("utf-8"), newline=""), strict=True))
-    except UnicodeDecodeError as error:
-        raise _WrongFileError(f"it is no UTF-8 text at byte {error.start + 1}") from None
-    except csv.Error:
-        raise _WrongFileError("it is no CSV: a quotation mark is open, or a cell too long") from None
-    if len(rows) < 2 or rows[-1][:1] != ["T"]:  # noqa: PLR2004 - header and trailer
-        raise _WrongFileError("it has no trailer as its last line: the file was cut")
-    return rows
-
-
-def _header(rows: Sequence[Sequence[str]], partner: str, most: int) -> int:
-    head = rows[0]
-    if len(head) != _HEADER_CELLS or head[:2] != ["H", _VERSION]:
-        raise _WrongFileError(f"line 1 is no header of version {_VERSION}: H,{_VERSION},partner,last sequence")
-    if head[2] != partner:
-        raise _WrongFileError(f"line 1 names another partner than {partner}: nothing of it was read")
-    last = _number(head[3], 1, "last sequence")
+    if "count" in told and _number(told["count"], "its count of lines") != len(lines):
+        raise _WrongFileError(f"it does not count its {len(lines)} lines of files: it was cut or changed")
+    if "last_sequence" not in told:
+        return max((line.sequence for line in lines), default=0)
+    last = _number(told["last_sequence"], "its last number received")
     if not 0 <= last <= most:
-        raise _WrongFileError(f"line 1 tells {last} as the last sequence received, and the last one sent is {most}")
+        raise _WrongFileError(f"it tells {last} as the last number received, and the last one sent is {most}")
     return last
 
 
-def _line(number: int, row: Sequence[str], found: Mapping[Key, Standing]) -> AcknowledgedLine:
-    if len(row) != _LINE_CELLS or row[0] != "A":
-        raise _WrongFileError(f"line {number} is no A line of {_LINE_CELLS} cells")
-    sequence, name, status, reason = _number(row[1], number, "sequence"), row[2], row[6], row[7]
-    one = next((one for key, one in found.items() if key[0] == sequence and one.delivery.name == name), None)
-    if one is None:
-        raise _WrongFileError(f"line {number}: no file of that name was ever sent under sequence {sequence}")
-    if status not in set(Status):
-        raise _WrongFileError(f"line {number} has another status than ACCEPTED or REJECTED")
-    if status == Status.REJECTED and not reason.strip():
+def _line(
+    layout: AcknowledgementLayout, number: int, told: Mapping[str, str], found: Sequence[Standing]
+) -> AcknowledgedLine:
+    one, status, reason = _named(number, told, found), _status(layout, number, told), told.get("reason", "")
+    name = one.delivery.name
+    if status is Status.REJECTED and "reason" in told and not reason:
         raise _WrongFileError(f"line {number} rejects {name} and gives no reason")
     if len(reason) > _MOST_REASON or any(ord(letter) < ord(" ") for letter in reason):
         raise _WrongFileError(
             f"line {number}: the reason is longer than {_MOST_REASON} letters or holds control characters"
         )
-    _require_proof(number, one, row)
-    if one.state is DeliveryState.REJECTED and status == Status.ACCEPTED:
+    _require_proof(number, one, told, status)
+    if one.state is DeliveryState.REJECTED and status is Status.ACCEPTED:
         raise _WrongFileError(f"line {number} accepts {name}, which was rejected before: ask for it to be sent again")
     return AcknowledgedLine(
-        line=number, sequence=sequence, resend=one.delivery.resend, status=Status(status), reason=reason.strip()
+        line=number, sequence=one.delivery.sequence, resend=one.delivery.resend, status=status, reason=reason
     )
 
 
-def _require_proof(number: int, one: Standing, row: Sequence[str]) -> None:
+def _named(number: int, told: Mapping[str, str], found: Sequence[Standing]) -> Standing:
+    """The delivery that a line tells of, by its name and number; by its number alone the last one under it."""
+    named = [one for one in found if told.get("name", one.delivery.name) == one.delivery.name]
+    if "sequence" in told:
+        sequence = _number(told["sequence"], f"line {number}: the sequence")
+        named = [one for one in named if one.delivery.sequence == sequence]
+    if not named:
+        raise _WrongFileError(
+            f"line {number}: no file {told.get('name', '')} was ever sent under number {told.get('sequence', 'any')}"
+        )
+    return named[-1]
+
+
+def _status(layout: AcknowledgementLayout, number: int, told: Mapping[str, str]) -> Status:
+    for status, words in ((Status.ACCEPTED, layout.accepted), (Status.REJECTED, layout.rejected)):
+        if told["status"] in words:
+            return status
+    raise _WrongFileError(f"line {number} has another status than {', '.join((*layout.accepted, *layout.rejected))}")
+
+
+def _require_proof(number: int, one: Standing, told: Mapping[str, str], status: Status) -> None:
     """Raise where a line does not prove that the partner has the bytes that were sealed, or the sums of the file.
 
     A rejection may come without either: a partner that cannot decrypt a file knows neither its lines nor its sum.
     """
     delivery, sealed = one.delivery, one.sealed
-    digest, count, total, status = row[3:7]
+    digest, count, total = told.get("sha256", ""), told.get("lines", ""), _total(number, told, delivery)
     if sealed is None or not any(event.state is DeliveryState.SENDING for event in one.events):
         raise _WrongFileError(f"line {number} tells of {delivery.name}, which was not sent yet")
     if digest and digest.lower() != sealed.sha256:
         raise _WrongFileError(f"line {number}: the digest is not that of {delivery.name} as it was sent")
-    if (count or total) and _sums(number, count, total) != (delivery.lines, delivery.total_minor):
+    wrong_count = bool(count) and _number(count, f"line {number}: the number of detail lines") != delivery.lines
+    if wrong_count or total not in {None, delivery.total_minor}:
         raise _WrongFileError(
             f"line {number}: {delivery.name} has {delivery.lines} detail lines with a sum of {delivery.total_minor}"
         )
-    if status == Status.ACCEPTED and not digest and not (count and total):
+    if status is Status.ACCEPTED and not digest and (not count or total is None):
         raise _WrongFileError(f"line {number} accepts {delivery.name} without its digest and without its lines and sum")
 
 
-def _sums(number: int, count: str, total: str) -> tuple[int, int]:
-    return _number(count, number, "number of detail lines"), _number(total, number, "sum")
+def _total(number: int, told: Mapping[str, str], delivery: Delivery) -> int | None:
+    """The sum that a line tells, in minor units of the file's currency; None where it tells none."""
+    if told.get("total_minor"):
+        return _number(told["total_minor"], f"line {number}: the sum")
+    if not told.get("total"):
+        return None
+    found = to_minor(told["total"], delivery.currency) if is_currency(delivery.currency) else None
+    if found is None:
+        raise _WrongFileError(f"line {number}: the sum is no amount of {delivery.currency}")
+    return found
 
 
-def _number(text: str, line: int, what: str) -> int:
+def _number(text: str, what: str) -> int:
     if not _NUMBER.match(text):
-        raise _WrongFileError(f"line {line}: the {what} is no whole number")
+        raise _WrongFileError(f"{what} is no whole number")
     return int(text)
 
 

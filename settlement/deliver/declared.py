@@ -30,6 +30,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from settlement.deliver.acknowledgement_layout import AcknowledgementLayout
 from settlement.errors import TerminalError
 from settlement.model.document import checked, read_toml
 from settlement.pay.contract_text import beneficiaries, require_paid
@@ -73,12 +74,16 @@ class Outbox(_Declared):
 
 
 class AcknowledgementPlace(_Declared):
-    """Where a partner's acknowledgements lie, and how they are named; ``within_hours`` is how long they are awaited."""
+    """Where a partner's acknowledgements lie, and how they are named and written.
+
+    ``within_hours`` is how long they are awaited.
+    """
 
     folder: _Absolute
     pattern: _Text
     look_seconds: Annotated[int, Field(gt=0)] = 300
     within_hours: Annotated[int, Field(gt=0)] = 24
+    layout: AcknowledgementLayout = AcknowledgementLayout()
 
     @property
     def within(self) -> timedelta:

@@ -9,7 +9,7 @@ from pathlib import Path
 from settlement.deliver.declared import Outbox
 from settlement.deliver.place import MOST_BYTES, Arrival, require_same, unfinished
 from settlement.errors import RetryableError, TerminalError
-from settlement.store import sync_folder
+from settlement.whole_file import sync_folder
 
 
 def put(target: Outbox, name: str, content: bytes) -> Arrival:

@@ -13,7 +13,6 @@ before the one below it. What arrived and was not recorded is found there by the
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
@@ -22,15 +21,16 @@ from typing import Any, Final
 
 from settlement import books, runner, store
 from settlement import delivery_books as sql
+from settlement.books import person_of
 from settlement.deliver import outbox, sftp
 from settlement.deliver.declared import Declaration, Outbox, declaration_of
 from settlement.deliver.place import Arrival, unfinished
 from settlement.delivery_books import TO_SEND, Delivery, DeliveryState, SealedFile, Standing
 from settlement.errors import RetryableError, SettlementError, TerminalError
 from settlement.openpgp_out import CertificateFound, look_at_certificate, seal_file
-from settlement.quarantine import person_of
 from settlement.stages import STAGES
 from settlement.store import Home
+from settlement.whole_file import write_whole
 
 _LAST_STAGE: Final = STAGES[-1].name
 _MOST_REASON: Final = 400
@@ -213,19 +213,10 @@ def _kept_path(home: Home, sealed: SealedFile) -> Path:
 
 
 def _keep(path: Path, content: bytes) -> None:
-    """Keep sealed bytes under their digest. A name of its own for each writer: the digest tells whose is right."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    arriving = path.with_name(f".{path.name}-{os.getpid()}")
+    """Keep sealed bytes under their digest."""
     try:
-        with arriving.open("wb") as writer:
-            writer.write(content)
-            writer.flush()
-            os.fsync(writer.fileno())
-        arriving.chmod(0o440)
-        arriving.replace(path)
-        store.sync_folder(path.parent)
+        write_whole(path, content, mode=0o440)
     except OSError as error:
-        arriving.unlink(missing_ok=True)
         raise RetryableError(f"Sealed bytes could not be kept in {path.parent}: {error.strerror}.") from None
 
 

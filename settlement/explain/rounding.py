@@ -67,17 +67,17 @@ def roundings(scene: Scene, now: Mapping[Period, Lines], parts: Sequence[Part]) 
     line = found.get(scene.address.term)
     if scene.address.beneficiary or line is None or line.amount_minor != scene.row["amount_minor"]:
         return ()
-    told = [quantity for quantity in line.quantities.split(";") if not quantity.startswith("amount=")]
-    names = [quantity.split(":amount=")[0].split(":share=")[0].replace("=", " ", 1) for quantity in told]
+    told = {quantity.partition("=")[0]: quantity for quantity in line.quantities.split(";")}
+    names = {name: quantity.removeprefix(f"{name}=").partition(":")[0] for name, quantity in told.items()}
     return tuple(
         RoundingStep(
-            name=name,
+            name=f"{step.of} {names.get(step.of, '')}".strip(),
             exact=step.exact,
             mode=step.mode,
             rounded=step.whole,
             currency=scene.row["currency"],
         )
-        for name, step in zip(names, line.roundings, strict=False)
+        for step in line.roundings
     )
 
 

@@ -101,11 +101,12 @@ def amounts_text(amounts: Mapping[str, int]) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rounded:
-    """One rounding: the exact value, in units that are whole after it, the mode, and what it became."""
+    """One rounding: the exact value, in units that are whole after it, the mode, what it became, and of what it is."""
 
     exact: Fraction
     mode: Rounding
     whole: int
+    of: str = ""
 
 
 _LISTENING: Final[ContextVar[list[Rounded] | None]] = ContextVar("roundings", default=None)
@@ -122,8 +123,8 @@ def roundings_told() -> Iterator[list[Rounded]]:
         _LISTENING.reset(before)
 
 
-def round_fraction(value: Fraction, mode: Rounding = Rounding.HALF_AWAY) -> int:
-    """Round an exact rational to a whole number by the declared mode."""
+def round_fraction(value: Fraction, mode: Rounding = Rounding.HALF_AWAY, of: str = "") -> int:
+    """Round an exact rational to a whole number by the declared mode; ``of`` names the quantity behind it."""
     magnitude, sign = abs(value), -1 if value < 0 else 1
     whole, rest = divmod(magnitude.numerator, magnitude.denominator)
     twice = 2 * rest
@@ -139,7 +140,7 @@ def round_fraction(value: Fraction, mode: Rounding = Rounding.HALF_AWAY) -> int:
     found = sign * (whole + int(up))
     listening = _LISTENING.get()
     if listening is not None:
-        listening.append(Rounded(exact=value, mode=mode, whole=found))
+        listening.append(Rounded(exact=value, mode=mode, whole=found, of=of))
     return found
 
 

@@ -97,14 +97,13 @@ class Restatement:
     """What a night restates: the matching of earlier nights, from the first one on, under the night's own rules.
 
     ``last_night`` is the last of the range that was asked about; what the nights after it took up of the range is
-    restated with it. ``person`` is who ordered it.
+    restated with it.
     """
 
     business_date: date
     first_night: date
     last_night: date
     reason: str
-    person: str
 
 
 class Progress(Protocol):

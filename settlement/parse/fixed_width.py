@@ -103,9 +103,15 @@ def check_layout(layout: Layout) -> None:
 def read(source: Source) -> Parsed:
     """Read one fixed-width file; a file that cannot be used whole comes back with its fault."""
     spec = read_spec(source.layout, FixedSpec)
-    buffer = np.frombuffer(source.content, np.uint8)
-    if spec.encoding.lower() in UTF8 and (fault := _undecoded(source.content, spec.encoding)):
-        return unreadable(source, fault)
+    cut = cut_file(source.content, spec)
+    return unreadable(source, cut) if isinstance(cut, Fault) else assemble(source, spec, cut)
+
+
+def cut_file(content: memoryview, spec: FixedSpec) -> Cut | Fault:
+    """The file cut into lines and fields; a fault where that cannot be done."""
+    buffer = np.frombuffer(content, np.uint8)
+    if spec.encoding.lower() in UTF8 and (fault := _undecoded(content, spec.encoding)):
+        return fault
     starts, lengths, ended, separated = _lines(buffer, spec)
     sizes = np.diff(np.append(starts, buffer.size)) if ended else None
     if spec.line_end == "lf":
@@ -115,7 +121,7 @@ def read(source: Source) -> Parsed:
         buffer, starts, lengths = _filled_up(buffer, starts, lengths, spec)
     whole = lengths == spec.line_length if separated else _whole(buffer, starts, lengths, spec)
     cut = _cut(buffer, starts, lengths, whole, spec, ended=ended)
-    return assemble(source, spec, cut if sizes is None else replace(cut, bytes=LineBytes(sizes=sizes)))
+    return cut if sizes is None else replace(cut, bytes=LineBytes(sizes=sizes))
 
 
 def _undecoded(content: memoryview, encoding: str) -> Fault | None:

@@ -24,7 +24,7 @@ from settlement.pay.details import detail_lines, require_shown
 from settlement.pay.outgoing_layout import SUFFIXES, Content, OutgoingLayout, Tag
 from settlement.pay.outgoing_lines import in_layout, restatement_lines, settlement_lines
 from settlement.pay.partners import Form, PartnerDirectory, Recipient, read_partners
-from settlement.pay.restatements import Restated, restatements
+from settlement.pay.restated import RestatedPeriod, restated_periods
 from settlement.pay.statement import Line, Statement
 from settlement.pay.statement_document import statement_document
 from settlement.pay.statement_html import statement_html
@@ -181,9 +181,9 @@ def _files(
     if detailing is not None:
         require_shown(detailing, to, directory)
         yield _file(to, f"{stem}_details", detailing, detail_lines(inputs, to, detailing))
-    restated: tuple[Restated, ...] = ()
+    restated: tuple[RestatedPeriod, ...] = ()
     if restating is not None or to.partner.statement:
-        restated = restatements(inputs, tonight, statement.as_of, statement.period)
+        restated = restated_periods(inputs, tonight, statement.as_of, statement.period)
     if restating is not None and restated:
         yield _file(to, f"{stem}_restated", restating, restatement_lines(to, restated, restating))
     if to.partner.statement:

@@ -13,7 +13,7 @@ from settlement.pay.outgoing_layout import Format, OutgoingLayout, Tag
 from settlement.pay.outgoing_tables import parquet, workbook
 from settlement.pay.outgoing_text import written
 from settlement.pay.partners import Recipient
-from settlement.pay.restatements import OTHER, Restated
+from settlement.pay.restated import OTHER, RestatedPeriod
 from settlement.pay.statement import Line
 from settlement.pay.statement_document import reasons
 
@@ -82,7 +82,7 @@ def settlement_lines(to: Recipient, layout: OutgoingLayout) -> pl.DataFrame:
     )
 
 
-def restatement_lines(to: Recipient, restated: Sequence[Restated], layout: OutgoingLayout) -> pl.DataFrame:
+def restatement_lines(to: Recipient, restated: Sequence[RestatedPeriod], layout: OutgoingLayout) -> pl.DataFrame:
     """The restatement file: of each term of a closed period what was stated, what it is now, and why.
 
     The trailer's sums are of the differences, which are the statement's adjustments.

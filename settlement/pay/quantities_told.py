@@ -7,6 +7,7 @@ of things follows from the form of the term (docs/CONTRACTS.md) and, for lines o
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
@@ -43,13 +44,22 @@ def quantities(line: str, told: str, currency: str, term: Mapping[str, Any], wor
     term:
         What the contract says of the term; empty for a line of the settlement.
     """
-    found = []
+    return tuple(quantities_by_name(line, told, currency, term, words).values())
+
+
+def quantities_by_name(
+    line: str, told: str, currency: str, term: Mapping[str, Any], words: Words
+) -> dict[tuple[str, int], str]:
+    """What ``quantities`` gives, by the name of each and by how many of that name stand before it."""
+    found: dict[tuple[str, int], str] = {}
+    seen: Counter[str] = Counter()
     for name, value in _pairs(told):
         # A rate of exchange is no share of anything.
         exchange = line == SHARE_CONVERTED and name == "rate"
         shown = value if exchange else _shown(name.rpartition(" ")[2], value, currency, term)
-        found.append(f"{_named('exchange_rate' if exchange else name, words)} {shown}")
-    return tuple(found)
+        found[name, seen[name]] = f"{_named('exchange_rate' if exchange else name, words)} {shown}"
+        seen[name] += 1
+    return found
 
 
 def _shown(name: str, value: str, currency: str, term: Mapping[str, Any]) -> str:

@@ -32,8 +32,6 @@ class Assigned:
     ----------
     told
         Payments with their statuses, in the order of the batch and then of the file; a payment may have several.
-    silent
-        The payments of which the reply says nothing.
     astray
         The statuses that fit none.
     notes
@@ -41,7 +39,6 @@ class Assigned:
     """
 
     told: tuple[tuple[EndToEndId, PaymentStatus], ...]
-    silent: tuple[EndToEndId, ...]
     astray: tuple[Astray, ...]
     notes: tuple[str, ...]
 
@@ -88,7 +85,6 @@ def assign(batch: PaymentBatch, reply: BankReply, traces: Mapping[EndToEndId, st
             own[name] = own[name] or [covering]
     return Assigned(
         told=tuple((name, status) for name in payments for status in own.get(name, ())),
-        silent=tuple(name for name in payments if not own.get(name)),
         astray=tuple(astray),
         notes=(*reply.notes, *_notes(batch, reply)),
     )

@@ -27,8 +27,8 @@ from settlement.model.statement_lines import (
 )
 from settlement.pay.contract_text import ContractText
 from settlement.pay.partners import Recipient
-from settlement.pay.quantities_told import grouped, money, quantities, said
-from settlement.pay.restatements import OTHER, Cause, Restated, RestatedTerm
+from settlement.pay.quantities_told import grouped, money, quantities, quantities_by_name, said
+from settlement.pay.restated import OTHER, Cause, RestatedPeriod, RestatedTerm
 from settlement.pay.statement import Line, Statement
 from settlement.pay.words import Language, Words
 
@@ -94,7 +94,7 @@ class StatementDocument:
     page: str
 
 
-def statement_document(to: Recipient, restated: Sequence[Restated]) -> StatementDocument:
+def statement_document(to: Recipient, restated: Sequence[RestatedPeriod]) -> StatementDocument:
     """A statement in a partner's language; ``restated`` is what its adjustments are made of.
 
     Raises TerminalError where the lines do not re-add.
@@ -209,7 +209,7 @@ class _Writer:
             rows.append(self._row(line, grouped(running, line.currency)))
         return Section(title=labels["own"], note=labels["own_note"], columns=self._columns(), rows=tuple(rows))
 
-    def restated(self, restated: Restated) -> Section:
+    def restated(self, restated: RestatedPeriod) -> Section:
         """What one adjustment is made of."""
         labels = self.words.labels
         rows = []
@@ -292,14 +292,24 @@ class _Writer:
         yield from said(term, line.currency, self.words)
 
 
+_NOTHING: Final = "\N{EN DASH}"
+
+
 def reasons(term: RestatedTerm, of: Mapping[str, Any], words: Words) -> tuple[str, ...]:
     """Why a term of a closed period comes to something else, one text for each reason."""
     told = [_cause(cause, words) for cause in term.causes]
     if term.term == OTHER:
         return tuple(told)
-    was = quantities(term.term, term.stated_quantities, term.currency, of, words)
-    now = quantities(term.term, term.now_quantities, term.currency, of, words)
-    told += [f"{before} → {after}" for before, after in zip(was, now, strict=False) if before != after]
+    was, now = (
+        quantities_by_name(term.term, told_then, term.currency, of, words)
+        for told_then in (term.stated_quantities, term.now_quantities)
+    )
+    # By name: a quantity that only one of them tells stands beside nothing, and shifts no other.
+    told += [
+        f"{was.get(name, _NOTHING)} → {now.get(name, _NOTHING)}"
+        for name in dict.fromkeys((*was, *now))
+        if was.get(name) != now.get(name)
+    ]
     return tuple(told) or (words.reasons["follows"],)
 
 

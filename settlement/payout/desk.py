@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from settlement import books, payout_books
+from settlement.books import person_of
 from settlement.errors import TerminalError
 from settlement.model.money import amount_text
 from settlement.model.payout import NOBODY, Batch, BatchState
 from settlement.payout import steps
 from settlement.payout.text import change
-from settlement.quarantine import person_of
 from settlement.store import Home
 
 APPROVE: Final = "Approve"

@@ -8,7 +8,6 @@ Persons and moments are given by the caller.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
@@ -43,6 +42,7 @@ from settlement.payout.orders import (
 )
 from settlement.payout.terms import PayoutTerms, read_payout_terms
 from settlement.store import Home
+from settlement.whole_file import write_whole
 
 _TWO: Final = 2
 _MOST_REASON: Final = 400
@@ -222,15 +222,9 @@ def _send(home: Home, engine: books.Engine, batch_id: str, person: str, moment: 
 
 def _put(folder: Path, file: PaymentFile) -> None:
     """Put a file into a folder whole or not at all."""
-    target, arriving = folder / file.name, folder / f".{file.name}.arriving"
+    target = folder / file.name
     try:
-        folder.mkdir(mode=0o750, exist_ok=True)
-        with arriving.open("wb") as handle:
-            handle.write(file.content)
-            handle.flush()
-            os.fsync(handle.fileno())
-        arriving.replace(target)
-        store.sync_folder(folder)
+        write_whole(target, file.content)
     except OSError as error:
         raise RetryableError(
             f"{target} could not be written ({error.strerror}): the batch stays released and nothing is sent, mend "

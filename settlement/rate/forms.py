@@ -69,7 +69,7 @@ GIVEN = "given"
 class Line:
     """What a term gives: the amount in minor units and the quantities behind it as ``name=value;...``.
 
-    ``roundings`` tell each exact value that was rounded on the way, in the order of the quantities.
+    ``roundings`` tell each exact value that was rounded on the way, with the name of its quantity.
     """
 
     amount_minor: int
@@ -100,7 +100,8 @@ def _given(term: Term, currency: str, given: Mapping[str, int]) -> Line:
         return form(term, currency, given)
     exact = _EXACT[type(term)](term, currency, given)
     # What has no rounding gives whole minor units as they are.
-    amount = int(exact) if isinstance(term, WITHOUT_ROUNDING) else round_fraction(exact, term.rounding.mode)
+    of = next(iter(given), "")
+    amount = int(exact) if isinstance(term, WITHOUT_ROUNDING) else round_fraction(exact, term.rounding.mode, of)
     told = ";".join(f"{name}={value}" for name, value in given.items())
     return Line(amount_minor=amount - given.get(PAID_TO_DATE, 0), quantities=told)
 
@@ -163,7 +164,7 @@ def _rate_by(term: RateByTerm, _: str, given: Mapping[str, int]) -> Line:
     total, told = 0, []
     # Two dates of one class may carry the same rate: they are one volume, rounded once.
     for selector, rate in {rate.selector: rate.rate for rate in term.rates}.items():
-        amount = round_fraction(Fraction(rate) * given[selector], term.rounding.mode)
+        amount = round_fraction(Fraction(rate) * given[selector], term.rounding.mode, of=f"{selector}_volume")
         total += amount
         told.append(f"{selector}_volume={given[selector]}:amount={amount}")
     return Line(amount_minor=total, quantities=";".join(told))
@@ -175,7 +176,7 @@ def _whole_tier(term: WholeTierTerm, currency: str, given: Mapping[str, int]) ->
     rate = _tier_rate(term.tiers, term.below_zero, currency, driver)
     told = f";{DRIVER}={driver}" if DRIVER in given else ""
     return Line(
-        amount_minor=round_fraction(Fraction(rate) * volume, term.rounding.mode) - paid,
+        amount_minor=round_fraction(Fraction(rate) * volume, term.rounding.mode, of=term.quantity) - paid,
         quantities=f"{term.quantity}={volume}{told};rate={rate};{PAID_TO_DATE}={paid}",
     )
 
@@ -209,7 +210,7 @@ def _share_over_hurdle(term: ShareOverHurdleTerm, currency: str, given: Mapping[
             exact = Fraction(term.loss_share) * profit
         else:
             exact = Fraction(0)
-        share = round_fraction(exact, term.rounding.mode)
+        share = round_fraction(exact, term.rounding.mode, of=f"{month}:profit")
         total += share
         told.append(f"{month}:profit={profit}:share={share}")
     return Line(amount_minor=total, quantities=";".join(told))
@@ -228,7 +229,7 @@ def _unit_price(term: UnitPriceTerm, currency: str, given: Mapping[str, int]) ->
     total, told = 0, []
     for name, price in term.selectors.items():
         exact = Fraction(price.price) * 10 ** exponent(currency) * given[name]
-        amount = round_fraction(exact, term.rounding.mode)
+        amount = round_fraction(exact, term.rounding.mode, of=name)
         total += amount
         told.append(f"{name}={given[name]}" + (f";amount={amount}" if len(term.prices) > 1 else ""))
     told += [f"{name}={given[name]}" for name in (ACCOUNTS, UNCAPPED) if name in given]

@@ -48,7 +48,7 @@ class Partner:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Restatement:
+class RestatedPeriod:
     """Recomputed terms of a closed period, as of this night."""
 
     period: str
@@ -67,7 +67,7 @@ class Statement:
     partner_terms: tuple[str, ...]
     partners: tuple[Partner, ...]
     payouts: tuple[Money, ...]
-    restated: tuple[Restatement, ...]
+    restated: tuple[RestatedPeriod, ...]
     parked: tuple[Line, ...]
 
 
@@ -113,13 +113,13 @@ def _partners(lines: Sequence[Line]) -> tuple[Partner, ...]:
     return tuple(Partner(name=name, lines=tuple(known.get((name, term)) for term in terms)) for name in names)
 
 
-def _restated(contract: str, rows: Sequence[tuple[Row, Line]]) -> tuple[Restatement, ...]:
+def _restated(contract: str, rows: Sequence[tuple[Row, Line]]) -> tuple[RestatedPeriod, ...]:
     mine = [
         (row, line) for row, line in rows if row["contract"] == contract and row["state"] == StatementState.RESTATED
     ]
     periods = sorted({row["period"] for row, _ in mine})
     return tuple(
-        Restatement(
+        RestatedPeriod(
             period=period, lines=tuple(sorted((line for row, line in mine if row["period"] == period), key=_in_order))
         )
         for period in periods

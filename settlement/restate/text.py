@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import polars as pl
+from rich.table import Table
+from rich.text import Text
 
 from settlement.model.money import is_currency
+from settlement.model.restatement import OrderState, RestatementOrder
 from settlement.report.figures import MINUS, amount_text, change_text, count_text
 from settlement.restate.trial import AMOUNT, Trial
 
@@ -20,6 +23,37 @@ def render_trial(trial: Trial, reason: str) -> str:
         return f"{nights}\nThe nights come to the same: there is nothing to restate."
     blocks = [[nights], *_blocks(trial)]
     return "\n\n".join("\n".join(block) for block in blocks)
+
+
+def render_order(order: RestatementOrder) -> str:
+    """An order with what it would change, the digests it rests on, and its steps."""
+    of, rests = order.restatement, order.configuration
+    head = [
+        f"order        {order.order_id}, {order.state}",
+        f"restates     {of.first_night} to {of.last_night}, made by the night {of.business_date}",
+        f"known after  {order.known_after}",
+        f"rules        {rests.rules_sha256 or 'not kept'}",
+        f"contracts    {rests.contracts_sha256 or 'not kept'}",
+        f"layouts      {rests.layouts_sha256 or 'not kept'}",
+        f"settings     {rests.settings_sha256 or 'not kept'}",
+        f"digest       {order.digest or 'not kept'}",
+    ]
+    steps = [
+        f"{step.state:13}{step.moment} by {step.person}{f' ({step.note})' if step.note else ''}" for step in order.steps
+    ]
+    return "\n".join([*head, *steps, "", order.trial])
+
+
+def order_list(orders: Iterable[RestatementOrder]) -> Table:
+    """Orders, one a line."""
+    table = Table("order", "state", "nights", "made by", "proposed by", "approved by", "why")
+    for order in orders:
+        of, approved = order.restatement, order.by(OrderState.APPROVED) or ""
+        table.add_row(
+            *(order.order_id, order.state.value, f"{of.first_night} to {of.last_night}", str(of.business_date)),
+            *(order.by(OrderState.PROPOSED), approved, Text(of.reason)),
+        )
+    return table
 
 
 def _blocks(trial: Trial) -> Iterator[list[str]]:
@@ -38,6 +72,8 @@ def _blocks(trial: Trial) -> Iterator[list[str]]:
         yield ["Rated quantities to date", *_rows(trial.rated, unit="unit")]
     if trial.statements.height:
         yield ["Statements as last told", *_rows(trial.statements, unit="currency")]
+    if trial.partners.height:
+        yield ["Shares of partners, all periods", *_rows(trial.partners, unit="currency")]
     if trial.balances.height:
         yield ["Balances of the books after the last night (debit +)", *_rows(trial.balances, unit="currency")]
     if trial.contracts:

@@ -21,7 +21,9 @@ from settlement import books, reperform, runner, store
 from settlement.errors import TerminalError
 from settlement.model.clearing import TOLD_ONLY
 from settlement.model.dates import delivered_on
+from settlement.model.restatement import Difference, Subject
 from settlement.model.stage import Progress
+from settlement.model.statement_lines import SHARE
 from settlement.stages import stage_named
 from settlement.store import Home
 
@@ -54,6 +56,8 @@ class Trial:
         By ``contract``, ``period``, ``term``, ``selector`` and ``unit``: quantities to date, with ``AMOUNT``.
     statements:
         By ``contract``, ``period``, ``line`` and ``currency``: minor units as last told, with ``AMOUNT``.
+    partners:
+        By ``partner`` (contract and beneficiary) and ``currency``: minor units of all its shares, with ``AMOUNT``.
     balances:
         By ``account`` and ``currency``: minor units, debit positive, with ``AMOUNT``.
     contracts:
@@ -67,8 +71,25 @@ class Trial:
     breaks: pl.DataFrame
     rated: pl.DataFrame
     statements: pl.DataFrame
+    partners: pl.DataFrame
     balances: pl.DataFrame
     contracts: Sequence[str]
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        """What accounts and partners' shares come to, where that differs, in the order of their names."""
+        told = ((Subject.ACCOUNT, "account", self.balances), (Subject.PARTNER, "partner", self.partners))
+        return tuple(
+            Difference(
+                subject=subject,
+                name=row[name],
+                unit=row["currency"],
+                standing_minor=row["standing"],
+                performed_minor=row["performed"],
+            )
+            for subject, name, table in told
+            for row in table.iter_rows(named=True)
+        )
 
     @property
     def nothing(self) -> bool:
@@ -114,6 +135,7 @@ def compare(home: Home, other: Home, nights: Sequence[date]) -> Trial:
         breaks=_compared([_breaks(side, last) for side in sides], ["leg", "reason"]),
         rated=_compared([_rated(side, last) for side in sides], ["contract", "period", "term", "selector", "unit"]),
         statements=_compared([_statements(side, last) for side in sides], ["contract", "period", "line", "currency"]),
+        partners=_compared([_shares(side, last) for side in sides], ["partner", "currency"]),
         balances=_compared([_balances(side, last) for side in sides], ["account", "currency"]),
         contracts=_rated_otherwise(sides, last),
     )
@@ -190,11 +212,21 @@ def _rated(home: Home, night: date) -> pl.DataFrame:
 
 
 def _statements(home: Home, night: date) -> pl.DataFrame:
+    line = pl.concat_str(["term", "adjusts", "beneficiary"], separator=" ", ignore_nulls=True)
+    return _last_told(home, night).select("contract", "period", "currency", line=line, amount="amount_minor").collect()
+
+
+def _shares(home: Home, night: date) -> pl.DataFrame:
+    """What the shares of each beneficiary of a contract come to, over all its periods."""
+    partner = pl.concat_str(["contract", "beneficiary"], separator=" ")
+    shares = _last_told(home, night).filter(pl.col("term") == SHARE)
+    return shares.group_by("currency", partner=partner).agg(pl.col("amount_minor").sum().alias("amount")).collect()
+
+
+def _last_told(home: Home, night: date) -> pl.LazyFrame:
     """Every line as its statement told it last."""
     rows = store.scan_history(home, "payout", night + _DAY).filter(~pl.col("state").is_in(TOLD_ONLY))
-    latest = rows.filter(pl.col("business_date") == pl.col("business_date").max().over("contract", "period"))
-    line = pl.concat_str(["term", "adjusts", "beneficiary"], separator=" ", ignore_nulls=True)
-    return latest.select("contract", "period", "currency", line=line, amount="amount_minor").collect()
+    return rows.filter(pl.col("business_date") == pl.col("business_date").max().over("contract", "period"))
 
 
 def _balances(home: Home, night: date) -> pl.DataFrame:

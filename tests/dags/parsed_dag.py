@@ -44,7 +44,7 @@ def main(dags: Path) -> None:
     runs = importlib.import_module("run_of_a_night")
     importlib.import_module("watch_deliveries")
     importlib.import_module("close_period")
-    importlib.import_module("restate_business_days")
+    restate = importlib.import_module("restate_business_days")
     payouts = importlib.import_module("release_payouts")
     importlib.import_module("deliver_files")
     heavy = [name for name in HEAVY if name in sys.modules]
@@ -73,8 +73,11 @@ def main(dags: Path) -> None:
                 },
                 "close_waits_for": bag.dags["close_period"].schedule.name,
                 "restate": {
-                    task.task_id: sorted(task.downstream_task_ids) for task in bag.dags["restate_business_days"].tasks
+                    task.task_id: [task.is_mapped, *sorted(task.downstream_task_ids)]
+                    for task in bag.dags["restate_business_days"].tasks
                 },
+                "restate_answers": restate.OPTIONS,
+                "restate_waits_for": bag.dags["restate_business_days"].schedule,
                 "restate_may_lack": sorted(
                     name
                     for name in bag.dags["restate_business_days"].params
@@ -91,6 +94,7 @@ def main(dags: Path) -> None:
                     task.task_id: [task.is_mapped, *sorted(task.downstream_task_ids)]
                     for task in bag.dags["deliver_files"].tasks
                 },
+                "deliver_waits_for": bag.dags["deliver_files"].schedule.name,
                 "max_active_runs": dag.max_active_runs,
                 "nights": [_told(runs.business_date_of, *case) for case in CASES],
                 "failures": [_told(_raised, runs.one_sentence, failure) for failure in FAILURES],

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
-from airflow_home import call
+from airflow_home import call, environment
 
-from settlement import store
+from settlement import books, restate_books, store
 from settlement.store import Home
 
 pytestmark = pytest.mark.airflow
@@ -78,3 +79,24 @@ def test_a_restatement_is_tried_and_its_text_is_kept(place: Path, home: Home) ->
     refused = run(place, "restate_business_days", home=str(home.root), first="2025-01-01", last=NEXT, reason="a look")
     assert refused.returncode == 1
     assert "The night 2025-01-01 is not settled" in refused.stdout + refused.stderr
+
+
+def test_another_person_approves_a_restatement_by_its_question(place: Path, home: Home) -> None:
+    """All passes but the first are dropped; who started the run proposes, and cannot approve."""
+    rules = home.config / "match.toml"
+    head, *passes = rules.read_text(encoding="utf-8").split("[[pass]]")
+    rules.write_text("[[pass]]".join([head, *passes[:1]]), encoding="utf-8")
+    conf = {"home": str(home.root), "first": NEXT, "last": NEXT, "reason": "exact alone", "into": "2026-01-02"}
+    for person, code in (("dag_test", 1), ("bea", 0)):
+        answering = subprocess.Popen(
+            [sys.executable, Path(__file__).with_name("answered.py"), f"{person}=Approve"],
+            env=environment(place / "airflow"),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        done = run(place, "restate_business_days", **conf)
+        question = answering.communicate()[0]
+        assert done.returncode == code, done.stdout + done.stderr
+        (order,) = restate_books.orders(books.connect(home))
+        assert order.digest in question
+        assert [step.person for step in order.steps] == ["dag_test", "bea"][: 2 - code]

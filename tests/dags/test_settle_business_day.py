@@ -11,6 +11,7 @@ import pytest
 from airflow_home import REPOSITORY, call
 
 from settlement.payout.desk import OPTIONS
+from settlement.restate import desk as restate
 from settlement.stages import STAGES, Stage
 
 WHOLE = Stage(name="any", run=lambda _: pytest.fail("never run")).plan
@@ -57,11 +58,16 @@ def test_a_settled_night_starts_the_close_of_the_periods_that_it_closed(parsed: 
     assert parsed["close"] == {"closed": [False, "check", "page"], "page": [True, "check"], "check": [True]}
 
 
-def test_a_restatement_is_never_scheduled_and_orders_nothing_unless_it_is_told_who_and_into_which_night(
-    parsed: dict[str, Any],
-) -> None:
-    assert parsed["restate"] == {"nights": ["restated"], "restated": []}
+def test_a_restatement_is_never_scheduled_and_asks_for_its_approval(parsed: dict[str, Any]) -> None:
+    assert parsed["restate_waits_for"] is None
+    assert parsed["restate"] == {
+        "nights": [False, "proposed"],
+        "proposed": [False, "decide.ask", "decide.record"],
+        "decide.ask": [False, "decide.record"],
+        "decide.record": [False],
+    }
     assert parsed["restate_may_lack"] == ["by", "into"]
+    assert tuple(parsed["restate_answers"]) == restate.OPTIONS
 
 
 def test_a_settled_night_asks_for_the_release_of_payouts_and_waits_for_no_answer(parsed: dict[str, Any]) -> None:
@@ -75,6 +81,7 @@ def test_a_settled_night_asks_for_the_release_of_payouts_and_waits_for_no_answer
 
 
 def test_files_are_sent_partner_by_partner_and_then_acknowledgements_are_awaited(parsed: dict[str, Any]) -> None:
+    assert parsed["deliver_waits_for"] == "settlement_night"
     assert parsed["deliver"] == {
         "partners": [False, "awaited", "send"],
         "send": [True, "all_sent", "awaited"],

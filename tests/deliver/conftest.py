@@ -9,7 +9,8 @@ from pathlib import Path
 
 import asyncssh
 import pytest
-from deliver.partner_place import Gpg, SftpServer, settled_home
+from deliver.partner_place import Gpg, settled_home
+from sftp_server import SftpServer
 
 from settlement import openpgp_out
 from settlement.store import Home

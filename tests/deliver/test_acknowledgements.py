@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
-from deliver.partner_place import NIGHT, A, Gpg, SftpServer, declaration, declare, on_sqlite, outbox_at
+from deliver.partner_place import NIGHT, A, Gpg, declaration, declare, on_sqlite, outbox_at
+from sftp_server import SftpServer
 
 from settlement import books, delivery_books
 from settlement.deliver import acknowledgements, send
+from settlement.deliver.acknowledgement_layout import AcknowledgementLayout, Told, read_told
 from settlement.deliver.acknowledgements import ReadBack, read_acknowledgement
 from settlement.delivery_books import Standing
 from settlement.errors import TerminalError
@@ -82,26 +85,27 @@ def test_a_file_that_is_wrong_is_kept_and_told_and_changes_nothing(home: Home, s
     good = line(one)
     assert one.sealed is not None
     wrong = {
-        b"": "has no trailer",
-        b"H,1,x\n": "has no trailer",
-        file_of(3, good)[:-5]: "has no trailer",
-        file_of(3, good).replace(b"T,1", b"T,2"): "trailer does not count its 1 A lines",
+        b"": "it has no lines",
+        b"H,1,x\n": "ends without its last line `T`|has not the fields",
+        file_of(3, good)[:-5]: "its last line has no end",
+        file_of(3, good)[:-4]: "ends without its last line `T`",
+        file_of(3, good).replace(b"T,1", b"T,2"): "does not count its 1 lines of files",
         file_of(3, good, good): "line 3 tells of a file that a line before tells of",
-        file_of(3, good, partner="HARBOR-LOYALTY"): "line 1 names another partner",
-        file_of(4, good): "line 1 tells 4 as the last sequence received, and the last one sent is 3",
-        file_of(3, good).replace(b"H,1", b"H,2"): "no header of version 1",
-        file_of(3, good).replace(b",3\n", b",three\n"): "the last sequence is no whole number",
-        file_of(3, good.replace("A,1,", "A,2,")): "no file of that name was ever sent under sequence 2",
-        file_of(3, good.replace("A,1,", "A,9,")): "no file of that name was ever sent under sequence 9",
+        file_of(3, good, partner="HARBOR-LOYALTY"): "it names another partner",
+        file_of(4, good): "it tells 4 as the last number received, and the last one sent is 3",
+        file_of(3, good).replace(b"H,1", b"H,2"): "not of version 1",
+        file_of(3, good).replace(b",3\n", b",three\n"): "its last number received is no whole number",
+        file_of(3, good.replace("A,1,", "A,2,")): "no file .* was ever sent under number 2",
+        file_of(3, good.replace("A,1,", "A,9,")): "no file .* was ever sent under number 9",
         file_of(3, good.replace(one.sealed.sha256, "0" * 64)): "the digest is not that of",
         file_of(3, line(one, digest=False).replace("50000", "50001")): "has 50 detail lines with a sum of 50000",
         file_of(3, good.replace(one.sealed.sha256, "")): "accepts .* without its digest",
         file_of(3, line(one, "REJECTED")): "gives no reason",
         file_of(3, line(one, "MAYBE")): "another status",
         file_of(3, line(one, "REJECTED", "x" * 401)): "reason is longer",
-        file_of(3, good + ",more"): "is no A line of 8 cells",
-        file_of(3, good, line(two)).replace(b"ACCEPTED", b"\xff"): "no UTF-8",
-        file_of(3, good + '"'): "no CSV|another status|trailer",
+        file_of(3, good + ",more"): "line 2 has not the fields of its layout",
+        file_of(3, good, line(two)).replace(b"ACCEPTED", b"\xff"): "is not utf-8 text",
+        file_of(3, good + '"'): "a quote that opens on line 2 is never closed",
         b"H" * (1 << 20) + b"HH": "larger than",
     }
     for number, (content, why) in enumerate(wrong.items()):
@@ -149,7 +153,7 @@ def test_what_a_partner_has_is_delivered_though_no_arrival_is_on_record(
 
 @on_sqlite
 def test_files_are_found_at_their_place_and_read_once(home: Home, sent: list[Standing], tmp_path: Path) -> None:
-    assert acknowledgements.awaited(home, A, NIGHT) == [one.delivery for one in sent]
+    assert acknowledgements.awaited(home, A, [str(NIGHT)]) == [one.delivery for one in sent]
     (tmp_path / "ack" / "ACK_1.csv").write_bytes(b"H,1")
     (tmp_path / "ack" / "other.csv").write_bytes(file_of(1, line(sent[0])))
     assert list(acknowledgements.unread(home, A)) == ["ACK_1.csv"]
@@ -160,7 +164,7 @@ def test_files_are_found_at_their_place_and_read_once(home: Home, sent: list[Sta
     (found,) = acknowledgements.unread(home, A).items()
     assert read(home, found[1], found[0]).name == "ACK_\ufffd.csv", "a name that is no text"
     assert acknowledgements.unread(home, A) == {}
-    assert acknowledgements.awaited(home, A, NIGHT) == []
+    assert acknowledgements.awaited(home, A, [str(NIGHT)]) == []
 
 
 @on_sqlite
@@ -176,3 +180,100 @@ def test_files_are_found_on_the_partners_server(home: Home, gpg: Gpg, server: Sf
     (found,) = acknowledgements.unread(home, A).items()
     assert len(read(home, found[1], found[0]).changed) == 3
     assert acknowledgements.unread(home, A) == {}
+
+
+def layout_of(text: str) -> AcknowledgementLayout:
+    return AcknowledgementLayout.model_validate(tomllib.loads(text))
+
+
+NAMED = """
+accepted = ["OK", "received"]
+rejected = ["KO"]
+[spec]
+encoding = "cp1252"
+separator = ";"
+quote = "'"
+names_line = true
+headings = { name = "Datei", status = "Stand", lines = "Zeilen", total = "Summe" }
+written = { total = { decimal = ",", thousands = "." } }
+[[spec.lines]]
+class = "FILE"
+"""
+FIXED = """
+format = "fixed_width"
+accepted = ["0"]
+rejected = ["9"]
+[spec]
+encoding = "cp500"
+line_end = "nel"
+line_length = 80
+kind = [1, 1]
+first = ["1"]
+last = ["9"]
+[[spec.lines]]
+tags = ["1"]
+class = "HEADER"
+once = true
+fields = { last_sequence = [2, 9] }
+[[spec.lines]]
+tags = ["5"]
+class = "FILE"
+fields = { sequence = [2, 9], sha256 = [11, 64], status = [75, 1] }
+[[spec.lines]]
+tags = ["9"]
+class = "TRAILER"
+once = true
+fields = { count = [2, 9] }
+"""
+
+
+@on_sqlite
+def test_a_declared_layout_is_read_as_the_plain_one(home: Home, gpg: Gpg, tmp_path: Path, sent: list[Standing]) -> None:
+    """The same is said in CSV with headings and in EBCDIC of fixed width, with words of the partner's own."""
+    place = outbox_at(tmp_path / "box", tmp_path / "ack")
+    indented = NAMED.replace("[spec]", "[delivery.acknowledgement.layout.spec]")
+    indented = indented.replace("[[spec.lines]]", "[[delivery.acknowledgement.layout.spec.lines]]")
+    layout = f"[delivery.acknowledgement.layout]{indented}"
+    declare(home, declaration(A, gpg.certificate("a@example.org"), place + layout))
+    first, second, third = (one.delivery for one in sent)
+    rows = f"'{first.name}';50;'1.500,00';received\n{second.name};;;KO\n"
+    wrong = read(home, f"Datei;Zeilen;Summe;Stand\n{rows}".encode("cp1252"))
+    assert wrong.problem == f"line 2: {first.name} has 50 detail lines with a sum of 50000"
+    assert states(home) == ["1 delivered", "2 delivered", "3 delivered"]
+    told = read(home, f"Stand;Summe;Datei;Zeilen\nOK;500,00;{first.name};50\nKO;;{second.name};\n".encode("cp1252"))
+    assert told.problem is None
+    assert states(home) == ["1 acknowledged", "2 rejected", "3 delivered"]
+    unknown = read(home, f"Stand;Summe;Datei;Zeilen\nMAYBE;500,00;{third.name};50\n".encode("cp1252"))
+    assert unknown.problem == "line 2 has another status than OK, received, KO"
+
+
+@on_sqlite
+def test_a_fixed_width_layout_has_its_numbers_counts_and_digests(sent: list[Standing]) -> None:
+    layout = layout_of(FIXED)
+    seal = sent[2].sealed
+    assert seal is not None
+    lines = ["1000000003", f"5000000003{seal.sha256}0", "9000000001"]
+    content = "".join(f"{line:80}\x85" for line in lines).encode("cp500")
+    told = read_told(layout, content)
+    assert isinstance(told, Told)
+    assert told.whole == {"last_sequence": "000000003", "count": "000000001"}
+    assert told.files == ((2, {"sequence": "000000003", "sha256": seal.sha256, "status": "0"}),)
+    assert read_told(layout, content[:-81]) == "it ends without its last line `9`"
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("status", "state"), "tells its `status`"),
+        (("sha256", "digest"), "tells its `sha256`, or its `lines`"),
+        (("sequence = [2, 9], ", ""), "`sequence` or its `name`"),
+        (('class = "FILE"', 'class = "DETAIL"'), "exactly one kind of lines has the class FILE"),
+        (('["9"]\n[spec]', '["0"]\n[spec]'), "a word stands in `accepted` and in `rejected`"),
+        (("line_length = 80", "line_length = 70"), "lies outside the line"),
+        (("cp500", "cp9999"), "unknown encoding: cp9999"),
+    ],
+)
+def test_a_layout_that_tells_too_little_is_none(change: tuple[str, str], says: str) -> None:
+    assert change[0] in FIXED
+    with pytest.raises(ValueError, match=re.escape(says)):
+        layout_of(FIXED.replace(*change))

@@ -11,18 +11,8 @@ from pathlib import Path
 import asyncssh
 import pytest
 from deliver import killed
-from deliver.partner_place import (
-    NIGHT,
-    A,
-    Gpg,
-    SftpServer,
-    add_night,
-    declaration,
-    declare,
-    on_sqlite,
-    our_fingerprint,
-    outbox_at,
-)
+from deliver.partner_place import NIGHT, A, Gpg, add_night, declaration, declare, on_sqlite, our_fingerprint, outbox_at
+from sftp_server import SftpServer
 
 from settlement import books, delivery_books
 from settlement.deliver import send

@@ -23,8 +23,9 @@ from settlement.model.contract_ledgers import DatedQuantity
 from settlement.model.contract_terms import DatedPrice, DatedRate, Term, Tier
 from settlement.model.money import Rounding
 from settlement.model.statement_lines import OWN_LINES
-from settlement.pay import files
+from settlement.pay import files, statement_document
 from settlement.pay.quantities_told import is_count, quantities
+from settlement.pay.restated import RestatedTerm
 from settlement.pay.words import Language, words_of
 from settlement.rate.forms import is_counted, quantity_names
 
@@ -269,3 +270,29 @@ def test_a_pdf_says_nothing_of_the_machine_or_the_time() -> None:
     assert not re.search(rb"D:20(?!000101)", content)
     assert b"STSong-Light" in content
     assert b"FontFile" not in content
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "told"),
+    [
+        ("volume=100;rate=0.01", "volume=200;rate=0.01", ("volume 1.00 USD → volume 2.00 USD",)),
+        ("volume=100", "accounts=3;volume=100", ("\N{EN DASH} → accounts 3",)),
+        ("accounts=3;volume=100", "volume=200", ("accounts 3 → \N{EN DASH}", "volume 1.00 USD → volume 2.00 USD")),
+        ("share=1;share=2", "share=1;share=5", ("share 0.02 USD → share 0.05 USD",)),
+        ("volume=100", "volume=100", ("follows",)),
+    ],
+)
+def test_a_quantity_is_laid_beside_the_one_of_its_name(then: str, now: str, told: tuple[str, ...]) -> None:
+    """One that is told anew, or no more, shifts no other."""
+    words = replace(words_of(Language.ENGLISH), quantities={}, reasons={"follows": "follows"})
+    term = RestatedTerm(
+        term="rate",
+        clause="3",
+        currency="USD",
+        stated_minor=1,
+        now_minor=2,
+        stated_quantities=then,
+        now_quantities=now,
+        causes=(),
+    )
+    assert statement_document.reasons(term, {}, words) == told

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -153,7 +154,7 @@ def test_a_full_disk_leaves_the_batch_released_and_send_goes_on(home: Home, monk
     with_accounts(home)
     batch = approved(home, proposed(home), "cem", "dora")
     with monkeypatch.context() as patch:
-        patch.setattr(steps.os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        patch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
         with pytest.raises(RetryableError, match=r"No space left on device.*settle payouts send"):
             steps.release(home, engine(home), batch.batch_id, "cem", RELEASED)
     assert payout_books.one_batch(engine(home), batch.batch_id).state == "released"

@@ -10,10 +10,19 @@ from hypothesis import strategies as st
 from rate.histories import contract_documents
 
 from settlement.model.contract import Contract
-from settlement.model.contract_terms import BelowZero, MarginalTierTerm, Scope, Term, TermRounding, Tier, WholeTierTerm
+from settlement.model.contract_terms import (
+    BelowZero,
+    MarginalTierTerm,
+    RecordRateTerm,
+    Scope,
+    Term,
+    TermRounding,
+    Tier,
+    WholeTierTerm,
+)
 from settlement.model.money import Rounding
 from settlement.rate.contract_file import read_contracts
-from settlement.rate.forms import Line, calculate
+from settlement.rate.forms import Line, calculate, quantity_names
 
 _ROUNDING = TermRounding(unit="minor", mode=Rounding.HALF_AWAY, scope=Scope.PERIOD)
 
@@ -141,3 +150,14 @@ def test_marginal_tiers_never_fall_with_volume(volume: int, more: int) -> None:
     term_ = marginal(tiers((0, 5), (6, 4), (11, 3)))
     smaller = calculate(term_, "JPY", {"v": volume}).amount_minor
     assert smaller <= calculate(term_, "JPY", {"v": volume + more}).amount_minor
+
+
+def test_a_rounding_names_its_quantity_whatever_else_the_line_tells() -> None:
+    """``explain`` finds a rounding's quantity by this name: each stands in the line under it."""
+    for contract_id, versions in read_contracts(contract_documents()).items():
+        for one in versions[0].contract.terms:
+            if isinstance(one, RecordRateTerm):
+                continue
+            line = calculate(one, "USD", dict.fromkeys(quantity_names(one), 7))
+            told = {quantity.partition("=")[0] for quantity in line.quantities.split(";")}
+            assert {step.of for step in line.roundings} <= told, (contract_id, one.id)

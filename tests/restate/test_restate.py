@@ -5,8 +5,10 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from contextlib import nullcontext
+from dataclasses import asdict, replace
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -15,9 +17,12 @@ import pytest
 from settlement import books, originals, reperform, restate_books, runner, store
 from settlement.errors import TerminalError
 from settlement.home import create_home
-from settlement.model.stage import Restatement
-from settlement.restate.order import Asked, order, reaches_back, restate
-from settlement.restate.text import render_trial
+from settlement.model.payout import Step
+from settlement.model.restatement import Difference, OrderId, OrderState, RestatementOrder, configuration_of
+from settlement.model.stage import Restatement, reaches_back
+from settlement.restate import order
+from settlement.restate.order import Asked, Tried
+from settlement.restate.text import render_order, render_trial
 from settlement.restate.trial import Trial, attempt, nights_from
 from settlement.sample.generate import generate
 from settlement.store import Home
@@ -25,6 +30,7 @@ from settlement.store import Home
 REASON = "passes without a merchant's word are dropped"
 DROPPED = ("code_and_merchant", "code", "code_sums")
 """Passes whose matches are of nights of their own and of nights before, and move money."""
+MOMENT = "2011-01-03T10:00:00Z"
 _DAY = timedelta(days=1)
 
 
@@ -97,14 +103,44 @@ def restated(tried: tuple[Home, Trial]) -> Home:
     """The third night restates the two before it; the fourth is ordered to do so again under the same rules."""
     home, trial = tried
     nights = originals.delivery_dates(home)
-    asked = Restatement(
-        business_date=nights[2], first_night=nights[0], last_night=nights[1], reason=REASON, person="alice"
-    )
-    order(home, asked, trial)
+    ordered(home, trial, nights[0], nights[1], nights[2])
     settle(home, nights[2])
-    restate_books.order(books.connect(home), replace(asked, business_date=nights[3], last_night=nights[2]))
+    # The same rules again come to the same: nothing to propose, so the order is written past the program.
+    same = RestatementOrder(
+        order_id=OrderId("R000002"),
+        number=2,
+        restatement=Restatement(business_date=nights[3], first_night=nights[0], last_night=nights[2], reason=REASON),
+        known_after=nights[2],
+        configuration=configuration_of(store.read_documents(home)),
+        trial="",
+        differences=(),
+        digest="0",
+        steps=(
+            Step(number=1, was="none", state="proposed", person="alice", moment=MOMENT),
+            Step(number=2, was="proposed", state="approved", person="bob", moment=MOMENT),
+        ),
+    )
+    with books.transaction(books.connect(home)) as connection:
+        restate_books.add_order(connection, same)
     settle(home, nights[3])
     return home
+
+
+def tried_of(home: Home, trial: Trial, first: date, last: date, reason: str = REASON) -> Tried:
+    """A trial that is made already, as ``perform`` gives it."""
+    return Tried(
+        asked=Asked(first_night=first, last_night=last, reason=reason),
+        first_night=trial.nights[0],
+        configuration=configuration_of(store.read_documents(home)),
+        trial=trial,
+        text=render_trial(trial, reason),
+    )
+
+
+def ordered(home: Home, trial: Trial, first: date, last: date, into: date) -> RestatementOrder:
+    """Proposed by alice and approved by bob."""
+    proposed = order.propose(home, tried_of(home, trial, first, last), into, "alice", MOMENT)
+    return order.approve(home, proposed.order_id, "bob", MOMENT, proposed.digest)
 
 
 def held(home: Home, night: date) -> set[str]:
@@ -248,12 +284,12 @@ def test_a_restatement_of_a_restatement_comes_back_to_the_old_rules(restated: Ho
     home = store.open_home(tmp_path / "home")
     shutil.copy(old.config / "match.toml", home.config / "match.toml")
     nights = originals.delivery_dates(home)
-    trial = attempt(home, nights_from(home, nights[3], nights[3]))
-    asked = Restatement(
-        business_date=nights[4], first_night=nights[3], last_night=nights[3], reason="as it was", person="bob"
-    )
     # The night asked for is one that restated others: they are restated with it.
-    assert order(home, asked, trial).first_night == nights[0]
+    tried = order.perform(home, Asked(first_night=nights[3], last_night=nights[3], reason="as it was"))
+    assert [*tried.trial.nights] == nights[:4]
+    proposed = order.propose(home, tried, nights[4], "bob", MOMENT)
+    assert proposed.restatement.first_night == nights[0]
+    order.approve(home, proposed.order_id, "alice", MOMENT, proposed.digest[:8])
     for stage in ("land", "parse", "check"):
         runner.run_stage(home, nights[4], stage)
     # Killed behind its work and before its commit: the night goes on from there.
@@ -262,29 +298,185 @@ def test_a_restatement_of_a_restatement_comes_back_to_the_old_rules(restated: Ho
     require_same_facts(home, old, nights[4])
 
 
-def test_what_cannot_be_ordered_is_refused_in_one_sentence(tried: tuple[Home, Trial], restated: Home) -> None:
+@pytest.fixture
+def unordered(tried: tuple[Home, Trial], tmp_path: Path) -> tuple[Home, Tried, list[date]]:
+    """Two settled nights that would be restated, nothing ordered, and the nights that are delivered."""
     home, trial = tried
     nights = originals.delivery_dates(home)
-    asked = Restatement(
-        business_date=nights[3], first_night=nights[0], last_night=nights[1], reason=REASON, person="alice"
+    shutil.copytree(home.root / "config", tmp_path / "config")
+    other = store.open_home(tmp_path)
+    engine = books.connect(other)
+    for night in nights[:2]:
+        for stage in ("land", "match", "pay"):
+            run = books.StageRun(business_date=night, stage=stage, inputs_digest="1", outputs_digest="2")
+            books.commit_stage(engine, run, ())
+    for night in nights[:3]:
+        (other.inbox / str(night)).mkdir(parents=True)
+    return other, tried_of(other, trial, nights[0], nights[1]), nights
+
+
+def test_an_order_is_proposed_once_and_approved_once_by_another(
+    unordered: tuple[Home, Tried, list[date]],
+) -> None:
+    home, found, nights = unordered
+    proposed = order.propose(home, found, nights[2], "alice", MOMENT)
+    assert order.propose(home, found, nights[2], "alice", MOMENT) == proposed
+    assert restate_books.restatements(books.connect(home), nights[4]) == ()
+    assert {one.subject for one in proposed.differences} == {"account", "partner"}
+    with pytest.raises(TerminalError, match="who proposed a restatement cannot approve it"):
+        order.approve(home, proposed.order_id, "alice", MOMENT, proposed.digest)
+    with pytest.raises(TerminalError, match="is given: look at it"):
+        order.approve(home, proposed.order_id, "bob", MOMENT, "0" * 64)
+    with pytest.raises(TerminalError, match="restates others already, by the order R000001"):
+        order.propose(home, found, nights[2], "bob", MOMENT)
+    approved = order.approve(home, proposed.order_id, "bob", MOMENT, proposed.digest)
+    assert order.approve(home, proposed.order_id, "bob", MOMENT, proposed.digest) == approved
+    assert restate_books.restatements(books.connect(home), nights[4]) == (approved.restatement,)
+    assert [step.state for step in approved.steps] == ["proposed", "approved"]
+    shown = render_order(approved)
+    for said in (approved.digest, approved.configuration.rules_sha256, "Shares of partners", "by bob"):
+        assert said in shown
+
+
+CHANGES = {
+    "match.toml": "match rules",
+    "contracts/harbor-retail/2009-01-01.toml": "contracts",
+    "layouts/new.toml": "layouts",
+    "night": "settled nights",
+}
+"""What is another when the order's night comes, and how that is told."""
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_changed_trial_loses_its_approval(unordered: tuple[Home, Tried, list[date]], change: str) -> None:
+    home, found, nights = unordered
+    into = nights[3]
+    approved = ordered(home, found.trial, nights[0], nights[1], into)
+    if change == "night":
+        settled = books.StageRun(business_date=nights[2], stage="pay", inputs_digest="1", outputs_digest="2")
+        books.commit_stage(books.connect(home), settled, ())
+    else:
+        (home.config / change).open("a").write("# changed\n")
+    what = CHANGES[change]
+    with pytest.raises(TerminalError, match=f"approved with other {what}: put back .* or withdraw"):
+        runner.run_unit(home, into, "land", "all")
+    again = replace(
+        found,
+        configuration=configuration_of(store.read_documents(home)),
+        trial=replace(found.trial, nights=nights[: 3 if change == "night" else 2]),
     )
+    second = order.propose(home, again, into, "carol", MOMENT)
+    first, other = restate_books.orders(books.connect(home))
+    assert (first.order_id, first.state) == (approved.order_id, "withdrawn")
+    assert first.steps[-1].note == f"other {what} by now"
+    assert (other, other.state) == (second, OrderState.PROPOSED)
+    (home.config / "match.toml").open("a").write("# changed again\n")
+    with pytest.raises(TerminalError, match="other match rules, so its trial is another by now: it is withdrawn"):
+        order.approve(home, second.order_id, "bob", MOMENT, second.digest)
+    assert restate_books.restatements(books.connect(home), into) == ()
+
+
+def test_an_order_is_withdrawn_until_its_night_lands(unordered: tuple[Home, Tried, list[date]]) -> None:
+    home, found, nights = unordered
+    engine = books.connect(home)
+    for _ in range(2):
+        one = ordered(home, found.trial, nights[0], nights[1], nights[2])
+        assert order.withdraw(home, one.order_id, "alice", MOMENT, "by mistake").state == "withdrawn"
+    one = ordered(home, found.trial, nights[0], nights[1], nights[2])
+    assert one.order_id == "R000003"
+    landed = books.StageRun(business_date=nights[2], stage="land", inputs_digest="1", outputs_digest="2")
+    books.commit_stage(engine, landed, ())
     with pytest.raises(TerminalError, match="is landed already: name a night to come"):
-        order(restated, asked, trial)
+        order.withdraw(home, one.order_id, "alice", MOMENT, "too late")
+    (home.config / "match.toml").open("a").write("# changed\n")
+    with pytest.raises(TerminalError, match="approved with other match rules: put back what was approved\\."):
+        runner.commit(home, nights[2], "match", ())
+
+
+def killed(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("step", ["order", "difference", "event"])
+def test_a_proposal_that_is_killed_leaves_nothing_and_is_made_by_the_next(
+    unordered: tuple[Home, Tried, list[date]], monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    home, found, nights = unordered
+    with monkeypatch.context() as patch:
+        if step == "event":
+            patch.setattr(restate_books, "_write_steps", killed)
+        else:
+            patch.setattr(restate_books, "asdict", _dying_on(Restatement if step == "order" else Difference))
+        with pytest.raises(KeyboardInterrupt):
+            order.propose(home, found, nights[2], "alice", MOMENT)
+    with books.transaction(books.connect(home)) as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM restatement_order").scalar_one() == 0
+    assert ordered(home, found.trial, nights[0], nights[1], nights[2]).order_id == "R000001"
+
+
+def _dying_on(kind: type) -> Callable[[object], object]:
+    def call(value: object) -> object:
+        if isinstance(value, kind):
+            killed()
+        return asdict(value)  # type: ignore[call-overload]
+
+    return call
+
+
+def test_the_last_step_is_taken_with_the_matching_of_the_night(restated: Home) -> None:
+    first, second = restate_books.orders(books.connect(restated))
+    assert [(step.state, step.person) for step in first.steps] == [
+        ("proposed", "alice"),
+        ("approved", "bob"),
+        ("carried_out", "night"),
+    ]
+    assert second.state is OrderState.CARRIED_OUT
+
+
+def test_a_kill_at_the_commit_of_the_matching_takes_no_step(
+    unordered: tuple[Home, Tried, list[date]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, found, nights = unordered
+    ordered(home, found.trial, nights[0], nights[1], nights[2])
+    engine = books.connect(home)
+    run = books.StageRun(business_date=nights[2], stage="match", inputs_digest="1", outputs_digest="2")
+    carry = partial(restate_books.carry_out, night=nights[2], moment=MOMENT)
+    for dies in (True, False, False):
+        with monkeypatch.context() as patch:
+            if dies:
+                patch.setattr(restate_books, "add_step", killed)
+            with pytest.raises(KeyboardInterrupt) if dies else nullcontext():
+                # A stage that is committed is not committed again: a runner that comes second finds it done.
+                if books.committed(engine, nights[2], "match") is None:
+                    books.commit_stage(engine, run, (), last=carry)
+        (one,) = restate_books.orders(engine)
+        assert one.state is (OrderState.APPROVED if dies else OrderState.CARRIED_OUT)
+
+
+def test_what_cannot_be_ordered_is_refused_in_one_sentence(
+    unordered: tuple[Home, Tried, list[date]], restated: Home
+) -> None:
+    home, found, nights = unordered
+    with pytest.raises(TerminalError, match="is landed already: name a night to come"):
+        order.propose(home, found, nights[1], "alice", MOMENT)
     with pytest.raises(TerminalError, match="in at most 100 characters"):
-        restate(restated, Asked(first_night=nights[0], last_night=nights[1], reason="x" * 101))
+        order.perform(restated, replace(found.asked, reason="x" * 101))
     read = pl.DataFrame([(nights[0], "clearing")], schema=["night", "table"], orient="row")
     with pytest.raises(TerminalError, match="would be read otherwise"):
-        order(restated, asked, replace(trial, read=read))
-    with pytest.raises(TerminalError, match="restates others already"):
-        restate_books.order(books.connect(restated), asked)
+        order.propose(home, replace(found, trial=replace(found.trial, read=read)), nights[2], "alice", MOMENT)
+    (home.config / "match.toml").open("a").write("# changed\n")
+    with pytest.raises(TerminalError, match="Other match rules than when the nights were performed"):
+        order.propose(home, found, nights[2], "alice", MOMENT)
     with pytest.raises(TerminalError, match="is not settled: name settled nights"):
         nights_from(restated, nights[0], nights[4])
+    with pytest.raises(TerminalError, match="There is no order 'R9'"):
+        restate_books.one_order(books.connect(home), "R9")
 
 
 def test_a_restatement_begins_where_those_since_then_began() -> None:
     days = [date(2010, 12, day) for day in range(20, 30)]
     one, two = (
-        Restatement(business_date=into, first_night=first, last_night=first, reason="x", person="x")
+        Restatement(business_date=into, first_night=first, last_night=first, reason="x")
         for into, first in ((days[3], days[0]), (days[6], days[2]))
     )
     assert reaches_back(days[7], [one, two]) == days[7]

@@ -18,6 +18,7 @@ from settlement.errors import RetryableError, TerminalError
 from settlement.evidence.seal import add_seal
 from settlement.model.journal import Entry, Posting
 from settlement.payout import steps
+from settlement.schema import restatement_rules
 from settlement.store import KeptFile
 
 NIGHT = date(2010, 12, 29)
@@ -62,7 +63,11 @@ def engine(tmp_path: Path, on_each_database: object) -> sa.Engine:
         "close_note": "'c', '2010-Q4', 'feeds', 'visa/2010-12-29', 'a reason', 'ann'",
         "close_certificate": "'c', '2010-Q4', '2010-12-31', 's', 'l', '2010-12-31', 'ann'",
         "close_review": "'c', '2010-Q4', '2010-12-31', 's', 'l', 'ann', 'bea'",
-        "restatement": "'2010-12-31', '2010-12-29', '2010-12-30', 'a reason', 'ann'",
+        "restatement_order": (
+            "'R1', 1, '2010-12-31', '2010-12-29', '2010-12-29', 'x', '2010-12-29', '0', '0', '0', '0', '', 'd'"
+        ),
+        "restatement_difference": "'R1', 1, 'account', 'asset:bank', 'USD', 1, 2",
+        "restatement_event": "'R1', 1, 'none', 'proposed', 'ann', '2010-12-30T00:00:00Z', 'd', ''",
         "delivery": f"'P', 1, 0, '2010-12-29', 'P/x', '0', 1, 1, 'USD', 'n', NULL, NULL, {AT}",
         "delivery_bytes": f"'P', 1, 0, '0', 1, 's1', 'F', 'file:///x', {AT}",
         "delivery_event": f"'P', 1, 0, 1, 'prepared', '', {AT}",
@@ -70,6 +75,14 @@ def engine(tmp_path: Path, on_each_database: object) -> sa.Engine:
         "acknowledgement_line": "'P', '0', 2, 1, 0, 'ACCEPTED', ''",
     }
     write(engine, *(f"INSERT INTO {table} VALUES ({row})" for table, row in values.items()))
+    with books.transaction(engine) as connection:
+        # Orders of before needed one person: no such row is written any more.
+        rule = "ruled ON restatement" if engine.dialect.name == "postgresql" else "closed"
+        connection.exec_driver_sql(f"DROP TRIGGER restatement_{rule}")
+        connection.exec_driver_sql(
+            "INSERT INTO restatement VALUES ('2010-12-31', '2010-12-29', '2010-12-30', 'a reason', 'ann')"
+        )
+        restatement_rules.make(connection)
     return engine
 
 

@@ -78,7 +78,7 @@ def test_books_of_before_there_were_revisions_are_upgraded_with_all_they_hold(ho
 
 
 def test_new_books_have_the_tables_that_are_queried(home: Home) -> None:
-    queried = {close_books.NOTE.name, payout_tables.BATCH.name, restate_books.RESTATEMENT.name}
+    queried = {close_books.NOTE.name, payout_tables.BATCH.name, restate_books.ORDER.name}
     assert queried < books.METADATA.tables.keys()
     _require_as_queried(books.connect(home))
 

@@ -51,14 +51,16 @@ class RestatedTerm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Restated:
+class RestatedPeriod:
     """A closed period; the differences of its terms sum to its adjustment."""
 
     period: str
     terms: tuple[RestatedTerm, ...]
 
 
-def restatements(inputs: StageInput, tonight: pl.DataFrame, as_of: date, statement: str) -> tuple[Restated, ...]:
+def restated_periods(
+    inputs: StageInput, tonight: pl.DataFrame, as_of: date, statement: str
+) -> tuple[RestatedPeriod, ...]:
     """What the adjustments of one statement are made of, closed periods ascending.
 
     Parameters
@@ -115,7 +117,7 @@ def restatements(inputs: StageInput, tonight: pl.DataFrame, as_of: date, stateme
                 )
             )
         if terms:
-            found.append(Restated(period=period, terms=tuple(terms)))
+            found.append(RestatedPeriod(period=period, terms=tuple(terms)))
     return tuple(found)
 
 

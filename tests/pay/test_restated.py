@@ -8,14 +8,14 @@ import polars as pl
 from partner_files import clearing, given, pay, rated, stated_before, statement_rows
 from payout_frames import line, night, past
 
-from settlement.pay.restatements import OTHER, Restated, restatements
+from settlement.pay.restated import OTHER, RestatedPeriod, restated_periods
 
 
 def found(
     rows: list[dict[str, object]], before: dict[int, list[dict[str, object]]], **tables: pl.DataFrame
-) -> tuple[Restated, ...]:
+) -> tuple[RestatedPeriod, ...]:
     inputs = given(rows, "", tables, before=before)
-    return restatements(inputs, inputs.tables["payout"], night(3), "2010-Q4")
+    return restated_periods(inputs, inputs.tables["payout"], night(3), "2010-Q4")
 
 
 def test_a_term_is_told_then_now_and_why() -> None:
@@ -42,7 +42,7 @@ def test_what_was_stated_already_is_no_reason() -> None:
     history = {**inputs.history, "rated": past("rated", {night(1): early})}
     ((one,),) = [
         period.terms
-        for period in restatements(replace(inputs, history=history), inputs.tables["payout"], night(3), "2010-Q4")
+        for period in restated_periods(replace(inputs, history=history), inputs.tables["payout"], night(3), "2010-Q4")
     ]
     assert one.causes == ()
 
