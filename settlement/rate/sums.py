@@ -41,6 +41,8 @@ class Sums:
 
     def changed(self, other: Sums) -> set[str]:
         """The periods in which something is added up or counted otherwise than in other sums."""
+        if self is other:
+            return set()
         sums = _changed(self.by_selector, other.by_selector) | _changed(self.with_accounts, other.with_accounts)
         return {period for _, period in sums} | {period for _, period, _ in _changed(self.counts, other.counts)}
 
