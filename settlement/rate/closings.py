@@ -92,12 +92,11 @@ class _Read:
         return replace(self, stated=with_statement(self.stated, rows))
 
     def with_more(self, read: ReadStated, periods: Iterable[Period]) -> _Read:
-        """With what statements before those made since have stated of further periods."""
+        """With what is stated of further periods: statements made since the others were read tell nothing of them."""
         more = frozenset(period.text for period in periods).difference(self.periods or ())
         found, own = read(more), self.stated
-        terms = {text: {**found.terms.get(text, {}), **own.terms.get(text, {})} for text in more & found.terms.keys()}
-        restated = {text: {**told, **own.restated.get(text, {})} for text, told in found.restated.items()}
-        stated = replace(own, terms={**own.terms, **terms}, restated={**own.restated, **restated})
+        terms = {text: told for text, told in found.terms.items() if text in more}
+        stated = replace(own, terms={**own.terms, **terms}, restated={**own.restated, **found.restated})
         return _Read(periods=more.union(self.periods or ()), stated=stated)
 
 
