@@ -8,6 +8,7 @@ from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 import polars as pl
@@ -26,6 +27,8 @@ class PeriodKind(StrEnum):
 
 
 _DAY: Final = timedelta(days=1)
+_DAYS_KEPT: Final = 4096
+"""How many days are remembered with their periods: terms ask for the same ones again and again."""
 _NEW_YEAR: Final = (1, 1)
 _PARTS_OF_A_YEAR: Final = {PeriodKind.QUARTER: ("Q", 3), PeriodKind.HALF_YEAR: ("H", 6), PeriodKind.YEAR: ("Y", 12)}
 """The letter and the months of what a year is cut into; years begin where the calendar says."""
@@ -73,6 +76,7 @@ class Period:
         return self.first <= day <= self.last
 
 
+@lru_cache(maxsize=_DAYS_KEPT)
 def period_of(day: date, calendar: Calendar) -> Period:
     """The period of a calendar that contains ``day``."""
     match calendar.kind:

@@ -121,11 +121,7 @@ def narrowed(versions: Sequence[ContractVersion], before: Facts, now: Facts) -> 
 
     An account gives something else where its state is another, or where a day on which it comes to count has come.
     """
-    measures = [measure for version in versions for measure in version.contract.measures.values()]
-    after = {0, *(measure.days_from_opening for measure in measures if isinstance(measure, AccountMeasure))}
-    days = [pl.col("opened_on") + timedelta(days=number) for number in sorted(after)]
-    days += [pl.col("closed_on"), pl.col("first_purchase_on")]
-    comes = pl.any_horizontal((day > before.day) & (day <= now.day) for day in days).fill_null(value=False)
+    comes = _comes(versions, before.day, now.day)
     accounts = [_unlike(before.accounts, now.accounts), _unlike(now.accounts, before.accounts)]
     ids = pl.concat([rows["account_id"] for rows in (*accounts, now.accounts.filter(comes))]).implode()
     left, right = (
@@ -153,15 +149,33 @@ def _units_of(accounts: pl.DataFrame, units: pl.LazyFrame) -> pl.DataFrame:
     return _added([some.collect()])
 
 
-def sums_on(versions: Sequence[ContractVersion], facts: Facts, totals: pl.DataFrame, day: date) -> Sums:
-    """The sums as known on a day between two nights, which brings no facts: accounts alone come to their day.
+def totals_on(versions: Sequence[ContractVersion], facts: Facts, totals: pl.DataFrame, day: date) -> pl.DataFrame:
+    """The totals as known on a day between two nights, which brings no facts: accounts alone come to their day.
 
-    ``facts`` and ``totals`` are those of the night before that day.
+    ``facts`` and ``totals`` are those of a day before it. Where no account comes to a day, the same totals are given.
     """
+    if not any_comes(versions, facts, day):
+        return totals
     before = replace(facts, records=facts.records.clear())
-    left, right = (unlimited(versions, one) for one in narrowed(versions, before, replace(before, day=day)))
-    changed = [_sums(totals), summed(right), _minus(summed(left))]
-    return sums_from(_totals(changed, totals.select(*_TERM, "accounts").clear(), totals))
+    left, right = (summed(unlimited(versions, one)) for one in narrowed(versions, before, replace(before, day=day)))
+    return _totals([_sums(totals), right, _minus(left)], totals.select(*_TERM, "accounts").clear(), totals)
+
+
+def any_comes(versions: Sequence[ContractVersion], facts: Facts, day: date) -> bool:
+    """Whether an account comes to a day on which it counts, or counts no more, by a day that brings no facts.
+
+    ``facts`` are those of a day before it. Of all that is counted accounts alone ask what day it is.
+    """
+    return not facts.accounts.filter(_comes(versions, facts.day, day)).is_empty()
+
+
+def _comes(versions: Sequence[ContractVersion], before: date, now: date) -> pl.Expr:
+    """Whether an account comes to such a day after a day and by a later one."""
+    measures = [measure for version in versions for measure in version.contract.measures.values()]
+    after = {0, *(measure.days_from_opening for measure in measures if isinstance(measure, AccountMeasure))}
+    days = [pl.col("opened_on") + timedelta(days=number) for number in sorted(after)]
+    days += [pl.col("closed_on"), pl.col("first_purchase_on")]
+    return pl.any_horizontal((one > before) & (one <= now) for one in days).fill_null(value=False)
 
 
 def sums_from(totals: pl.DataFrame) -> Sums:

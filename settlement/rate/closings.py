@@ -91,6 +91,14 @@ class _Read:
     def after(self, rows: Sequence[PayoutRow]) -> _Read:
         return replace(self, stated=with_statement(self.stated, rows))
 
+    def with_more(self, read: ReadStated, periods: Iterable[Period]) -> _Read:
+        """With what is stated of further periods: statements made since the others were read tell nothing of them."""
+        more = frozenset(period.text for period in periods).difference(self.periods or ())
+        found, own = read(more), self.stated
+        terms = {text: told for text, told in found.terms.items() if text in more}
+        stated = replace(own, terms={**own.terms, **terms}, restated={**own.restated, **found.restated})
+        return _Read(periods=more.union(self.periods or ()), stated=stated)
+
 
 def closings(
     versions: Sequence[ContractVersion],
@@ -117,17 +125,19 @@ def closings(
     seen, known = before.seen, known_versions(versions, day)
     periods = periods_known(known, facts_of(day), None if seen is None else seen.day)
     past = [period for period in periods if period.last < day]
-    closed = before.read([period.text for period in past]).terms if past else {}
+    told = _reading(before.read, None if seen is None else periods) if past else None
+    closed = {} if told is None else told.stated.terms
     # What nobody knew of when it closed was stated as nothing: all of it is a difference.
     overdue = [p.last for p in past if p.text not in closed and _begun(versions, p.last)]
     made: list[list[PayoutRow]] = []
-    told: _Read | None = None
     more = [one for one in between if one < day and _begun(versions, one)]
     for one in [*sorted({*overdue, *more}), day]:
         facts, known, sums = facts_of(one), known_versions(versions, one), sums_of(one)
         wanted = _looked_at(seen, known, facts, sums)
-        if told is None or not told.covers(wanted):
+        if told is None or (wanted is None and not told.covers(None)):
             told = _reading(before.read, wanted, made)
+        elif wanted is not None and not told.covers(wanted):
+            told = told.with_more(before.read, wanted)
         lines = evaluate(known, facts, sums, wanted)
         nothing: dict[str, Mapping[str, int]] = {
             p.text: {} for p in lines if p.last < day and not _begun(versions, p.last)
@@ -150,7 +160,7 @@ def differing(rows: Iterable[PayoutRow]) -> frozenset[str]:
     return frozenset(restated | {row.adjusts for row in rows if row.adjusts is not None})
 
 
-def _reading(read: ReadStated, periods: Iterable[Period] | None, made: Iterable[Sequence[PayoutRow]]) -> _Read:
+def _reading(read: ReadStated, periods: Iterable[Period] | None, made: Iterable[Sequence[PayoutRow]] = ()) -> _Read:
     texts = None if periods is None else frozenset(period.text for period in periods)
     return _Read(periods=texts, stated=reduce(with_statement, made, read(texts)))
 

@@ -91,7 +91,7 @@ def calculate(term: Term, currency: str, given: Mapping[str, int]) -> Line:
     """
     with roundings_told() as told:
         line = _given(term, currency, given)
-    return replace(line, roundings=tuple(told))
+    return replace(line, roundings=tuple(told)) if told else line
 
 
 def _given(term: Term, currency: str, given: Mapping[str, int]) -> Line:

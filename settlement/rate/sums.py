@@ -41,12 +41,36 @@ class Sums:
 
     def changed(self, other: Sums) -> set[str]:
         """The periods in which something is added up or counted otherwise than in other sums."""
+        if self is other:
+            return set()
         sums = _changed(self.by_selector, other.by_selector) | _changed(self.with_accounts, other.with_accounts)
         return {period for _, period in sums} | {period for _, period, _ in _changed(self.counts, other.counts)}
 
 
 def _changed(one: Mapping[_Key, object], other: Mapping[_Key, object]) -> set[_Key]:
-    return {key for key in one.keys() | other.keys() if one.get(key) != other.get(key)}
+    return {key for key, value in one.items() if other.get(key) != value} | (other.keys() - one.keys())
+
+
+def changed_by(sums: Sums, less: pl.DataFrame, more: pl.DataFrame, accounts: pl.DataFrame) -> Sums:
+    """Sums once some contributions are taken away and others come; ``accounts``, as of ``counted``, are added."""
+    gone = summed(less).with_columns(pl.col("quantity", "rows") * -1)
+    change = pl.concat([summed(more), gone]).group_by(SELECTOR).agg(pl.col("quantity", "rows").sum())
+    by_selector, counts = dict(sums.by_selector), dict(sums.counts)
+    for term, period, selector, quantity, height in change.sort(SELECTOR).iter_rows():
+        before = by_selector.pop((term, period), {})
+        now = {**before, selector: before.get(selector, 0) + quantity}
+        rows = counts.pop((term, period, selector), 0) + height
+        if rows:
+            counts[term, period, selector] = rows
+        else:
+            del now[selector]
+        if now:
+            by_selector[term, period] = {name: now[name] for name in sorted(now)}
+    held = dict(sums.with_accounts)
+    for term, period, count in accounts.iter_rows():
+        held[term, period] = held.get((term, period), 0) + count
+    with_accounts = {key: count for key, count in held.items() if count}
+    return Sums(by_selector=by_selector, counts=counts, with_accounts=with_accounts)
 
 
 def add_up(rows: pl.DataFrame) -> Sums:

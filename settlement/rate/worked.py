@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from fractions import Fraction
-from functools import lru_cache
 from typing import Any, Final
 
 import polars as pl
@@ -22,12 +21,11 @@ from settlement.model.tables import TABLES
 from settlement.rate.adjustments import reopened_until
 from settlement.rate.closings import Closing, closings
 from settlement.rate.evaluate import in_force, periods_known
-from settlement.rate.event_facts import facts_on
+from settlement.rate.event_days import KnownOn, known_on
+from settlement.rate.event_groups import EventGroups, event_groups
 from settlement.rate.forms import exactly
-from settlement.rate.measures import contributions
 from settlement.rate.per_record import LIMIT, PURCHASES
 from settlement.rate.stated import PayoutRow
-from settlement.rate.sums import add_up
 
 _LINE: Final = ("as_of", "contract", "version", "clause", "term", "period", "selector")
 _OF_EVENT: Final = ("event_id", "kind", "event_date", "account_id", "quantity", "exact", "unit")
@@ -74,13 +72,21 @@ def work_out(
     TerminalError
         Where the events do not fit the contract, or no period lies within the days.
     """
-    # A statement asks for its own day alone, and is told before the next.
-    # The last day is asked for first and last.
-    at_last = facts_on(events, versions, day)
-    facts_of = lru_cache(maxsize=1)(lambda one: at_last if one == day else facts_on(events, versions, one))
-    rated = lru_cache(maxsize=1)(lambda one: contributions(known_versions(versions, one), facts_of(one)))
+    groups = event_groups(events, versions)
+    # The last day is asked for first and last, and of all events; a statement asks for its own day, after those before.
+    at_last = known_on(groups, versions, day)
+    at: KnownOn | None = None
+
+    def known_then(one: date) -> KnownOn:
+        nonlocal at
+        if one == day:
+            return at_last
+        if at is None or at.facts.day != one:
+            at = known_on(groups, versions, one, at)
+        return at
+
     told = known_versions(versions, day)
-    known = periods_known(told, facts_of(day)) if told else ()
+    known = periods_known(told, at_last.facts) if told else ()
     if not known:
         first = min(max(version.effective, version.known_on) for version in versions)
         raise TerminalError(
@@ -100,12 +106,21 @@ def work_out(
     rows: list[PayoutRow] = []
     lines: list[pl.DataFrame] = []
     steps: list[Json] = []
-    for closing in closings(versions, day, facts_of, lambda one: add_up(rated(one)), between=filter(None, ends)):
+    made = closings(
+        versions,
+        day,
+        lambda one: known_then(one).facts,
+        lambda one: known_then(one).sums,
+        between=filter(None, ends),
+    )
+    for closing in made:
         own = period_of(closing.day, versions[0].contract.calendar)
         if own in wanted and closing.day in told_on:
             rows += closing.rows
             behind = wanted if closing.day == day else [own]
-            lines.append(_lines(events, closing, rated(closing.day), [period.text for period in behind]))
+            texts = [period.text for period in behind]
+            behind_them = known_then(closing.day).rows.filter(pl.col("period").is_in(texts))
+            lines.append(_lines(groups, closing, behind_them))
             steps.append(_steps(own, closing))
     about = {"contract": versions[0].contract.id, "as_of": day.isoformat(), "events": events.name}
     return Worked(statement=_statement(rows), lines=pl.concat(lines), steps={**about, "statements": steps})
@@ -118,16 +133,15 @@ def _statement(rows: Sequence[PayoutRow]) -> pl.DataFrame:
     return table.insert_column(place, pl.Series("amount", amounts, dtype=pl.String))
 
 
-def _lines(events: Events, closing: Closing, rows: pl.DataFrame, periods: Sequence[str]) -> pl.DataFrame:
+def _lines(groups: EventGroups, closing: Closing, rows: pl.DataFrame) -> pl.DataFrame:
     """Contributions with their events; an account's event is the one that opened it."""
-    standing = events.standing(closing.day)
+    standing = groups.told(rows["record"], rows["account_id"]).standing(closing.day)
     opened = standing.filter(pl.col("kind") == EventKind.ACCOUNT_OPENED)
     by_account = opened.select("account_id", opening_event="event_id").unique(
         "account_id", keep="last", maintain_order=True
     )
     return (
-        rows.filter(pl.col("period").is_in(periods))
-        .join(by_account, on="account_id", how="left")
+        rows.join(by_account, on="account_id", how="left")
         .with_columns(
             as_of=pl.lit(closing.day),
             # What a limit takes from an account has no event.

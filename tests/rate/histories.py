@@ -109,8 +109,9 @@ def inputs_of(
     frames: dict[str, list[pl.DataFrame]] = {name: [] for name in (*READS, *RATED)}
     for night, output in zip(nights[:at], outputs, strict=False):
         day = pl.lit(night.day, pl.Date).alias("business_date")
+        told = tables_of(night) | output
         for name, tables in frames.items():
-            tables.append((tables_of(night) | output)[name].with_columns(day))
+            tables.append(told[name].with_columns(day))
     return StageInput(
         business_date=nights[at].day,
         unit="all",

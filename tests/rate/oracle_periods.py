@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 
 DAY = timedelta(days=1)
 
@@ -43,6 +44,7 @@ class Says:
                 return begins
         raise AssertionError("a year began in the last two")
 
+    @lru_cache(maxsize=20_000)  # noqa: B019 - what a contract says is compared by its value, and there are a dozen
     def name(self, day: date) -> str:
         """The name of the period that a day lies in."""
         if self.calendar == "day":

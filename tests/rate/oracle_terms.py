@@ -7,7 +7,7 @@ works out every period from the beginning. All of it is written from the page of
 from __future__ import annotations
 
 import tomllib
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
@@ -37,6 +37,13 @@ def periods_of(window: str, periods: list[Named], now: int) -> list[int]:
         begins = there_or_last(end.year - 1, end.month, end.day)
         return [n for n in range(now) if begins <= periods[n].first < end]
     return list(range(now + 1))
+
+
+@lru_cache(maxsize=1000)
+def following(says: Says, last: date) -> Named:
+    """The period after the one that ends on a day."""
+    after = last + timedelta(days=1)
+    return says.periods(after, after)[0]
 
 
 @lru_cache(maxsize=8)
@@ -76,8 +83,7 @@ class Reading:
         return sum(self.given[m][term["id"]] for m in periods_of(window, self.periods, now) if m != now)
 
     def closes_year(self, now: int) -> bool:
-        after = self.periods[now].last + timedelta(days=1)
-        return self.says.periods(after, after)[0].year != self.periods[now].year
+        return following(self.says, self.periods[now].last).year != self.periods[now].year
 
     def driver(self, said: Table, now: int) -> Fraction:
         of = self.over(said["of"], said["window"], now)

@@ -6,9 +6,11 @@ import random
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache
 
 import polars as pl
 import pytest
+from random_cases import batches
 from rate.histories import Night, RandomHistory, Row, rate_history
 from rate.random_terms import HEAD, ROUNDING
 from rate.test_contract_file import refusal
@@ -18,6 +20,7 @@ from settlement.rate.contract_events import kinds_named
 from settlement.rate.contract_file import read_contract
 from settlement.rate.event_facts import facts_on
 from settlement.rate.events_check import read_events
+from settlement.rate.facts import Facts
 from settlement.rate.measures import contributions
 
 SOURCE = "contracts/partner/2009-01-01.toml"
@@ -26,6 +29,7 @@ PLACES = (
     ("transaction_date", "purchase_transaction_date"),
     ("transaction_date", "purchase_posting_date"),
 )
+SALES = 'adds = ["sale", "service"]\ntakes_back = ["return", "dispute"]\nwhere = {}\nwhere_not = { class = ["BASIC"] }'
 FORMS = {
     "event_amounts": 'form = "rate"\nrate = 1\n' + ROUNDING,
     "event_accounts": 'form = "bounty"\namount = 1.00',
@@ -117,25 +121,30 @@ def naive(rows: list[dict[str, str]], kind: str, day: str, place: tuple[str, str
 @pytest.mark.parametrize("kind", ["event_amounts", "event_units", "event_accounts"])
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place[1])
 def test_a_naive_reading_agrees(kind: str, place: tuple[str, str]) -> None:
-    said = (
-        'adds = ["sale", "service"]\ntakes_back = ["return", "dispute"]\nwhere = {}\nwhere_not = { class = ["BASIC"] }'
-    )
     more = '\nunit = "HALVES"\nper = 0.5' if kind == "event_units" else ""
-    version = read_contract(SOURCE, contract(kind, said + more, place))
+    version = read_contract(SOURCE, contract(kind, SALES + more, place))
     seen = 0
-    for seed in range(40):
-        made = Made(seed)
-        events = read_events("e.csv", made.file, [*kinds_named([version]), "tip"])
+    for seed, _ in batches(16, 1, share=16):
         for day in ("2010-03-31", "2010-12-31"):
-            rows = contributions([version], facts_on(events, [version], date.fromisoformat(day)))
+            made, facts = told(seed, day)
+            rows = contributions([version], facts)
             sums = rows.group_by("period").agg(pl.col("quantity").sum()).filter(pl.col("quantity") != 0)
             expected = naive(made.rows, kind, day, place)
             assert dict(sums.iter_rows()) == expected, (seed, day)
             seen += len(expected)
-    assert seen > 100
+    assert seen > 60
 
 
-@pytest.mark.parametrize("seed", range(4))
+@cache
+def told(seed: int, day: str) -> tuple[Made, Facts]:
+    """Random events and the facts of a day of them: how a measure counts makes no difference to these."""
+    made = Made(seed)
+    version = read_contract(SOURCE, contract("event_accounts", SALES))
+    events = read_events("e.csv", made.file, [*kinds_named([version]), "tip"])
+    return made, facts_on(events, [version], date.fromisoformat(day))
+
+
+@pytest.mark.parametrize("seed", range(2))
 def test_on_the_records_of_nights_amounts_are_volumes_night_by_night(seed: int) -> None:
     takes = 'takes_back = ["refund", "reversal", "chargeback"]'
     said = f'adds = ["purchase"]\n{takes}\nwhere = {{}}\nwhere_not = {{ mcc = ["6011"] }}'

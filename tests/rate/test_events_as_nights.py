@@ -56,7 +56,7 @@ def test_random_histories(seed: int) -> None:
             nights[0].add("opening_position", contract=contract, item=item, value=0, unit="minor")
     documents = restoring_documents()
     outputs = rate_history(nights, documents)
-    _compare(_gathered(nights), [output["payout"] for output in outputs], documents)
+    _compare(gathered(nights), [output["payout"] for output in outputs], documents)
 
 
 @pytest.mark.parametrize("seed", [0, 2, 3, 5])
@@ -66,7 +66,7 @@ def test_an_amendment_is_used_from_the_day_on_which_it_is_known(seed: int) -> No
         row["cashback_minor"] = None
     nights[0].add("opening_position", contract="P1-KINDS", item="volume_before", value=70_000, unit="USD minor")
     payouts = [output["payout"] for output in rate_history(nights, AMENDED)]
-    _compare(_gathered(nights), payouts, AMENDED)
+    _compare(gathered(nights), payouts, AMENDED)
     restated = pl.concat(payouts).filter(pl.col("state") == "RESTATED", pl.col("period") == "2010-12")
     assert restated["as_of"].min() == min(night.day for night in nights if night.day > date(2010, 12, 31))
 
@@ -96,7 +96,7 @@ def _compare(facts: list[Facts], payouts: list[pl.DataFrame], documents: Mapping
             assert set(closed.rows()) <= set(stated.rows())
 
 
-def _gathered(nights: list[Night]) -> list[Facts]:
+def gathered(nights: list[Night]) -> list[Facts]:
     """What is known after each night."""
     history: dict[str, list[pl.DataFrame]] = {name: [] for name in READS}
     found = []

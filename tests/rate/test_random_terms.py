@@ -25,9 +25,9 @@ from settlement.rate.statement import statement
 from settlement.rate.sums import Sums
 from settlement.rate.windows import Lines
 
-CASES = int(os.environ.get("SETTLEMENT_CASES", "1600"))
+CASES = int(os.environ.get("SETTLEMENT_CASES", "800"))
 """How many random contracts; each with one long history and ``SHORT_HISTORIES``: some 100,000 in the ordinary run."""
-SHORT_HISTORIES = 62
+SHORT_HISTORIES = 125
 SEED = int(os.environ.get("SETTLEMENT_SEED", "20101231"))
 NOTHING_STATED = Stated(terms={}, carried={}, recouped={})
 

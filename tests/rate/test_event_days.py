@@ -1,0 +1,71 @@
+"""Over an events table a day that goes on from the day before gives what all events give, contribution by contribution."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+from rate.exported import exported
+from rate.histories import RandomHistory, restoring_documents
+from rate.test_event_measures import SALES, SOURCE, Made, contract
+from rate.test_events_as_nights import gathered
+
+from settlement.model.contract import ContractVersion
+from settlement.model.dates import period_of
+from settlement.model.events import Events
+from settlement.rate.contract_events import kinds_named
+from settlement.rate.contract_file import read_contract, read_contracts
+from settlement.rate.event_days import known_on
+from settlement.rate.event_groups import event_groups
+from settlement.rate.events_check import read_events
+
+
+def day_by_day(events: Events, versions: Sequence[ContractVersion], days: Sequence[date]) -> int:
+    """How many of the days changed the sums."""
+    groups, at, changes = event_groups(events, versions), None, 0
+    for day in days:
+        before, at = at, known_on(groups, versions, day, at)
+        every = known_on(groups, versions, day)
+        assert at.sums == every.sums, day
+        assert (at.facts.opening, at.facts.first_night) == (every.facts.opening, every.facts.first_night)
+        assert_frame_equal(at.facts.rates, every.facts.rates, check_row_order=False)
+        own = period_of(day, versions[0].contract.calendar)
+        rows = [one.rows.filter(pl.col("period_first") >= own.first) for one in (at, every)]
+        assert_frame_equal(*rows, check_row_order=False)
+        changes += before is not None and before.sums != at.sums
+    return changes
+
+
+@pytest.mark.parametrize("seed", [0, 2])
+def test_nights_as_events(seed: int) -> None:
+    nights = RandomHistory(seed).nights
+    for row in (row for night in nights for row in night.rows.get("clearing", [])):
+        row["cashback_minor"] = None
+    events = read_events("events.csv", exported(gathered(nights)))
+    last = nights[-1].day
+    days = sorted({day + timedelta(days=n) for day in (night.day for night in nights) for n in (0, 1)} | {last})
+    assert sum(day_by_day(events, found, days) for found in read_contracts(restoring_documents()).values()) > 8
+
+
+@pytest.mark.parametrize("kind", ["event_amounts", "event_accounts"])
+def test_events_of_any_kind_that_change_wait_and_go(kind: str) -> None:
+    version = read_contract(SOURCE, contract(kind, SALES, ("transaction_date", "purchase_posting_date")))
+    changes = 0
+    for seed in range(6):
+        made = Made(seed)
+        for row in list(made.rows):
+            if made.chance(40):
+                day = str(date.fromisoformat(row["known_on"]) + timedelta(days=1 + made.random.randrange(60)))
+                change = made.random.choice(
+                    [{"kind": "retracted"}, {"amount": "7.00"}, {"account_id": "A1"}, {"refers_to": ""}]
+                )
+                made.rows.append(row | {"known_on": day} | change)
+        if not made.rows:
+            continue
+        events = read_events("e.csv", made.file, [*kinds_named([version]), "tip"])
+        days = sorted({date.fromisoformat(row["known_on"]) for row in made.rows})
+        changes += day_by_day(events, [version], days[::2])
+    assert changes > 30
