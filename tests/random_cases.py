@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 
 def batches(ordinary: int, batch: int, *, share: int = 1) -> Iterator[tuple[int, int]]:
@@ -23,6 +23,22 @@ def batches(ordinary: int, batch: int, *, share: int = 1) -> Iterator[tuple[int,
 def nightly() -> bool:
     """Whether this run is the long one."""
     return "SETTLEMENT_CASES" in os.environ
+
+
+def examples(ordinary: int) -> int:
+    """How many examples Hypothesis tries: in the long run fifty times as many."""
+    return ordinary * 50 if nightly() else ordinary
+
+
+def cuts(size: int, ends: Iterable[int]) -> list[int]:
+    """Where a file of ``size`` bytes is cut: around each of the ``ends`` of its records, and every 41st byte.
+
+    In the long run it is cut at every byte.
+    """
+    if nightly():
+        return [*range(size + 1)]
+    around = {end + by for end in (0, *ends, size) for by in (-2, -1, 0, 1, 2)}
+    return sorted(at for at in around.union(range(0, size, 41)) if 0 <= at <= size)
 
 
 def damaged(content: bytes, source: random.Random) -> bytes:

@@ -36,6 +36,10 @@ class Pairs(NamedTuple):
     given_up: tuple[Rows, Rows]
 
 
+_NONE: Final = np.zeros(0, dtype=np.int32)
+_NOBODY: Final = Pairs(_NONE, _NONE, np.zeros(0, dtype=np.bool_), (_NONE, _NONE))
+
+
 def equal_pairs(ours: pl.DataFrame, theirs: pl.DataFrame, columns: list[str], window: int) -> Pairs:
     """Pairs of rows that are equal in ``columns`` and at most ``window`` days apart.
 
@@ -43,6 +47,8 @@ def equal_pairs(ours: pl.DataFrame, theirs: pl.DataFrame, columns: list[str], wi
     meets nobody. Rows of one day meet first. Where that leaves rows of a group on one side at most, nothing pairs more
     rows or costs less; the other groups are solved as a whole.
     """
+    if ours.is_empty() or theirs.is_empty():
+        return _NOBODY
     same_day = [*columns, "day"]
     both = (digests(ours.select(same_day)), digests(theirs.select(same_day)))
     partner, many, _ = radix.pair_equal_told(*both[0], *both[1], threads=cores())
@@ -67,6 +73,8 @@ def equal_pairs(ours: pl.DataFrame, theirs: pl.DataFrame, columns: list[str], wi
 def _still_alike(ours: pl.DataFrame, theirs: pl.DataFrame, columns: list[str], partner: Rows) -> pl.DataFrame:
     """The values of ``columns`` of which both sides have rows without a partner."""
     waiting = [side[rows].select(columns) for side, rows in zip((ours, theirs), _open(partner, theirs), strict=True)]
+    if any(side.is_empty() for side in waiting):
+        return waiting[0].clear()
     left, right = (digests(side) for side in waiting)
     return waiting[0].filter(pl.Series(radix.pair_equal(*left, *right, threads=cores()) >= 0))
 
@@ -81,6 +89,8 @@ def near_pairs(ours: pl.DataFrame, theirs: pl.DataFrame, columns: list[str], *, 
 
     Both frames hold ``row`` (ascending), ``amount``, ``day`` and the columns; days differ by at most ``window``.
     """
+    if ours.is_empty() or theirs.is_empty():
+        return _NOBODY
     left, right, _ = number(ours.select(columns), theirs.select(columns))
     way = radix.Way(minor=tolerance)
     # The greatest sum of days of any choice is below this, so that days never outweigh a minor unit.
@@ -115,8 +125,7 @@ def _at(side: pl.DataFrame, places: Any) -> Rows:
 
 
 def _rows(ours: pl.DataFrame, theirs: pl.DataFrame, left: Any, right: Any, unsure: Any) -> Pairs:
-    none = np.zeros(0, dtype=np.int32)
-    return Pairs(_at(ours, left), _at(theirs, right), unsure, (none, none))
+    return Pairs(_at(ours, left), _at(theirs, right), unsure, (_NONE, _NONE))
 
 
 def _kept(pairs: Pairs, keep: NDArray[np.bool_]) -> Pairs:

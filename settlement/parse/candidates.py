@@ -32,11 +32,13 @@ class Rule:
 
 def first_broken(frame: pl.DataFrame, rules: Sequence[Rule]) -> pl.Series:
     """The index of the first rule that each row breaks, empty where it breaks none; named ``broken``."""
+    broken = pl.Series("broken", [None], dtype=pl.Int32).new_from_index(0, frame.height)
     bad = frame.select(pl.any_horizontal(rule.broken for rule in rules).fill_null(value=False)).to_series()
+    if not bad.any():
+        return broken
     found = [pl.when(rule.broken).then(pl.lit(index, pl.Int32)) for index, rule in enumerate(rules)]
     # Most rows break none: which one is asked of those alone that break some.
     told = frame.filter(bad).select(pl.coalesce(found)).to_series()
-    broken = pl.Series("broken", [None], dtype=pl.Int32).new_from_index(0, frame.height)
     return broken.scatter(bad.arg_true(), told)
 
 
@@ -56,8 +58,10 @@ def reject_rows(
     content
         Called with a field and row numbers (from 0) in ``frame``: what the field holds, to be masked here.
     """
-    bad = frame.with_row_index("row").filter(pl.col("broken").is_not_null())
     parts = [TABLES["parsed_reject"].empty()]
+    if frame["broken"].null_count() == frame.height:
+        return parts[0]
+    bad = frame.with_row_index("row").filter(pl.col("broken").is_not_null())
     for index in bad["broken"].unique(maintain_order=True):
         rule = rules[index]
         rows = bad.filter(pl.col("broken") == index)

@@ -78,7 +78,10 @@ def _plainly(spec: DeclaredSpec, cut: Cut) -> Cut:
     """The cut with the fields that are written in a way of their own as plain text, for all that reads them."""
     if not spec.written:
         return cut
-    lines = tuple(replace(lines, frame=as_plain(lines.frame, spec.written)) for lines in cut.lines)
+    lines = tuple(
+        replace(lines, frame=as_plain(lines.frame, spec.written)) if lines.frame.height else lines
+        for lines in cut.lines
+    )
     unknown = None if cut.unknown is None else as_plain(cut.unknown, spec.written)
     return replace(cut, lines=lines, unknown=unknown)
 
@@ -165,6 +168,9 @@ def _tables(
 
 def _rows(lines: Lines, context: Context) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The usable rows of one tag under the target's column names, and the rejects of the others."""
+    if not lines.frame.height:
+        # A layout may know dozens of tags of which a file has three.
+        return lines.frame.select("record"), TABLES["parsed_reject"].empty().drop("file")
     columns = {column.name: column for column in lines.kind.target.columns}
     rules = lines.kind.columns
     same = _same(rules, columns)

@@ -54,7 +54,10 @@ def with_amounts(cut: Cut, controls: Sequence[Control]) -> Cut:
         return frame.with_columns(_whole(frame[source_name(name)]).alias(_amount_name(name)) for name in names)
 
     lines = tuple(
-        replace(one, frame=read(one.frame, [total for total in plain if total.takes(one.tag)])) for one in cut.lines
+        replace(one, frame=read(one.frame, [total for total in plain if total.takes(one.tag)]))
+        if one.frame.height
+        else one
+        for one in cut.lines
     )
     unknown = None if cut.unknown is None else read(cut.unknown, [total for total in plain if not total.lines])
     return replace(cut, lines=lines, unknown=unknown)
@@ -118,7 +121,8 @@ def _total(total: Total, cut: Cut, facts: Mapping[str, str], rejected: pl.Series
     read = () if total.currency is not None else (*total.add, *total.subtract)
     others = set(total.fields()).difference(read) | {*total.where, *total.negate}
     taken = ["record", *sorted({*map(_amount_name, read), *map(source_name, others)})]
-    frames = [_where(lines.frame.select(taken), total.where) for lines in cut.lines if total.takes(lines.tag)]
+    told = [lines.frame for lines in cut.lines if lines.frame.height and total.takes(lines.tag)]
+    frames = [_where(frame.select(taken), total.where) for frame in told]
     if total.count:
         strays = [] if total.where else list(filter(total.takes, cut.strays["tag"]))
         return sum(frame.height for frame in frames) + len(strays)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from settlement.model.tables import TABLES
 from settlement.parse.source import ControlTotal, Source
 from settlement.parse.visa_fees import fees_and_rejects, read_fees
 from settlement.parse.visa_groups import Groups, Shape, grouped, shapes
@@ -63,27 +64,35 @@ def read_contents(source: Source, edition: Edition, day: date, records: Records)
     shape = shapes(groups, edition)
     clearing = groups.rows(shape <= Shape.TRANSACTION)
     transactions = read_transactions(clearing, edition, shape[shape <= Shape.TRANSACTION] == Shape.TRANSACTION, day)
-    fee_groups, returned = groups.rows(shape == Shape.FEE), groups.rows(shape == Shape.RETURN)
-    report_groups = groups.rows(shape == Shape.REPORT)
-    fees, reports = read_fees(fee_groups, edition, day), read_reports(report_groups, edition)
-    parts = [
-        clearing_and_rejects(source, day, transactions),
-        fees_and_rejects(source, day, fee_groups, edition, fees),
-        reports_and_rejects(source.file, report_groups, edition, reports),
-        returns_and_rejects(source.file, returned, edition),
-        {"control_record": notices(source.file, groups.rows(shape == Shape.NOTICE), edition)},
-    ]
+    moved = transactions.frame.filter(pl.Series(~clearing.stray))
+    parts = [clearing_and_rejects(source, day, transactions)]
+    fees: list[pl.DataFrame] = []
+    controls: tuple[ControlTotal, ...] = ()
+    # Most files have nothing but transactions.
+    some = {each: groups.rows(shape == each) for each in Shape if (shape == each).any()}
+    if Shape.FEE in some:
+        fees.append(read_fees(some[Shape.FEE], edition, day))
+        parts.append(fees_and_rejects(source, day, some[Shape.FEE], edition, fees[0]))
+    if Shape.REPORT in some:
+        reports = read_reports(some[Shape.REPORT], edition)
+        controls = report_totals(reports, moved, day)
+        parts.append(reports_and_rejects(source.file, some[Shape.REPORT], edition, reports))
+    if Shape.RETURN in some:
+        parts.append(returns_and_rejects(source.file, some[Shape.RETURN], edition))
+    if Shape.NOTICE in some:
+        parts.append({"control_record": notices(source.file, some[Shape.NOTICE], edition)})
     tables = {
-        name: pl.concat([part[name] for part in parts if name in part]).sort("record")
+        name: pl.concat([TABLES[f"parsed_{name}"].empty(), *(part[name] for part in parts if name in part)]).sort(
+            "record"
+        )
         for name in ("clearing", "reject", "control_record")
     }
-    moved = transactions.frame.filter(pl.Series(~clearing.stray))
     return Contents(
         tables=tables,
-        amounts=_amounts(groups, shape, edition, {Shape.TRANSACTION: transactions.frame, Shape.FEE: fees}),
+        amounts=_amounts(groups, some.get(Shape.RETURN), edition, [transactions.frame, *fees]),
         continuations=continuations,
-        net=net_settlement(pl.concat([moved.select(_MOVED), fees.select(_MOVED)])),
-        controls=report_totals(reports, moved, day),
+        net=net_settlement(pl.concat(frame.select(_MOVED) for frame in (moved, *fees))),
+        controls=controls,
         accepted=_bytes(groups, tables["clearing"]),
         rejected=_bytes(groups, tables["reject"]),
         control=_bytes(groups, tables["control_record"]),
@@ -91,16 +100,16 @@ def read_contents(source: Source, edition: Edition, day: date, records: Records)
 
 
 def _amounts(
-    groups: Groups, shape: NDArray[np.int8], edition: Edition, read: Mapping[Shape, pl.DataFrame]
+    groups: Groups, returned: Groups | None, edition: Edition, read: Iterable[pl.DataFrame]
 ) -> dict[str, NDArray[np.int64]]:
     """Destination and source amount of each record of the file, as trailers add them."""
-    returned = groups.rows(shape == Shape.RETURN)
-    told = returned.numbers(0, edition.tcr0, ("dest", "src"))
+    told = None if returned is None else returned.numbers(0, edition.tcr0, ("dest", "src"))
     found = {}
     for name in ("dest", "src"):
         amounts = np.zeros(groups.records.count, dtype=np.int64)
-        amounts[returned.first] = told[name].fill_null(0).to_numpy()
-        for frame in read.values():
+        if returned is not None and told is not None:
+            amounts[returned.first] = told[name].fill_null(0).to_numpy()
+        for frame in read:
             amounts[(frame["record"] - 1).to_numpy()] = frame[name].fill_null(0).to_numpy()
         amounts[groups.first[groups.records.tcr[groups.first] != 0]] = 0
         found[name] = amounts

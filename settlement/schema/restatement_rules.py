@@ -20,8 +20,6 @@ ORDER_STEPS: Final = (
     ("approved", "withdrawn"),
     ("approved", "carried_out"),
 )
-_LOCK: Final = 0x5E7722
-"""Number of the advisory lock under which PostgreSQL writes orders, one transaction at a time."""
 
 
 def make(connection: sa.Connection) -> None:
@@ -36,7 +34,7 @@ def make(connection: sa.Connection) -> None:
             name: (condition, says if name == "follows" else f"{rules.REFUSED} {says}")
             for name, (condition, says) in found.items()
         }
-        rules.refuse_rows(connection, table, told, _LOCK)
+        rules.refuse_rows(connection, table, told)
 
 
 def _last(column: str, of: str = "NEW") -> str:

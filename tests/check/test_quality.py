@@ -22,6 +22,11 @@ def good() -> StageOutput:
     return quality.run(made_inputs(made_night()))
 
 
+def only(tables: dict[str, pl.DataFrame], names: set[str]) -> dict[str, pl.DataFrame]:
+    """The night with nothing in all tables but these, so that only what is looked at is judged."""
+    return {name: table if name in names else table.clear() for name, table in tables.items()}
+
+
 def failed(tables: dict[str, pl.DataFrame]) -> set[tuple[str, str]]:
     found = quality.run(made_inputs(tables)).tables["expectation"].filter(~pl.col("success"))
     return set(found.select("suite", "column").iter_rows())
@@ -69,7 +74,7 @@ def test_each_broken_rule_is_told() -> None:
     tables = made_night()
     for table, change, _ in BROKEN.values():
         tables[table] = tables[table].with_columns(**change)
-    told = failed(tables)
+    told = failed(only(tables, {table for table, _, _ in BROKEN.values()}))
     assert {(table, column) for table, _, column in BROKEN.values()} <= told
 
 
@@ -81,7 +86,7 @@ def test_clearing_is_judged_by_feed_and_side() -> None:
         total_minor=pl.when(bank).then(pl.col("total_minor")).otherwise(pl.col("total_minor") + 1),
         merchant_name=pl.when(bank).then(pl.lit("pays with 4111 1111")).otherwise(pl.lit("4111110000000001")),
     )
-    assert failed(tables) == {
+    assert failed(only(tables, {"clearing"})) == {
         ("clearing.card_network.bank", "arn"),
         ("clearing.shop.merchant", "total_off_minor"),
         ("clearing.shop.merchant", "merchant_name"),
@@ -140,7 +145,7 @@ def test_empty_tables_are_skipped_and_named() -> None:
 
 def test_a_table_beyond_the_limit_is_judged_in_part_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quality, "ROW_LIMIT", 10)
-    output = quality.run(made_inputs(made_night()))
+    output = quality.run(made_inputs(only(made_night(), {"clearing"})))
     assert output.tables["expectation"]["rows"].max() == 10
     assert "The table has 50 rows; the first 10" in output.files["clearing.shop.merchant.html"].decode()
 

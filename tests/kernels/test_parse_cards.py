@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from random_cases import examples
 
 from settlement.kernels import cards_twin, parse
 
-SEEDED = settings(derandomize=True, deadline=None, max_examples=200)
+SEEDED = settings(derandomize=True, deadline=None, max_examples=examples(66))
 SECRET = np.arange(32, dtype=np.uint8)
 DIGITS = st.text("0123456789", max_size=60) | st.text("0123456789a/:", max_size=20)
 Spans = tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int32], NDArray[np.int32]]

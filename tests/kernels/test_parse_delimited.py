@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from random_cases import examples
 
 from settlement.kernels import delimited_twin, parse
 from settlement.parse.views import text_column
 
-SEEDED = settings(derandomize=True, deadline=None, max_examples=300)
+SEEDED = settings(derandomize=True, deadline=None, max_examples=examples(100))
 PLAIN = st.text("ab é7", max_size=16)
 LINES = st.lists(st.lists(PLAIN | st.text("a,b é", max_size=16).map('"{}"'.format), min_size=1, max_size=6), max_size=8)
 WANTED = st.sets(st.integers(0, 7), max_size=5).map(sorted)

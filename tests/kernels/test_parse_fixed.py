@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from random_cases import examples
 
 from settlement.kernels import fixed_twin, parse
 from settlement.parse.views import text_column
 
-SEEDED = settings(derandomize=True, deadline=None, max_examples=200)
+SEEDED = settings(derandomize=True, deadline=None, max_examples=examples(66))
 ASCII = np.array([*range(128), *[128] * 128], dtype=np.uint8)
 WIDTH = 40
 CELLS = st.lists(st.sampled_from(b"  ab\n7\xe9"), min_size=WIDTH, max_size=WIDTH).map(bytes)

@@ -67,7 +67,7 @@ def test_no_text_has_no_lines(kernel: ModuleType) -> None:
 
 
 def test_kernel_and_twin_tell_the_same_of_any_text() -> None:
-    for number, size in batches(10_000, 1_000):
+    for number, size in batches(3_000, 1_000):
         rng = random.Random(number)
         for _ in range(size):
             text = bytes(rng.choice(b'ab,,""\\\n') for _ in range(rng.randrange(30)))

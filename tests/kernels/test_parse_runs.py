@@ -10,11 +10,12 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_cases import examples
 
 from settlement.kernels import parse, runs_twin
 from settlement.parse.views import views_of
 
-SEEDED = settings(derandomize=True, deadline=None, max_examples=300)
+SEEDED = settings(derandomize=True, deadline=None, max_examples=examples(100))
 BETWEEN = np.zeros(256, np.uint8)
 BETWEEN[[*b" .-"]] = 1
 CARD = 0b111_1100

@@ -11,11 +11,12 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_cases import examples
 
 from settlement.kernels import parse, views_twin
 from settlement.parse.views import filled_texts, spread, views_of
 
-SEEDED = settings(derandomize=True, deadline=None, max_examples=300)
+SEEDED = settings(derandomize=True, deadline=None, max_examples=examples(100))
 NUMBERS = st.from_regex(r"[+-]?[0-9]{1,17}([.,][0-9]{1,17}0{0,3})?", fullmatch=True) | st.text(
     "0123456789.,+-x ", max_size=20
 )

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_cases import examples
 
 from settlement.kernels import _radix_best, radix_twin
 
-SEEDED = settings(derandomize=True, deadline=None, max_examples=400)
+SEEDED = settings(derandomize=True, deadline=None, max_examples=examples(133))
 WAYS = pytest.mark.parametrize("pair_best", [_radix_best.pair_best, radix_twin.pair_best], ids=["compiled", "twin"])
 
 # Near amounts and days, so that ties and conflicts are the rule; group 0 is none.

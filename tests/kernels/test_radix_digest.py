@@ -9,11 +9,12 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_cases import examples
 
 from settlement.kernels import _radix_digest, radix, radix_digest_twin
 from settlement.kernels.radix_columns import digest_keys, key_column
 
-SEEDED = settings(derandomize=True, deadline=None, max_examples=200)
+SEEDED = settings(derandomize=True, deadline=None, max_examples=examples(66))
 SECRET = bytes(range(16))
 LENGTHS = (8, 12, 13, 15, 16, 23, 24, 31, 32, 300)
 TEXTS = st.none() | st.text("aé\x00", max_size=20) | st.sampled_from(["x" * size for size in LENGTHS])

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_cases import examples
 
 from settlement.kernels import _radix_equal, radix_twin
 
-SEEDED = settings(derandomize=True, deadline=None, max_examples=300)
+SEEDED = settings(derandomize=True, deadline=None, max_examples=examples(100))
 WAYS = pytest.mark.parametrize("pair_equal", [_radix_equal.pair_equal, radix_twin.pair_equal], ids=["compiled", "twin"])
 
 # Few hashes that share partitions and slots, and checks that tell keys of one hash apart; hash 0 has no key.

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_cases import examples
 
 from settlement.kernels import (
     _radix_best,
@@ -22,7 +23,7 @@ from settlement.kernels import (
 )
 from settlement.kernels.choice import use_compiled
 
-SEEDED = settings(derandomize=True, deadline=None, max_examples=200)
+SEEDED = settings(derandomize=True, deadline=None, max_examples=examples(66))
 PAIRS = [
     (_radix_best.pair_best, radix_twin.pair_best),
     (_radix_digest.digest_columns, radix_digest_twin.digest_columns),

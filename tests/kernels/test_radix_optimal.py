@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_cases import examples
 
 from settlement.errors import TerminalError
 from settlement.kernels import _radix_optimal, radix, radix_optimal_twin
 from settlement.kernels.radix import ANY, Way
 
-SEEDED = settings(derandomize=True, deadline=None, max_examples=400)
+SEEDED = settings(derandomize=True, deadline=None, max_examples=examples(133))
 KERNELS = [_radix_optimal.pair_optimal, radix_optimal_twin.pair_optimal]
 WAYS = pytest.mark.parametrize("pair_optimal", KERNELS, ids=["compiled", "twin"])
 BOUNDS = (250_000, 32_000_000)

@@ -126,7 +126,7 @@ def by_brute_force(rule, view, cases, rows):
 
 
 def test_small_groups_beside_brute_force_and_numpy() -> None:
-    for number, size in batches(ordinary=100_000, batch=1_000):
+    for number, size in batches(ordinary=20_000, batch=1_000):
         rng = np.random.default_rng([31, number])
         rule, rows = random_rule(rng), rng.integers(1, 5, 2)
         view = random_view(rng, rule, size, rows)
@@ -137,7 +137,7 @@ def test_small_groups_beside_brute_force_and_numpy() -> None:
 
 
 def test_large_groups_beside_numpy() -> None:
-    for number, size in batches(ordinary=2_000, batch=20):
+    for number, size in batches(ordinary=500, batch=20):
         rng = np.random.default_rng([32, number])
         rule, rows = random_rule(rng), rng.integers(5, 40, 2)
         view = random_view(rng, rule, size, rows)

@@ -7,6 +7,7 @@ from itertools import combinations
 import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_cases import examples
 
 from settlement.match.added import Added, added_lines
 
@@ -79,7 +80,7 @@ def test_a_sale_serves_one_line() -> None:
 SALES = st.lists(st.lists(st.integers(1, 9), min_size=1, max_size=3), min_size=1, max_size=6)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(SALES, st.integers(2, 4), st.integers(2, 40))
 def test_a_line_of_several_is_taken_where_one_set_of_amounts_makes_it_up(
     sales: list[list[int]], purchases: int, amount: int

@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_cases import examples
 
 from settlement.match.closest import closest, meeting
 
@@ -36,7 +37,7 @@ def _by_hand(mine: list[Any], other: list[Any], keys: int) -> dict[int, int]:
 
 
 @given(mine=SIDE, other=SIDE, keys=st.integers(1, 2))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(133), deadline=None)
 def test_the_nearest_is_the_nearest_of_all(mine: list[Any], other: list[Any], keys: int) -> None:
     by = ["group", "day"][:keys]
     met = closest(_frame(mine), _frame(other), "amount", by)
@@ -45,7 +46,7 @@ def test_the_nearest_is_the_nearest_of_all(mine: list[Any], other: list[Any], ke
 
 
 @given(mine=SIDE, other=SIDE)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(66), deadline=None)
 def test_rows_meet_where_their_values_stand_on_both_sides(mine: list[Any], other: list[Any]) -> None:
     ours, theirs = meeting(_frame(mine), _frame(other), ["day", "amount"])
     both = {one[1:] for one in mine} & {one[1:] for one in other}

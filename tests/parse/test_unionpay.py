@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from layout_files import layout, read
+from random_cases import cuts, examples
 
 from settlement.model.clearing import Why
 from settlement.parse.source import Parsed
@@ -145,7 +146,7 @@ def test_only_a_cut_at_a_line_end_leaves_a_file_and_then_the_net_is_another() ->
     """The format tells no totals: whether a file is complete shows in the bank statement."""
     whole = b"".join(one + b"\n" for one in (line(), line(REFUND)))
     nets = {}
-    for length in range(len(whole) + 1):
+    for length in cuts(len(whole), [len(whole) // 2]):
         parsed = read(layout("unionpay_acom"), "UPI_ACOM_20240301_01.txt", whole[:length])
         if parsed.fault is None:
             nets[length] = parsed.net_settlement_minor
@@ -173,7 +174,7 @@ NAMES = st.text(st.sampled_from("云滨店锦绣家居A1 b"), max_size=19).map(s
 CODES = st.text(st.sampled_from("ABC019"), min_size=6, max_size=6)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["0200", "0220", "0420"]), AMOUNTS, FEES, FEES, NAMES, CODES), max_size=8))
 def test_what_is_written_is_read(rows: list[tuple[str, int, int, int, str, str]]) -> None:
     lines = [

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from layout_files import layout, read
+from random_cases import cuts, examples
 
 from settlement.model.clearing import Why
 from settlement.parse.source import Parsed
@@ -127,7 +128,7 @@ def test_only_a_cut_at_a_line_end_leaves_a_file(of: str) -> None:
     whole = _line(of, {}) + _line(of, {})
     width = len(whole) // 2
     kept = []
-    for length in range(len(whole) + 1):
+    for length in cuts(len(whole), [width]):
         parsed = _read(of, whole[:length])
         if parsed.fault is None:
             kept.append(length)
@@ -136,7 +137,7 @@ def test_only_a_cut_at_a_line_end_leaves_a_file(of: str) -> None:
     assert kept == [width, 2 * width]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(
     st.lists(
         st.tuples(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date
+from itertools import accumulate
 from typing import Any
 
 import pytest
 from acceptance import nights_dir, truth
 from made_clearing import card_number, tcr, visa_bytes, visa_lines, visa_transaction
+from random_cases import cuts
 from read_file import Read, read_file, source_of
 
 from settlement.parse import visa_ctf
@@ -218,13 +220,17 @@ def test_with_and_without_line_ends_and_trimmed(end: str, trimmed: bool) -> None
     assert read.tables["parsed_clearing"].equals(_read(transactions).tables["parsed_clearing"])
 
 
-@pytest.mark.parametrize("end", ["\n", "\r\n", ""])
-@pytest.mark.parametrize("trimmed", [False, True])
+@pytest.mark.parametrize(
+    ("end", "trimmed"), [("\n", False), ("\r\n", False), ("", False), ("\n", True), ("\r\n", True)]
+)
 def test_a_cut_file_is_never_accepted(end: str, trimmed: bool) -> None:
     lines = visa_lines([visa_transaction(1, 100)])
-    whole = visa_bytes([line.rstrip() if trimmed and end else line for line in lines], end)
+    lines = [line.rstrip() if trimmed else line for line in lines]
+    whole = visa_bytes(lines, end)
     assert visa_ctf.read(source_of(NAME, whole)).fault is None
-    assert {visa_ctf.read(source_of(NAME, whole[:size])).fault for size in range(3, len(whole))} == {"TRUNCATED"}
+    ends = accumulate(len(line) + len(end) for line in lines)
+    sizes = [size for size in cuts(len(whole), ends) if 3 <= size < len(whole)]
+    assert {visa_ctf.read(source_of(NAME, whole[:size])).fault for size in sizes} == {"TRUNCATED"}
 
 
 def _at(row: int, first: int, text: str) -> Callable[[list[str]], list[str]]:

@@ -17,7 +17,7 @@ from made_clearing import (
     visa_returned,
     visa_transaction,
 )
-from random_cases import batches
+from random_cases import batches, examples
 from read_file import source_of
 
 from settlement.parse import visa_ctf
@@ -96,7 +96,7 @@ def _expected(number: int, told: dict[str, Any]) -> dict[str, object]:
     st.booleans(),
     st.booleans(),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_what_is_written_is_what_is_read(
     values: list[dict[str, Any]], end: str, encoding: str, long: bool, trimmed: bool
 ) -> None:
@@ -175,7 +175,7 @@ def test_mutated_records_are_accounted_for(encoding: str) -> None:
 def test_mutated_files_of_lines_are_accounted_for() -> None:
     """Lines: a byte may end one, cut it or make it too long; the file stays out, or all is accounted for."""
     faults = set()
-    for number, size in batches(2_000, 50):
+    for number, size in batches(500, 50):
         draw = random.Random(f"visa lines {number}")
         for case in range(size // 10):
             lines = [line.rstrip().encode() for line in visa_lines(_some(case))]
