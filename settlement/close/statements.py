@@ -22,10 +22,10 @@ from settlement.model.statement_lines import (
     ADJUSTMENT,
     CARRY_IN,
     CARRY_OUT,
-    MOVES,
     PAYOUT,
     SHARE,
     SHARE_CONVERTED,
+    moves_of,
     told,
 )
 
@@ -69,7 +69,7 @@ def faults_of_sums(lines: pl.DataFrame) -> dict[str, str]:
         wrong[SHARE] = f"the shares come to {sum(shares)}, the terms to {total} (minor units)"
     for name, amounts in own.items():
         earned = amounts.get(SHARE_CONVERTED, amounts.get(SHARE, total))
-        comes = amounts.get(CARRY_IN, 0) + earned + sum(amounts.get(move, 0) for move in MOVES)
+        comes = amounts.get(CARRY_IN, 0) + earned + sum(amounts[move] for move in moves_of(amounts))
         goes = amounts.get(PAYOUT, 0) + amounts.get(CARRY_OUT, 0)
         if comes != goes:
             wrong[name] = f"{name}: {comes} comes in and {goes} goes out (minor units)"

@@ -26,6 +26,7 @@ from settlement.model.statement_lines import (
     PAYOUT,
     SHARE,
     SHARE_CONVERTED,
+    kind_of,
 )
 from settlement.report.figures import Money, sums
 
@@ -116,8 +117,8 @@ def told_of(scene: Scene, one: ContractPeriod) -> CloseTold:
 def _line(contract: Contract, row: dict[str, Any]) -> ToldLine:
     term = next((term for term in contract.terms if term.id == row["term"]), None)
     section = Section.TERMS
-    if row["term"] in _OF_LINES:
-        section = _OF_LINES[row["term"]]
+    if kind_of(row["term"]) in _OF_LINES:
+        section = _OF_LINES[kind_of(row["term"])]
     elif isinstance(term, WholeTierTerm):
         section = Section.TRUE_UPS
     elif isinstance(term, MinimumTerm):

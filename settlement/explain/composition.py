@@ -29,7 +29,7 @@ from settlement.model.contract_terms import (
 )
 from settlement.model.dates import Calendar, Period, PeriodKind, period_from, year_of
 from settlement.model.money import minor, split_largest_remainder
-from settlement.model.statement_lines import ADJUSTMENT, INTEREST
+from settlement.model.statement_lines import ADJUSTMENT, INTEREST, kind_of
 from settlement.rate.contract_words import written_minor
 from settlement.rate.per_record import LIMIT
 from settlement.rate.windows import Lines
@@ -60,7 +60,8 @@ def compose(scene: Scene, now: Mapping[Period, Lines]) -> Composition:
         "payout": _balance,
         "carry_out": _balance,
     }
-    return made[scene.address.term](scene) if scene.address.term in made else Composition(rule="")
+    kind = kind_of(scene.address.term)
+    return made[kind](scene) if kind in made else Composition(rule="")
 
 
 def _of_term(scene: Scene, now: Mapping[Period, Lines]) -> Composition:

@@ -9,7 +9,7 @@ from typing import Final
 
 from settlement.explain.evidence import Contribution
 from settlement.explain.scene import Part, Scene
-from settlement.explain.steps import tax_of
+from settlement.explain.steps import hold_of, tax_of
 from settlement.model.contract_terms import RecordRateTerm
 from settlement.model.dates import Period
 from settlement.model.money import amount_text, exponent, round_fraction, to_major
@@ -22,6 +22,7 @@ from settlement.model.statement_lines import (
     SHARE_CONVERTED,
     VALUE_ADDED_TAX,
     WITHHOLDING_TAX,
+    kind_of,
 )
 from settlement.rate.balance import exact_tax
 from settlement.rate.conversion import read_own
@@ -59,8 +60,8 @@ def roundings(scene: Scene, now: Mapping[Period, Lines], parts: Sequence[Part]) 
     parts:
         The lines that the line is made of.
     """
-    if scene.address.term in _OF_STEPS and (scene.address.beneficiary or scene.address.adjusts):
-        return _OF_STEPS[scene.address.term](scene)
+    if kind_of(scene.address.term) in _OF_STEPS and (scene.address.beneficiary or scene.address.adjusts):
+        return _OF_STEPS[kind_of(scene.address.term)](scene)
     if scene.address.term == SHARE_CONVERTED and scene.address.beneficiary:
         return _of_conversion(scene, sum(part.amount_minor for part in parts))
     found = {period.text: lines for period, lines in now.items()}.get(scene.address.period, {})
@@ -122,7 +123,7 @@ def _of_tax(scene: Scene) -> tuple[RoundingStep, ...]:
     tax, base, before = tax_of(scene), int(scene.told("base") or 0), int(scene.told("base_before") or 0)
     if tax is None:
         return ()
-    sign = -1 if scene.address.term in {WITHHOLDING_TAX, REVERSE_CHARGE} else 1
+    sign = -1 if kind_of(scene.address.term) in {WITHHOLDING_TAX, REVERSE_CHARGE} else 1
     return tuple(
         RoundingStep(
             name=f"{name} {to_major(amount, scene.row['currency'])}",
@@ -151,7 +152,7 @@ def _of_interest(scene: Scene) -> tuple[RoundingStep, ...]:
 
 def _of_hold(scene: Scene) -> tuple[RoundingStep, ...]:
     """The share of what the statement adds; none where the balance bounds it."""
-    rule = scene.version.contract.settlement.hold if scene.version else None
+    rule = hold_of(scene)
     if rule is None:
         return ()
     added, currency = int(scene.told("of") or 0), scene.row["currency"]

@@ -13,19 +13,23 @@ from typing import Final
 import polars as pl
 
 from settlement.explain.scene import Part, Scene, part_of
-from settlement.model.contract_steps import Tax, TaxKind
+from settlement.model.contract_steps import Hold, Tax, TaxKind
 from settlement.model.money import to_major
 from settlement.model.statement_lines import (
     ADJUSTMENT,
     GROSS_UP,
     HELD,
-    MOVES,
     RELEASED,
     REVERSE_CHARGE,
     VALUE_ADDED_TAX,
     WITHHOLDING_TAX,
+    kind_of,
+    line_of,
+    moves_of,
+    name_of,
     told,
 )
+from settlement.rate.prose_steps import of_base
 
 _KINDS: Final[Mapping[str, tuple[TaxKind, ...]]] = {
     GROSS_UP: (TaxKind.GROSS_UP,),
@@ -46,22 +50,28 @@ class Composition:
 
 def moves(scene: Scene) -> tuple[Part, ...]:
     """The beneficiary's entries between what comes in and what goes out, in their order."""
-    own = (pl.col("beneficiary") == scene.address.beneficiary) & pl.col("term").is_in(MOVES)
-    rows = sorted(scene.lines(own), key=lambda row: list(MOVES).index(row["term"]))
-    return tuple(part_of(row) for row in rows)
+    rows = {row["term"]: row for row in scene.lines(pl.col("beneficiary") == scene.address.beneficiary)}
+    return tuple(part_of(rows[line]) for line in moves_of(rows))
 
 
 def tax_of(scene: Scene) -> Tax | None:
     """The tax of the contract that makes the line."""
-    taxes = scene.version.contract.settlement.taxes if scene.version else ()
-    kinds, beneficiary = _KINDS[scene.address.term], scene.address.beneficiary
-    return next((tax for tax in taxes if tax.kind in kinds and beneficiary in tax.beneficiaries), None)
+    taxes = scene.version.contract.settlement.taxes_of(scene.address.beneficiary or "") if scene.version else ()
+    kinds, name = _KINDS[kind_of(scene.address.term)], name_of(scene.address.term)
+    return next((tax for tax in taxes if tax.kind in kinds and tax.id == name), None)
+
+
+def hold_of(scene: Scene) -> Hold | None:
+    """The hold of the contract that makes the line."""
+    holds = scene.version.contract.settlement.holds_of(scene.address.beneficiary or "") if scene.version else ()
+    return next((hold for hold in holds if hold.id == name_of(scene.address.term)), None)
 
 
 def _tax(scene: Scene) -> Composition:
     base, before = int(scene.told("base") or 0), int(scene.told("base_before") or 0)
-    rule = f"{scene.told('rate')} of what is earned and not recouped, to date, less the same of the statements before"
     tax = tax_of(scene)
+    what = "what is earned and not recouped" if tax is None else of_base(tax)
+    rule = f"{scene.told('rate')} of {what}, to date, less the same of the statements before"
     if tax is not None and tax.kind is TaxKind.GROSS_UP:
         rule += "; so much is added that what is left is net of the tax"
     return Composition(
@@ -75,13 +85,17 @@ def _tax(scene: Scene) -> Composition:
 
 def _held(scene: Scene) -> Composition:
     added, share = int(scene.told("of") or 0), scene.told("share")
-    rule = f"{share} of the {_major(added, scene)} that this statement adds, as far as the balance covers it"
+    hold = hold_of(scene)
+    less = f" without what is held before it ({', '.join(hold.after)})" if hold is not None and hold.after else ""
+    what = f"{_major(added, scene)} that this statement adds{less}"
+    rule = f"{share} of the {what}, as far as the balance covers it"
     return Composition(rule=rule, notes=(f"to be released by the first statement from {scene.told('release_on')} on",))
 
 
 def _released(scene: Scene) -> Composition:
     """The entries of closed statements that hold back and have fallen due since the last of them."""
-    own = (pl.col("term") == HELD) & (pl.col("beneficiary") == scene.address.beneficiary)
+    held = line_of(HELD, name_of(scene.address.term))
+    own = (pl.col("term") == held) & (pl.col("beneficiary") == scene.address.beneficiary)
     stated = scene.stated().filter(pl.col("beneficiary").is_not_null())
     last = max(stated["as_of"], default=date.min)
     parts = []

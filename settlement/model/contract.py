@@ -113,6 +113,20 @@ class Settlement:
     advance: Advance | None = None
     taxes: tuple[Tax, ...] = ()
     hold: Hold | None = None
+    holds: tuple[Hold, ...] = ()
+
+    @property
+    def all_holds(self) -> tuple[Hold, ...]:
+        """What holds back of balances, in its order, whether the file says one hold or several."""
+        return self.holds if self.hold is None else (self.hold,)
+
+    def taxes_of(self, beneficiary: str) -> tuple[Tax, ...]:
+        """The taxes that a beneficiary has, in the order in which they are worked out."""
+        return tuple(tax for tax in self.taxes if beneficiary in tax.beneficiaries)
+
+    def holds_of(self, beneficiary: str) -> tuple[Hold, ...]:
+        """What holds back of a beneficiary's balance, in its order."""
+        return tuple(hold for hold in self.all_holds if not hold.beneficiaries or beneficiary in hold.beneficiaries)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,13 @@ class Owing(StrEnum):
     BENEFICIARY = "beneficiary"
 
 
+class TaxBase(StrEnum):
+    """What of a beneficiary's earnings a tax is on."""
+
+    NOT_RECOUPED = "earned_and_not_recouped"
+    EARNED = "earned"
+
+
 class DayCount(StrEnum):
     """How the days between two dates are counted, and how many make a year."""
 
@@ -47,11 +54,13 @@ class DatedAdvance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tax:
-    """A tax on what a statement adds to the balances of some beneficiaries, after recoupment.
+    """A tax on what some beneficiaries earn: on all of it, or on what some terms give them (``of``).
 
-    ``withholding`` is taken off, ``gross_up`` is taken off and added by the payer before, ``value_added`` is added;
-    where the payer owes it, it is taken off again. The tax of a statement is that of all its bases to date less that
-    of the bases before it, each rounded once; below zero to date there is none.
+    ``id`` tells taxes apart of which a beneficiary has several of one kind; its lines are named by it. Taxes are worked
+    out in the order of the file; ``after`` names those before it whose lines change its base: tax withheld is taken off
+    it, tax added is added. ``withholding`` is taken off, ``gross_up`` is taken off and added by the payer before,
+    ``value_added`` is added; where the payer owes it, it is taken off again. The tax of a statement is that of all its
+    bases to date less that of the bases before it, each rounded once; below zero to date there is none.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = CLOSED
@@ -62,11 +71,19 @@ class Tax:
     owed_by: Owing
     owed_to: Text
     rounding: Rounding
+    id: Text | None = None
+    on: TaxBase = TaxBase.NOT_RECOUPED
+    of: tuple[Text, ...] = ()
+    after: tuple[Text, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """A share of what a statement adds to a balance, held back until some days or periods after its close."""
+    """A share of what a statement adds to a balance, held back until some days or periods after its close.
+
+    It is on the balances of all beneficiaries where it names none. ``id`` tells several holds of a beneficiary apart;
+    they are taken in the order of the file, each on all that is added, without what those that ``after`` names hold.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = CLOSED
     clause: Text
@@ -74,6 +91,9 @@ class Hold:
     released_after: Whole
     counted_in: Literal["days", "periods"]
     rounding: Rounding
+    id: Text | None = None
+    beneficiaries: tuple[Text, ...] = ()
+    after: tuple[Text, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

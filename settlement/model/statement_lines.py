@@ -7,7 +7,7 @@ carried out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -62,17 +62,49 @@ OWN_LINES: Final[Mapping[str, OwnLine]] = {
     PAYOUT: OwnLine(text="amount to be paid"),
     CARRY_OUT: OwnLine(text="balance carried to your next statement", ledger=Ledger.CARRY),
 }
-"""The lines of a beneficiary in the order in which they are re-added."""
+"""The kinds of lines of a beneficiary in the order in which they are re-added.
+
+A line goes by its kind, and one of several of a kind by the name of its tax or hold too: ``withholding_tax.state``.
+"""
 
 MOVES: Final[Mapping[str, Ledger]] = {
     name: line.ledger for name, line in OWN_LINES.items() if line.ledger not in {None, Ledger.CARRY}
 }
-"""Entries between what comes in (carried in, earned) and what goes out (paid, carried out), each with its ledger."""
+"""Kinds of entries between what comes in (carried in, earned) and what goes out (paid, carried out), with ledgers."""
 
 ADJUSTMENT: Final = "adjustment"
 INTEREST: Final = "interest"
 RESERVED: Final = frozenset({*OWN_LINES, ADJUSTMENT, INTEREST})
 """The names of lines of every statement, which no term and no beneficiary may have."""
+
+KIND: Final = pl.col("term").str.extract(r"^([^.]*)")
+"""The kind of a beneficiary's line in table ``payout``."""
+
+
+def line_of(kind: str, name: str | None) -> str:
+    """The line of a kind, of a tax or hold that has a name or none."""
+    return kind if name is None else f"{kind}.{name}"
+
+
+def kind_of(line: str) -> str:
+    """The kind of a beneficiary's line: ``withholding_tax`` of ``withholding_tax.state``."""
+    return line.partition(".")[0]
+
+
+def name_of(line: str) -> str | None:
+    """The name of the tax or hold that a beneficiary's line is of, None where it has none."""
+    return line.partition(".")[2] or None
+
+
+def in_order(lines: Iterable[str]) -> list[str]:
+    """A beneficiary's lines in the order in which they are re-added, those of one kind by their names."""
+    order = list(OWN_LINES)
+    return sorted(lines, key=lambda line: (order.index(kind_of(line)), line))
+
+
+def moves_of(lines: Iterable[str]) -> dict[str, Ledger]:
+    """Those of a beneficiary's lines that stand between what comes in and what goes out, in order, with the ledger."""
+    return {line: MOVES[kind_of(line)] for line in in_order(line for line in lines if kind_of(line) in MOVES)}
 
 
 def told(quantities: str, name: str) -> str | None:

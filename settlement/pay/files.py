@@ -17,7 +17,7 @@ import polars as pl
 from settlement.errors import TerminalError
 from settlement.model.clearing import TOLD_ONLY, StatementState
 from settlement.model.stage import StageInput, StageOutput
-from settlement.model.statement_lines import INTEREST, OWN_LINES
+from settlement.model.statement_lines import INTEREST, OWN_LINES, kind_of
 from settlement.model.tables import TABLES
 from settlement.pay.contract_text import beneficiaries, contract_text
 from settlement.pay.details import detail_lines, require_shown
@@ -144,10 +144,10 @@ def _lines(rows: pl.DataFrame, clauses: Mapping[str, str], words: Words) -> tupl
 def _text(row: Mapping[str, Any], clause: str, words: Words) -> str:
     """What a line means: a term by its clause, a line of the balance in words and by the rule that it follows."""
     if row["beneficiary"] is not None:
-        if row["term"] not in OWN_LINES:
+        if kind_of(row["term"]) not in OWN_LINES:
             known = ", ".join(OWN_LINES)
             raise TerminalError(f"Settlement files know no line {row['term']!r} of a beneficiary, only {known}.")
-        meaning = words.lines[row["term"]]
+        meaning = words.line(row["term"])
         return f"{meaning}: {clause}" if clause and row["term"] == "payout" else meaning
     if row["adjusts"] is not None:
         return words.labels["interest" if row["term"] == INTEREST else "adjustment"].format(period=row["adjusts"])

@@ -12,7 +12,7 @@ from datetime import date
 from typing import Final
 
 from settlement.errors import TerminalError
-from settlement.model.statement_lines import MOVES, OWN_LINES
+from settlement.model.statement_lines import in_order, moves_of
 
 _IDENTIFIER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -66,8 +66,8 @@ class Statement:
     def lines(self) -> tuple[Line, ...]:
         """All detail lines in the order of the file."""
         terms = sorted(self.terms, key=lambda line: (line.adjusts or "", _natural(line.clause), line.term))
-        order = list(OWN_LINES)
-        return (*terms, *sorted(self.own, key=lambda line: order.index(line.term)))
+        own = {line.term: line for line in self.own}
+        return (*terms, *(own[name] for name in in_order(own)))
 
     def own_line(self, term: str) -> Line | None:
         """The beneficiary's line of that name, where the statement has one."""
@@ -96,7 +96,11 @@ class Statement:
                 break
         else:
             earned = sum(line.amount_minor for line in self.terms)
-        balance = self.own_minor("carry_in") + earned + sum(self.own_minor(entry) for entry in MOVES)
+        balance = (
+            self.own_minor("carry_in")
+            + earned
+            + sum(self.own_minor(entry) for entry in moves_of(line.term for line in self.own))
+        )
         used = self.own_minor("payout") + self.own_minor("carry_out")
         if balance != used:
             raise TerminalError(

@@ -24,6 +24,7 @@ from settlement.model.statement_lines import (
     SHARE_CONVERTED,
     VALUE_ADDED_TAX,
     WITHHOLDING_TAX,
+    kind_of,
 )
 from settlement.pay.contract_text import ContractText
 from settlement.pay.partners import Recipient
@@ -36,7 +37,7 @@ _NOTES: Final = 5
 """How many notes tell how a statement is added up."""
 _THEN_AND_NOW: Final = ("stated", "now", "difference")
 _QUOTING: Final = frozenset({SHARE_CONVERTED, RECOUPED, GROSS_UP, WITHHOLDING_TAX, VALUE_ADDED_TAX, HELD, PAYOUT})
-"""Lines of a beneficiary that quote their clause; the others follow that of the payout."""
+"""Kinds of lines of a beneficiary that quote their clause; the others follow that of the payout."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,7 +276,7 @@ class _Writer:
 
     def _name(self, line: Line) -> str:
         if line in self.statement.own:
-            return f"{self.words.lines[line.term]} ({line.term})"
+            return f"{self.words.line(line.term)} ({line.term})"
         if line.adjusts is None or line in self.statement.parked:
             return line.term if line.adjusts is None else f"{line.term}, {line.adjusts}"
         kind = "interest" if line.term == INTEREST else "adjustment"
@@ -286,7 +287,9 @@ class _Writer:
         term = self.to.said(line.term)
         if self.contract is None:
             yield self.words.labels["no_clause"]
-        elif line.clause in self.contract.clauses and (line not in self.statement.own or line.term in _QUOTING):
+        elif line.clause in self.contract.clauses and (
+            line not in self.statement.own or kind_of(line.term) in _QUOTING
+        ):
             yield f"“{' '.join(self.contract.clauses[line.clause].split())}”"
         yield from quantities(line.term, line.quantities, line.currency, term, self.words)
         yield from said(term, line.currency, self.words)

@@ -22,7 +22,7 @@ from settlement.model.clearing import TOLD_ONLY, StatementState
 from settlement.model.journal import Entry, Posting
 from settlement.model.money import amounts_text
 from settlement.model.stage import StageInput, StageOutput
-from settlement.model.statement_lines import MOVES, Ledger, told
+from settlement.model.statement_lines import Ledger, moves_of, told
 from settlement.model.tables import TABLES
 from settlement.post.cash import cash_entries
 
@@ -300,7 +300,8 @@ def _close_postings(
     if currency is None:
         raise TerminalError(f"{share.name} has no line payout: a closed statement must say what is paid, also zero.")
     payable = share.amounts.get("share_converted", earned.get(currency, 0))
-    moves = {name: share.amounts[name] for name in MOVES if name in share.amounts}
+    ledgers = moves_of(share.amounts)
+    moves = {name: share.amounts[name] for name in ledgers}
     carry_in, between = share.amounts.get("carry_in", 0), sum(moves.values())
     payout, carry_out = share.amounts["payout"], share.amounts.get("carry_out", 0)
     if carry_in + payable + between != payout + carry_out:
@@ -327,7 +328,7 @@ def _close_postings(
             for name, amount in moves.items()
             for line in (
                 (carried, currency, -amount),
-                (_ACCOUNTS[MOVES[name]].at(share.contract, share.beneficiary), currency, amount),
+                (_ACCOUNTS[ledgers[name]].at(share.contract, share.beneficiary), currency, amount),
             )
         ),
         (carried, currency, payout),

@@ -32,17 +32,27 @@ class Changed:
         The terms that differ from what was stated, as they are booked now.
     parked:
         The terms that differ from what is booked, by what they differ, with the reason.
-    now, before:
-        What the paid terms come to together as booked now, and as stated.
+    booked, stated:
+        What each paid term comes to as booked now, and as stated.
     own:
         By how much each beneficiary has more of its own by that.
     """
 
     restated: Mapping[str, Known]
     parked: Mapping[str, Known]
-    now: int
-    before: int
+    booked: Mapping[str, int]
+    stated: Mapping[str, int]
     own: Mapping[str, int]
+
+    @property
+    def now(self) -> int:
+        """What the paid terms come to together as booked now."""
+        return sum(self.booked.values())
+
+    @property
+    def before(self) -> int:
+        """What was stated of them together."""
+        return sum(self.stated.values())
 
 
 def changed(version: Contract, rule: AdjustmentRule, at: tuple[Period, date], lines: Lines, stated: Stated) -> Changed:
@@ -74,7 +84,6 @@ def changed(version: Contract, rule: AdjustmentRule, at: tuple[Period, date], li
             for name, line in now.items()
         }
     comes = {name: known.amount_minor for name, known in booked.items()}
-    more, less = allotted(version, comes), allotted(version, before)
     return Changed(
         restated={name: known for name, known in booked.items() if known.amount_minor != before.get(name, 0)},
         parked={
@@ -85,9 +94,9 @@ def changed(version: Contract, rule: AdjustmentRule, at: tuple[Period, date], li
             for name, known in now.items()
             if known.amount_minor != comes[name]
         },
-        now=sum(comes.values()),
-        before=sum(before.values()),
-        own={name: more.get(name, 0) - less.get(name, 0) for name in {*more, *less}},
+        booked=comes,
+        stated=before,
+        own=more_of_own(version, comes, before),
     )
 
 
@@ -117,6 +126,12 @@ def allotted(contract: Contract, amounts: Mapping[str, int]) -> dict[str, int]:
             for beneficiary, amount in split_largest_remainder(amounts.get(term.id, 0), term.shares).items():
                 found[beneficiary] = found.get(beneficiary, 0) + amount
     return found
+
+
+def more_of_own(contract: Contract, now: Mapping[str, int], before: Mapping[str, int]) -> dict[str, int]:
+    """By how much each beneficiary has more of its own by terms that come to ``now`` and came to ``before``."""
+    more, less = allotted(contract, now), allotted(contract, before)
+    return {name: more.get(name, 0) - less.get(name, 0) for name in {*more, *less}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,13 +6,13 @@ carried, recouped, taxed, held) follows from the statements that have closed, ne
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
 
 from settlement.model.contract import Advance, Contract
-from settlement.model.contract_steps import Hold, Owing, Tax, TaxKind
+from settlement.model.contract_steps import Hold, Owing, Tax, TaxBase, TaxKind
 from settlement.model.dates import Calendar, Period, following
 from settlement.model.money import minor, round_fraction, split_largest_remainder
 from settlement.model.statement_lines import (
@@ -26,12 +26,29 @@ from settlement.model.statement_lines import (
     REVERSE_CHARGE,
     VALUE_ADDED_TAX,
     WITHHOLDING_TAX,
+    line_of,
 )
 from settlement.rate.facts import Facts
 from settlement.rate.stated import HeldBack, Stated
 
 Own = tuple[str, int, str, str]
 """A line of one beneficiary: its name, amount, quantities and clause."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earned:
+    """What a beneficiary earns in a statement, in minor units of the currency of payment.
+
+    Attributes
+    ----------
+    amount_minor:
+        All of it.
+    of_terms:
+        By the terms that taxes say they are on: what those terms give to it.
+    """
+
+    amount_minor: int
+    of_terms: Mapping[tuple[str, ...], int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +64,7 @@ class Brought:
     advanced:
         The dated advances up to the day that no closed statement has told.
     taxed:
-        The bases of tax of its closed statements.
+        The bases of each tax, by its line, of its closed statements.
     held:
         What is held back of it.
     """
@@ -55,12 +72,8 @@ class Brought:
     carried: int
     advance: int
     advanced: int
-    taxed: int
+    taxed: Mapping[str, int]
     held: Sequence[HeldBack]
-
-    def due(self, day: date) -> Sequence[HeldBack]:
-        """What of it is released on a day."""
-        return [lot for lot in self.held if lot.release_on <= day]
 
 
 def brought_in(contract: Contract, facts: Facts, stated: Stated) -> dict[str, Brought]:
@@ -78,7 +91,7 @@ def brought_in(contract: Contract, facts: Facts, stated: Stated) -> dict[str, Br
             carried=stated.carried.get(beneficiary.id, opening),
             advance=advance + before + stated.recouped.get(beneficiary.id, 0),
             advanced=_advanced(contract, beneficiary.id, facts) - before,
-            taxed=stated.taxed.get(beneficiary.id, 0),
+            taxed=stated.taxed.get(beneficiary.id, {}),
             held=stated.held.get(beneficiary.id, ()),
         )
     return found
@@ -96,7 +109,7 @@ def _advanced(contract: Contract, beneficiary: str, facts: Facts) -> int:
 
 
 def own_lines(
-    contract: Contract, period: Period, day: date, earned: Mapping[str, int], brought: Mapping[str, Brought]
+    contract: Contract, period: Period, day: date, earned: Mapping[str, Earned], brought: Mapping[str, Brought]
 ) -> dict[str, list[Own]]:
     """The lines of each beneficiary from what it carries in to what it carries out.
 
@@ -107,34 +120,29 @@ def own_lines(
     period, day:
         The period of the statement, and the day that is known.
     earned:
-        What each beneficiary earns, in minor units of the currency of payment.
+        What each beneficiary earns.
     brought:
         What each brings in.
     """
     rule = contract.settlement
     recouped = dict.fromkeys(earned, 0)
     if rule.advance is not None:
-        recouped = recoupments(rule.advance, {name: earned[name] + brought[name].carried for name in earned}, brought)
+        balances = {name: one.amount_minor + brought[name].carried for name, one in earned.items()}
+        recouped = recoupments(rule.advance, balances, brought)
     found: dict[str, list[Own]] = {}
     for name in sorted(earned):
         lines: list[Own] = [(CARRY_IN, brought[name].carried, "", rule.clause)]
         if rule.advance is not None:
             told = _recouped(rule.advance, name, recouped, brought)
             lines.append((RECOUPED, -recouped[name], told, rule.advance.clause))
-        base = earned[name] - recouped[name]
-        taxes = list(_taxes([tax for tax in rule.taxes if name in tax.beneficiaries], brought[name].taxed, base))
-        lines += taxes
-        added = base + sum(amount for _, amount, _, _ in taxes)
+        taxes = _taxes(rule.taxes_of(name), brought[name].taxed, earned[name], recouped[name])
+        added = earned[name].amount_minor - recouped[name] + sum(amount for _, amount, _, _ in taxes)
         balance = brought[name].carried + added
-        before, free = (sum(lot.amount_minor for lot in lots) for lots in (brought[name].held, brought[name].due(day)))
-        fresh = 0
-        if rule.hold is not None:
-            lines.append(_hold(rule.hold, release_day(rule.hold, period, contract.calendar), added, balance, before))
-            fresh = -lines[-1][1]
-        if rule.hold is not None or before:
-            told = f"held_before={before};held_now={fresh};held_after={before + fresh - free}"
-            lines.append((RELEASED, free, told, rule.clause if rule.hold is None else rule.hold.clause))
-        balance += free - fresh
+        holds = [(hold, release_day(hold, period, contract.calendar)) for hold in rule.holds_of(name)]
+        held = _holds(holds, added, balance, brought[name].held)
+        released = _released([hold for hold, _ in holds], held, brought[name].held, day, rule.clause)
+        lines += [*taxes, *held, *released]
+        balance += sum(amount for _, amount, _, _ in (*held, *released))
         paid = balance if balance >= minor(rule.threshold, contract.paid_in) else 0
         found[name] = [*lines, (PAYOUT, paid, "", rule.clause), (CARRY_OUT, balance - paid, "", rule.clause)]
     return found
@@ -168,22 +176,42 @@ def _open(before: int, advanced: int, recouped: int, name: str, *, dated: bool) 
     return f"{name}_before={before}{told};{name}_after={before + advanced - recouped}"
 
 
-def _taxes(taxes: Sequence[Tax], before: int, base: int) -> Iterator[Own]:
-    """The tax lines of one beneficiary, of ``base`` after the bases of the statements before it."""
+def _taxes(taxes: Sequence[Tax], before: Mapping[str, int], earned: Earned, recouped: int) -> list[Own]:
+    """The tax lines of one beneficiary, in the order in which its taxes are worked out.
+
+    Parameters
+    ----------
+    before:
+        The bases of each tax of the statements before, by its line.
+    earned, recouped:
+        What the beneficiary earns, and what of it is recouped.
+    """
+    found: list[Own] = []
+    effects: dict[str, int] = {}
     for tax in taxes:
-        to_date, earlier = (round_fraction(exact_tax(tax, total), tax.rounding) for total in (before + base, before))
-        amount = to_date - earlier
-        told = f"base_before={before};base={base};rate={tax.rate};owed_by={tax.owed_by};owed_to={tax.owed_to}"
-        match tax.kind:
-            case TaxKind.WITHHOLDING:
-                yield WITHHOLDING_TAX, -amount, told, tax.clause
-            case TaxKind.GROSS_UP:
-                yield GROSS_UP, amount, told, tax.clause
-                yield WITHHOLDING_TAX, -amount, told, tax.clause
-            case TaxKind.VALUE_ADDED:
-                yield VALUE_ADDED_TAX, amount, told, tax.clause
-                if tax.owed_by is Owing.PAYER:
-                    yield REVERSE_CHARGE, -amount, told, tax.clause
+        base = earned.of_terms[tax.of] if tax.of else earned.amount_minor
+        base -= recouped if tax.on is TaxBase.NOT_RECOUPED else 0
+        lines = _tax(tax, before, base + sum(effects[name] for name in tax.after))
+        effects[tax.id or ""] = sum(amount for _, amount, _, _ in lines)
+        found += lines
+    return found
+
+
+def _tax(tax: Tax, bases: Mapping[str, int], base: int) -> list[Own]:
+    """The lines of one tax: that on its bases to date less that on the bases of the statements before."""
+    withheld, added = line_of(WITHHOLDING_TAX, tax.id), line_of(VALUE_ADDED_TAX, tax.id)
+    before = bases.get(added if tax.kind is TaxKind.VALUE_ADDED else withheld, 0)
+    to_date, earlier = (round_fraction(exact_tax(tax, total), tax.rounding) for total in (before + base, before))
+    amount = to_date - earlier
+    told = f"base_before={before};base={base};rate={tax.rate};owed_by={tax.owed_by};owed_to={tax.owed_to}"
+    signed = {
+        TaxKind.WITHHOLDING: [(withheld, -amount)],
+        TaxKind.GROSS_UP: [(line_of(GROSS_UP, tax.id), amount), (withheld, -amount)],
+        TaxKind.VALUE_ADDED: [(added, amount)],
+    }[tax.kind]
+    if tax.kind is TaxKind.VALUE_ADDED and tax.owed_by is Owing.PAYER:
+        signed.append((line_of(REVERSE_CHARGE, tax.id), -amount))
+    return [(line, of_line, told, tax.clause) for line, of_line in signed]
 
 
 def exact_tax(tax: Tax, base: int) -> Fraction:
@@ -192,11 +220,48 @@ def exact_tax(tax: Tax, base: int) -> Fraction:
     return max(0, base) * (rate / (1 - rate) if tax.kind is TaxKind.GROSS_UP else rate)
 
 
-def _hold(rule: Hold, release_on: date, added: int, balance: int, before: int) -> Own:
-    """What is held back of what the statement adds, as far as the balance covers it."""
-    amount = min(round_fraction(Fraction(rule.share) * max(0, added), rule.rounding), max(0, balance))
-    told = f"of={added};share={rule.share};held_before={before};release_on={release_on}"
-    return HELD, -amount, told, rule.clause
+def _holds(holds: Sequence[tuple[Hold, date]], added: int, balance: int, held: Sequence[HeldBack]) -> list[Own]:
+    """What each hold keeps back of what the statement adds, as far as the balance covers it, in their order.
+
+    Parameters
+    ----------
+    holds:
+        Each with the day from which on it releases what it keeps back now.
+    added, balance:
+        What the statement adds to the balance, and the balance with it.
+    held:
+        What is held back before.
+    """
+    found: list[Own] = []
+    kept: dict[str, int] = {}
+    for hold, release_on in holds:
+        base = added - sum(kept[name] for name in hold.after)
+        share = round_fraction(Fraction(hold.share) * max(0, base), hold.rounding)
+        amount = min(share, max(0, balance - sum(kept.values())))
+        before = sum(lot.amount_minor for lot in held if lot.hold == hold.id)
+        told = f"of={base};share={hold.share};held_before={before};release_on={release_on}"
+        found.append((line_of(HELD, hold.id), -amount, told, hold.clause))
+        kept[hold.id or ""] = amount
+    return found
+
+
+def _released(
+    holds: Sequence[Hold], fresh: Sequence[Own], held: Sequence[HeldBack], day: date, clause: str
+) -> list[Own]:
+    """What of each hold is released on a day; of one that the contract has dropped too, by the settlement's clause."""
+    clauses = {hold.id: hold.clause for hold in holds}
+    dropped = sorted({lot.hold or "" for lot in held if lot.hold not in clauses})
+    found = []
+    for name in (*clauses, *(name or None for name in dropped)):
+        lots = [lot for lot in held if lot.hold == name]
+        before, now = (
+            sum(lot.amount_minor for lot in lots),
+            -sum(own[1] for own in fresh if own[0] == line_of(HELD, name)),
+        )
+        free = sum(lot.amount_minor for lot in lots if lot.release_on <= day)
+        told = f"held_before={before};held_now={now};held_after={before + now - free}"
+        found.append((line_of(RELEASED, name), free, told, clauses.get(name, clause)))
+    return found
 
 
 def release_day(rule: Hold, period: Period, calendar: Calendar) -> date:

@@ -11,7 +11,7 @@ from settlement.rate.contract_words import written
 from settlement.rate.forms import is_counted
 from settlement.rate.prose import of_measure, of_period, of_step, of_term
 from settlement.rate.prose_calendar import kind_spoken
-from settlement.rate.prose_steps import of_adjustments, of_interest, of_tax
+from settlement.rate.prose_steps import of_adjustments, of_hold, of_interest, of_tax
 
 
 def told(version: ContractVersion) -> ContractTold:
@@ -50,11 +50,12 @@ def _said(contract: Contract) -> Iterator[tuple[str, Said]]:
     clauses = {"adjustments": rule.adjustments.clause}
     clauses |= {"convert": rule.convert.clause} if rule.convert is not None else {}
     clauses |= {"recoup": rule.advance.clause} if rule.advance is not None else {}
-    clauses |= {"hold": rule.hold.clause} if rule.hold is not None else {}
-    # A tax stands under its own clause, one sentence each, and so does interest.
+    # A tax and a hold stand under their own clauses, one sentence each, and so does interest.
     steps.pop("tax", None)
+    steps.pop("hold", None)
     steps["adjustments"] = of_adjustments(contract)
     yield from ((tax.clause, Said(name="tax", sentence=of_tax(tax))) for tax in rule.taxes)
+    yield from ((hold.clause, Said(name="hold", sentence=of_hold(hold))) for hold in rule.all_holds)
     if rule.adjustments.interest is not None:
         yield rule.adjustments.interest.clause, Said(name="interest", sentence=of_interest(rule.adjustments.interest))
     for name, sentence in steps.items():

@@ -46,7 +46,7 @@ from settlement.model.contract_terms import (
 )
 from settlement.model.dates import PeriodKind
 from settlement.model.money import is_currency
-from settlement.model.statement_lines import RESERVED
+from settlement.model.statement_lines import RESERVED, kind_of
 from settlement.rate.contract_bounds import check_amounts, check_dated_rates, check_tiers
 from settlement.rate.contract_calendar import check_calendar, check_effective, check_same_calendar, check_year
 from settlement.rate.contract_events import check_events
@@ -128,7 +128,7 @@ def _check_names(contract: Contract) -> None:
                 second = ids.index(name, ids.index(name) + 1)
                 sentence = f"the id `{name}` is used {count} times; give each its own."
                 raise refuse(where, sentence, below=(second, "id"))
-            if name in RESERVED:
+            if kind_of(name) in RESERVED:
                 raise refuse(where, f"the id `{name}` is the name of a line of every statement; choose another.")
 
 
@@ -333,8 +333,9 @@ def _check_settlement(contract: Contract) -> None:
 
 
 def _check_order(rule: Settlement) -> None:
-    for step, table in STEPS_WITH_TABLES.items():
-        told = bool(getattr(rule, table))
+    for step, tables in STEPS_WITH_TABLES.items():
+        table = next((name for name in tables if getattr(rule, name)), None)
+        told = table is not None
         if told and step not in rule.order:
             steps = _steps({*rule.order, step})
             raise refuse(
@@ -343,7 +344,7 @@ def _check_order(rule: Settlement) -> None:
         if step in rule.order and not told:
             raise refuse(
                 "[settlement], order",
-                f"it has the step `{step}`, but no table [settlement.{table}] says how; add the table, or drop the "
+                f"it has the step `{step}`, but no table [settlement.{tables[0]}] says how; add the table, or drop the "
                 f"step.",
             )
     if rule.order != tuple(step for step in _ORDER if step not in _OPTIONAL or step in rule.order):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from typing import Final
 
 from settlement.model.contract import Contract, Step
-from settlement.model.contract_steps import Owing, Tax, TaxKind
+from settlement.model.contract_steps import Hold, Owing, Tax, TaxBase, TaxKind
 from settlement.model.money import exponent, to_minor
+from settlement.model.statement_lines import HELD, VALUE_ADDED_TAX, WITHHOLDING_TAX, line_of
 from settlement.rate.contract_words import nearest, refuse, written
 
 
@@ -15,7 +19,7 @@ def check_steps(contract: Contract) -> None:
     """Refuse advances, taxes, holds, windows and interest that nobody could settle by."""
     _check_advances(contract)
     _check_taxes(contract)
-    _check_hold(contract)
+    _check_holds(contract)
     _check_late(contract)
 
 
@@ -29,6 +33,7 @@ def clauses_of_steps(contract: Contract) -> Iterator[tuple[str, str]]:
         if step is not None:
             yield f"[settlement.{table}]", step.clause
     yield from ((f"[settlement], taxes {number}", tax.clause) for number, tax in enumerate(rule.taxes, start=1))
+    yield from ((f"[settlement], holds {number}", hold.clause) for number, hold in enumerate(rule.holds, start=1))
 
 
 def _check_advances(contract: Contract) -> None:
@@ -47,19 +52,74 @@ def _check_advances(contract: Contract) -> None:
 
 
 def _check_taxes(contract: Contract) -> None:
-    known = [beneficiary.id for beneficiary in contract.beneficiaries]
-    seen: set[tuple[bool, str]] = set()
     for number, tax in enumerate(contract.settlement.taxes, start=1):
         where = f"[settlement], taxes {number}"
         _check_tax(where, tax)
-        for name in tax.beneficiaries:
-            if name not in known:
-                raise refuse(where, f"`{name}` is no beneficiary; {nearest(name, known)}")
-            key = (tax.kind is TaxKind.VALUE_ADDED, name)
-            if key in seen:
-                what = "value added tax" if key[0] else "tax withheld"
-                raise refuse(where, f"{name} has {what} already; write one tax with the sum of the rates.")
-            seen.add(key)
+        _check_base(where, tax, contract)
+        _check_named(where, tax, contract.settlement.taxes[: number - 1], contract)
+
+
+def _check_base(where: str, tax: Tax, contract: Contract) -> None:
+    """A tax on some terms is on paid ones, in the currency of payment; what is recouped is taken of no term."""
+    paid = [term.id for term in contract.terms if term.paid]
+    for name, count in Counter(tax.of).items():
+        if name not in paid:
+            raise refuse(where, f"of = `{name}` is no term that is paid; {nearest(name, paid)}")
+        if count > 1:
+            raise refuse(where, f"of names `{name}` {count} times; name it once.")
+    if not tax.of:
+        return
+    if contract.settlement.convert is not None:
+        raise refuse(where, "of names terms of the contract's currency, and another is paid; drop `of`, or `convert`.")
+    if contract.settlement.advance is not None and tax.on is not TaxBase.EARNED:
+        sentence = 'nobody could say of which terms an advance is recouped; write `on = "earned"` beside `of`.'
+        raise refuse(where, sentence)
+
+
+def _check_named(where: str, one: Tax | Hold, before: Sequence[Tax | Hold], contract: Contract) -> None:
+    """Refuse a tax or a hold of a stranger, and two whose lines nobody could tell apart."""
+    known = [beneficiary.id for beneficiary in contract.beneficiaries]
+    for name in one.beneficiaries:
+        if name not in known:
+            raise refuse(where, f"`{name}` is no beneficiary; {nearest(name, known)}")
+    if one.id is not None and not _ID.fullmatch(one.id):
+        raise refuse(where, f"the id `{one.id}` names lines of statements; write small letters, digits, `_` and `-`.")
+    ids = [other.id for other in before if other.id is not None]
+    if one.id in ids:
+        raise refuse(where, f"the id `{one.id}` is used twice; give each its own.")
+    for name in one.beneficiaries or known:
+        for other in before:
+            if name in (other.beneficiaries or known) and _line(other) == _line(one):
+                sentence = f"{name} has {_WORDS[_line(one)]} already; give each an `id`, or write one of both."
+                raise refuse(where, sentence)
+    _check_after(where, one, before, known)
+
+
+def _check_after(where: str, one: Tax | Hold, before: Sequence[Tax | Hold], known: Sequence[str]) -> None:
+    """Refuse ``after`` of what does not come before, or is of other beneficiaries."""
+    ids = [other.id for other in before if other.id is not None]
+    for name, count in Counter(one.after).items():
+        if name not in ids:
+            how = nearest(name, ids) if ids else "put it behind what it comes after, and give that an `id`."
+            raise refuse(where, f"after = `{name}` is none before this one; {how}")
+        if count > 1:
+            raise refuse(where, f"after names `{name}` {count} times; name it once.")
+        theirs = next(other.beneficiaries or tuple(known) for other in before if other.id == name)
+        left = [who for who in one.beneficiaries or known if who not in theirs]
+        if left:
+            raise refuse(where, f"after = `{name}` is none of {left[0]}; let both name the same beneficiaries.")
+
+
+def _line(one: Tax | Hold) -> str:
+    """The line that tells a tax or a hold."""
+    if isinstance(one, Hold):
+        return line_of(HELD, one.id)
+    return line_of(VALUE_ADDED_TAX if one.kind is TaxKind.VALUE_ADDED else WITHHOLDING_TAX, one.id)
+
+
+_ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_WORDS: Final = {WITHHOLDING_TAX: "tax withheld", VALUE_ADDED_TAX: "value added tax", HELD: "a hold"}
+"""Lines of taxes and holds without an id, as a sentence names them."""
 
 
 def _check_tax(where: str, tax: Tax) -> None:
@@ -73,15 +133,25 @@ def _check_tax(where: str, tax: Tax) -> None:
         raise refuse(where, f'`{tax.kind}` is handed over by the payer; write `owed_by = "payer"`.')
 
 
-def _check_hold(contract: Contract) -> None:
-    rule = contract.settlement.hold
-    if rule is None:
-        return
+def _check_holds(contract: Contract) -> None:
+    rule = contract.settlement
+    if rule.hold is not None and rule.holds:
+        raise refuse("[settlement.hold]", "it stands beside `[[settlement.holds]]`; write all holds there.")
+    if rule.hold is not None:
+        _check_hold("[settlement.hold]", rule.hold)
+        _check_named("[settlement.hold]", rule.hold, (), contract)
+    for number, hold in enumerate(rule.holds, start=1):
+        where = f"[settlement], holds {number}"
+        _check_hold(where, hold)
+        _check_named(where, hold, rule.holds[: number - 1], contract)
+
+
+def _check_hold(where: str, rule: Hold) -> None:
     if not Decimal(0) < rule.share <= 1:
-        raise refuse("[settlement.hold]", f"a share of {written(rule.share)} cannot be held; write 1, or such as 0.15.")
+        raise refuse(where, f"a share of {written(rule.share)} cannot be held; write 1, or such as 0.15.")
     if rule.released_after <= 0:
         sentence = f"after {rule.released_after} {rule.counted_in} nothing is held; write 1 or more."
-        raise refuse("[settlement.hold]", sentence)
+        raise refuse(where, sentence)
 
 
 def _check_late(contract: Contract) -> None:
@@ -98,5 +168,10 @@ def _check_late(contract: Contract) -> None:
         raise refuse("[settlement.adjustments.interest]", sentence)
 
 
-STEPS_WITH_TABLES = {Step.CONVERT: "convert", Step.RECOUP: "advance", Step.TAX: "taxes", Step.HOLD: "hold"}
-"""The steps that a table says more of, and its name below [settlement]."""
+STEPS_WITH_TABLES: Final[Mapping[Step, tuple[str, ...]]] = {
+    Step.CONVERT: ("convert",),
+    Step.RECOUP: ("advance",),
+    Step.TAX: ("taxes",),
+    Step.HOLD: ("hold", "holds"),
+}
+"""The steps that a table says more of, and the names that it may have below [settlement]."""

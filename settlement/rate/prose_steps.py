@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from settlement.model.contract import Contract, Step
-from settlement.model.contract_steps import Interest, Owing, Tax, TaxKind
+from settlement.model.contract_steps import Hold, Interest, Owing, Tax, TaxBase, TaxKind
 from settlement.rate.contract_words import written
 from settlement.rate.prose_calendar import conversion_spoken, kind_spoken
-from settlement.rate.wording import MODES, all_spoken, counted, listing, percent
+from settlement.rate.wording import MODES, all_spoken, counted, listing, percent, spoken
 
 
 def _add_terms(contract: Contract) -> str:
@@ -77,31 +77,56 @@ def _recoup(contract: Contract) -> str:
 
 
 def _tax(contract: Contract) -> str:
-    return " ".join(of_tax(tax) for tax in contract.settlement.taxes)
+    return _in_turn([of_tax(tax) for tax in contract.settlement.taxes])
+
+
+def _in_turn(sentences: Sequence[str]) -> str:
+    """The sentences of one step; several are taken in the order in which they stand."""
+    return sentences[0] if len(sentences) == 1 else f"In this order. {' '.join(sentences)}"
 
 
 def of_tax(tax: Tax) -> str:
     """One tax: who bears it, on what, and who owes it to whom."""
-    rate, names = percent(tax.rate), listing(list(tax.beneficiaries))
+    rate, names, base = percent(tax.rate), listing(list(tax.beneficiaries)), of_base(tax)
     how = {
-        TaxKind.WITHHOLDING: f"{rate} is withheld from what is left to {names}",
-        TaxKind.GROSS_UP: f"{rate} of the gross amount is borne by the payer, so that {names} keeps what is left",
-        TaxKind.VALUE_ADDED: f"{rate} value added tax is added to what is left to {names}",
+        TaxKind.WITHHOLDING: f"{rate} of {base} is withheld from {names}",
+        TaxKind.GROSS_UP: f"{rate} of the gross amount is borne by the payer, so that {names} keeps {base}",
+        TaxKind.VALUE_ADDED: f"{rate} value added tax on {base} is added for {names}",
     }[tax.kind]
     back = ", and taken off again" if tax.kind is TaxKind.VALUE_ADDED and tax.owed_by is Owing.PAYER else ""
     return (
-        f"{how}{back}; the {tax.owed_by} owes it to {tax.owed_to}. Bases are added up to date, {MODES[tax.rounding]}."
+        f"{_named(tax)}{how}{back}; the {tax.owed_by} owes it to {tax.owed_to}. Bases are added up to date, "
+        f"{MODES[tax.rounding]}."
     )
 
 
+def of_base(tax: Tax) -> str:
+    """What a tax is on."""
+    base = "what is earned" if not tax.of else f"what {all_spoken(tax.of)} give{'s' * (len(tax.of) == 1)}"
+    if tax.on is TaxBase.NOT_RECOUPED and not tax.of:
+        base = "what is earned and not recouped"
+    return f"{base} after the tax of {all_spoken(tax.after)}" if tax.after else base
+
+
+def _named(one: Tax | Hold) -> str:
+    """The name of a tax or a hold before what is told of it."""
+    return f"{spoken(one.id).capitalize()}: " if one.id is not None else ""
+
+
 def _hold(contract: Contract) -> str:
-    rule = contract.settlement.hold
-    if rule is None:
-        return "Nothing is held back."
-    after = counted(rule.released_after, rule.counted_in)
+    rule = contract.settlement
+    return _in_turn([of_hold(hold) for hold in rule.all_holds])
+
+
+def of_hold(hold: Hold) -> str:
+    """One hold: how much of what it keeps back, of whom, and until when."""
+    after = counted(hold.released_after, hold.counted_in)
+    whose = f"the balances of {listing(list(hold.beneficiaries))}" if hold.beneficiaries else "a balance"
+    less = f", less what {all_spoken(hold.after)} hold{'s' * (len(hold.after) == 1)}" if hold.after else ""
     return (
-        f"{percent(rule.share)} of what the statement adds to a balance, as far as it covers that, is held back and "
-        f"released by the first statement {after} after its close or later; rounded once, {MODES[rule.rounding]}."
+        f"{_named(hold)}{percent(hold.share)} of what the statement adds to {whose}{less}, as far as it covers that, "
+        f"is held back and released by the first statement {after} after its close or later; rounded once, "
+        f"{MODES[hold.rounding]}."
     )
 
 

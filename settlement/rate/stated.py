@@ -11,13 +11,14 @@ from typing import Final
 from settlement.model.clearing import StatementState
 from settlement.model.statement_lines import (
     CARRY_OUT,
-    GROSS_UP,
     HELD,
     RECOUPED,
     SHARE,
     SHARE_CONVERTED,
     VALUE_ADDED_TAX,
     WITHHOLDING_TAX,
+    kind_of,
+    name_of,
     told,
 )
 from settlement.rate.conversion import read_own, read_refixed
@@ -50,10 +51,11 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldBack:
-    """What a closed statement has held back of a beneficiary, and the day from which on it is released."""
+    """What a closed statement has held back of a beneficiary, by which hold, and the day from which it is released."""
 
     amount_minor: int
     release_on: date
+    hold: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +73,7 @@ class Stated:
     advanced:
         By beneficiary: the dated advances that closed statements have told.
     taxed:
-        By beneficiary: the bases of tax of closed statements to date.
+        By beneficiary and line of tax: the bases of tax of closed statements to date.
     held:
         By beneficiary: what closed statements hold back and no closed statement has released.
     days:
@@ -89,7 +91,7 @@ class Stated:
     carried: Mapping[str, int]
     recouped: Mapping[str, int]
     advanced: Mapping[str, int] = field(default_factory=dict)
-    taxed: Mapping[str, int] = field(default_factory=dict)
+    taxed: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     held: Mapping[str, Sequence[HeldBack]] = field(default_factory=dict)
     days: Sequence[date] = ()
     closed_on: date | None = None
@@ -146,7 +148,7 @@ def with_statement(before: Stated, rows: Sequence[PayoutRow]) -> Stated:
         carried={**before.carried, **{row.beneficiary or "": row.amount_minor for row in own if row.term == CARRY_OUT}},
         recouped=recouped,
         advanced=advanced,
-        taxed={**before.taxed, **_taxed(own)},
+        taxed=_taxed(before, own),
         held=_held(before, own, closed_on),
         days=[*before.days, day],
         closed_on=closed_on,
@@ -192,12 +194,14 @@ def _with_conversions(
     return shares, conversions
 
 
-def _taxed(own: Sequence[PayoutRow]) -> dict[str, int]:
-    """The bases of tax to date, as the last closed statement that taxes a beneficiary tells them."""
-    found = {}
+def _taxed(before: Stated, own: Sequence[PayoutRow]) -> dict[str, Mapping[str, int]]:
+    """The bases of each tax to date, as the last closed statement with its line tells them."""
+    found = dict(before.taxed)
     for row in own:
-        if row.term in {GROSS_UP, WITHHOLDING_TAX, VALUE_ADDED_TAX}:
-            found[row.beneficiary or ""] = sum(int(told(row.quantities, name) or 0) for name in ("base_before", "base"))
+        if kind_of(row.term) in {WITHHOLDING_TAX, VALUE_ADDED_TAX}:
+            name = row.beneficiary or ""
+            base = sum(int(told(row.quantities, word) or 0) for word in ("base_before", "base"))
+            found[name] = {**found.get(name, {}), row.term: base}
     return found
 
 
@@ -205,9 +209,10 @@ def _held(before: Stated, own: Sequence[PayoutRow], closed_on: date | None) -> d
     """What is held back and was not due yet when the last statement closed; amounts above zero."""
     found = {name: list(lots) for name, lots in before.held.items()}
     for row in own:
-        due = told(row.quantities, "release_on") if row.term == HELD else None
+        due = told(row.quantities, "release_on") if kind_of(row.term) == HELD else None
         if due is not None and row.amount_minor:
-            lot = HeldBack(amount_minor=-row.amount_minor, release_on=date.fromisoformat(due))
+            release_on = date.fromisoformat(due)
+            lot = HeldBack(amount_minor=-row.amount_minor, release_on=release_on, hold=name_of(row.term))
             found.setdefault(row.beneficiary or "", []).append(lot)
     left = {
         name: [lot for lot in lots if closed_on is None or lot.release_on > closed_on] for name, lots in found.items()

@@ -9,14 +9,7 @@ from typing import Final
 import polars as pl
 
 from settlement.model.clearing import StatementState
-from settlement.model.statement_lines import (
-    CARRY_OUT,
-    GROSS_UP,
-    HELD,
-    RECOUPED,
-    VALUE_ADDED_TAX,
-    WITHHOLDING_TAX,
-)
+from settlement.model.statement_lines import CARRY_OUT, HELD, KIND, RECOUPED, VALUE_ADDED_TAX, WITHHOLDING_TAX
 from settlement.model.tables import TABLES
 from settlement.rate.stated import PayoutRow, Stated, read_stated
 
@@ -64,14 +57,14 @@ def _still_asked_for(rows: pl.DataFrame, periods: Collection[str]) -> pl.DataFra
     last = closings["as_of"].max()
     stating_them = pl.col("as_of").is_in(terms["as_of"].implode()) | (pl.col("as_of") == last)
     own = rows.filter(_CLOSED & pl.col("beneficiary").is_not_null())
-    taxed = own.filter(pl.col("term").is_in([GROSS_UP, WITHHOLDING_TAX, VALUE_ADDED_TAX]))
+    taxed = own.filter(KIND.is_in([WITHHOLDING_TAX, VALUE_ADDED_TAX]))
     due = pl.col("quantities").str.extract(_RELEASE_ON).str.to_date("%Y-%m-%d")
     return pl.concat(
         [
             terms,
             closings.filter(stating_them),
             own.filter(pl.col("term") == RECOUPED),
-            taxed.filter(pl.col("as_of") == pl.col("as_of").max().over("beneficiary")),
-            own.filter((pl.col("term") == HELD) & (due > last)),
+            taxed.filter(pl.col("as_of") == pl.col("as_of").max().over("beneficiary", "term")),
+            own.filter((KIND == HELD) & (due > last)),
         ]
     )

@@ -20,8 +20,8 @@ from settlement.model.contract import Contract, ContractVersion, Step
 from settlement.model.dates import Period, period_from
 from settlement.model.money import split_largest_remainder
 from settlement.model.statement_lines import ADJUSTMENT, INTEREST, SHARE, SHARE_CONVERTED
-from settlement.rate.adjustments import Changed, allotted, changed, interest_on, rows_of
-from settlement.rate.balance import Brought, brought_in, own_lines
+from settlement.rate.adjustments import Changed, allotted, changed, interest_on, more_of_own, rows_of
+from settlement.rate.balance import Brought, Earned, brought_in, own_lines
 from settlement.rate.conversion import Converted, Refixed, converted, exchange_of, refixed, with_refixed
 from settlement.rate.evaluate import in_force
 from settlement.rate.facts import Facts
@@ -57,13 +57,15 @@ def statement(
         for term in contract.terms
         if term.paid
     ]
-    own = allotted(contract, {term.id: lines[period][term.id].amount_minor for term in contract.terms})
+    gives = {term.id: lines[period][term.id].amount_minor for term in contract.terms}
+    own, given = allotted(contract, gives), [_Given(version=contract, now=gives, before={})]
     for closed in [p for p in lines if p.text in stated.terms and p < period]:
         version = in_force(versions, closed).contract
         rule = contract.settlement.adjustments
         found = changed(version, rule, (closed, facts.day), lines[closed], stated)
         rows += _told_beside(version, writer, closed, found)
         if found.restated:
+            given.append(_Given(version=version, now=found.booked, before=found.stated))
             rows += _adjusted(writer, closed, found, own)
     total = sum(row.amount_minor for row in rows if row.state is state)
     brought = brought_in(contract, facts, stated)
@@ -74,7 +76,49 @@ def statement(
             return None
         return with_refixed(converted(exchange, period, share), again.get(beneficiary, ()))
 
-    return [*rows, *_settle(writer, total, own, brought, conversion)]
+    earnings = _Earnings(total=total, own=own, of_terms=_of_terms(contract, given))
+    return [*rows, *_settle(writer, earnings, brought, conversion)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Given:
+    """What the terms of a version come to in one period, and what was stated of that before."""
+
+    version: Contract
+    now: Mapping[str, int]
+    before: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Earnings:
+    """The total of a statement, what of it is a beneficiary's own, and what the terms that a tax names give to each."""
+
+    total: int
+    own: Mapping[str, int]
+    of_terms: Mapping[tuple[str, ...], Mapping[str, int]]
+
+
+def _of_terms(contract: Contract, given: Sequence[_Given]) -> dict[tuple[str, ...], dict[str, int]]:
+    """By the terms that a tax is on: what they give to each beneficiary, differences of closed periods with it."""
+    found = {}
+    for names in {tax.of for tax in contract.settlement.taxes if tax.of}:
+        total, own = 0, dict[str, int]()
+        for one in given:
+            now, before = ({name: told[name] for name in names if name in told} for told in (one.now, one.before))
+            total += sum(now.values()) - sum(before.values())
+            _add(own, more_of_own(one.version, now, before))
+        found[names] = _shares(contract, total, own)
+    return found
+
+
+def _shares(contract: Contract, total: int, own: Mapping[str, int]) -> dict[str, int]:
+    """An amount by beneficiary: its own, and its part of the rest by weight; all of it where nothing is split."""
+    if Step.SPLIT not in contract.settlement.order:
+        return {beneficiary.id: total for beneficiary in contract.beneficiaries}
+    rest, weights = total - sum(own.values()), {one.id: one.weight or 0 for one in contract.beneficiaries}
+    # Where every term says whose it is, there is no rest and nobody has a weight.
+    of_rest = split_largest_remainder(rest, weights) if any(weights.values()) else dict.fromkeys(weights, 0)
+    return {name: share + own.get(name, 0) for name, share in of_rest.items()}
 
 
 def _all_refixed(
@@ -163,32 +207,31 @@ def _add(own: dict[str, int], more: Mapping[str, int]) -> None:
 
 def _settle(
     writer: _Writer,
-    total: int,
-    own: Mapping[str, int],
+    earnings: _Earnings,
     brought: Mapping[str, Brought],
     conversion: Callable[[str, int], Converted | None],
 ) -> list[PayoutRow]:
     """Split, conversion and the steps of each beneficiary, beneficiaries in ascending order of their ids.
 
-    ``own`` is what terms give to a beneficiary by themselves; the rest of the total is split by weight. ``conversion``
-    tells what a beneficiary's share comes to in the currency of payment; nothing where that is the contract's own.
+    ``conversion`` tells what a beneficiary's share comes to in the currency of payment; nothing where that is the
+    contract's own.
     """
     contract = writer.contract
-    rule, shares = contract.settlement, {beneficiary.id: total for beneficiary in contract.beneficiaries}
-    splits = Step.SPLIT in rule.order
-    rest = total - sum(own.values())
-    if splits:
-        weights = {b.id: b.weight or 0 for b in contract.beneficiaries}
-        # Where every term says whose it is, there is no rest and nobody has a weight.
-        of_rest = split_largest_remainder(rest, weights) if any(weights.values()) else dict.fromkeys(weights, 0)
-        shares = {name: share + own.get(name, 0) for name, share in of_rest.items()}
+    rule, total, own = contract.settlement, earnings.total, earnings.own
+    shares = _shares(contract, total, own)
     comes = {name: conversion(name, share) for name, share in shares.items()}
-    earned = {name: shares[name] if one is None else one.amount_minor for name, one in comes.items()}
+    earned = {
+        name: Earned(
+            amount_minor=shares[name] if one is None else one.amount_minor,
+            of_terms={names: parts[name] for names, parts in earnings.of_terms.items()},
+        )
+        for name, one in comes.items()
+    }
     lines = own_lines(contract, period_from(writer.period), writer.as_of, earned, brought)
     rows = []
     for name in sorted(shares):
-        if splits:
-            told = f"of={total}" if not own else f"of={rest};own={own.get(name, 0)}"
+        if Step.SPLIT in rule.order:
+            told = f"of={total}" if not own else f"of={total - sum(own.values())};own={own.get(name, 0)}"
             rows.append(writer.row(SHARE, shares[name], told, clause=rule.clause, beneficiary=name))
         line = comes[name]
         if rule.convert is not None and line is not None:

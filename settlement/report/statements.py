@@ -6,18 +6,16 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final
+from typing import Any
 
 import polars as pl
 
 from settlement.model.clearing import TOLD_ONLY, StatementState
-from settlement.model.statement_lines import ADJUSTMENT, OWN_LINES
+from settlement.model.statement_lines import ADJUSTMENT, OWN_LINES, in_order, kind_of
 from settlement.report.figures import Money, count_text
 
 Row = Mapping[str, Any]
 Key = tuple[str | None, ...]
-
-BENEFICIARY_TERMS: Final = tuple(OWN_LINES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +101,8 @@ def statements(payout: pl.DataFrame, history: pl.LazyFrame) -> tuple[Statement, 
 def _partner_terms(lines: Iterable[Line]) -> tuple[str, ...]:
     """The beneficiary terms that occur, in the order in which money runs through them; unknown ones first."""
     found = {line.term for line in lines}
-    return (*sorted(found - set(BENEFICIARY_TERMS)), *(term for term in BENEFICIARY_TERMS if term in found))
+    unknown = {term for term in found if kind_of(term) not in OWN_LINES}
+    return (*sorted(unknown), *in_order(found - unknown))
 
 
 def _partners(lines: Sequence[Line]) -> tuple[Partner, ...]:

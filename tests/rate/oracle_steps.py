@@ -14,6 +14,8 @@ from fractions import Fraction
 from typing import Any
 
 Table = dict[str, Any]
+Terms = dict[str, int]
+"""What each term comes to in one month."""
 Lines = dict[str, dict[str, int]]
 """By beneficiary ("" for the whole contract): the lines of a statement."""
 
@@ -25,6 +27,8 @@ def rounded(value: Fraction) -> int:
 
 def shared(total: int, weights: dict[str, int]) -> dict[str, int]:
     """By largest remainder, of equal ones the first name; a negative total on its magnitude."""
+    if not weights:
+        return {}
     exact = {name: Fraction(abs(total) * weight, sum(weights.values())) for name, weight in weights.items()}
     cut = {name: int(part) for name, part in exact.items()}
     for name in sorted(exact, key=lambda n: (cut[n] - exact[n], n))[: abs(total) - sum(cut.values())]:
@@ -39,24 +43,39 @@ def last_day(month: int) -> date:
 
 
 class Settling:
-    """All closes of one contract, one after the other."""
+    """All closes of one contract, one after the other.
 
-    def __init__(self, text: str, known: list[list[int]]) -> None:
+    ``known[n]`` is what the terms of each month up to n come to as known at the close of month n.
+    """
+
+    def __init__(self, text: str, known: list[list[Terms]]) -> None:
         content = tomllib.loads(text, parse_float=Decimal)
         self.rule: Table = content["settlement"]
         self.weights = {one["id"]: one["weight"] for one in content["beneficiaries"]}
-        self.stated: list[int] = []
-        self.parked: list[dict[int, int]] = []
+        self.parts = {
+            one["id"]: {part["to"]: part["weight"] for part in one["parts"]}
+            for one in content["terms"]
+            if "parts" in one
+        }
+        self.stated: list[Terms] = []
+        self.parked: list[dict[tuple[int, str], int]] = []
         self.closes: list[Lines] = []
-        self.bases: dict[str, int] = dict.fromkeys(self.weights, 0)
-        self.lots: list[tuple[str, date, int]] = []
-        for month, fees in enumerate(known):
-            self.close(month, fees)
+        self.bases: dict[tuple[str, int], int] = {}
+        self.lots: list[tuple[str, str, date, int]] = []
+        for month, terms in enumerate(known):
+            self.close(month, terms)
 
-    def close(self, month: int, fees: list[int]) -> None:
-        total = fees[month] + self.late(month, fees)
-        self.stated.append(fees[month])
-        shares = shared(total, self.weights)
+    def close(self, month: int, known: list[Terms]) -> None:
+        moves = [(dict.fromkeys(known[month], 0), known[month]), *self.late(month, known)]
+        total, given = self.gives(moves, list(known[month]))
+        for old, (before, now) in zip(self.changed, moves[1:], strict=True):
+            more, mine = self.gives([(before, now)], list(now))
+            for name in mine:
+                interest = self.interest(old, month, mine[name])
+                total, given[name] = total + interest, given[name] + interest
+            total += self.interest(old, month, more - sum(mine.values()))
+        self.stated.append(known[month])
+        shares = self.split(total, given)
         lines: Lines = {name: {"share": share} for name, share in shares.items()}
         carried = {name: self.closes[-1][name]["carry_out"] if self.closes else 0 for name in lines}
         back = self.recoup(month, {name: shares[name] + carried[name] for name in lines})
@@ -67,37 +86,54 @@ class Settling:
                 own["recouped"] = -back[name]
                 balance -= back[name]
             added = shares[name] - back[name]
-            for line, amount in self.tax(name, added):
+            for line, amount in self.tax(name, shares[name], back[name], moves):
                 own[line] = amount
                 added += amount
                 balance += amount
             balance += self.hold(month, name, own, added, balance)
-            self.bases[name] += shares[name] - back[name]
             own["payout"] = balance if balance >= self.rule["threshold"] * 100 else 0
             own["carry_out"] = balance - own["payout"]
         self.closes.append(lines)
 
-    def late(self, month: int, fees: list[int]) -> int:
-        """Adjustments of closed months with their interest; what is too late is parked."""
-        rule, total = self.rule["adjustments"], 0
-        parked: dict[int, int] = {}
+    def gives(self, moves: list[tuple[Terms, Terms]], names: list[str]) -> tuple[int, dict[str, int]]:
+        """What some terms give in all, and of that to each as its own."""
+        total, given = 0, dict.fromkeys(self.weights, 0)
+        for before, now in moves:
+            for term in names:
+                total += now[term] - before[term]
+                for sign, amount in ((1, now[term]), (-1, before[term])):
+                    for name, part in shared(amount, self.parts.get(term, {})).items():
+                        given[name] += sign * part
+        return total, given
+
+    def split(self, total: int, given: dict[str, int]) -> dict[str, int]:
+        rest = shared(total - sum(given.values()), self.weights)
+        return {name: rest[name] + given[name] for name in self.weights}
+
+    def late(self, month: int, known: list[Terms]) -> list[tuple[Terms, Terms]]:
+        """Closed months that come to something else: what was stated and what is booked now; the rest is parked."""
+        rule, moves = self.rule["adjustments"], []
+        parked: dict[tuple[int, str], int] = {}
+        self.changed: list[int] = []
         for old, before in enumerate(self.stated):
-            if fees[old] == before:
+            if known[old] == before:
                 continue
             if "reopens" in rule and last_day(month) > self.until(rule["reopens"], old):
-                parked[old] = fees[old] - before
+                parked |= {(old, term): known[old][term] - before[term] for term in before}
                 continue
-            total += fees[old] - before + self.interest(rule, old, month, fees[old] - before)
-            self.stated[old] = fees[old]
-        self.parked.append(parked)
-        return total
+            moves.append((before, known[old]))
+            self.changed.append(old)
+            self.stated[old] = known[old]
+        self.parked.append({key: amount for key, amount in parked.items() if amount})
+        return moves
 
     def until(self, rule: Table, old: int) -> date:
         if rule["counted_in"] == "months":
             return last_day(old + rule["within"])
         return last_day(old) + timedelta(days=rule["within"])
 
-    def interest(self, rule: Table, old: int, month: int, amount: int) -> int:
+    def interest(self, old: int, month: int, amount: int) -> int:
+        rule = self.rule["adjustments"]
         if "interest" not in rule:
             return 0
         said = rule["interest"]
@@ -126,39 +162,46 @@ class Settling:
         whole = min(sum(opens.values()), sum(above.values()))
         return shared(whole, above) if whole > 0 else dict.fromkeys(balances, 0)
 
-    def tax(self, name: str, base: int) -> list[tuple[str, int]]:
-        found = []
-        for tax in self.rule.get("taxes", []):
+    def tax(self, name: str, share: int, back: int, moves: list[tuple[Terms, Terms]]) -> list[tuple[str, int]]:
+        found: list[tuple[str, int]] = []
+        for number, tax in enumerate(self.rule.get("taxes", [])):
             if name not in tax["beneficiaries"]:
                 continue
-            rate = Fraction(tax["rate"])
+            rate, label = Fraction(tax["rate"]), "." + tax["id"] if "id" in tax else ""
             if tax["kind"] == "gross_up":
                 rate = 1 / (1 - rate) - 1
-            before = self.bases[name]
+            base = self.split(*self.gives(moves, tax["of"]))[name] if "of" in tax else share
+            base -= back if tax.get("on", "earned_and_not_recouped") == "earned_and_not_recouped" else 0
+            for other in tax.get("after", []):
+                base += sum(amount for line, amount in found if line.endswith("." + other))
+            before = self.bases.get((name, number), 0)
+            self.bases[name, number] = before + base
             amount = rounded(rate * max(0, before + base)) - rounded(rate * max(0, before))
             if tax["kind"] == "value_added":
-                found.append(("value_added_tax", amount))
+                found.append(("value_added_tax" + label, amount))
                 if tax["owed_by"] == "payer":
-                    found.append(("reverse_charge", -amount))
+                    found.append(("reverse_charge" + label, -amount))
             else:
                 if tax["kind"] == "gross_up":
-                    found.append(("gross_up", amount))
-                found.append(("withholding_tax", -amount))
+                    found.append(("gross_up" + label, amount))
+                found.append(("withholding_tax" + label, -amount))
         return found
 
     def hold(self, month: int, name: str, own: dict[str, int], added: int, balance: int) -> int:
-        if "hold" not in self.rule:
-            return 0
-        rule = self.rule["hold"]
-        own["released"] = sum(amount for who, day, amount in self.lots if who == name and day <= last_day(month))
-        self.lots = [lot for lot in self.lots if lot[0] != name or lot[1] > last_day(month)]
-        kept = max(0, min(rounded(Fraction(rule["share"]) * max(0, added)), balance))
-        own["held"] = -kept
-        due = last_day(month) + timedelta(days=rule["released_after"])
-        if rule["counted_in"] == "periods":
-            due = last_day(month + rule["released_after"])
-        self.lots.append((name, due, kept))
-        return own["released"] - kept
-
-    def held(self) -> int:
-        return sum(amount for _, _, amount in self.lots)
+        moved, kept = 0, dict[str, int]()
+        for rule in [self.rule["hold"]] if "hold" in self.rule else self.rule.get("holds", []):
+            if name not in rule.get("beneficiaries", self.weights):
+                continue
+            label = "." + rule["id"] if "id" in rule else ""
+            free = [lot for lot in self.lots if lot[:2] == (name, label) and lot[2] <= last_day(month)]
+            self.lots = [lot for lot in self.lots if lot not in free]
+            own["released" + label] = sum(lot[3] for lot in free)
+            base = added - sum(kept["." + other] for other in rule.get("after", []))
+            held = max(0, min(rounded(Fraction(rule["share"]) * max(0, base)), balance - sum(kept.values())))
+            own["held" + label], kept[label] = -held, held
+            due = last_day(month) + timedelta(days=rule["released_after"])
+            if rule["counted_in"] == "periods":
+                due = last_day(month + rule["released_after"])
+            self.lots.append((name, label, due, held))
+            moved += own["released" + label] - held
+        return moved

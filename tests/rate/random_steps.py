@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from hypothesis import strategies as st
 
 WEIGHTS = {"A": 7, "B": 3}
@@ -53,20 +55,46 @@ def settlements(draw: st.DrawFn) -> str:
         tables.append(f"[settlement.advance]\n{said}")
     if draw(st.booleans()):
         order.append("tax")
-        for kinds in draw(
-            st.sampled_from((("withholding",), ("gross_up",), ("value_added",), ("withholding", "value_added")))
-        ):
-            owing = draw(st.sampled_from(("payer", "beneficiary"))) if kinds == "value_added" else "payer"
-            said = f'clause = "1"\nkind = "{kinds}"\nrate = 0.{draw(st.integers(1, 49)):02}\nbeneficiaries = ["A"]'
-            tables.append(
-                f'[[settlement.taxes]]\n{said}\nowed_by = "{owing}"\nowed_to = "Revenue"\nrounding = "half_away"'
-            )
+        tables += draw(taxes(recoups="recoup" in order))
     if draw(st.booleans()):
         order.append("hold")
-        share = draw(st.sampled_from(("1", "0.15", "0.333")))
-        after, unit = draw(st.sampled_from(((1, "days"), (45, "days"), (90, "days"), (1, "periods"), (2, "periods"))))
-        said = f'clause = "1"\nshare = {share}\nreleased_after = {after}\ncounted_in = "{unit}"\nrounding = "half_away"'
-        tables.append(f"[settlement.hold]\n{said}")
+        tables += draw(holds())
     listed = ", ".join(f'"{step}"' for step in (*order, "threshold"))
     rest = f'order = [{listed}]\nresidue = "largest_remainder"\nthreshold = {draw(st.integers(0, 200))}.00'
     return f'[settlement]\nclause = "1"\n{rest}\nbelow_threshold = "carry"\n\n' + "\n\n".join(tables) + "\n"
+
+
+@st.composite
+def taxes(draw: st.DrawFn, *, recoups: bool) -> list[str]:
+    """One tax without a name, or several with, some of them on one term or after others."""
+    several, found = draw(st.booleans()), list[str]()
+    for number in range(draw(st.integers(2, 4)) if several else 1):
+        kind = draw(st.sampled_from(("withholding", "gross_up", "value_added")))
+        owing = draw(st.sampled_from(("payer", "beneficiary"))) if kind == "value_added" else "payer"
+        said = f'clause = "1"\nkind = "{kind}"\nrate = 0.{draw(st.integers(1, 49)):02}\nbeneficiaries = ["A"]\n'
+        said += f'owed_by = "{owing}"\nowed_to = "Revenue"\nrounding = "half_away"'
+        if several:
+            after = [f"t{one}" for one in range(number) if draw(st.booleans())]
+            said += f'\nid = "t{number}"' + (f"\nafter = {json.dumps(after)}" if after else "")
+            of = draw(st.sampled_from(((), ("fee",), ("extra",), ("extra", "fee"))))
+            said += f"\nof = {json.dumps(of)}" if of else ""
+            said += '\non = "earned"' if draw(st.booleans()) or (of and recoups) else ""
+        found.append(f"[[settlement.taxes]]\n{said}")
+    return found
+
+
+@st.composite
+def holds(draw: st.DrawFn) -> list[str]:
+    """One hold of everybody, or several with names."""
+    several, found, of_a = draw(st.booleans()), list[str](), False
+    for number in range(draw(st.integers(1, 3)) if several else 1):
+        share = draw(st.sampled_from(("1", "0.15", "0.333")))
+        after, unit = draw(st.sampled_from(((1, "days"), (45, "days"), (90, "days"), (1, "periods"), (2, "periods"))))
+        said = f'clause = "1"\nshare = {share}\nreleased_after = {after}\ncounted_in = "{unit}"\nrounding = "half_away"'
+        if several:
+            said += f'\nid = "h{number}"' + (f'\nafter = ["h{number - 1}"]' * (number > 0 and draw(st.booleans())))
+            # What comes after a hold of A alone is of A alone too.
+            of_a = of_a or draw(st.booleans())
+            said += '\nbeneficiaries = ["A"]' if of_a else ""
+        found.append(f"[{'[settlement.holds]' if several else 'settlement.hold'}]\n{said}")
+    return found

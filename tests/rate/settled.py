@@ -26,6 +26,8 @@ measure = "volume"
 rate = 0.0100
 rounding = { unit = "minor", mode = "half_away", scope = "period" }
 """
+EXTRA = FEE.replace('"fee"', '"extra"') + 'parts = [{ to = "A", weight = 1 }, { to = "B", weight = 2 }]\n'
+"""A second term, whose parts are said."""
 PLAIN = """
 [settlement]
 clause = "1"
@@ -47,9 +49,9 @@ def beneficiaries(weights: Mapping[str, int]) -> str:
     return "".join(f'[[beneficiaries]]\nid = "{n}"\nname = "{n}"\nweight = {w}\n' for n, w in weights.items())
 
 
-def version(settlement: str, weights: Mapping[str, int]) -> ContractVersion:
-    """A contract with one fee and a settlement."""
-    return read_contract("contracts/partner/2009-01-01.toml", HEAD + beneficiaries(weights) + FEE + settlement)
+def version(settlement: str, weights: Mapping[str, int], terms: str = FEE) -> ContractVersion:
+    """A contract with one fee, or other terms, and a settlement."""
+    return read_contract("contracts/partner/2009-01-01.toml", HEAD + beneficiaries(weights) + terms + settlement)
 
 
 def facts_on(day: date) -> Facts:
@@ -75,14 +77,17 @@ def told_on(
 
 def closed(
     contract: ContractVersion,
-    known: Sequence[Sequence[int]],
+    known: Sequence[Sequence[int | Mapping[str, int]]],
 ) -> list[list[PayoutRow]]:
-    """The statements at the close of each month; ``known[n]`` is the fee of the months up to n as known then."""
+    """The statements at the close of each month; ``known[n]`` is what the months up to n come to as known then.
+
+    A month is told by its fee alone, or by each of its terms.
+    """
     rows: list[PayoutRow] = []
     found = []
     for number, fees in enumerate(known):
         day = period_from(MONTHS[number]).last
-        found.append(told_on(contract, day, [{"fee": fee} for fee in fees], rows))
+        found.append(told_on(contract, day, [{"fee": fee} if isinstance(fee, int) else fee for fee in fees], rows))
         rows += found[-1]
     return found
 

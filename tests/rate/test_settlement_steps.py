@@ -9,27 +9,35 @@ import pytest
 from hypothesis import given, settings
 from rate.oracle_steps import Settling
 from rate.random_steps import WEIGHTS, fees, settlements
-from rate.settled import FEE, HEAD, PLAIN, beneficiaries, closed, own, told_on, version
+from rate.settled import EXTRA, FEE, HEAD, PLAIN, beneficiaries, closed, own, told_on, version
 
 from settlement.model.clearing import TOLD_ONLY, StatementState
+from settlement.model.contract import Step
 from settlement.model.money import Rounding, round_fraction
-from settlement.model.statement_lines import MOVES, told
+from settlement.model.statement_lines import MOVES, kind_of, told
 from settlement.rate.contract_file import read_contract
+from settlement.rate.prose import of_step
 from settlement.rate.stated import PayoutRow, read_stated
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
-@given(settlements(), fees(6))
-def test_a_naive_reading_agrees_and_nothing_is_lost(settlement: str, known: list[list[int]]) -> None:
-    text = HEAD + beneficiaries(WEIGHTS) + FEE + settlement
+@settings(max_examples=120, deadline=None, derandomize=True)
+@given(settlements(), fees(6), fees(6))
+def test_a_naive_reading_agrees_and_nothing_is_lost(
+    settlement: str, fee: list[list[int]], extra: list[list[int]]
+) -> None:
+    known = [
+        [{"fee": one, "extra": other} for one, other in zip(*months, strict=True)]
+        for months in zip(fee, extra, strict=True)
+    ]
+    text = HEAD + beneficiaries(WEIGHTS) + FEE + EXTRA + settlement
     contract = read_contract("contracts/partner/2009-01-01.toml", text)
     reading = Settling(text, known)
     statements = closed(contract, known)
     for rows, expected, parked in zip(statements, reading.closes, reading.parked, strict=True):
         for name, lines in expected.items():
             assert own(rows, name) == lines, settlement
-        told_late = {row.adjusts: row.amount_minor for row in rows if row.state == StatementState.PARKED}
-        assert told_late == {f"2009-{month + 1:02}": amount for month, amount in parked.items()}
+        told_late = {(row.adjusts, row.term): row.amount_minor for row in rows if row.state == StatementState.PARKED}
+        assert told_late == {(f"2009-{month + 1:02}", term): amount for (month, term), amount in parked.items()}
     nothing_is_lost(statements)
 
 
@@ -39,14 +47,14 @@ def nothing_is_lost(statements: list[list[PayoutRow]]) -> None:
     for statement in statements:
         rows += statement
         earned = sum(r.amount_minor for r in rows if r.beneficiary is None and r.state not in TOLD_ONLY)
-        to_date = {term: sum(r.amount_minor for r in rows if r.term == term) for term in (*MOVES, "payout")}
+        to_date = {term: sum(r.amount_minor for r in rows if kind_of(r.term) == term) for term in (*MOVES, "payout")}
         carried = sum(r.amount_minor for r in statement if r.term == "carry_out")
         held = sum(lot.amount_minor for lots in read_stated(rows).held.values() for lot in lots)
         assert held == -to_date["held"] - to_date["released"]
         taken = sum(-to_date[term] for term in MOVES if term not in {"held", "released"})
         assert earned == to_date["payout"] + carried + held + taken
         for row in statement:
-            if row.term == "released":
+            if kind_of(row.term) == "released":
                 told_held = [int(told(row.quantities, n) or 0) for n in ("held_before", "held_now", "held_after")]
                 assert told_held[0] + told_held[1] - row.amount_minor == told_held[2]
 
@@ -127,3 +135,97 @@ def test_an_advance_that_a_later_file_dates_back_is_told_by_the_next_statement()
         (-120, "unrecouped_before=0;advanced=300;unrecouped_after=180"),
         (-180, "unrecouped_before=180;advanced=0;unrecouped_after=0"),
     ]
+
+
+SEVERAL = (
+    PLAIN.replace('"carry", "threshold"', '"carry", "tax", "hold", "threshold"')
+    + """booked_in = "current_period"
+
+[[settlement.taxes]]
+clause = "1"
+id = "state"
+kind = "withholding"
+rate = 0.05
+beneficiaries = ["A"]
+owed_by = "payer"
+owed_to = "Revenue of the state"
+rounding = "half_away"
+
+[[settlement.taxes]]
+clause = "1"
+id = "federal"
+kind = "withholding"
+rate = 0.10
+after = ["state"]
+beneficiaries = ["A"]
+owed_by = "payer"
+owed_to = "Federal revenue"
+rounding = "half_away"
+
+[[settlement.taxes]]
+clause = "1"
+id = "fees"
+kind = "value_added"
+rate = 0.20
+of = ["fee"]
+beneficiaries = ["A"]
+owed_by = "beneficiary"
+owed_to = "Federal revenue"
+rounding = "half_away"
+
+[[settlement.taxes]]
+clause = "1"
+id = "extras"
+kind = "value_added"
+rate = 0.07
+of = ["extra"]
+beneficiaries = ["A"]
+owed_by = "beneficiary"
+owed_to = "Federal revenue"
+rounding = "half_away"
+
+[[settlement.holds]]
+clause = "1"
+id = "retention"
+share = 0.10
+released_after = 2
+counted_in = "periods"
+rounding = "half_away"
+
+[[settlement.holds]]
+clause = "1"
+id = "reserve"
+share = 0.20
+released_after = 1
+counted_in = "periods"
+after = ["retention"]
+rounding = "half_away"
+"""
+)
+
+
+def test_several_taxes_and_holds_have_lines_of_their_own() -> None:
+    contract = version(SEVERAL, {"A": 1, "B": 1}, FEE + EXTRA)
+    statements = closed(contract, [[{"fee": 20_000, "extra": 3_000}], [{"fee": 20_000, "extra": 6_000}, NOTHING]])
+    first, second = (own(rows, "A") for rows in statements)
+    # 5 % of 110.00, 10 % of what is left, 20 % of its half of the fee, 7 % of its third of the extra.
+    taxes = {"withholding_tax.state": -550, "withholding_tax.federal": -1_045}
+    taxes |= {"value_added_tax.fees": 2_000, "value_added_tax.extras": 70}
+    held = {"held.retention": -1_148, "held.reserve": -2_065, "released.retention": 0, "released.reserve": 0}
+    assert first == {"share": 11_000, "carry_in": 0, **taxes, **held, "payout": 8_262, "carry_out": 0}
+    # The month before has 10.00 more of the extra for A: its taxes follow, and the reserve is released.
+    assert (second["share"], second["withholding_tax.state"], second["value_added_tax.fees"]) == (1_000, -50, 0)
+    assert second["value_added_tax.extras"] == 70
+    assert (second["released.reserve"], second["released.retention"]) == (2_065, 0)
+
+
+NOTHING = {"fee": 0, "extra": 0}
+
+
+def test_the_plain_words_tell_several_taxes_and_holds_in_their_order() -> None:
+    contract = version(SEVERAL, {"A": 1, "B": 1}, FEE + EXTRA).contract
+    taxes, holds = (of_step(contract, step) for step in (Step.TAX, Step.HOLD))
+    assert taxes.startswith("In this order. State: 5.00 % of what is earned and not recouped is withheld from A;")
+    assert "Federal: 10.00 % of what is earned and not recouped after the tax of state is withheld from A;" in taxes
+    assert "Extras: 7.00 % value added tax on what extra gives is added for A;" in taxes
+    assert "Reserve: 20.00 % of what the statement adds to a balance, less what retention holds, as far as" in holds

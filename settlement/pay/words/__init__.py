@@ -9,7 +9,7 @@ from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 
-from settlement.model.statement_lines import OWN_LINES
+from settlement.model.statement_lines import OWN_LINES, kind_of, name_of
 
 
 class Language(StrEnum):
@@ -40,6 +40,11 @@ class Words:
     lines: Mapping[str, str]
     quantities: Mapping[str, str]
     reasons: Mapping[str, str]
+
+    def line(self, line: str) -> str:
+        """What a line of a beneficiary means, with the name of its tax or hold where it has one."""
+        name = name_of(line)
+        return self.lines[kind_of(line)] if name is None else f"{self.lines[kind_of(line)]}: {name}"
 
 
 @cache
