@@ -1,4 +1,4 @@
-"""Over an events table a day that goes on from the day before gives what all events give, contribution by contribution."""
+"""Over an events table a day that goes on from the day before gives what all events give, for each contribution."""
 
 from __future__ import annotations
 
