@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from airflow_home import Airflow, running_airflow
 from postgres_server import Server, binaries, running_server
 
 from settlement import originals, runner, store
@@ -62,6 +63,13 @@ def settle_sample(root: Path, sample_dir: Path) -> Home:
         for night in originals.delivery_dates(home):
             runner.run_night(home, night, until="pay")
     return home
+
+
+@pytest.fixture(scope="session")
+def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
+    """A real Airflow, loaded once a worker; all tests share its metadata database."""
+    with running_airflow(tmp_path_factory.mktemp("airflow")) as airflow:
+        yield airflow
 
 
 @pytest.fixture(scope="session")
