@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import date
-from pathlib import Path
 
 import pytest
 from made_replies import report, returned
@@ -12,7 +11,6 @@ from payout_home import ABROAD, with_account
 
 from settlement import books, originals, payout_books, reperform, runner, store
 from settlement.errors import RetryableError
-from settlement.home import create_home
 from settlement.model.payout import Batch
 from settlement.payout import conservation, replies, steps
 from settlement.store import Home
@@ -22,12 +20,9 @@ FIRST, SECOND = "2026-01-01T07:00:00Z", "2026-01-02T07:00:00Z"
 
 
 @pytest.fixture
-def home(tmp_path: Path, sample_dir: Path, on_each_database: object) -> Home:
+def home(two_nights_on_each_database: Home) -> Home:
     """Two nights of the sample, of which the second closes periods; the third is delivered."""
-    create_home(tmp_path / "home", sample_dir)
-    place = store.open_home(tmp_path / "home")
-    for night in originals.delivery_dates(place)[:2]:
-        runner.run_night(place, night, until="pay")
+    place = two_nights_on_each_database
     for partner in PARTNERS:
         with_account(place, partner, ABROAD)
     return place
