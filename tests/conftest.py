@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from postgres_server import Server, binaries, running_server
+import sqlalchemy as sa
+from airflow_home import Airflow, running_airflow
+from new_books import RUN, tables_from_one_run
+from postgres_server import NOTHING, Server, binaries, running_server
+from shared import made_once
 
 from settlement import originals, runner, store
 from settlement.home import create_home
 from settlement.sample.generate import generate
+from settlement.schema import upgrade
 from settlement.store import Home
 
 TEST_CARD_KEY = bytes(range(32)).hex()
@@ -24,34 +30,85 @@ def _test_card_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SETTLEMENT_QUARANTINE_KEY", TEST_QUARANTINE_KEY)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _new_books() -> Iterator[None]:
+    with tables_from_one_run():
+        yield
+
+
+@pytest.fixture
+def real_revisions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """New books are made by the revisions themselves."""
+    monkeypatch.setattr(upgrade, "_run", RUN)
+
+
 @pytest.fixture(scope="session")
 def sample_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three delivered nights of 300 transactions with every planted fault."""
-    target = tmp_path_factory.mktemp("sample") / "nights"
-    generate(target, nights=3, rows=300, seed=11)
-    return target
+    return (
+        made_once(tmp_path_factory, "sample", lambda folder: generate(folder / "nights", nights=3, rows=300, seed=11))
+        / "nights"
+    )
 
 
 @pytest.fixture(scope="session")
-def settled_home(tmp_path_factory: pytest.TempPathFactory, sample_dir: Path) -> Home:
+def settled_sample(tmp_path_factory: pytest.TempPathFactory, sample_dir: Path) -> Path:
+    """``home`` as ``settled_home`` tells it, and ``two_nights`` as it was when its last night was only delivered."""
+
+    def make(folder: Path) -> None:
+        settle_sample(folder / "home", sample_dir, lambda home: shutil.copytree(home.root, folder / "two_nights"))
+
+    return made_once(tmp_path_factory, "settled", make)
+
+
+@pytest.fixture(scope="session")
+def settled_home(settled_sample: Path) -> Home:
     """A home whose three nights are settled up to the partners' files. Tests must not change it."""
-    return settle_sample(tmp_path_factory.mktemp("home") / "home", sample_dir)
+    return store.open_home(settled_sample / "home")
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def settled_on_each_database(request: pytest.FixtureRequest) -> Iterator[Home]:
+@pytest.fixture(scope="session")
+def settled_on_postgresql(
+    tmp_path_factory: pytest.TempPathFactory, sample_dir: Path, postgres: Server
+) -> tuple[Home, sa.URL, sa.URL]:
+    """The settled home with its books in PostgreSQL, their URL, and that of the books as they were after two nights."""
+    url, before = postgres.new_database(), []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SETTLEMENT_BOOKS_URL", url.render_as_string(hide_password=False))
+        home = settle_sample(
+            tmp_path_factory.mktemp("home") / "home",
+            sample_dir,
+            lambda _: before.append(postgres.new_database(like=str(url.database))),
+        )
+    return home, url, before[0]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def settled_on_each_database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Home:
     """The settled home with its books in SQLite, and another with the books in PostgreSQL. Tests must not change it."""
     if request.param == "sqlite":
-        yield request.getfixturevalue("settled_home")
-        return
-    server: Server = request.getfixturevalue("postgres")
-    root = request.getfixturevalue("tmp_path_factory").mktemp("home") / "home"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SETTLEMENT_BOOKS_URL", server.new_database().render_as_string(hide_password=False))
-        yield settle_sample(root, request.getfixturevalue("sample_dir"))
+        home: Home = request.getfixturevalue("settled_home")
+        return home
+    home, url, _ = request.getfixturevalue("settled_on_postgresql")
+    monkeypatch.setenv("SETTLEMENT_BOOKS_URL", url.render_as_string(hide_password=False))
+    return home
 
 
-def settle_sample(root: Path, sample_dir: Path) -> Home:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def two_nights_on_each_database(
+    request: pytest.FixtureRequest, tmp_path: Path, settled_sample: Path, monkeypatch: pytest.MonkeyPatch
+) -> Home:
+    """A home of the test's own, whose first two nights are settled and whose third is delivered, on each database."""
+    if request.param == "postgresql":
+        _, _, before = request.getfixturevalue("settled_on_postgresql")
+        server: Server = request.getfixturevalue("postgres")
+        url = server.new_database(like=str(before.database))
+        monkeypatch.setenv("SETTLEMENT_BOOKS_URL", url.render_as_string(hide_password=False))
+    shutil.copytree(settled_sample / "two_nights", tmp_path / "home")
+    return store.open_home(tmp_path / "home")
+
+
+def settle_sample(root: Path, sample_dir: Path, before_last: Callable[[Home], object]) -> Home:
     """A new home at ``root`` with the sample's nights settled up to the partners' files."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SETTLEMENT_CARD_KEY", TEST_CARD_KEY)
@@ -59,9 +116,19 @@ def settle_sample(root: Path, sample_dir: Path) -> Home:
         patch.setenv("SETTLEMENT_QUARANTINE_KEY", TEST_QUARANTINE_KEY)
         create_home(root, sample_dir)
         home = store.open_home(root)
-        for night in originals.delivery_dates(home):
+        *nights, last = originals.delivery_dates(home)
+        for night in nights:
             runner.run_night(home, night, until="pay")
+        before_last(home)
+        runner.run_night(home, last, until="pay")
     return home
+
+
+@pytest.fixture(scope="session")
+def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
+    """A real Airflow, loaded once a worker; all tests share its metadata database."""
+    with running_airflow(tmp_path_factory.mktemp("airflow")) as airflow:
+        yield airflow
 
 
 @pytest.fixture(scope="session")
@@ -78,14 +145,26 @@ def postgres() -> Iterator[Server]:
 def on_each_database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """The test runs twice: with its home's books in SQLite beside it, and in a database of their own in PostgreSQL.
 
-    The function given takes another, empty database where it is PostgreSQL; SQLite needs another home alone.
+    The function given takes another database without rows where it is PostgreSQL; SQLite needs another home alone.
     """
+    return _database(request, monkeypatch)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def on_each_without_tables(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, real_revisions: None
+) -> Callable[[], None]:
+    """As ``on_each_database``, but there are no tables yet, which the revisions make."""
+    return _database(request, monkeypatch, like=NOTHING)
+
+
+def _database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, **like: str) -> Callable[[], None]:
     if request.param == "sqlite":
         return lambda: None
     server: Server = request.getfixturevalue("postgres")
 
     def another() -> None:
-        monkeypatch.setenv("SETTLEMENT_BOOKS_URL", server.new_database().render_as_string(hide_password=False))
+        monkeypatch.setenv("SETTLEMENT_BOOKS_URL", server.new_database(**like).render_as_string(hide_password=False))
 
     another()
     return another

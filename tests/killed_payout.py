@@ -1,10 +1,9 @@
-"""Run by the tests in a process of its own: releases a batch and is killed at a named step, or not at all."""
+"""What a process does that releases a batch and is killed at a named step, or not at all."""
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -73,7 +72,3 @@ def main(home: str, batch_id: str, moment: str, step: str) -> int:
         print(error)
         return 2
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))

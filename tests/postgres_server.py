@@ -16,7 +16,11 @@ from pathlib import Path
 import psycopg
 import sqlalchemy as sa
 
+from settlement.schema.upgrade import upgrade
+
 _NUMBERS = count(1)
+EMPTY_BOOKS, NOTHING = "empty_books", "template0"
+"""Databases to copy: books of this version without rows, and a database without tables."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +29,15 @@ class Server:
 
     folder: Path
 
-    def new_database(self) -> sa.URL:
-        """An empty database of its own."""
+    def new_database(self, like: str = EMPTY_BOOKS) -> sa.URL:
+        """A database of its own, a copy of another one that nobody uses: by default of books without rows."""
         name = f"books{next(_NUMBERS)}"
         with psycopg.connect(host=str(self.folder), user="postgres", dbname="postgres", autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {like}")
+        return self.url(name)
+
+    def url(self, name: str) -> sa.URL:
+        """The URL of a database."""
         return sa.URL.create("postgresql+psycopg", "postgres", database=name, query={"host": str(self.folder)})
 
 
@@ -58,7 +66,11 @@ def running_server(programs: Path) -> Iterator[Server]:
         call(str(programs / "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8")
         call(str(programs / "pg_ctl"), "-D", data, "-w", "-l", str(folder / "log"), "-o", options, "start")
         try:
-            yield Server(folder=folder)
+            server = Server(folder=folder)
+            with psycopg.connect(host=str(folder), user="postgres", dbname="postgres", autocommit=True) as connection:
+                connection.execute(f"CREATE DATABASE {EMPTY_BOOKS}")
+            upgrade(sa.create_engine(server.url(EMPTY_BOOKS), poolclass=sa.NullPool))
+            yield server
         finally:
             call(str(programs / "pg_ctl"), "-D", data, "-w", "-m", "immediate", "stop")
     finally:

@@ -234,12 +234,12 @@ def test_a_locked_database_may_be_tried_again(tmp_path: Path, monkeypatch: pytes
 
 
 def test_runners_that_open_new_books_at_once_all_find_them(
-    tmp_path: Path, on_each_database: Callable[[], None]
+    tmp_path: Path, on_each_without_tables: Callable[[], None]
 ) -> None:
     for turn in range(5):
         home = Home(root=tmp_path / str(turn))
         home.root.mkdir()
-        on_each_database()
+        on_each_without_tables()
         begin = threading.Barrier(4)
 
         def look(_: int, home: Home = home, begin: threading.Barrier = begin) -> list[object]:

@@ -31,11 +31,6 @@ CLEARING: Final = [*dict.fromkeys((*_BANK, *_MERCHANT, "side", "kind"))]
 _ACCOUNT_STATE: Final = ["programme", "account_class", "channel", "opened_on", "closed_on", "first_purchase_on"]
 REFERENCES: Final = ("file", "account_event", "enrolment", "store", "opening_position", "fx_rate", "pnl")
 """The tables that ``standing_facts`` reads."""
-_NO_RECORD: Final = counting_records(
-    pl.DataFrame(schema={name: TABLES["clearing"].schema[name] for name in (*_BANK, "kind")}),
-    pl.DataFrame(schema={name: TABLES["clearing"].schema[name] for name in (*_MERCHANT, "kind")}),
-    pl.DataFrame(schema={name: TABLES["match_member"].schema[name] for name in ("match_id", "side", *LOCATOR)}),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +159,7 @@ def standing_facts(references: Mapping[str, pl.LazyFrame], first: date, day: dat
     return Facts(
         day=day,
         first_night=first,
-        records=_describe(_NO_RECORD, holders, own),
+        records=_describe(_no_record(), holders, own),
         holders=holders,
         stores=own,
         accounts=accounts,
@@ -249,6 +244,17 @@ def _holders(enrolment: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
         ends=pl.col("valid_from").shift(-1, fill_value=date.max).over("card_ref"),
     )
     return spans.join(accounts.select("account_id", "account_class"), on="account_id", how="left")
+
+
+def _no_record() -> pl.DataFrame:
+    """Counting records before there are any."""
+    schemas = TABLES["clearing"].schema, TABLES["clearing"].schema, TABLES["match_member"].schema
+    columns = (*_BANK, "kind"), (*_MERCHANT, "kind"), ("match_id", "side", *LOCATOR)
+    bank, merchant, members = (
+        pl.DataFrame(schema={name: schema[name] for name in names})
+        for schema, names in zip(schemas, columns, strict=True)
+    )
+    return counting_records(bank, merchant, members)
 
 
 def _describe(records: pl.DataFrame, holders: pl.DataFrame, stores: pl.Series) -> pl.DataFrame:

@@ -1,10 +1,9 @@
-"""A process that sends and is killed at the step that it is told: python killed.py HOME NIGHT STEP."""
+"""What a process does that sends and is killed at a named step."""
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -80,9 +79,13 @@ STEPS: dict[str, Callable[[], None]] = {
     "linked in the outbox": lambda: setattr(outbox.os, "link", _and_then_die(os.link)),
 }
 
-if __name__ == "__main__":
-    STEPS[sys.argv[3]]()
+
+def main(home: str, night: str, step: str) -> int:
+    """Send a night's files and be killed at this step; 1 and a sentence where that is refused."""
+    STEPS[step]()
     try:
-        send.send(store.open_home(Path(sys.argv[1])), PARTNER, date.fromisoformat(sys.argv[2]))
+        send.send(store.open_home(Path(home)), PARTNER, date.fromisoformat(night))
     except SettlementError as error:
-        sys.exit(str(error))
+        print(error)
+        return 1
+    return 0

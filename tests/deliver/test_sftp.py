@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import subprocess
-import sys
 from datetime import date, timedelta
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import asyncssh
@@ -13,6 +12,7 @@ import pytest
 from deliver import killed
 from deliver.partner_place import NIGHT, A, Gpg, add_night, declaration, declare, on_sqlite, our_fingerprint, outbox_at
 from sftp_server import SftpServer
+from warm_process import started
 
 from settlement import books, delivery_books
 from settlement.deliver import send
@@ -170,15 +170,14 @@ def test_another_file_of_the_name_is_not_written_over(home: Home, server: SftpSe
         send.send(home, A, NIGHT)
 
 
-def sender(home: Home, night: date, step: str) -> subprocess.Popen[str]:
-    words = [sys.executable, killed.__file__, str(home.root), str(night), step]
-    return subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+def sender(home: Home, said: Path, night: date, step: str) -> BaseProcess:
+    return started(said, killed.main, str(home.root), str(night), step)
 
 
-def require_killed_and_gone_on(home: Home, night: date, step: str) -> None:
-    process = sender(home, night, step)
-    _, said = process.communicate(timeout=300)
-    assert process.returncode == -9, (step, said)
+def require_killed_and_gone_on(home: Home, said: Path, night: date, step: str) -> None:
+    process = sender(home, said, night, step)
+    process.join(300)
+    assert process.exitcode == -9, (step, said.read_text())
     send.send(home, A, night)
 
 
@@ -186,17 +185,21 @@ SFTP_STEPS = tuple(step for step in killed.STEPS if "outbox" not in step and ste
 
 
 @on_sqlite
-def test_a_sender_that_is_killed_at_any_step_has_sent_once(home: Home, server: SftpServer, declared: Path) -> None:
+def test_a_sender_that_is_killed_at_any_step_has_sent_once(
+    home: Home, server: SftpServer, declared: Path, tmp_path: Path
+) -> None:
     for step, night in zip(SFTP_STEPS, nights(home, len(SFTP_STEPS)), strict=True):
-        require_killed_and_gone_on(home, night, step)
+        require_killed_and_gone_on(home, tmp_path / "said", night, step)
         require_once(home, declared)
     assert server.faults.log.count("rename") == 3 + len(SFTP_STEPS)
 
 
 @pytest.mark.parametrize("on_each_database", ["postgresql"], indirect=True)
-def test_a_sender_that_is_killed_leaves_no_hold_in_postgresql(home: Home, server: SftpServer, declared: Path) -> None:
+def test_a_sender_that_is_killed_leaves_no_hold_in_postgresql(
+    home: Home, server: SftpServer, declared: Path, tmp_path: Path
+) -> None:
     for step, night in zip(("prepared", "renamed"), nights(home, 2), strict=True):
-        require_killed_and_gone_on(home, night, step)
+        require_killed_and_gone_on(home, tmp_path / "said", night, step)
     require_once(home, declared)
     assert server.faults.log.count("rename") == 5
 
@@ -206,14 +209,17 @@ def test_a_sender_to_an_outbox_that_is_killed_has_sent_once(home: Home, gpg: Gpg
     declare(home, declaration(A, gpg.certificate(CERTIFICATE), outbox_at(tmp_path / "box")))
     steps = ("written to the outbox", "linked in the outbox")
     for step, night in zip(steps, nights(home, 2), strict=True):
-        require_killed_and_gone_on(home, night, step)
+        require_killed_and_gone_on(home, tmp_path / "said", night, step)
         require_once(home, tmp_path / "box")
 
 
-def test_two_senders_at_once_send_once(home: Home, server: SftpServer, declared: Path) -> None:
-    both = [sender(home, NIGHT, "never") for _ in range(2)]
-    said = [process.communicate(timeout=300)[1] for process in both]
+def test_two_senders_at_once_send_once(home: Home, server: SftpServer, declared: Path, tmp_path: Path) -> None:
+    both = [sender(home, tmp_path / name, NIGHT, "never") for name in ("one", "other")]
+    for process in both:
+        process.join(300)
+    said = [(tmp_path / name).read_text() for name in ("one", "other")]
     assert all(not words or "another" in words.lower() for words in said), said
+    assert {process.exitcode for process in both} <= {0, 1}, said
     send.send(home, A, NIGHT)
     require_once(home, declared)
     assert server.faults.log.count("rename") == 3

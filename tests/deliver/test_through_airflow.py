@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
 import sqlite3
 import sys
@@ -11,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from airflow_home import REPOSITORY, call
+from airflow_home import REPOSITORY, Airflow
 from deliver.partner_place import NIGHT, A, Gpg, declaration, declare, on_sqlite, outbox_at
 
 from settlement import books, delivery_books
@@ -31,18 +30,13 @@ def declared(home: Home, gpg: Gpg, tmp_path: Path) -> Path:
 
 @pytest.mark.airflow
 @on_sqlite
-def test_a_night_is_sent_and_acknowledged_through_airflow(home: Home, declared: Path, tmp_path: Path) -> None:
+def test_a_night_is_sent_and_acknowledged_through_airflow(airflow: Airflow, home: Home, declared: Path) -> None:
     (declared / "ACK_1.csv").write_text(ALL)
-    place, airflow = tmp_path / "airflow", Path(sys.executable).with_name("airflow")
-    place.mkdir()
-    migrated = call(place, [airflow, "db", "migrate"])
-    assert migrated.returncode == 0, migrated.stderr
-    conf = json.dumps({"home": str(home.root), "business_date": str(NIGHT)})
-    done = call(place, [airflow, "dags", "test", "deliver_files", "--conf", conf])
+    done = airflow.test("deliver_files", home=str(home.root), business_date=str(NIGHT))
     assert done.returncode == 0, done.stdout + done.stderr
     found = delivery_books.standings(books.connect(home), A)
     assert [f"{one.delivery.number} {one.state}" for one in found] == [f"{n} acknowledged" for n in (1, 2, 3)]
-    with closing(sqlite3.connect(place / "airflow.db")) as metadata:
+    with closing(sqlite3.connect(airflow.home / "airflow.db")) as metadata:
         states = metadata.execute("SELECT task_id, state FROM task_instance WHERE dag_id = 'deliver_files'").fetchall()
     assert {task for task, _ in states} == {"partners", "send", "all_sent", "awaited", "acknowledged"}
     assert {state for _, state in states} == {"success"}

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import TEST_CARD_KEY, TEST_QUARANTINE_KEY
 from sealed_home import make_sealed_home
+from shared import made_once
 
 from settlement import store
 from settlement.store import Home
@@ -20,7 +21,7 @@ def sealed_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
         patch.setenv("SETTLEMENT_CARD_KEY", TEST_CARD_KEY)
         patch.setenv("SETTLEMENT_CARD_KEY_ID", "test")
         patch.setenv("SETTLEMENT_QUARANTINE_KEY", TEST_QUARANTINE_KEY)
-        return make_sealed_home(tmp_path_factory.mktemp("sealed"))
+        return store.open_home(made_once(tmp_path_factory, "sealed", make_sealed_home) / "home")
 
 
 @pytest.fixture

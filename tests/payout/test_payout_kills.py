@@ -5,19 +5,19 @@ from __future__ import annotations
 import hashlib
 import re
 import signal
-import subprocess
-import sys
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+import killed_payout
 import pytest
 from payout_home import RELEASED, approved, balance, made_home, proposed, with_accounts
+from warm_process import started
 
 from settlement import books, payout_books
 from settlement.model.payout import Batch, BatchState
 from settlement.payout import conservation, steps
 from settlement.store import Home
 
-SCRIPT = Path(__file__).with_name("killed_payout.py")
 BOOKED = "approved"
 STEPS = {
     "before the booking": (BOOKED, set()),
@@ -39,9 +39,8 @@ def home(tmp_path: Path, on_each_database: object) -> Home:
     return home
 
 
-def release(home: Home, batch: Batch, step: str) -> subprocess.Popen[str]:
-    command = [sys.executable, SCRIPT, home.root, batch.batch_id, RELEASED, step]
-    return subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True)
+def release(home: Home, batch: Batch, step: str, said: str = "said") -> BaseProcess:
+    return started(home.root.parent / said, killed_payout.main, str(home.root), batch.batch_id, RELEASED, step)
 
 
 def require_paid_once(home: Home, batch: Batch) -> None:
@@ -60,8 +59,9 @@ def require_paid_once(home: Home, batch: Batch) -> None:
 def test_a_killed_release_goes_on_where_it_was(home: Home) -> None:
     batch = approved(home, proposed(home), "cem", "dora")
     for step, (state, lies) in STEPS.items():
-        with release(home, batch, step) as process:
-            assert process.wait() == -signal.SIGKILL, step
+        process = release(home, batch, step)
+        process.join()
+        assert process.exitcode == -signal.SIGKILL, step
         standing = payout_books.one_batch(books.connect(home), batch.batch_id)
         assert standing.state == state, step
         # The name of a file that is not whole has its writer's number.
@@ -69,16 +69,19 @@ def test_a_killed_release_goes_on_where_it_was(home: Home) -> None:
         assert lying >= lies, step
         moved = balance(home, "asset:transit")
         assert moved == (-batch.total_minor if standing.by(BatchState.RELEASED) else 0), step
-    with release(home, batch, "not at all") as process:
-        assert process.wait() == 0
+    process = release(home, batch, "not at all")
+    process.join()
+    assert process.exitcode == 0
     require_paid_once(home, batch)
 
 
 @pytest.mark.parametrize("step", ["with the lock of the home", "without the lock of the home"])
 def test_two_that_release_at_once_pay_once(home: Home, step: str) -> None:
     batch = approved(home, proposed(home), "cem", "dora")
-    with release(home, batch, step) as one, release(home, batch, step) as other:
-        said = [process.communicate()[0] for process in (one, other)]
-    assert {one.returncode, other.returncode} <= {0, 2}, said
-    assert 0 in {one.returncode, other.returncode}, said
+    one, other = (release(home, batch, step, said) for said in ("one", "other"))
+    for process in (one, other):
+        process.join()
+    said = [(home.root.parent / name).read_text() for name in ("one", "other")]
+    assert {one.exitcode, other.exitcode} <= {0, 2}, said
+    assert 0 in {one.exitcode, other.exitcode}, said
     require_paid_once(home, batch)

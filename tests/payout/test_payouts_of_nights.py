@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from datetime import date, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import polars as pl
 import pytest
@@ -15,7 +14,6 @@ from payout_home import ABROAD, PAYS_ABROAD, with_account
 
 from settlement import books, originals, payout_books, reperform, runner, store
 from settlement.errors import RetryableError
-from settlement.home import create_home
 from settlement.model.payout import Batch
 from settlement.payout import conservation, replies, steps
 from settlement.sample.writers_bank import write_statement
@@ -27,15 +25,12 @@ FIRST, SECOND = "2026-01-01T07:00:00Z", "2026-01-02T07:00:00Z"
 
 
 @pytest.fixture
-def home(tmp_path: Path, sample_dir: Path, on_each_database: object) -> Home:
+def home(two_nights_on_each_database: Home) -> Home:
     """Two nights of the sample, of which the second closes periods; the third is delivered."""
-    create_home(tmp_path / "home", sample_dir)
-    place = store.open_home(tmp_path / "home")
+    place = two_nights_on_each_database
     programme = place.config / "programme.toml"
     pays = f'iban = "{PAYS_ABROAD}" }}\n'
     programme.write_text(programme.read_text().replace(pays, f'{pays}statement_account = "{PAYS}"\n'))
-    for night in originals.delivery_dates(place)[:2]:
-        runner.run_night(place, night, until="pay")
     for partner in PARTNERS:
         with_account(place, partner, ABROAD)
     return place

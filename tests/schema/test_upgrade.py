@@ -56,7 +56,7 @@ def write(engine: sa.Engine, *statements: str) -> None:
 
 
 @pytest.fixture
-def home(tmp_path: Path, on_each_database: object) -> Home:
+def home(tmp_path: Path, on_each_without_tables: object) -> Home:
     return Home(root=tmp_path)
 
 

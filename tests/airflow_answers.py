@@ -1,9 +1,8 @@
-"""Run by the tests in a process of its own: answers Airflow's open questions through its API, one after another."""
+"""Answers Airflow's open questions through its API, one after another, while a DAG runs in the same process."""
 
 from __future__ import annotations
 
-import sys
-import time
+import threading
 
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 from airflow.api_fastapi.core_api.datamodels.hitl import UpdateHITLDetailPayload
@@ -14,14 +13,11 @@ from airflow.utils.session import create_session
 from airflow.utils.state import TaskInstanceState
 from sqlalchemy import select
 
-ENDS = 240
 
-
-def main(*answers: str) -> None:
+def answer(answers: list[str], over: threading.Event) -> None:
     """Give answers, each PERSON=OPTION, in the order in which questions come, and print each question's body."""
     left = list(answers)
-    end = time.monotonic() + ENDS
-    while left and time.monotonic() < end:
+    while left and not over.wait(0.5):
         with create_session() as session:
             waiting = select(TaskInstance).where(TaskInstance.state == TaskInstanceState.AWAITING_INPUT)
             found = session.scalars(waiting.order_by(TaskInstance.map_index)).first()
@@ -38,9 +34,3 @@ def main(*answers: str) -> None:
                     user=SimpleAuthManagerUser(username=person, role="admin"),
                     session=session,
                 )
-        time.sleep(0.5)
-    sys.exit(len(left))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
