@@ -225,7 +225,7 @@ def _go_on(connection: books.Connection, batch_id: str, statuses: Sequence[Statu
     """Take a batch on by what is known of its payouts now."""
     batch = _again(connection, batch_id)
     every = all(payout.back for payout in batch.payouts)
-    answered = any(payout.back or payout.accepted for payout in batch.payouts)
+    answered = any(payout.back_minor or payout.accepted for payout in batch.payouts)
     rejected = all(
         any(one.payment_id == payout.payment_id and one.outcome == Outcome.REJECTED for one in statuses)
         for payout in batch.payouts

@@ -97,7 +97,7 @@ def test_a_batch_through_all_of_its_commands(home: Home, tmp_path: Path) -> None
     listed = says(home, "payouts", "list", "--state", "acknowledged")
     assert "1 batches." in listed
     said = says(home, "payouts", "check")
-    assert "USD: earned 56136.05 = paid 56136.05" in said
+    assert "USD: earned 56136.05 = paid 56134.05 + due 2.00" in said
 
 
 def test_a_change_against_the_payout_before_is_told(home: Home) -> None:
