@@ -17,7 +17,7 @@ from settlement.model.payout import Batch, BatchState
 from settlement.payout import conservation, steps
 from settlement.store import Home
 
-SCRIPT = Path(__file__).with_name("killed_payout.py")
+SCRIPT = Path(__file__).parents[1] / "killed_payout.py"
 BOOKED = "approved"
 STEPS = {
     "before the booking": (BOOKED, set()),

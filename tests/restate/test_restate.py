@@ -13,6 +13,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
 from settlement import books, originals, reperform, restate_books, runner, store
 from settlement.errors import TerminalError
@@ -24,6 +25,7 @@ from settlement.restate import order
 from settlement.restate.order import Asked, Tried
 from settlement.restate.text import render_order, render_trial
 from settlement.restate.trial import Trial, attempt, nights_from
+from settlement.restate_commands import app
 from settlement.sample.generate import generate
 from settlement.store import Home
 
@@ -483,3 +485,27 @@ def test_a_restatement_begins_where_those_since_then_began() -> None:
     assert reaches_back(days[5], [one, two]) == days[0], "the second began before the first was made"
     assert reaches_back(days[5], [two]) == days[2]
     assert reaches_back(days[3], [one]) == days[0]
+
+
+def test_the_commands_propose_show_approve_list_and_withdraw(
+    unordered: tuple[Home, Tried, list[date]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, found, nights = unordered
+    monkeypatch.setattr(order, "perform", lambda *_: found)
+
+    def told(*words: str) -> str:
+        done = CliRunner().invoke(app, [*words, "--home", str(home.root)], catch_exceptions=True)
+        return str(done.exception) if done.exception else done.stdout
+
+    span = ("--from", str(nights[0]), "--to", str(nights[1]), "--reason", REASON)
+    assert "Shares of partners" in told("try", *span)
+    assert "0 orders." in told("list")
+    proposed = told("propose", *span, "--into", str(nights[2]), "--by", "Alice")
+    assert "The order R000001 is proposed: another person looks at it" in proposed
+    (one,) = restate_books.orders(books.connect(home))
+    assert one.digest in told("show", "R000001")
+    assert "cannot approve it" in told("approve", "R000001", "--digest", one.digest, "--by", "alice")
+    approved = told("approve", "R000001", "--digest", one.digest[:8], "--by", "bob")
+    assert approved == f"The order R000001 is approved: the night {nights[2]} makes it.\n"
+    assert "1 orders." in told("list", "--state", "approved")
+    assert "is withdrawn" in told("withdraw", "R000001", "--reason", "by mistake", "--by", "alice")
