@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from settlement import books, originals, reperform, restate_books, runner, store
-from settlement.errors import TerminalError
+from settlement.errors import RetryableError, TerminalError
 from settlement.home import create_home
 from settlement.model.payout import Step
 from settlement.model.restatement import Difference, OrderId, OrderState, RestatementOrder, configuration_of
@@ -27,6 +27,7 @@ from settlement.restate.text import render_order, render_trial
 from settlement.restate.trial import Trial, attempt, nights_from
 from settlement.restate_commands import app
 from settlement.sample.generate import generate
+from settlement.stages import stage_named
 from settlement.store import Home
 
 REASON = "passes without a merchant's word are dropped"
@@ -378,7 +379,7 @@ def test_a_changed_trial_loses_its_approval(unordered: tuple[Home, Tried, list[d
     assert restate_books.restatements(books.connect(home), into) == ()
 
 
-def test_an_order_is_withdrawn_until_its_night_lands(unordered: tuple[Home, Tried, list[date]]) -> None:
+def test_an_order_is_withdrawn_until_its_night_has_matched(unordered: tuple[Home, Tried, list[date]]) -> None:
     home, found, nights = unordered
     engine = books.connect(home)
     for _ in range(2):
@@ -386,13 +387,25 @@ def test_an_order_is_withdrawn_until_its_night_lands(unordered: tuple[Home, Trie
         assert order.withdraw(home, one.order_id, "alice", MOMENT, "by mistake").state == "withdrawn"
     one = ordered(home, found.trial, nights[0], nights[1], nights[2])
     assert one.order_id == "R000003"
-    landed = books.StageRun(business_date=nights[2], stage="land", inputs_digest="1", outputs_digest="2")
-    books.commit_stage(engine, landed, ())
-    with pytest.raises(TerminalError, match="is landed already: name a night to come"):
-        order.withdraw(home, one.order_id, "alice", MOMENT, "too late")
-    (home.config / "match.toml").open("a").write("# changed\n")
-    with pytest.raises(TerminalError, match="approved with other match rules: put back what was approved\\."):
+    for stage in ("land", "parse", "check"):
+        done = books.StageRun(business_date=nights[2], stage=stage, inputs_digest="1", outputs_digest="2")
+        books.commit_stage(engine, done, ())
+    kept = (home.config / "match.toml").read_text(encoding="utf-8")
+    (home.config / "match.toml").write_text(f"{kept}# changed\n", encoding="utf-8")
+    for runs in (
+        lambda: runner.run_unit(home, nights[2], "match", "all"),
+        lambda: runner.commit(home, nights[2], "match", ()),
+    ):
+        with pytest.raises(TerminalError, match="approved with other match rules: put back what was approved"):
+            runs()
+    (home.config / "match.toml").write_text(kept, encoding="utf-8")
+    digest = runner._inputs_digest(home, engine, nights[2], stage_named("match"))
+    store.begin_stage(home, nights[2], "match", digest)
+    order.withdraw(home, one.order_id, "alice", MOMENT, "the night cannot be matched so")
+    with pytest.raises(RetryableError, match="An order was withdrawn"):
         runner.commit(home, nights[2], "match", ())
+    with pytest.raises(TerminalError, match="is withdrawn: what it would have restated stays"):
+        order.withdraw(home, one.order_id, "alice", MOMENT, "once more")
 
 
 def killed(*_: object, **__: object) -> None:
