@@ -87,9 +87,10 @@ def restatements(engine: books.Engine, until: date) -> tuple[Restatement, ...]:
     return tuple(sorted((r for r in given if r.business_date <= until), key=lambda r: r.business_date))
 
 
-def order_of_night(engine: books.Engine, night: date) -> RestatementOrder | None:
-    """The order that a night makes; None for most nights."""
-    return next((o for o in orders(engine) if o.state in GIVEN and o.restatement.business_date == night), None)
+def approved_for(engine: books.Engine, night: date) -> RestatementOrder | None:
+    """The approved order that a night is to make; None for most nights, and where it is made."""
+    approved = [order for order in orders(engine) if order.state is OrderState.APPROVED]
+    return next((order for order in approved if order.restatement.business_date == night), None)
 
 
 def one_order(engine: books.Engine, order_id: str) -> RestatementOrder:

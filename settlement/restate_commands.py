@@ -104,7 +104,7 @@ def withdraw(
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why.", show_default=False)],
     at: MomentOption = None,
 ) -> None:
-    """Withdraw an order whose night is not landed yet, approved or not."""
+    """Withdraw an order that its night has not made yet, approved or not."""
     _say(steps.withdraw(store.open_home(home), order, person_of(by), moment_of(at), reason))
 
 

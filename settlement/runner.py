@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import partial
+from typing import Final
 
 import polars as pl
 
@@ -94,8 +95,8 @@ def commit(home: Home, business_date: date, stage_name: str, units: tuple[str, .
             _require_as_approved(home, engine, business_date)
             if stage.name == "land":
                 _refuse_unseen_replays(home, engine, business_date)
-            if stage.name == "post":
-                _refuse_unseen_payouts(home, engine, business_date)
+            if stage.name in _UNSEEN:
+                _refuse_unseen(home, engine, business_date, stage)
             made = store.publish(home, business_date, stage.name, writes=stage.writes, files=stage.files, units=units)
             done = books.StageRun(
                 business_date=business_date,
@@ -124,32 +125,35 @@ def _refuse_unseen_replays(home: Home, engine: books.Engine, business_date: date
         raise RetryableError(f"A replay was released while {business_date} was landed.")
 
 
-def _refuse_unseen_payouts(home: Home, engine: books.Engine, business_date: date) -> None:
-    """A payout that was booked while the night was posted must be in its trial balance: the stage is done again."""
-    stage = stage_named("post")
+_UNSEEN: Final = {
+    "match": "An order was withdrawn, or the configuration changed, while {} was matched.",
+    "post": "A payout was booked while {} was posted.",
+}
+"""Stages that rest on what persons do meanwhile: what is withdrawn is not restated, what is paid is in the balance."""
+
+
+def _refuse_unseen(home: Home, engine: books.Engine, business_date: date, stage: Stage) -> None:
+    """A stage that has not seen what it rests on by now is done again."""
     if not store.begun_with(home, business_date, stage.name, _inputs_digest(home, engine, business_date, stage)):
         store.drop_work(home, business_date, stage.name)
-        raise RetryableError(f"A payout was booked while {business_date} was posted.")
+        raise RetryableError(_UNSEEN[stage.name].format(business_date))
 
 
 def _require_as_approved(home: Home, engine: books.Engine, business_date: date) -> None:
-    """Raise TerminalError where a night would restate otherwise than was approved.
+    """Raise TerminalError where a night whose matching is to come would restate otherwise than was approved.
 
     Its approval is of what was known after a night, under a configuration: the trial is a function of both. A scratch
     home performs a night under whatever it is given.
     """
-    settled = books.nights_of(engine, "pay")
-    order = None if home.own_books or business_date in settled else restate_books.order_of_night(engine, business_date)
+    order = None if home.own_books else restate_books.approved_for(engine, business_date)
     if order is None:
         return
-    changed = order.rests_on_other(configuration_of(store.read_documents(home)), max(settled, default=None))
+    last = max(books.nights_of(engine, "pay"), default=None)
+    changed = order.rests_on_other(configuration_of(store.read_documents(home)), last)
     if changed:
-        put_back = "put back what was approved"
-        if books.committed(engine, business_date, "land") is None:
-            put_back += f", or withdraw it (`settle restate withdraw {order.order_id}`) and propose it anew"
         raise TerminalError(
             f"The night {business_date} restates others by the order {order.order_id}, which was approved with other "
-            f"{changed}: {put_back}."
+            f"{changed}: put back what was approved, or withdraw it with `settle restate withdraw {order.order_id}`."
         )
 
 

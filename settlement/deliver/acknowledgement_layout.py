@@ -20,7 +20,7 @@ from settlement.parse.delimited_spec import CELLS, DelimitedSpec
 from settlement.parse.fixed_width import FixedSpec
 from settlement.parse.fixed_width import cut_file as cut_fixed_width
 from settlement.parse.source_fields import source_name
-from settlement.parse.written import Written, as_plain
+from settlement.parse.written import Written, as_plain, raw_name
 
 OF_A_FILE: Final = "FILE"
 """The class of lines that tell of one file each."""
@@ -112,9 +112,11 @@ def read_told(layout: AcknowledgementLayout, content: bytes) -> Told | str:
     spec = layout.read_spec()
     view = memoryview(content)
     cut = cut_delimited(view, spec) if isinstance(spec, _Delimited) else cut_fixed_width(view, spec)
-    fault = cut if isinstance(cut, Fault) else shape_fault(spec, cut)
-    if isinstance(cut, Fault) or fault is not None:
-        return "" if fault is None else fault.detail
+    if isinstance(cut, Fault):
+        return cut.detail
+    fault = shape_fault(spec, cut)
+    if fault is not None:
+        return fault.detail
     if cut.strays.height:
         return f"line {cut.strays['record'][0]} has not the fields of its layout"
     whole: dict[str, str] = {}
@@ -133,8 +135,11 @@ def read_told(layout: AcknowledgementLayout, content: bytes) -> Told | str:
 def _values(
     frame: pl.DataFrame, written: Mapping[str, Written], known: Sequence[str]
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """Line number and known values of each line, without the blanks around them."""
-    plain = as_plain(frame, written)
-    for row in plain.iter_rows(named=True):
-        told = {name: row.get(source_name(name)) for name in known}
-        yield row["record"], {name: value.strip() for name, value in told.items() if value is not None}
+    """Line number and known values of each line, without the blanks around them.
+
+    A value that is written in another way than the layout says is told as it stands.
+    """
+    there = [name for name in known if source_name(name) in frame.columns]
+    for row in as_plain(frame, written).iter_rows(named=True):
+        told = {name: row[source_name(name)] or row.get(raw_name(name)) or "" for name in there}
+        yield row["record"], {name: value.strip() for name, value in told.items()}

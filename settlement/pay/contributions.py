@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from settlement.model.dates import delivered_on
 from settlement.model.stage import StageInput
 
 
@@ -15,7 +16,12 @@ def contributions(inputs: StageInput, contract: str, period: str) -> pl.LazyFram
 
 
 def records_of(inputs: StageInput, files: pl.Series, *columns: str) -> pl.DataFrame:
-    """The clearing records of some files with ``file``, ``record`` and the columns asked for, and no others."""
-    wanted = ["file", "record", *columns]
-    clearing = pl.concat([inputs.history["clearing"].select(wanted), inputs.tonight("clearing").select(wanted)])
-    return clearing.filter(pl.col("file").is_in(files.drop_nulls().unique().implode())).collect()
+    """The clearing records of some files with ``file``, ``record`` and the columns asked for, and no others.
+
+    A file's records are known on the night of its delivery folder: of other nights nothing is read.
+    """
+    wanted, names = ["file", "record", *columns], files.drop_nulls().unique().rename("file")
+    nights = names.to_frame().select(delivered_on(pl.col("file")).unique()).to_series().drop_nulls()
+    earlier = inputs.of_nights("clearing", nights.to_list())
+    clearing = pl.concat([earlier.select(wanted), inputs.tonight("clearing").select(wanted)])
+    return clearing.filter(pl.col("file").is_in(names.implode())).collect()

@@ -210,14 +210,13 @@ def approve(home: Home, order_id: str, person: str, moment: str, digest: str) ->
 
 
 def withdraw(home: Home, order_id: str, person: str, moment: str, reason: str) -> RestatementOrder:
-    """Withdraw an order whose night is not landed, approved or not. Raises TerminalError where it stands elsewhere."""
+    """Withdraw an order, approved or not, that its night has not made. TerminalError where it stands elsewhere."""
     if not 0 < len(reason.strip()) <= len(reason) <= _MOST_NOTE:
         raise TerminalError(f"Give a reason of 1 to {_MOST_NOTE} characters; nothing was done.")
     engine = books.connect(home)
     with store.locked(home):
         order = restate_books.one_order(engine, order_id)
         _require_state(order, OrderState.PROPOSED, OrderState.APPROVED)
-        _require_to_come(engine, order.restatement.business_date)
         with books.transaction(engine) as connection:
             restate_books.add_step(connection, order, OrderState.WITHDRAWN, person, moment, reason)
     return restate_books.one_order(engine, order_id)

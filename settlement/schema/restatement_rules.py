@@ -82,8 +82,12 @@ _EVENT: Final = {
         "who proposed a restatement cannot approve it",
     ),
     "before_its_night": (
-        f"NEW.state <> 'carried_out' AND {_night_has('land')}",
+        f"NEW.state IN ('proposed', 'approved') AND {_night_has('land')}",
         "the night of this order is landed already",
+    ),
+    "before_its_matching": (
+        f"NEW.state = 'withdrawn' AND {_night_has('match')}",
+        "the night of this order has matched already",
     ),
     "by_its_night": (
         f"NEW.state = 'carried_out' AND NOT {_night_has('match')}",

@@ -243,6 +243,8 @@ def test_a_declared_layout_is_read_as_the_plain_one(home: Home, gpg: Gpg, tmp_pa
     told = read(home, f"Stand;Summe;Datei;Zeilen\nOK;500,00;{first.name};50\nKO;;{second.name};\n".encode("cp1252"))
     assert told.problem is None
     assert states(home) == ["1 acknowledged", "2 rejected", "3 delivered"]
+    odd = read(home, f"Stand;Summe;Datei;Zeilen\nOK;5-00;{third.name};50\n".encode("cp1252"))
+    assert odd.problem == "line 2: the sum is no amount of USD"
     unknown = read(home, f"Stand;Summe;Datei;Zeilen\nMAYBE;500,00;{third.name};50\n".encode("cp1252"))
     assert unknown.problem == "line 2 has another status than OK, received, KO"
 

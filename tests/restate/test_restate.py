@@ -13,9 +13,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
 from settlement import books, originals, reperform, restate_books, runner, store
-from settlement.errors import TerminalError
+from settlement.errors import RetryableError, TerminalError
 from settlement.home import create_home
 from settlement.model.payout import Step
 from settlement.model.restatement import Difference, OrderId, OrderState, RestatementOrder, configuration_of
@@ -24,7 +25,9 @@ from settlement.restate import order
 from settlement.restate.order import Asked, Tried
 from settlement.restate.text import render_order, render_trial
 from settlement.restate.trial import Trial, attempt, nights_from
+from settlement.restate_commands import app
 from settlement.sample.generate import generate
+from settlement.stages import stage_named
 from settlement.store import Home
 
 REASON = "passes without a merchant's word are dropped"
@@ -376,7 +379,7 @@ def test_a_changed_trial_loses_its_approval(unordered: tuple[Home, Tried, list[d
     assert restate_books.restatements(books.connect(home), into) == ()
 
 
-def test_an_order_is_withdrawn_until_its_night_lands(unordered: tuple[Home, Tried, list[date]]) -> None:
+def test_an_order_is_withdrawn_until_its_night_has_matched(unordered: tuple[Home, Tried, list[date]]) -> None:
     home, found, nights = unordered
     engine = books.connect(home)
     for _ in range(2):
@@ -384,13 +387,25 @@ def test_an_order_is_withdrawn_until_its_night_lands(unordered: tuple[Home, Trie
         assert order.withdraw(home, one.order_id, "alice", MOMENT, "by mistake").state == "withdrawn"
     one = ordered(home, found.trial, nights[0], nights[1], nights[2])
     assert one.order_id == "R000003"
-    landed = books.StageRun(business_date=nights[2], stage="land", inputs_digest="1", outputs_digest="2")
-    books.commit_stage(engine, landed, ())
-    with pytest.raises(TerminalError, match="is landed already: name a night to come"):
-        order.withdraw(home, one.order_id, "alice", MOMENT, "too late")
-    (home.config / "match.toml").open("a").write("# changed\n")
-    with pytest.raises(TerminalError, match="approved with other match rules: put back what was approved\\."):
+    for stage in ("land", "parse", "check"):
+        done = books.StageRun(business_date=nights[2], stage=stage, inputs_digest="1", outputs_digest="2")
+        books.commit_stage(engine, done, ())
+    kept = (home.config / "match.toml").read_text(encoding="utf-8")
+    (home.config / "match.toml").write_text(f"{kept}# changed\n", encoding="utf-8")
+    for runs in (
+        lambda: runner.run_unit(home, nights[2], "match", "all"),
+        lambda: runner.commit(home, nights[2], "match", ()),
+    ):
+        with pytest.raises(TerminalError, match="approved with other match rules: put back what was approved"):
+            runs()
+    (home.config / "match.toml").write_text(kept, encoding="utf-8")
+    digest = runner._inputs_digest(home, engine, nights[2], stage_named("match"))
+    store.begin_stage(home, nights[2], "match", digest)
+    order.withdraw(home, one.order_id, "alice", MOMENT, "the night cannot be matched so")
+    with pytest.raises(RetryableError, match="An order was withdrawn"):
         runner.commit(home, nights[2], "match", ())
+    with pytest.raises(TerminalError, match="is withdrawn: what it would have restated stays"):
+        order.withdraw(home, one.order_id, "alice", MOMENT, "once more")
 
 
 def killed(*_: object, **__: object) -> None:
@@ -483,3 +498,27 @@ def test_a_restatement_begins_where_those_since_then_began() -> None:
     assert reaches_back(days[5], [one, two]) == days[0], "the second began before the first was made"
     assert reaches_back(days[5], [two]) == days[2]
     assert reaches_back(days[3], [one]) == days[0]
+
+
+def test_the_commands_propose_show_approve_list_and_withdraw(
+    unordered: tuple[Home, Tried, list[date]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, found, nights = unordered
+    monkeypatch.setattr(order, "perform", lambda *_: found)
+
+    def told(*words: str) -> str:
+        done = CliRunner().invoke(app, [*words, "--home", str(home.root)], catch_exceptions=True)
+        return str(done.exception) if done.exception else done.stdout
+
+    span = ("--from", str(nights[0]), "--to", str(nights[1]), "--reason", REASON)
+    assert "Shares of partners" in told("try", *span)
+    assert "0 orders." in told("list")
+    proposed = told("propose", *span, "--into", str(nights[2]), "--by", "Alice")
+    assert "The order R000001 is proposed: another person looks at it" in proposed
+    (one,) = restate_books.orders(books.connect(home))
+    assert one.digest in told("show", "R000001")
+    assert "cannot approve it" in told("approve", "R000001", "--digest", one.digest, "--by", "alice")
+    approved = told("approve", "R000001", "--digest", one.digest[:8], "--by", "bob")
+    assert approved == f"The order R000001 is approved: the night {nights[2]} makes it.\n"
+    assert "1 orders." in told("list", "--state", "approved")
+    assert "is withdrawn" in told("withdraw", "R000001", "--reason", "by mistake", "--by", "alice")
