@@ -1,7 +1,7 @@
 """Units of a stage beside one another: how many bytes each takes, and which run at once within a bound of memory.
 
 What a file takes to be read is its size times what its reader makes of a byte; a reader that reads in parts holds one
-part, whatever the file's size. The factors are measured, with a margin.
+part, and of the rest of the file less or nothing. The factors are measured, with a margin.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from settlement.model.stage import Bounds, Progress
 RESIDENT: Final = 320 * 2**20
 """What the program and its libraries take before the first row, and what small files take."""
 _MIB: Final = 2**20
-_IN_PARTS: Final = {"mastercard_ipm": 8}
-"""What a reader that reads in parts takes for a byte of a part."""
+_IN_PARTS: Final = {"mastercard_ipm": (8, 0), "visa_ctf": (8, 2)}
+"""What a reader that reads in parts takes for a byte of a part, and for a byte of the file."""
 _WHOLE: Final = 7
 """What any other reader takes for a byte of its file."""
 _SHARE: Final = 2
@@ -36,9 +36,9 @@ def needs(deliveries: pl.DataFrame, layouts: Sequence[Layout], bounds: Bounds) -
     formats = {layout.layout: layout.format for layout in layouts}
     found = {}
     for row in deliveries.filter(pl.col("fate") == "registered").iter_rows(named=True):
-        factor = _IN_PARTS.get(formats.get(row["layout"], ""))
+        of_part, of_file = _IN_PARTS.get(formats.get(row["layout"], ""), (0, _WHOLE))
         size = int(row["size_bytes"])
-        found[str(row["file"])] = size * _WHOLE if factor is None else min(size, bounds.part_bytes) * factor
+        found[str(row["file"])] = min(size, bounds.part_bytes) * of_part + size * of_file
     return found
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from settlement.model.stage import Part
 from settlement.parse.references import without_cards_in
+from settlement.parse.source import Source
 
 
 class KeptRows:
@@ -53,3 +54,14 @@ class Places:
         self._taken[at] = True
         if np.count_nonzero(self._taken) - before != len(at):
             raise RuntimeError(f"The reader of {self._file} put a record into two places.")
+
+
+def handed_on(source: Source, held: list[pl.DataFrame]) -> list[pl.DataFrame]:
+    """Clearing rows that are held back until there are enough for a stored part of so many rows, or none are left."""
+    size, height = source.bounds.part_rows, sum(rows.height for rows in held)
+    if source.keep is None or height <= size:
+        return held
+    rows = pl.concat(held)
+    for first in range(0, height - size, size):
+        source.keep(rows[first : first + size])
+    return [rows[(height - 1) // size * size :]]

@@ -19,6 +19,7 @@ import polars as pl
 from settlement.model.clearing import Why
 from settlement.model.tables import TABLES
 from settlement.parse.editions import edition_on
+from settlement.parse.kept import handed_on
 from settlement.parse.mastercard_frames import LENGTH_BYTES, Framed, Stream, read_stream
 from settlement.parse.mastercard_layout import Edition, IpmSpec, read_layout
 from settlement.parse.mastercard_messages import code_page, cut_messages
@@ -103,7 +104,7 @@ def _read(source: Source, spec: IpmSpec, framed: Framed, edition: Edition, signs
         tables["control_record"] = control_records(source.file, told)
         for name, rows in tables.items():
             held[name].append(rows)
-        held["clearing"] = _handed_on(source, held["clearing"])
+        held["clearing"] = handed_on(source, held["clearing"])
         rejected_at |= framed.places(stream, tables["reject"]["record"].to_list())
         found, totals, count = (
             found + replace(told, others=()),
@@ -129,17 +130,6 @@ def _read(source: Source, spec: IpmSpec, framed: Framed, edition: Edition, signs
         bytes=count + _filling(len(source.content), count),
         rejected_at=rejected_at,
     )
-
-
-def _handed_on(source: Source, held: list[pl.DataFrame]) -> list[pl.DataFrame]:
-    """Clearing rows that are held back until there are enough for a stored part of so many rows, or none are left."""
-    size, height = source.bounds.part_rows, sum(rows.height for rows in held)
-    if source.keep is None or height <= size:
-        return held
-    rows = pl.concat(held)
-    for first in range(0, height - size, size):
-        source.keep(rows[first : first + size])
-    return [rows[(height - 1) // size * size :]]
 
 
 def _look_alike(source: Source, spec: IpmSpec, stream: Stream) -> str | None:

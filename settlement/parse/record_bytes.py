@@ -31,7 +31,7 @@ from settlement.parse.mastercard_layout import IpmSpec
 from settlement.parse.mt940_lines import read_lines
 from settlement.parse.parquet_rows import some_rows
 from settlement.parse.statements import UnreadableError
-from settlement.parse.visa_groups import grouped
+from settlement.parse.visa_groups import group_places, grouped
 from settlement.parse.visa_layout import CtfSpec
 from settlement.parse.visa_records import Torn, framed
 from settlement.parse.workbook_cells import column_letters, sheet_rows
@@ -285,17 +285,8 @@ def _of_transactions(content: memoryview, layout: Layout, records: list[int]) ->
     cut = framed(content, read_spec(layout, CtfSpec))
     if isinstance(cut, Torn):
         return {}
-    continues = grouped(cut)[1]
-    found = {}
-    for record in records:
-        if record > cut.count:
-            continue
-        last = record - 1
-        while last + 1 < cut.count and continues[last + 1]:
-            last += 1
-        start = int(cut.heads.base[record - 1])
-        found[record] = Place(offset=start, length=int(cut.spans.base[last] + cut.spans.length[last]) - start)
-    return found
+    told = group_places(cut, grouped(cut)[1], records)
+    return {record: Place(offset=offset, length=length) for record, (offset, length) in told.items()}
 
 
 def _of_entries(content: memoryview, layout: Layout, records: list[int]) -> dict[int, Place]:

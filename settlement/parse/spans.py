@@ -75,7 +75,7 @@ class Spans:
         length = np.where(left > 0, np.minimum(left, np.int32(size)), np.int32(-1)).astype(np.int32)
         return replace(self, start=(self.start + np.int32(first)).astype(np.int32), length=length)
 
-    def rows(self, at: NDArray[np.int64] | NDArray[np.bool_]) -> Spans:
+    def rows(self, at: NDArray[np.int64] | NDArray[np.bool_] | slice) -> Spans:
         """The fields of some rows."""
         return replace(self, base=self.base[at], start=self.start[at], length=self.length[at])
 

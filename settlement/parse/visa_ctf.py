@@ -57,12 +57,9 @@ def read(source: Source) -> Parsed:
         net_settlement_minor=net,
         net_settlement_currency=currency,
         controls=controls,
-        bytes=ByteCount(
-            accepted=contents.accepted,
-            rejected=contents.rejected,
-            control=contents.control + int(found.size[np.isin(found.code, FRAMING)].sum()),
-            padding=found.padding,
-        ),
+        bytes=contents.bytes
+        + ByteCount(control=int(found.size[np.isin(found.code, FRAMING)].sum()), padding=found.padding),
+        rejected_at=contents.rejected_at,
         tables={
             **contents.tables,
             "control_record": pl.concat([framing, contents.tables["control_record"]]).sort("record"),

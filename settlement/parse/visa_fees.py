@@ -31,7 +31,7 @@ def read_fees(groups: Groups, edition: Edition, anchor: date) -> pl.DataFrame:
         yearless(frame["date"], anchor, "transaction_date"),
         processed(frame["processed"], anchor, "processing_date"),
         pl.Series("code", groups.code).replace_strict(directions, return_dtype=pl.Int64).alias("direction"),
-        record=groups.first + 1,
+        record=groups.number,
         kind=pl.lit(Kind.FEE_COLLECTION.value),
         has_card=pl.col("card_bad") | (pl.col("card") > 0).fill_null(value=False),
         extended=pl.col("card_extension_bad") | (pl.col("card_extension") > 0).fill_null(value=False),

@@ -64,6 +64,11 @@ class Groups:
         """How many there are."""
         return len(self.first)
 
+    @property
+    def number(self) -> NDArray[np.int64]:
+        """The number of each in the file, from 1."""
+        return self.first + (self.records.before + 1)
+
     def rows(self, at: NDArray[np.int64] | NDArray[np.bool_]) -> Groups:
         """Some of them."""
         if at.dtype == np.bool_ and at.all():
@@ -118,6 +123,20 @@ def grouped(records: Records) -> tuple[Groups, NDArray[np.bool_]]:
         size=whole,
     )
     return groups, continues.astype(np.bool_)
+
+
+def group_places(records: Records, continues: NDArray[np.bool_], wanted: Iterable[int]) -> dict[int, tuple[int, int]]:
+    """First byte, from 0, and bytes of some records of the file with what continues them, without the last line end."""
+    found = {}
+    for number in wanted:
+        first = last = number - records.before - 1
+        if first >= records.count:
+            continue
+        while last + 1 < records.count and continues[last + 1]:
+            last += 1
+        begin, end = int(records.heads.base[first]), int(records.spans.base[last] + records.spans.length[last])
+        found[number] = (begin, end - begin)
+    return found
 
 
 def _maybe(spans: Spans, place: NDArray[np.int64]) -> Spans:

@@ -5,7 +5,7 @@ Whatever the form, a record comes out as the same 168 positions, and its bytes a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from settlement.kernels.choice import cores
 from settlement.kernels.parse import byte_places, position_numbers
 from settlement.model.clearing import Why
+from settlement.parse.source import forget
 from settlement.parse.spans import Alphabet, Spans, alphabet, texts
 from settlement.parse.visa_fields import digits, ordinal_date
 from settlement.parse.visa_layout import HEADER, CtfSpec
@@ -26,6 +27,7 @@ _EBCDIC_ENDS: Final = (_LINE_FEED, 37, 21)
 """Bytes that end a line in EBCDIC: a line feed that a transfer put in, its own line feed, its new line."""
 _LONGEST_END: Final = 2
 _BLOCK: Final = 1 << 16
+_STRETCH, _STRETCH_RECORDS = 1 << 25, 1 << 18
 _FILL: Final = (0, 26, _RETURN)
 """Bytes that only fill up a file behind its last record, beside line ends: NUL and the mark of an old end of file."""
 
@@ -47,7 +49,9 @@ class Records:
     size:
         Bytes received for each, with its line end.
     padding:
-        Bytes behind the last record that only fill up.
+        Bytes behind the last record of the file that only fill up.
+    before:
+        How many records of the file are before these.
     """
 
     spans: Spans
@@ -57,11 +61,35 @@ class Records:
     tcr: NDArray[np.int64]
     size: NDArray[np.int64]
     padding: int
+    before: int = 0
 
     @property
     def count(self) -> int:
         """How many records there are."""
         return len(self.code)
+
+    def parts(self, part_bytes: int) -> Iterator[Records]:
+        """The records in parts of about so many bytes, each of which begins with a TCR 0 that it holds whole."""
+        first = 0
+        while first < self.count:
+            reach = int(np.searchsorted(self.spans.base, self.spans.base[first] + part_bytes))
+            last = max(reach, first + 1)
+            while last < self.count and self.tcr[last] != 0:
+                last += 1
+            yield self._part(slice(first, last))
+            first = last
+
+    def _part(self, rows: slice) -> Records:
+        return replace(
+            self,
+            spans=self.spans.rows(rows),
+            heads=self.heads.rows(rows),
+            code=self.code[rows],
+            qualifier=self.qualifier[rows],
+            tcr=self.tcr[rows],
+            size=self.size[rows],
+            before=rows.start,
+        )
 
     def text(self, row: int | np.int64, places: list[int]) -> str:
         """One field of one record (from 0), its first and last position counted from 1; empty where blank."""
@@ -118,7 +146,7 @@ def framed(content: memoryview, spec: CtfSpec) -> Records | Torn:
 def _reads(content: memoryview, spec: CtfSpec, page: Alphabet, *, long: bool) -> bool:
     """Whether the first record reads as a header in that form."""
     size = _size(spec, long=long)
-    cut = _cut(np.frombuffer(content, dtype=np.uint8)[: size + _LONGEST_END], size, page)
+    cut = _cut(content[: size + _LONGEST_END], size, page)
     first = _records(cut, spec, page, long=long)
     return first.count > 0 and read_head(first, spec) is not None
 
@@ -129,7 +157,7 @@ def _size(spec: CtfSpec, *, long: bool) -> int:
 
 def _cut_whole(content: memoryview, spec: CtfSpec, page: Alphabet, *, long: bool) -> Records | Torn:
     size = _size(spec, long=long)
-    cut = _cut(np.frombuffer(content, dtype=np.uint8), size, page)
+    cut = _cut(content, size, page)
     if cut.torn:
         return Torn(why=Why.TRUNCATED, sentence=f"The file is cut short inside record {cut.torn}")
     over = np.flatnonzero(cut.length > size)
@@ -138,11 +166,33 @@ def _cut_whole(content: memoryview, spec: CtfSpec, page: Alphabet, *, long: bool
     return _records(cut, spec, page, long=long)
 
 
+def _line_ends(content: memoryview, end: int) -> NDArray[np.int64]:
+    """Where lines end, looked for stretch by stretch: what is looked at leaves the memory."""
+    found = []
+    for first in range(0, len(content), _STRETCH):
+        stretch = np.frombuffer(content[first : first + _STRETCH], dtype=np.uint8)
+        found.append(byte_places(stretch, end, cores()) + first)
+        forget(content, first)
+    return np.concatenate(found)
+
+
+def _numbers(cut: _Cut, places: NDArray[np.int32], page: Alphabet) -> NDArray[np.int64]:
+    """Fields of each record as numbers, -1 where there is none."""
+    found = np.empty((len(places), len(cut.base)), dtype=np.int64)
+    for first in range(0, len(cut.base), _STRETCH_RECORDS):
+        rows = slice(first, first + _STRETCH_RECORDS)
+        where = (np.frombuffer(cut.content, dtype=np.uint8), cut.base[rows], cut.length[rows])
+        values, state = position_numbers(*where, places, page.zero, page.blank, cores())
+        found[:, rows] = np.where(state == 1, values, -1)
+        forget(cut.content, int(cut.base[first]))
+    return found
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Cut:
     """Start, length without and with line end of each record; the number of one that is torn, else 0."""
 
-    data: NDArray[np.uint8]
+    content: memoryview
     base: NDArray[np.int64]
     length: NDArray[np.int32]
     size: NDArray[np.int64]
@@ -151,13 +201,13 @@ class _Cut:
 
 def _records(cut: _Cut, spec: CtfSpec, page: Alphabet, *, long: bool) -> Records:
     start = np.zeros(len(cut.base), dtype=np.int32)
-    raw = Spans(data=cut.data, base=cut.base, start=start, length=cut.length, alphabet=page)
+    data = np.frombuffer(cut.content, dtype=np.uint8)
+    raw = Spans(data=data, base=cut.base, start=start, length=cut.length, alphabet=page)
     gap = spec.interchange.gap[1] - spec.interchange.gap[0] + 1 if long else 0
     # Behind the gap a position lies further on; the code before it is read by itself.
-    spans = replace(raw, base=cut.base + gap, length=cut.length - np.int32(gap))
+    spans = replace(raw, base=cut.base + gap, length=cut.length - np.int32(gap)) if gap else raw
     places = np.array([(0, 2), (2 + gap, 1), (3 + gap, 1)], dtype=np.int32)
-    values, state = position_numbers(cut.data, cut.base, cut.length, places, page.zero, page.blank, cores())
-    values[state != 1] = -1
+    values = _numbers(cut, places, page)
     return Records(
         spans=spans,
         heads=raw.part(0, 2),
@@ -165,11 +215,12 @@ def _records(cut: _Cut, spec: CtfSpec, page: Alphabet, *, long: bool) -> Records
         qualifier=values[1],
         tcr=values[2],
         size=cut.size,
-        padding=len(cut.data) - int(cut.size.sum()),
+        padding=len(cut.content) - int(cut.size.sum()),
     )
 
 
-def _cut(data: NDArray[np.uint8], size: int, page: Alphabet) -> _Cut:
+def _cut(content: memoryview, size: int, page: Alphabet) -> _Cut:
+    data = np.frombuffer(content, dtype=np.uint8)
     ends = (_LINE_FEED,) if page.zero == ord("0") else _EBCDIC_ENDS
     filled = _filled(data, (*_FILL, *ends))
     end = next((byte for byte in ends if byte in data[: size + _LONGEST_END]), None)
@@ -177,14 +228,14 @@ def _cut(data: NDArray[np.uint8], size: int, page: Alphabet) -> _Cut:
         count, rest = divmod(filled, size)
         base = np.arange(count, dtype=np.int64) * size
         lengths = np.full(count, size, dtype=np.int32)
-        return _Cut(data=data, base=base, length=lengths, size=lengths.astype(np.int64), torn=rest and count + 1)
-    feeds = byte_places(data, end, cores())
+        return _Cut(content=content, base=base, length=lengths, size=lengths.astype(np.int64), torn=rest and count + 1)
+    feeds = _line_ends(content, end)
     feeds = feeds[: int(np.searchsorted(feeds, filled)) + 1]
     base = np.concatenate([np.zeros(1, dtype=np.int64), feeds[:-1] + 1])
     returns = (feeds > base) & (data[feeds - 1] == _RETURN)
     length = (feeds - base - returns).astype(np.int32)
     torn = len(base) + 1 if int(feeds[-1]) < filled else 0
-    return _Cut(data=data, base=base, length=length, size=feeds + 1 - base, torn=torn)
+    return _Cut(content=content, base=base, length=length, size=feeds + 1 - base, torn=torn)
 
 
 def _filled(data: NDArray[np.uint8], fill: tuple[int, ...]) -> int:

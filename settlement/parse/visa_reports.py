@@ -6,6 +6,7 @@ where it speaks of just these; else it is kept as the network's own total.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Final
 
@@ -36,7 +37,7 @@ def read_reports(groups: Groups, edition: Edition) -> pl.DataFrame:
     frame = numbers.with_columns(
         *groups.texts(0, edition.report, ("group", "number", "type", "mode", "empty", "settled", "net_sign")),
         currencies(numbers["currency"]),
-        record=groups.first + 1,
+        record=groups.number,
     )
     days = [None if text is None else _settled(text) for text in frame["settled"].to_list()]
     sign = pl.col("net_sign").replace_strict(_SIGNS, default=None, return_dtype=pl.Int64)
@@ -106,19 +107,26 @@ def reports_and_rejects(file: str, groups: Groups, edition: Edition, reports: pl
     }
 
 
-def report_totals(reports: pl.DataFrame, moved: pl.DataFrame, day: date) -> tuple[ControlTotal, ...]:
-    """The totals of reports that speak of just this file's transactions, beside what these give.
-
-    That is interchange value of the issuer (VSS-110, type I, mode 2), settled on the file's day in a currency of which
-    the file has as many transactions. ``moved`` are the transactions that have a direction, a currency and an amount.
-    """
+def sums_by_currency(moved: pl.DataFrame) -> pl.DataFrame:
+    """Count, debit and credit of the transactions that have a direction and an amount, by ``currency``."""
     summed = moved.filter(pl.col("direction").is_not_null() & pl.col("dest").is_not_null())
-    ours = summed.group_by(currency="dest_currency").agg(
+    return summed.group_by(currency="dest_currency").agg(
         count_of_file=pl.len().cast(pl.Int64),
         debit_of_file=pl.col("dest").filter(pl.col("direction") > 0).sum(),
         credit_of_file=pl.col("dest").filter(pl.col("direction") < 0).sum(),
     )
-    spoken = reports.filter(
+
+
+def report_totals(reports: Sequence[pl.DataFrame], sums: Sequence[pl.DataFrame], day: date) -> tuple[ControlTotal, ...]:
+    """The totals of reports that speak of just this file's transactions, beside what these give.
+
+    That is interchange value of the issuer (VSS-110, type I, mode 2), settled on the file's day in a currency of which
+    the file has as many transactions. ``reports`` and ``sums`` (see ``sums_by_currency``) are those of its parts.
+    """
+    if not reports:
+        return ()
+    ours = pl.concat(sums).group_by("currency").sum()
+    spoken = pl.concat(reports).filter(
         pl.col("counted")
         & (pl.col("number") == _SUMMARY)
         & (pl.col("type") == _INTERCHANGE)
@@ -141,7 +149,7 @@ def returns_and_rejects(file: str, groups: Groups, edition: Edition) -> dict[str
     frame = numbers.with_columns(
         *groups.texts(_RETURN_DATA, edition.returned, ("code", *_REASONS)),
         currencies(numbers["currency"]),
-        record=groups.first + 1,
+        record=groups.number,
         alone=groups.lacks([_RETURN_DATA]),
         amount_minor="amount",
     )
@@ -171,6 +179,6 @@ def _told(groups: Groups, edition: Edition, field: str, rows: NDArray[np.int64])
 def notices(file: str, groups: Groups, edition: Edition) -> pl.DataFrame:
     """The candidate table ``control_record`` of what carries no money."""
     words = {int(code): f"TC {code} {text}" for code, text in edition.notices.items()}
-    frame = pl.DataFrame({"record": groups.first + 1, "code": groups.code})
+    frame = pl.DataFrame({"record": groups.number, "code": groups.code})
     text = pl.col("code").replace_strict(words, return_dtype=pl.String)
     return candidate("control_record", file, frame.with_columns(pl.lit("NOTICE").alias("class"), text.alias("text")))

@@ -79,7 +79,7 @@ def read_transactions(groups: Groups, edition: Edition, known: NDArray[np.bool_]
         *groups.texts(5, edition.tcr5, ["interchange_sign"]),
         yearless(frame["date"], anchor, "transaction_date"),
         processed(frame["processed"], anchor, "processing_date"),
-        record=groups.first + 1,
+        record=groups.number,
         alone=groups.lacks(edition.needs),
         extended=pl.col("card_extension_bad") | (pl.col("card_extension") > 0).fill_null(value=False),
     )
@@ -213,18 +213,43 @@ def _same(source: Source, posting_date: date) -> dict[str, pl.Expr]:
     }
 
 
-def net_settlement(moved: pl.DataFrame) -> tuple[int | None, str | None]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """What some transactions move: their currencies, minor units paid and millionths earned as interchange."""
+
+    currencies: frozenset[str] = frozenset()
+    paid_minor: int = 0
+    earned_micro: int = 0
+
+    def __add__(self, later: Moved) -> Moved:
+        return Moved(
+            currencies=self.currencies | later.currencies,
+            paid_minor=self.paid_minor + later.paid_minor,
+            earned_micro=self.earned_micro + later.earned_micro,
+        )
+
+
+def moved_by(rows: pl.DataFrame) -> Moved:
+    """What transactions move, debits minus credits.
+
+    ``rows`` has ``dest``, ``src``, ``dest_currency``, ``direction`` and ``interchange_micro``. A transaction whose
+    amount is no number adds nothing; other bad ones are in it, as they are in the network's settlement.
+    """
+    rows = rows.filter(pl.col("dest").is_not_null() & pl.col("src").is_not_null())
+    return Moved(
+        currencies=frozenset(rows["dest_currency"].drop_nulls().unique()),
+        paid_minor=int((rows["dest"] * rows["direction"]).cast(pl.Int128).sum() or 0),
+        earned_micro=int(rows["interchange_micro"].cast(pl.Int128).sum() or 0),
+    )
+
+
+def net_settlement(moved: Moved) -> tuple[int | None, str | None]:
     """What the bank should show for the file, + to our account, and its currency; empty where it is not one currency.
 
-    Debits minus credits minus interchange (six decimals), rounded once, half away from zero. ``moved`` has ``dest``,
-    ``src``, ``dest_currency``, ``direction`` and ``interchange_micro``. A transaction whose amount is no number adds
-    nothing; other bad ones are in it, as they are in the network's settlement.
+    Debits minus credits minus interchange (six decimals), rounded once, half away from zero.
     """
-    moved = moved.filter(pl.col("dest").is_not_null() & pl.col("src").is_not_null())
-    currencies = moved["dest_currency"].drop_nulls().unique().to_list()
-    if len(currencies) != 1:
+    if len(moved.currencies) != 1:
         return None, None
-    paid = int((moved["dest"] * moved["direction"]).cast(pl.Int128).sum() or 0)
-    earned = int(moved["interchange_micro"].cast(pl.Int128).sum() or 0)
-    micro = 10 ** (_MICRO - exponent(currencies[0]))
-    return round_fraction(Fraction(earned, micro) - paid), str(currencies[0])
+    (currency,) = moved.currencies
+    micro = 10 ** (_MICRO - exponent(currency))
+    return round_fraction(Fraction(moved.earned_micro, micro) - moved.paid_minor), currency

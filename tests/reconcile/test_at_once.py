@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from random_cases import examples
 from reconcile_runs import HEAD, row, write_csv
 
 from settlement.reconcile import write
@@ -26,7 +27,7 @@ RULES = {
     "held": HEAD + PASS + 'amount = { rule = "within", minor = 9 }\nambiguity = "hold_unless_only"\n',
     "sums": HEAD + PASS + 'cardinality = ["1:N"]\n',
 }
-ROUNDS = 40
+ROUNDS = examples(14)
 ENDED = {"code": 0, "said": "read ...\nmatch ...\nwrite ...\n"}
 
 

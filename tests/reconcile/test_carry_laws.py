@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from random_cases import examples
 from reconcile_runs import HEAD, Run, night, row
 
 EXACT = '[[pass]]\nname = "exact"\nkeys = ["key"]\ndays = 0\n[carry]\n'
@@ -65,7 +66,7 @@ ROW = st.tuples(
 )
 SIDE = st.lists(ROW, min_size=1, max_size=6)
 CHAIN = st.tuples(*(st.tuples(SIDE, SIDE) for _ in NIGHTS))
-_SLOW = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+_SLOW = settings(max_examples=examples(4), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def _made(name: str, rows: list[Any]) -> list[dict[str, Any]]:

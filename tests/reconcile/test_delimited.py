@@ -10,6 +10,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from random_cases import examples
 
 from settlement.errors import TerminalError
 from settlement.reconcile import batches
@@ -115,7 +116,7 @@ def test_no_text_is_read_otherwise_than_by_the_reader_of_the_standard_library(
     choose = random.Random(20240301)
     cells = ["a", "", '"x,y"', '"q""q"', '"l\nm"', " a", 'b"c', '""', '"', 'c"']
     path, read = tmp_path / "left.csv", 0
-    for _ in range(400):
+    for _ in range(examples(150)):
         lines = [",".join(choose.choice(cells) for _ in range(3)) for _ in range(choose.randint(1, 4))]
         text = HEAD + "\n".join(lines) + "\n"
         path.write_text(text, newline="")

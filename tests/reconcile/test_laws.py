@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from random_cases import examples
 from reconcile_runs import Run, row, run
 
 from settlement.errors import TerminalError
@@ -90,7 +91,7 @@ def _made(name: str, rows: list[tuple[int, str, str, int, str]]) -> list[dict[st
 
 
 @given(left=SIDE, right=SIDE, seed=st.integers(0, 10**6))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_run(tmp_path_factory: pytest.TempPathFactory, left: list[Any], right: list[Any], seed: int) -> None:
     ours, theirs = _made("B", left), _made("T", right)
     found = run(tmp_path_factory.mktemp("run"), ours, theirs, RULES)

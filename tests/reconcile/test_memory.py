@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from random_cases import examples
 from random_rules import random_rules
 from reconcile_runs import HEAD, Run, row, run, run_files, write_csv
 
@@ -114,7 +115,7 @@ def _plan(folder: Path, buckets: int, batch: int) -> Plan:
 
 
 @pytest.mark.parametrize("passes", [PAIRS, SUMS], ids=["pairs", "sums"])
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", range(examples(6)))
 def test_parts_give_the_same_bytes_as_the_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, passes: str, seed: int
 ) -> None:
@@ -161,7 +162,7 @@ def _two_sides(rnd: random.Random) -> tuple[list[dict[str, Any]], list[dict[str,
     return sides[0], sides[1]
 
 
-@pytest.mark.parametrize("seed", range(50))
+@pytest.mark.parametrize("seed", range(examples(12)))
 def test_phases_give_the_same_bytes_as_the_whole_for_any_rules(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from random_cases import examples
 from random_rules import random_rules
 from reconcile_runs import night, row
 
@@ -67,7 +68,7 @@ def _plan(rules: Path, buckets: int) -> Plan:
     return Plan(phases=phases(load_rules(rules)), buckets=buckets, batch=4, room=2**30)
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("seed", range(examples(6)))
 def test_a_chain_in_parts_gives_the_same_bytes_for_any_rules(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from random_cases import examples
 from reconcile.oracle import optima
 from reconcile_runs import HEAD, row, run
 
@@ -28,7 +29,7 @@ def _rows(name: str, told: list[tuple[int, int]]) -> list[dict[str, Any]]:
 
 
 @given(left=SIDE, right=SIDE)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_optimum_and_what_is_sure_of_it(tmp_path_factory: pytest.TempPathFactory, left: Any, right: Any) -> None:
     def gaps(ours: int, theirs: int) -> tuple[int, int]:
         return abs(left[ours][0] - right[theirs][0]), abs(left[ours][1] - right[theirs][1])

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from random_cases import nightly
 from reconcile_runs import HEAD, row, write_csv
 
 SCRIPT = Path(__file__).with_name("killed_match.py")
@@ -25,7 +26,8 @@ amount = { rule = "within", minor = 5 }
 days = 2
 """
 CARRY = "[carry]\nmost_days = 9\n"
-POINTS = [*(f"progress-{number}" for number in range(1, 7)), "rename-1", "rename-2"]
+MOVES = ["rename-1", "rename-2"]
+POINTS = [*(f"progress-{number}" for number in range(1, 7)), *MOVES]
 
 
 def _command(folder: Path, name: str, point: str, parts: int, *more: str) -> list[str]:
@@ -52,22 +54,33 @@ def _content(out: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in out.iterdir()}
 
 
+def _points(*some: str) -> list[str]:
+    """Where a run is killed: at every point in the long run, else at some and between the moves of the outputs."""
+    return POINTS if nightly() else [*some, *MOVES]
+
+
 CASES = [
-    pytest.param(0, HEAD + PASSES, (), id="in memory"),
-    pytest.param(5, HEAD + PASSES, (), id="in parts"),
-    pytest.param(0, CARRY + HEAD + PASSES, ("--as-of", "2024-03-02"), id="with carry"),
+    pytest.param(0, HEAD + PASSES, (), _points("progress-3"), id="in memory"),
+    pytest.param(5, HEAD + PASSES, (), _points("progress-2", "progress-5"), id="in parts"),
+    pytest.param(
+        0,
+        CARRY + HEAD + PASSES,
+        ("--as-of", "2024-03-02"),
+        _points("progress-4"),
+        id="with carry",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("parts", "rules", "more"), CASES)
+@pytest.mark.parametrize(("parts", "rules", "more", "points"), CASES)
 def test_a_killed_run_leaves_the_outputs_before_it_and_hinders_no_other(
-    tmp_path: Path, parts: int, rules: str, more: tuple[str, ...]
+    tmp_path: Path, parts: int, rules: str, more: tuple[str, ...], points: list[str]
 ) -> None:
     _files(tmp_path, 0, rules)
     assert _run(tmp_path, "SIGKILL", "progress-0", parts, *more).returncode == 0
     before = _content(tmp_path / "out")
     _files(tmp_path, 2, rules)
-    for point in POINTS:
+    for point in points:
         done = _run(tmp_path, "SIGKILL", point, parts, *more)
         assert done.returncode == -signal.SIGKILL, done.stderr
         # Between the two moves alone the folder is away; the next run brings it back before it does anything else.

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from random_cases import examples
 from reconcile.oracle import sums_to
 from reconcile_runs import HEAD, row, run
 
@@ -22,7 +23,7 @@ SEARCH = '[[pass]]\nname = "sum"\ncardinality = ["1:N"]\nsearch = { most_members
     amounts=st.lists(st.integers(-15, 25), min_size=2, max_size=8),
     tolerance=st.integers(0, 2),
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_search_is_complete(
     tmp_path_factory: pytest.TempPathFactory, target: int, amounts: list[int], tolerance: int
 ) -> None:
