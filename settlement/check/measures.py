@@ -163,7 +163,7 @@ def payout(business_date: date, tables: Tables) -> pl.DataFrame:
         pl.col("amount_minor").filter(pl.col("beneficiary").is_null()).sum().alias("terms"),
         pl.col("term").is_in(["share"]).any().alias("has_share"),
         pl.col("term").is_in(["share_converted"]).any().alias("has_converted"),
-        *(pl.col("amount_minor").filter(kind == KIND).sum().alias(f"{kind}_minor") for kind in kinds),
+        *(pl.col("amount_minor").filter(KIND.eq(kind)).sum().alias(f"{kind}_minor") for kind in kinds),
     )
     earned = (
         pl.when("has_converted").then("share_converted_minor").when("has_share").then("share_minor").otherwise("terms")

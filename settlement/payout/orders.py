@@ -61,11 +61,15 @@ class Netted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Numbers:
-    """What a new batch counts on from: batches and payouts of before, and the last settled night."""
+    """What a new batch counts on from: batches and payouts of before, the last settled night.
+
+    ``open_days`` are the days that the bank calendar of payouts has told by then, and whether each is open.
+    """
 
     batches: int
     payouts: int
     night: date
+    open_days: Mapping[date, bool]
 
 
 def net(
@@ -142,7 +146,7 @@ def _new_batch(together: Sequence[Netted], terms: PayoutTerms, numbers: Numbers,
         number=number,
         night=numbers.night,
         currency=debtor.currency,
-        value_date=terms.value_date(day),
+        value_date=terms.value_date(day, numbers.open_days),
         debtor=json.dumps(said, sort_keys=True),
         approvals=terms.limit_of(debtor.currency).approvals(total),
         may_override=terms.may_override,

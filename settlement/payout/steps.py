@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +29,7 @@ from settlement.model.payout import (
     moment_from,
     with_approvals,
 )
+from settlement.model.versions import open_days
 from settlement.payout import gate
 from settlement.payout.orders import (
     LeftOut,
@@ -59,6 +60,15 @@ def outbox(home: Home) -> Path:
     return home.root / "payments"
 
 
+def _open_days(home: Home, terms: PayoutTerms, night: date) -> dict[date, bool]:
+    """Which days of the bank calendar of payouts are open, as the nights up to the last settled one told."""
+    if terms.calendar is None:
+        return {}
+    after = night + timedelta(days=1)
+    rows, files = (store.scan_history(home, table, after) for table in ("calendar_day", "file"))
+    return open_days(rows, files, terms.calendar, night)
+
+
 def propose(home: Home, engine: books.Engine, person: str, moment: str) -> Proposal:
     """Propose all that is due and can be paid: a batch for each account that pays, netted by partner and currency.
 
@@ -75,6 +85,7 @@ def propose(home: Home, engine: books.Engine, person: str, moment: str) -> Propo
         batches=max((batch.number for batch in known), default=0),
         payouts=sum(len(batch.payouts) for batch in known),
         night=night,
+        open_days=_open_days(home, terms, night),
     )
     proposed = []
     for made in new_batches(netted, terms, numbers, day):
