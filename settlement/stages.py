@@ -86,7 +86,7 @@ STAGES: Final[tuple[Stage, ...]] = (
     Stage(
         name="rate",
         run=rate.run,
-        reads=("file", "match_taken_back", *_REFERENCE),
+        reads=("file", "match_taken_back", "calendar_day", *_REFERENCE),
         scans=("clearing", "match", "match_member"),
         history=(
             "file",
@@ -94,6 +94,7 @@ STAGES: Final[tuple[Stage, ...]] = (
             "match",
             "match_member",
             "match_taken_back",
+            "calendar_day",
             *_REFERENCE,
             *_RATED,
             *_PACKED,

@@ -312,6 +312,19 @@ def test_records_are_put_in_one_after_another(home: Home) -> None:
     ]
 
 
+def test_what_came_after_a_period_may_change_is_no_cause_of_its_adjustment(home: Home) -> None:
+    """The quarter may change until the fourth night; what the fifth told is parked."""
+    (file,) = [path for path in (home.config / "contracts").glob("*/*.toml") if f'"{C2}"' in path.read_text("utf-8")]
+    said = 'reopens = { within = 1, counted_in = "days", later = "parked" }'
+    text = file.read_text("utf-8").replace('recomputes = "all_terms"', f'recomputes = "all_terms"\n{said}')
+    file.write_text(text, encoding="utf-8")
+    for number, record, quantity in ((1, 1, 100_000), (4, 2, 10_000), (5, 3, 20_000)):
+        write(home, "rated", number, volume(record, quantity))
+    tell(home, 3, closed(300, 100))
+    restated(5, home, 400, own_store_rate=330, annual_volume_tier=110)
+    assert causes(explained(home, ADJUSTMENT, 5)) == [(f"{BANK} record 2", 40)]
+
+
 def test_a_new_opening_position_is_a_cause(home: Home) -> None:
     told = {"contract": C2, "item": "quarter_own_volume", "unit": "USD minor", "record": 6}
     write(home, "opening_position", 1, [told | {"file": OPENING, "value": 100_000}])

@@ -38,7 +38,7 @@ class MeanRate:
 
     The day, where it is a banking day, is one of them. It is the latest ``to_day`` of a month that is not after the
     period's last day; a month that is too short has it on its last day. ``weekend`` and ``holidays`` are no banking
-    days.
+    days, but where the feed of bank calendars tells of a day of ``calendar`` that it is open or closed.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = CLOSED
@@ -48,6 +48,7 @@ class MeanRate:
     rounding: Rounding
     weekend: tuple[Weekday, ...]
     holidays: tuple[Day, ...]
+    calendar: Text | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

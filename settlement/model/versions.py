@@ -10,6 +10,7 @@ Nothing is overwritten: an earlier night, done again, sees what it saw.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Final
 
 import polars as pl
@@ -57,6 +58,19 @@ def standing(table: str, rows: pl.LazyFrame, files: pl.LazyFrame) -> pl.LazyFram
         .sort(_PLACE)
         .drop(_PLACE, _UNTIL, "retracted")
     )
+
+
+def open_days(rows: pl.LazyFrame, files: pl.LazyFrame, calendar: str, day: date) -> dict[date, bool]:
+    """Of a bank calendar the days that its feed has told up to a night, and whether each is open.
+
+    Parameters
+    ----------
+    rows, files
+        Rows of table ``calendar_day`` and of table ``file``, each with ``business_date``, the night on which it came.
+    """
+    told = rows.filter((pl.col("calendar") == calendar) & (pl.col("business_date") <= day))
+    held = latest("calendar_day", told, files.filter(pl.col("business_date") <= day)).select("day", "kind").collect()
+    return {one: kind == "OPEN" for one, kind in held.iter_rows()}
 
 
 def latest(table: str, rows: pl.LazyFrame, files: pl.LazyFrame) -> pl.LazyFrame:

@@ -62,11 +62,15 @@ class Netted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Numbers:
-    """What a new batch counts on from: batches of before, the next trace number, and the last settled night."""
+    """What a new batch counts on from: batches of before, the next trace number, and the last settled night.
+
+    ``open_days`` are the days that the bank calendar of payouts has told by then, and whether each is open.
+    """
 
     batches: int
     first_trace: int
     night: date
+    open_days: Mapping[date, bool]
 
 
 def net(
@@ -140,12 +144,12 @@ def next_trace(batches: Iterable[Batch]) -> int:
 
 
 def without_misfits(
-    netted: Iterable[Netted], terms: PayoutTerms, created: datetime
+    netted: Iterable[Netted], terms: PayoutTerms, numbers: Numbers, created: datetime
 ) -> tuple[list[Netted], list[LeftOut]]:
     """What the bank's format takes of what is netted, and what it refuses with the reason why, each looked at alone."""
     fitting, left = [], []
     for one in netted:
-        alone = _new_batch([one], terms, Numbers(batches=1, first_trace=1, night=created.date()), created.date())
+        alone = _new_batch([one], terms, numbers, created.date())
         try:
             payment_file(alone, created)
         except TerminalError as error:
@@ -172,7 +176,7 @@ def _new_batch(together: Sequence[Netted], terms: PayoutTerms, numbers: Numbers,
         number=number,
         night=numbers.night,
         currency=debtor.currency,
-        value_date=terms.value_date(day),
+        value_date=terms.value_date(day, numbers.open_days),
         debtor=json.dumps(said, sort_keys=True),
         approvals=terms.limit_of(debtor.currency).approvals(total),
         may_override=terms.may_override,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +28,7 @@ from settlement.model.payout import (
     moment_from,
     with_approvals,
 )
+from settlement.model.versions import open_days
 from settlement.payout import cash, gate
 from settlement.payout.orders import (
     LeftOut,
@@ -61,6 +62,15 @@ def outbox(home: Home) -> Path:
     return home.root / "payments"
 
 
+def _open_days(home: Home, terms: PayoutTerms, night: date) -> dict[date, bool]:
+    """Which days of the bank calendar of payouts are open, as the nights up to the last settled one told."""
+    if terms.calendar is None:
+        return {}
+    after = night + timedelta(days=1)
+    rows, files = (store.scan_history(home, table, after) for table in ("calendar_day", "file"))
+    return open_days(rows, files, terms.calendar, night)
+
+
 def propose(home: Home, engine: books.Engine, person: str, moment: str) -> Proposal:
     """Propose all that is due and can be paid: a batch for each account that pays, netted by partner and currency.
 
@@ -75,9 +85,11 @@ def propose(home: Home, engine: books.Engine, person: str, moment: str) -> Propo
         known = payout_books.batches_in(connection)
         accounts = account_books.accounts_in(connection)
         netted, left = net(payout_books.unpaid(connection), accounts, terms, day)
-    fitting, unfit = without_misfits(netted, terms, moment_from(moment))
     batches = max((batch.number for batch in known), default=0)
-    numbers = Numbers(batches=batches, first_trace=next_trace(known), night=night)
+    numbers = Numbers(
+        batches=batches, first_trace=next_trace(known), night=night, open_days=_open_days(home, terms, night)
+    )
+    fitting, unfit = without_misfits(netted, terms, numbers, moment_from(moment))
     proposed = []
     for made in new_batches(fitting, terms, numbers, day):
         # Where no person proposes, one alone would have looked at it.

@@ -7,6 +7,7 @@
     value_days = 1                  # banking days between proposal and value date
     weekend = ["sat", "sun"]
     holidays = [2011-01-17]
+    calendar = "US-FED"             # the bank calendar of the feed; of days that it does not tell the two words above
     message_prefix = "B1"           # before ids of batches, where several homes pay from one bank
     may_override = true             # whether two persons may let a batch go although a check fails
     payer = { name = "Example Bank", country = "US", town = "New York" }
@@ -54,6 +55,7 @@ _WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _GIVEN: Final = {"file_modifier", "batch_number", "first_trace"}
 """Of a NACHA form what belongs to one file."""
 _MODIFIERS: Final = ascii_uppercase + digits
+_MOST_DAYS_AHEAD: Final = 4_000
 _CLOSED: Final = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -197,6 +199,7 @@ class PayoutTerms(BaseModel):
     value_days: Annotated[int, Field(ge=0)] = 1
     weekend: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = ("sat", "sun")
     holidays: tuple[date, ...] = ()
+    calendar: str | None = None
     may_override: bool = False
     limit: tuple[Limit, ...] = ()
     debtor: tuple[Debtor, ...] = ()
@@ -219,16 +222,21 @@ class PayoutTerms(BaseModel):
             raise ValueError("a week of weekends alone has no banking day")
         return self
 
-    def value_date(self, day: date) -> date:
-        """The banking day that is so many banking days after a day; a later one where that day is none."""
-        left = self.value_days
-        while left or not self._banking(day):
+    def value_date(self, day: date, open_days: Mapping[date, bool]) -> date:
+        """The banking day that is so many banking days after a day; a later one where that day is none.
+
+        ``open_days`` tells of days of the bank calendar whether they are open. Raises TerminalError where none comes.
+        """
+        left, latest = self.value_days, day + timedelta(days=_MOST_DAYS_AHEAD)
+        while left or not self._banking(day, open_days):
             day += timedelta(days=1)
-            left -= int(left > 0 and self._banking(day))
+            left -= int(left > 0 and self._banking(day, open_days))
+            if day > latest:
+                raise TerminalError(f"No banking day comes up to {latest}: look at the bank calendar {self.calendar}.")
         return day
 
-    def _banking(self, day: date) -> bool:
-        return _WEEKDAYS[day.weekday()] not in self.weekend and day not in self.holidays
+    def _banking(self, day: date, open_days: Mapping[date, bool]) -> bool:
+        return open_days.get(day, _WEEKDAYS[day.weekday()] not in self.weekend and day not in self.holidays)
 
     def limit_of(self, currency: str) -> Limit:
         """The amounts of a currency; nothing is allowed to be unexplained where none are declared."""

@@ -35,6 +35,7 @@ KEYS: Final[Mapping[str, str]] = {
     "blocks": "How an amount is counted in units: whole ones, record by record.",
     "booked_in": "The statement that carries the difference of a closed period.",
     "calendar": "The calendar by which the contract closes.",
+    "MeanRate.calendar": "The bank calendar of the feed that says which days are banking days, as known then.",
     "channels": "The enrolment channels through which an account must have come.",
     "checkpoint": "When the year is looked at.",
     "clause": "The clause of the agreement that says so; its wording stands in [clauses].",

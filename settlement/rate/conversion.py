@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -26,6 +26,8 @@ CONVERTED: Final = "converted"
 _REFIXED: Final = ".refixed"
 _STATED: Final = ".stated"
 _RATE_DECIMALS: Final = 7
+_MOST_DAYS_A_BANKING_DAY: Final = 400
+"""Holidays of a contract and a bank calendar leave at least one banking day among so many days."""
 _DAY: Final = timedelta(days=1)
 _WEEK: Final = tuple(Weekday)
 _ISO_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
@@ -64,6 +66,7 @@ class Exchange:
     rule: Conversion
     rates: Rates
     day: date
+    open_days: Mapping[date, bool] = field(default_factory=dict)
 
     @property
     def is_fixed(self) -> bool:
@@ -76,7 +79,14 @@ def exchange_of(contract: Contract, facts: Facts) -> Exchange | None:
     rule = contract.settlement.convert
     if rule is None:
         return None
-    return Exchange(contract=contract, rule=rule, rates=facts.rates_of(contract.currency, rule.to), day=facts.day)
+    calendar = rule.mean.calendar if rule.mean is not None else None
+    return Exchange(
+        contract=contract,
+        rule=rule,
+        rates=facts.rates_of(contract.currency, rule.to),
+        day=facts.day,
+        open_days={} if calendar is None else facts.open_days(calendar),
+    )
 
 
 def converted(exchange: Exchange, period: Period, amount: int) -> Converted:
@@ -160,15 +170,27 @@ def _named(told: str) -> list[tuple[str, str]]:
     return [(name, value) for name, _, value in named]
 
 
-def banking_days(rule: MeanRate, last: date) -> tuple[date, ...]:
-    """The banking days of a mean, ascending, for a period that ends on ``last``."""
+def banking_days(rule: MeanRate, last: date, open_days: Mapping[date, bool]) -> tuple[date, ...]:
+    """The banking days of a mean, ascending, for a period that ends on ``last``.
+
+    ``open_days`` tells of days of the mean's bank calendar whether they are open; of others its own words do.
+
+    Raises
+    ------
+    TerminalError
+        Where the calendar leaves too few open days to be looked for.
+    """
     month = last.replace(day=1)
     day = _in_month(month, rule.to_day)
     if day > last:
         day = _in_month(month_after(month, -1), rule.to_day)
     found: list[date] = []
+    earliest = day - rule.days * _MOST_DAYS_A_BANKING_DAY * _DAY
     while len(found) < rule.days:
-        if _WEEK[day.weekday()] not in rule.weekend and day not in rule.holidays:
+        if day < earliest:
+            sentence = f"The bank calendar {rule.calendar} tells of fewer than {rule.days} open days from {earliest} on"
+            raise TerminalError(f"{sentence} up to {last}: deliver it anew.")
+        if open_days.get(day, _WEEK[day.weekday()] not in rule.weekend and day not in rule.holidays):
             found.append(day)
         day -= _DAY
     return tuple(reversed(found))
@@ -182,7 +204,7 @@ def _in_month(month: date, day: int) -> date:
 def _rate_of(exchange: Exchange, period: Period) -> _Rate:
     """The rate of a period's statement; a preview's is made of the fixing's days so far, before them of the latest."""
     rule, rates = exchange.rule, exchange.rates
-    days = _days(rule, period)
+    days = _days(exchange, period)
     taken = {one: _day_of_rate(one, rates, rule) for one in days if one <= exchange.day}
     missing = [one for one in days if taken.get(one) is None]
     if missing and period.last <= exchange.day:
@@ -199,11 +221,12 @@ def _rate_of(exchange: Exchange, period: Period) -> _Rate:
     return _Rate(value=values[0] if rule.mean is None else _mean(values, rule.mean), days=told)
 
 
-def _days(rule: Conversion, period: Period) -> tuple[date, ...]:
+def _days(exchange: Exchange, period: Period) -> tuple[date, ...]:
     """The days whose rates make the fixing of a period, ascending; none where the latest rate converts."""
+    rule = exchange.rule
     if rule.rate is ExchangeRate.LATEST:
         return ()
-    return (period.last,) if rule.mean is None else banking_days(rule.mean, period.last)
+    return (period.last,) if rule.mean is None else banking_days(rule.mean, period.last, exchange.open_days)
 
 
 def _latest(exchange: Exchange) -> str:

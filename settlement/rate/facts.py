@@ -7,9 +7,10 @@ no files came, is closed as known then. ``with_records`` describes the records t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from typing import Final
 
 import polars as pl
@@ -17,7 +18,7 @@ import polars as pl
 from settlement.model.packs import PACKED
 from settlement.model.stage import StageInput
 from settlement.model.tables import TABLES
-from settlement.model.versions import latest, standing
+from settlement.model.versions import latest, open_days, standing
 from settlement.rate.links import KINDS, LOCATOR, MERCHANT_LEG, counting_records
 
 _BANK: Final = [
@@ -58,6 +59,9 @@ class Facts:
         Opening positions by contract and item; an item that has not come is 0.
     rates:
         One row a pair of currencies and date, the exchange rate as the latest file told it.
+    calendar_rows:
+        Gives the rows of table ``calendar_day`` of all nights, and of table ``file``, each with its ``business_date``;
+        None where the facts are not of a home. They are read where a contract names a bank calendar, and nowhere else.
     events:
         All events of an events table, with their attributes; None in a night, where the other facts tell them.
     """
@@ -73,11 +77,18 @@ class Facts:
     opening: Mapping[tuple[str, str], int]
     rates: pl.DataFrame
     events: pl.DataFrame | None = None
+    calendar_rows: Callable[[], tuple[pl.LazyFrame, pl.LazyFrame]] | None = None
 
     def rates_of(self, one: str, other: str) -> Mapping[date, str]:
         """Units of ``other`` for one of ``one`` by date, as the feed writes them."""
         told = (pl.col("from_currency") == one) & (pl.col("to_currency") == other)
         return dict(self.rates.filter(told).select("rate_date", "rate").iter_rows())
+
+    def open_days(self, calendar: str) -> Mapping[date, bool]:
+        """Of a bank calendar the days that are told, and whether each is open, as known after the facts' day."""
+        if self.calendar_rows is None:
+            return {}
+        return open_days(*self.calendar_rows(), calendar, self.day)
 
 
 def no_facts(day: date, first_night: date, opening: Mapping[tuple[str, str], int]) -> Facts:
@@ -117,7 +128,13 @@ def gather(inputs: StageInput, day: date) -> Facts:
 def gather_standing(inputs: StageInput, day: date) -> Facts:
     """The same with no record."""
     told = {name: known(inputs, name, PACKED[name]) for name in REFERENCES}
-    return standing_facts(told, first_night(told["file"], inputs.business_date), day)
+    facts = standing_facts(told, first_night(told["file"], inputs.business_date), day)
+    return replace(facts, calendar_rows=partial(calendar_rows, inputs, told["file"]))
+
+
+def calendar_rows(inputs: StageInput, files: pl.LazyFrame) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+    """The rows of bank calendars of all nights, with the files that they stand in."""
+    return known(inputs, "calendar_day", ["file", "record", "retracted", "calendar", "day", "kind"]), files
 
 
 def with_all_records(facts: Facts, inputs: StageInput) -> Facts:

@@ -34,7 +34,16 @@ from settlement.rate.changes import Rated, any_comes, by_change, rated_by_change
 from settlement.rate.closings import Before, Seen, closings, differing
 from settlement.rate.condensed import sums_of_all
 from settlement.rate.contract_file import read_contracts
-from settlement.rate.facts import REFERENCES, Facts, first_night, known, standing_facts, with_all_records, with_records
+from settlement.rate.facts import (
+    REFERENCES,
+    Facts,
+    calendar_rows,
+    first_night,
+    known,
+    standing_facts,
+    with_all_records,
+    with_records,
+)
 from settlement.rate.night_index import index_rows, night_index
 from settlement.rate.order import in_order
 from settlement.rate.packs import nights_before, packs_before
@@ -109,13 +118,14 @@ class _Scene:
         # Of a file is asked only which date its rows have.
         self._told = sorted({day for name in REFERENCES[1:] for day in _days(references[name])})
         self._folded = cache(lambda night: standing_facts(references, first, night))
+        self._calendar_rows = cache(lambda: calendar_rows(inputs, references["file"]))
         self.gathered = cache(lambda night: with_all_records(self.standing(night), inputs))
         self._basis, self._totals = (self._last_night(name) for name in ("rated_basis", "rated_total"))
 
     def standing(self, night: date) -> Facts:
         """The facts known after a night without a record: those of the last night that told of any."""
         told = max((day for day in self._told if day <= night), default=night)
-        return replace(self._folded(told), day=night)
+        return replace(self._folded(told), day=night, calendar_rows=self._calendar_rows)
 
     def _earlier(self, table: str) -> pl.LazyFrame:
         return self.packed[table].select(*PACKED[table], "business_date")

@@ -60,6 +60,10 @@ def _rate(rule: Conversion) -> str:
 def _mean(mean: MeanRate) -> str:
     off = [day.capitalize() for day in mean.weekend] + [str(day) for day in mean.holidays]
     days = f"all days but {listing(off)}" if off else "all days"
+    if mean.calendar is not None:
+        days = (
+            f"the days that the bank calendar {mean.calendar} tells as open, and of days that it does not tell {days}"
+        )
     return (
         f"the mean of the rates of the last {mean.days} banking days, which are {days}, up to day {mean.to_day} of the "
         f"month, or the month before where that day comes after the period, rounded once to {mean.decimals} decimals, "

@@ -47,6 +47,20 @@ def test_what_was_stated_already_is_no_reason() -> None:
     assert one.causes == ()
 
 
+def test_what_is_parked_is_no_reason_of_the_adjustment() -> None:
+    """The period may change until the second night; what the third one told is parked."""
+    parked = line(
+        "rate", 5, adjusts="2010-Q3", state="PARKED", quantities=f"restated=6;booked=1;reopened_until={night(2)}"
+    )
+    inputs = given(
+        [*statement_rows(), parked], "", {"rated": rated({"record": 2, "quantity": 1667, "period": "2010-Q3"})}
+    )
+    in_time = rated({"record": 1, "quantity": -33333, "period": "2010-Q3"})
+    history = {**inputs.history, "rated": past("rated", {night(2): in_time})}
+    (period,) = restated_periods(replace(inputs, history=history), inputs.tables["payout"], night(3), "2010-Q4")
+    assert [cause.quantity for cause in period.terms[0].causes] == [-33333]
+
+
 def test_a_preview_states_nothing_and_a_restatement_only_once_its_statement_has_closed() -> None:
     restated = line("rate", 60, period="2010-Q3", state="RESTATED")
     preview = [restated, line("carry_out", 0, "A", period="2010-Q4")]

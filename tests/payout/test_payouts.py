@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 from nacha_oracle import read
 from payout_home import (
@@ -305,3 +306,28 @@ def test_the_trace_number_of_a_debit_that_balances_a_file_is_not_given_again(hom
     first = proposed(home)
     steps.reject(engine(home), first.batch_id, "eve", APPROVED, "a wrong account")
     assert [one.trace for one in proposed(home).payouts] == ["021000020000005", "021000020000006", "021000020000007"]
+
+
+def test_the_value_date_is_a_banking_day_of_the_calendar_that_the_feed_tells(tmp_path: Path) -> None:
+    """Of 4 and 5 January the feed says that they are closed, and of the 5th a later file takes it back."""
+    home = made_home(tmp_path / "home")
+    with_accounts(home)
+    programme = home.config / "programme.toml"
+    text = programme.read_text("utf-8")
+    programme.write_text(text.replace("[payouts]\n", '[payouts]\ncalendar = "US-FED"\n', 1), encoding="utf-8")
+    told = [
+        ("2011-01-04", "a", "CLOSED", None),
+        ("2011-01-05", "a", "CLOSED", None),
+        ("2011-01-05", "b", "CLOSED", "R"),
+    ]
+    rows = [
+        {"file": file, "record": number, "calendar": "US-FED", "day": date.fromisoformat(day), "kind": kind}
+        | {"retracted": retracted}
+        for number, (day, file, kind, retracted) in enumerate(told, start=1)
+    ]
+    files = [{"file": name, "file_date": NIGHT} for name in "ab"]
+    for table, content in (("calendar_day", rows), ("file", files)):
+        folder = home.partition(table, NIGHT)
+        folder.mkdir(parents=True, exist_ok=True)
+        pl.DataFrame(content, schema_overrides={"retracted": pl.String}).write_parquet(folder / "part-00000.parquet")
+    assert proposed(home).value_date == date(2011, 1, 5)

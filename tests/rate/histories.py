@@ -24,7 +24,7 @@ from settlement.rate import night as rate
 Row = dict[str, Any]
 READS = (
     *("file", "clearing", "match", "match_member", "account_event", "enrolment", "store", "fx_rate"),
-    *("opening_position", "pnl", "match_taken_back"),
+    *("opening_position", "pnl", "match_taken_back", "calendar_day"),
 )
 PACKS = ("rated_pack", *map(packed, PACKED))
 RATED = ("rated", "rated_basis", "rated_total", "rated_account", "rated_key", "payout", *PACKS)

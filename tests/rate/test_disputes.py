@@ -16,6 +16,7 @@ from settlement.errors import TerminalError
 from settlement.model.contract import ContractVersion
 from settlement.rate.contract_file import read_contract
 from settlement.rate.contract_problems import examine
+from settlement.rate.disputes import BEFORE, with_disputes
 from settlement.rate.event_facts import facts_on
 from settlement.rate.events_check import read_events
 from settlement.rate.facts import Facts
@@ -224,6 +225,29 @@ def test_what_is_left_of_a_sale(case: str, messages: list[Message], all_back: in
     told = [sale(100), *messages]
     assert volume(told, contract()) == all_back, case
     assert volume(told, contract("[]")) == nothing_back, case
+
+
+@pytest.mark.parametrize("adds", [1, -1], ids=["takes back a refund", "takes back a refund that adds"])
+def test_of_a_refund_what_is_taken_is_given_back_whichever_way_it_counts(adds: int) -> None:
+    """A refund is below zero; whether its chargeback adds or takes follows from what the chargeback itself counts."""
+    kinds = ("chargeback", "chargeback_reversal", "chargeback_reversal", "chargeback")
+    quantities = [adds * amount for amount in (100, -70, -70, 100)]
+    records = pl.LazyFrame(
+        {
+            "file": "f",
+            "record": [1, 2, 3, 4],
+            "kind": kinds,
+            "quantity": quantities,
+            "posting_date": [date(2010, 1, day) for day in (2, 3, 4, 5)],
+            "disputed_file": "f",
+            "disputed_record": 9,
+            "disputed_minor": -100,
+        }
+    )
+    found = with_disputes(records, ["record", "quantity"])
+    assert found.sort("record").select("quantity", BEFORE).rows() == [
+        (adds * amount, adds * before) for amount, before in ((100, 0), (-70, 100), (-30, 30), (100, 0))
+    ]
 
 
 def test_a_kind_that_is_not_named_gives_nothing_back() -> None:

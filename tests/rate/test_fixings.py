@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import re
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import polars as pl
@@ -18,6 +18,8 @@ from rate.test_contract_calendar import club
 from rate.test_statement import card, night, reconciled
 
 from settlement.errors import TerminalError
+from settlement.model.contract_convert import MeanRate
+from settlement.model.money import Rounding
 from settlement.rate.contract_file import read_contract, read_contracts
 from settlement.rate.conversion import banking_days
 
@@ -174,7 +176,42 @@ def test_banking_days_up_to_a_day_of_the_month(to_day: int, last: str, days: lis
     rule = read_contract("contracts/p/2009-01-01.toml", document).contract.settlement.convert
     assert rule is not None
     assert rule.mean is not None
-    assert [str(day) for day in banking_days(rule.mean, date.fromisoformat(last))] == days
+    assert [str(day) for day in banking_days(rule.mean, date.fromisoformat(last), {})] == days
+
+
+def test_the_bank_calendar_says_which_days_are_open_as_known_at_the_statement() -> None:
+    """That the 25th, a Saturday, was open and the 21st closed becomes known after December has closed."""
+    nights = [night("2010-12-31"), night("2011-01-01")]
+    card(nights[0], "CLB")
+    reconciled(nights[0], "purchase", "a", 1_000_000, currency="CNY")
+    days = (("17", "0.149"), ("20", "0.15"), ("21", "0.151"), ("22", "0.1524"), ("23", "0.153"), ("25", "0.16"))
+    for day, value in days:
+        rate(nights[0], f"2010-12-{day}", value)
+    nights[0].add("calendar_day", calendar="CN-BANKS", day=date(2010, 12, 22), kind="OPEN")
+    for calendar, day, kind in (("CN-BANKS", 25, "OPEN"), ("CN-BANKS", 21, "CLOSED"), ("OTHER", 22, "CLOSED")):
+        nights[1].add("calendar_day", calendar=calendar, day=date(2010, 12, day), kind=kind)
+    text = fixed_club(MEAN).replace("holidays = [", 'calendar = "CN-BANKS", holidays = [')
+    first, second = rate_history(nights, {"contracts/orient-estate/2009-01-01.toml": text})
+    assert [row[:3] for row in converted(first)] == [("2010-12", 635, "CLOSED")]
+    # (0.149 + 0.15 + 0.1524 + 0.153 + 0.16) / 5 = 0.15288 of 4,200 fen.
+    ((period, amount, _, told),) = converted(second)
+    assert (period, amount) == ("2011-01", 7)
+    assert told.endswith("converted=0;2010-12.refixed=642;2010-12.stated=635")
+
+
+def test_a_calendar_without_open_days_is_refused() -> None:
+    mean = MeanRate(
+        days=1,
+        to_day=25,
+        decimals=6,
+        rounding=Rounding.DOWN,
+        weekend=(),
+        holidays=(),
+        calendar="CN-BANKS",
+    )
+    closed = {date(2010, 12, 25) - timedelta(days=one): False for one in range(500)}
+    with pytest.raises(TerminalError, match="bank calendar CN-BANKS tells of fewer than 1 open days from 2009-11-20"):
+        banking_days(mean, date(2010, 12, 31), closed)
 
 
 @pytest.mark.parametrize("day", ["2010-12-30", "2010-12-29"], ids=["corrected", "late"])

@@ -58,6 +58,19 @@ def test_signed_in_september_effective_from_may() -> None:
     assert adjustments(content, date(2010, 11, 30)) == september | november
 
 
+def test_a_file_that_is_known_before_its_first_day_states_nothing_till_then() -> None:
+    """In June the file from July on is known; the one from May on is signed in September."""
+    early = "contracts/partner/2010-07-01.known-2010-06-01.toml"
+    documents = {MAY: DOCUMENTS[MAY], early: file("0.0080", "2010-06-01")}
+    (found,) = versions_of(read_contract(*document) for document in documents.items()).values()
+    content = events(*(f"P{month},purchase,2010-{month:02}-10,,1000.00,USD," for month in range(5, 10)))
+    told = work_out(found, read_events("e.csv", content), date(2010, 9, 30)).statement
+    closes = told.filter(told["term"] == "carry_out")["as_of"].unique().sort().to_list()
+    assert closes == [date(2010, 7, 31), date(2010, 8, 31), date(2010, 9, 30)]
+    late = told.filter(told["term"] == "adjustment").select("as_of", "adjusts", "amount").rows()
+    assert late == [(date(2010, 9, 30), month, "10.00") for month in ("2010-05", "2010-06")]
+
+
 def test_of_a_contract_that_was_signed_later_all_is_an_adjustment() -> None:
     (late,) = versions_of([read_contract(MAY, DOCUMENTS[MAY])]).values()
     content = events("P1,purchase,2010-06-10,,1000.00,USD,")
