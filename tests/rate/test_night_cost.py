@@ -25,7 +25,7 @@ from settlement.rate.windows import Lines
 FIRST = date(2010, 1, 4)
 DAILY = "contracts/orient-estate/2009-01-01.toml"
 # After both numbers as many packs and as many indexes of nights are left to be read.
-FEW, MANY = 24, 48
+FEW, MANY = 12, 24
 
 
 class Read:

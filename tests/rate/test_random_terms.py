@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
+from datetime import date
 from functools import lru_cache
 
 import pytest
@@ -29,6 +31,7 @@ CASES = int(os.environ.get("SETTLEMENT_CASES", "800"))
 """How many random contracts; each with one long history and ``SHORT_HISTORIES``: some 100,000 in the ordinary run."""
 SHORT_HISTORIES = 125
 SEED = int(os.environ.get("SETTLEMENT_SEED", "20101231"))
+NOTHING_KNOWN = no_facts(date(2009, 1, 1), date(2009, 1, 1), {})
 NOTHING_STATED = Stated(terms={}, carried={}, recouped={})
 
 
@@ -49,7 +52,7 @@ def worked_out(
         for name in set(named(term)) & version.contract.measures.keys():
             for period in periods:
                 sums.setdefault((term.id, period.text), {})[name] = measured.get((name, period.text), 0)
-    facts = no_facts(periods[-1].last, version.effective, {})
+    facts = replace(NOTHING_KNOWN, day=periods[-1].last, first_night=version.effective)
     lines = evaluate([version], facts, Sums(by_selector=sums, counts={}, with_accounts={}))
     return facts, {period.text: found for period, found in lines.items()}
 
