@@ -149,7 +149,7 @@ def without_misfits(
     """What the bank's format takes of what is netted, and what it refuses with the reason why, each looked at alone."""
     fitting, left = [], []
     for one in netted:
-        alone = _new_batch([one], terms, numbers, created.date())
+        (alone,) = new_batches([one], terms, numbers, created.date())
         try:
             payment_file(alone, created)
         except TerminalError as error:
