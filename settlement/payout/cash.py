@@ -158,7 +158,7 @@ def judged(entries: Iterable[BankEntry], batches: Sequence[Batch]) -> list[Judge
 def _meant(entry: BankEntry, by_name: Mapping[str, list[Meant]]) -> Judged | None:
     """What an entry names by the surest place that names anything of ours; None where none does."""
     parts = [_of_names(names, by_name) for names, _ in entry.parts]
-    if any(parts):
+    if any(len(candidate) == 1 for candidates in parts for candidate in candidates):
         return _of_parts(entry, parts)
     for names in entry.names:
         stray = next((name for name in names if name not in by_name and name.rpartition("-")[0] in by_name), None)
@@ -175,15 +175,18 @@ def _of_names(names: Iterable[str], by_name: Mapping[str, list[Meant]]) -> list[
 
 
 def _of_parts(entry: BankEntry, parts: Sequence[list[Meant]]) -> Judged:
-    """An entry whose transactions the bank tells one by one: each is a payment, or the entry is not taken."""
+    """An entry whose transactions the bank tells one by one: each is another payment, or the entry is not taken."""
     meant: list[Ordered] = []
+    sign = -1 if entry.way is Way.DEBIT else 1
     for (names, amount), candidates in zip(entry.parts, parts, strict=True):
         single = {one.name: one for candidate in candidates if len(candidate) == 1 for one in candidate}
-        fits = [one for one in single.values() if amount is None or abs(amount) == one.shown_by(entry.way)]
-        if len(fits) != 1:
+        fits = [one for one in single.values() if amount in {None, sign * one.shown_by(entry.way)}]
+        if len(fits) != 1 or fits[0] in meant:
             nearest = tuple(single.values()) or next((each for found in parts for each in found), ())
             return Judged(
-                entry=entry, meant=nearest, why=f"its part {names[0] if names else '?'} is no payment of ours"
+                entry=entry,
+                meant=nearest,
+                why=f"its part {names[0] if names else '?'} is no payment of ours, or one told before",
             )
         meant += fits
     return _of_candidates(entry, [tuple(meant)])
@@ -360,6 +363,10 @@ def _parts(home: Home, night: date, statements: Sequence[str]) -> dict[tuple[str
 
 
 def _entry(row: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> BankEntry:
+    names = [_texts(row, columns) for columns in _ENTRY_NAMES]
+    if len(parts) == 1:
+        # The only transaction is the entry itself.
+        names[0] += _texts(parts[0], ("end_to_end_id", "transaction_id"))
     return BankEntry(
         statement=row["file"],
         entry=row["record"],
@@ -368,7 +375,7 @@ def _entry(row: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> BankEn
         amount_minor=_signed(row),
         currency=row["currency"],
         reversal=bool(row["reversal"]),
-        names=tuple(_texts(row, names) for names in _ENTRY_NAMES),
+        names=tuple(names),
         parts=tuple(
             (_texts(part, _DETAIL_NAMES), None if part["amount_minor"] is None else _signed(part))
             for part in parts

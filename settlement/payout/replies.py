@@ -205,11 +205,12 @@ def _effect(status: PaymentStatus, batch: Batch, payout: Payout, back: bool, acc
         return Effect.TO_LOOK_AT, "its money is back already: ask the bank which word holds"
     if status.outcome is Outcome.ACCEPTED and accepted:
         return Effect.NOTED, "accepted before"
-    if status.outcome is Outcome.REJECTED and accepted:
-        return Effect.TO_LOOK_AT, "it was accepted before: ask the bank which word holds"
-    if status.outcome is Outcome.REJECTED and payout.debited:
-        return Effect.TO_LOOK_AT, "a bank statement shows its debit: ask the bank which word holds"
+    if status.outcome is Outcome.REJECTED and (accepted or payout.debited):
+        known = "it was accepted before" if accepted else "a bank statement shows its debit"
+        return Effect.TO_LOOK_AT, f"{known}: ask the bank which word holds"
     came = _came_back(status, payout)
+    if came == 0:
+        return Effect.TO_LOOK_AT, "it tells of nothing that came back: ask the bank"
     if status.outcome is Outcome.RETURNED and came < payout.amount_minor:
         return Effect.BACK, f"{amount_text(came, batch.currency)} came back, the rest stays paid"
     return _EFFECTS[status.outcome]
@@ -218,7 +219,7 @@ def _effect(status: PaymentStatus, batch: Batch, payout: Payout, back: bool, acc
 def _came_back(status: PaymentStatus, payout: Payout) -> int:
     """How much a status brings back: all of a payment that was rejected or whose return tells no amount."""
     told = status.amount_minor if status.outcome is Outcome.RETURNED else None
-    return told or payout.amount_minor
+    return payout.amount_minor if told is None else told
 
 
 def _go_on(connection: books.Connection, batch_id: str, statuses: Sequence[Status], person: str, moment: str) -> None:

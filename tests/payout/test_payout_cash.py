@@ -22,6 +22,7 @@ from payout_home import (
     bank_shows,
     made_home,
     released,
+    table,
     with_account,
 )
 
@@ -117,6 +118,14 @@ def test_an_entry_that_does_not_fit_stays_with_the_nearest_payment(
     assert why in said
 
 
+def test_a_payment_that_is_told_twice_in_one_entry_is_not_taken_twice(batches: list[Batch]) -> None:
+    part = (("P000002-001",), -100_00)
+    ((_, why),) = meant(batches, entry(-200_00, parts=(part, part)))
+    assert "or one told before" in why
+    ((_, why),) = meant(batches, entry(-150_00, parts=((("P000002-002",), -250_00), (("P000002-001",), 100_00))))
+    assert "its part P000002-001 is no payment" in why
+
+
 def test_what_has_nothing_to_do_with_payments_is_left_out(batches: list[Batch]) -> None:
     assert meant(batches, entry(100_00, "OTHER"), entry(-100_00, "OTHER", account="ELSEWHERE")) == []
     assert cash.judged([entry(-100_00, "P000002-001")], []) == []
@@ -181,6 +190,22 @@ def test_a_debit_is_taken_once_and_the_books_know_it(tmp_path: Path, on_each_dat
     (item,) = [one for one in balances.open_items(home, FIRST, books.balances_now(engine, FIRST)) if "X" not in one.text
                and one.balance.account.startswith("asset:suspense")]  # fmt: skip
     assert item.text.endswith("is explained by no file; it names no payment; the nearest is P000001-002 of 250.00 USD")
+
+
+def test_transactions_that_a_notification_tells_name_what_an_entry_pays(home: Home) -> None:
+    bank_shows(home, FIRST, bank_entry(-100_00, end_to_end_id="BULK"), bank_entry(-250_00))
+    file = f"{FIRST}/camt054.xml"
+    names = ("P000001-001", "P000001-002")
+    details = [
+        bank_entry(-amount, file=file, record=number, entry=number, end_to_end_id=name)
+        for number, (amount, name) in enumerate(zip((100_00, 250_00), names, strict=True), start=1)
+    ]
+    table(home, "bank_detail", FIRST, *details)
+    linked = {"file": file, "statement_file": f"{FIRST}/statement.xml"}
+    states = ((1, "LINKED"), (2, "PARTIAL"))
+    ties = [linked | {"entry": number, "statement_entry": number, "status": state} for number, state in states]
+    table(home, "detail_tie", FIRST, *ties)
+    assert tie(home) == ["", "it names no payment; the nearest is P000001-002 of 250.00 USD"]
 
 
 def debit(home: Home, day: int) -> None:

@@ -81,6 +81,7 @@ def test_what_comes_back_after_it_was_accepted_returns_and_is_paid_once_more(hom
         (returned("P000001-001", "100.00"), returned("P000001-001", "99.00"), "is back already"),
         (returned("P000001-009", "100.00"), None, "no batch has such a payment"),
         (returned("P000001-001", "160.00"), None, "160"),
+        (returned("P000001-001", "0.00"), None, "nothing that came back"),
     ],
 )
 def test_what_fits_not_moves_nothing_and_is_kept(home: Home, first: bytes, second: bytes | None, words: str) -> None:
