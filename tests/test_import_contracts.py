@@ -26,6 +26,10 @@ VIOLATIONS = {
     "settlement/parse/__init__.py": ("import pyspark", "settlement.parse -> pyspark"),
     "settlement/openpgp.py": ("import pysequoia", "settlement.openpgp -> pysequoia"),
     "settlement/deliver/send.py": ("import sqlalchemy", "settlement.deliver.send -> sqlalchemy"),
+    "settlement/payout/terms.py": (
+        "import settlement.payout.steps",
+        "settlement.payout.terms -> settlement.payout.steps",
+    ),
     "settlement/openpgp_out.py": ("import pysequoia", "settlement.openpgp_out -> pysequoia"),
     "settlement/post/__init__.py": ("import random", "settlement.post -> random"),
 }
