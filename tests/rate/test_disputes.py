@@ -234,9 +234,14 @@ def test_of_a_refund_what_is_taken_is_given_back_whichever_way_it_counts(adds: i
     quantities = [adds * amount for amount in (100, -70, -70, 100)]
     records = pl.LazyFrame(
         {
-            **{"file": "f", "record": [1, 2, 3, 4], "kind": kinds, "quantity": quantities},
+            "file": "f",
+            "record": [1, 2, 3, 4],
+            "kind": kinds,
+            "quantity": quantities,
             "posting_date": [date(2010, 1, day) for day in (2, 3, 4, 5)],
-            **{"disputed_file": "f", "disputed_record": 9, "disputed_minor": -100},
+            "disputed_file": "f",
+            "disputed_record": 9,
+            "disputed_minor": -100,
         }
     )
     found = with_disputes(records, ["record", "quantity"])
