@@ -96,9 +96,7 @@ def holds(draw: st.DrawFn) -> list[str]:
     several, found, of_a = draw(st.booleans()), list[str](), False
     for number in range(draw(st.integers(1, 3)) if several else 1):
         share = draw(st.sampled_from(("1", "0.15", "0.333")))
-        after, unit = draw(
-            st.sampled_from(((1, "days"), (90, "days"), (1, "periods"), (2, "periods"), (7, "banking_days")))
-        )
+        after, unit = draw(st.sampled_from(RELEASES))
         said = f'clause = "1"\nshare = {share}\nreleased_after = {after}\ncounted_in = "{unit}"\nrounding = "half_away"'
         if several:
             said += f'\nid = "h{number}"' + (f'\nafter = ["h{number - 1}"]' * (number > 0 and draw(st.booleans())))
