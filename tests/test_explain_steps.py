@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 from explain_home import write
@@ -55,13 +56,17 @@ FEES = [[50_000], [60_000, 0], [70_000, 0, 0]]
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    found = Home(root=tmp_path_factory.mktemp("steps"))
+    return settled(tmp_path_factory.mktemp("steps"), SETTLEMENT)
+
+
+def settled(root: Path, settlement: str) -> Home:
+    found = Home(root=root)
     file = found.config / "contracts" / "partner" / "2009-01-01.toml"
     file.parent.mkdir(parents=True)
-    file.write_text(HEAD + beneficiaries({"A": 1}) + FEE + SETTLEMENT, encoding="utf-8")
+    file.write_text(HEAD + beneficiaries({"A": 1}) + FEE + settlement, encoding="utf-8")
     # The first night ever, from which on the contract's dated advances count.
     write(found, "file", (FIRST_NIGHT - night(1)).days + 1, [{"file": "2009-01-01/MC.ipm", "fate": "accepted"}])
-    for number, rows in enumerate(closed(version(SETTLEMENT, {"A": 1}), FEES), start=1):
+    for number, rows in enumerate(closed(version(settlement, {"A": 1}), FEES), start=1):
         write(found, "payout", number, [asdict(row) for row in rows])
     return found
 
@@ -104,6 +109,18 @@ def test_what_is_held_tells_its_day_and_what_is_released_the_entry_that_held_it(
     assert [(step.name, step.rounded) for step in held.roundings] == [("0.155 of 170.00", -2_635)]
     assert parts(released) == [("held back, due on 2009-02-28", -held.amount_minor)]
     assert released.notes == ("13.36 USD stay held",)
+
+
+def test_lines_that_have_a_name_are_explained_by_the_tax_and_the_hold_of_that_name(tmp_path: Path, home: Home) -> None:
+    other = SETTLEMENT.replace('kind = "withholding"', 'id = "state"\nkind = "withholding"')
+    other = other.replace("[settlement.hold]", '[[settlement.holds]]\nid = "reserve"')
+    named = settled(tmp_path, other)
+    for line in ("withholding_tax", "held", "released", "payout"):
+        name = {"withholding_tax": "withholding_tax.state", "payout": "payout"}.get(line, f"{line}.reserve")
+        plain, found = explained(home, f"2009-02/{line}/A", 2), explained(named, f"2009-02/{name}/A", 2)
+        assert (found.rule, found.roundings, found.amount_minor) == (plain.rule, plain.roundings, plain.amount_minor)
+        assert [amount for _, amount in parts(found)] == [amount for _, amount in parts(plain)]
+        assert line == "payout" or found.notes == plain.notes
 
 
 def test_interest_is_on_the_adjustment_for_its_days(home: Home) -> None:

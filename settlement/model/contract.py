@@ -16,7 +16,7 @@ from typing import ClassVar, Literal
 
 from pydantic import ConfigDict
 
-from settlement.model.contract_convert import Conversion
+from settlement.model.contract_convert import BankingDays, Conversion
 from settlement.model.contract_measures import CLOSED, AnyMeasure, Dating, Day, Exact, Text, VolumeMeasure, Whole
 from settlement.model.contract_steps import DatedAdvance, Hold, Interest, Reopening, Tax
 from settlement.model.contract_terms import AnyTerm
@@ -114,6 +114,7 @@ class Settlement:
     taxes: tuple[Tax, ...] = ()
     hold: Hold | None = None
     holds: tuple[Hold, ...] = ()
+    banking_days: BankingDays | None = None
 
     @property
     def all_holds(self) -> tuple[Hold, ...]:

@@ -33,6 +33,19 @@ class Weekday(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BankingDays:
+    """The days that are banking days: no ``weekend`` and no ``holidays``.
+
+    Where the feed of bank calendars tells of a day of ``calendar`` that it is open or closed, that holds.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
+    weekend: tuple[Weekday, ...]
+    holidays: tuple[Day, ...]
+    calendar: Text | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MeanRate:
     """The exact mean of the rates of the last ``days`` banking days up to a day of the month, rounded once.
 

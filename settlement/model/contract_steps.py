@@ -89,7 +89,7 @@ class Hold:
     clause: Text
     share: Exact
     released_after: Whole
-    counted_in: Literal["days", "periods"]
+    counted_in: Literal["days", "banking_days", "periods"]
     rounding: Rounding
     id: Text | None = None
     beneficiaries: tuple[Text, ...] = ()
@@ -106,6 +106,7 @@ class Interest:
     day_count: DayCount
     due_days: Whole
     rounding: Rounding
+    due_counted_in: Literal["days", "banking_days"] = "days"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -143,12 +143,11 @@ class Accrued:
     quantities: str
 
 
-def interest_on(rule: Interest, found: Changed, period: Period, day: date) -> Accrued:
+def interest_on(rule: Interest, found: Changed, due: date, day: date) -> Accrued:
     """Interest on the adjustment of a closed period, from its due day to a day; none before the due day.
 
     What a beneficiary has of its own, and what is split, bear interest by themselves, so that each is rounded once.
     """
-    due = period.last + timedelta(days=rule.due_days)
     days, year = days_between(rule.day_count, due, day), 365 if rule.day_count is DayCount.ACTUAL_365 else 360
     factor = Fraction(rule.rate_a_year) * max(0, days) / year
     own = {name: round_fraction(factor * amount, rule.rounding) for name, amount in found.own.items()}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from fractions import Fraction
 
 from settlement.model.contract import Advance, Contract
@@ -28,6 +28,7 @@ from settlement.model.statement_lines import (
     WITHHOLDING_TAX,
     line_of,
 )
+from settlement.rate.banking_days import Banking, banking_of
 from settlement.rate.facts import Facts
 from settlement.rate.stated import HeldBack, Stated
 
@@ -109,7 +110,7 @@ def _advanced(contract: Contract, beneficiary: str, facts: Facts) -> int:
 
 
 def own_lines(
-    contract: Contract, period: Period, day: date, earned: Mapping[str, Earned], brought: Mapping[str, Brought]
+    contract: Contract, period: Period, facts: Facts, earned: Mapping[str, Earned], brought: Mapping[str, Brought]
 ) -> dict[str, list[Own]]:
     """The lines of each beneficiary from what it carries in to what it carries out.
 
@@ -117,14 +118,14 @@ def own_lines(
     ----------
     contract:
         The version that settles the period.
-    period, day:
-        The period of the statement, and the day that is known.
+    period, facts:
+        The period of the statement, and what is known.
     earned:
         What each beneficiary earns.
     brought:
         What each brings in.
     """
-    rule = contract.settlement
+    rule, banking = contract.settlement, banking_of(contract, facts)
     recouped = dict.fromkeys(earned, 0)
     if rule.advance is not None:
         balances = {name: one.amount_minor + brought[name].carried for name, one in earned.items()}
@@ -138,9 +139,9 @@ def own_lines(
         taxes = _taxes(rule.taxes_of(name), brought[name].taxed, earned[name], recouped[name])
         added = earned[name].amount_minor - recouped[name] + sum(amount for _, amount, _, _ in taxes)
         balance = brought[name].carried + added
-        holds = [(hold, release_day(hold, period, contract.calendar)) for hold in rule.holds_of(name)]
+        holds = [(hold, release_day(hold, period, contract.calendar, banking)) for hold in rule.holds_of(name)]
         held = _holds(holds, added, balance, brought[name].held)
-        released = _released([hold for hold, _ in holds], held, brought[name].held, day, rule.clause)
+        released = _released([hold for hold, _ in holds], held, brought[name].held, facts.day, rule.clause)
         lines += [*taxes, *held, *released]
         balance += sum(amount for _, amount, _, _ in (*held, *released))
         paid = balance if balance >= minor(rule.threshold, contract.paid_in) else 0
@@ -264,10 +265,10 @@ def _released(
     return found
 
 
-def release_day(rule: Hold, period: Period, calendar: Calendar) -> date:
+def release_day(rule: Hold, period: Period, calendar: Calendar, banking: Banking) -> date:
     """The day from which on a statement releases what the statement of a period holds back."""
-    if rule.counted_in == "days":
-        return period.last + timedelta(days=rule.released_after)
+    if rule.counted_in != "periods":
+        return banking.after(period.last, rule.released_after, rule.counted_in)
     for _ in range(rule.released_after):
         period = following(period, calendar)
     return period.last

@@ -6,7 +6,7 @@ from typing import Final
 
 from settlement.errors import TerminalError
 from settlement.model.contract import Contract, ContractVersion
-from settlement.model.contract_convert import ExchangeRate, MeanRate, Weekday
+from settlement.model.contract_convert import BankingDays, ExchangeRate, MeanRate, Weekday
 from settlement.rate.contract_words import refuse
 
 _MOST_BANKING_DAYS: Final = 250
@@ -43,8 +43,13 @@ def _check_mean(mean: MeanRate) -> None:
     ):
         if not least <= value <= most:
             raise refuse(_MEAN, f"{name} = {value} is out of bounds; write a number from {least} to {most}.")
-    if set(mean.weekend) == set(Weekday):
-        raise refuse(_MEAN, 'a weekend of seven days leaves no banking day; write `weekend = ["saturday", "sunday"]`.')
+    check_weekend(_MEAN, mean)
+
+
+def check_weekend(where: str, rule: MeanRate | BankingDays) -> None:
+    """Refuse a week without a banking day."""
+    if set(rule.weekend) == set(Weekday):
+        raise refuse(where, 'a weekend of seven days leaves no banking day; write `weekend = ["saturday", "sunday"]`.')
 
 
 def check_same_currency(earlier: ContractVersion, later: ContractVersion) -> None:

@@ -11,7 +11,7 @@ from settlement.rate.contract_words import written
 from settlement.rate.forms import is_counted
 from settlement.rate.prose import of_measure, of_period, of_step, of_term
 from settlement.rate.prose_calendar import kind_spoken
-from settlement.rate.prose_steps import of_adjustments, of_hold, of_interest, of_tax
+from settlement.rate.prose_steps import of_adjustments, of_banking_days, of_hold, of_interest, of_tax
 
 
 def told(version: ContractVersion) -> ContractTold:
@@ -55,6 +55,8 @@ def _said(contract: Contract) -> Iterator[tuple[str, Said]]:
     steps.pop("hold", None)
     steps["adjustments"] = of_adjustments(contract)
     yield from ((tax.clause, Said(name="tax", sentence=of_tax(tax))) for tax in rule.taxes)
+    if rule.banking_days is not None:
+        yield rule.clause, Said(name="banking days", sentence=of_banking_days(contract))
     yield from ((hold.clause, Said(name="hold", sentence=of_hold(hold))) for hold in rule.all_holds)
     if rule.adjustments.interest is not None:
         yield rule.adjustments.interest.clause, Said(name="interest", sentence=of_interest(rule.adjustments.interest))

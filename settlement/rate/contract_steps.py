@@ -12,6 +12,7 @@ from settlement.model.contract import Contract, Step
 from settlement.model.contract_steps import Hold, Owing, Tax, TaxBase, TaxKind
 from settlement.model.money import exponent, to_minor
 from settlement.model.statement_lines import HELD, VALUE_ADDED_TAX, WITHHOLDING_TAX, line_of
+from settlement.rate.contract_fixing import check_weekend
 from settlement.rate.contract_words import nearest, refuse, written
 
 
@@ -21,6 +22,7 @@ def check_steps(contract: Contract) -> None:
     _check_taxes(contract)
     _check_holds(contract)
     _check_late(contract)
+    _check_banking_days(contract)
 
 
 def clauses_of_steps(contract: Contract) -> Iterator[tuple[str, str]]:
@@ -168,6 +170,20 @@ def _check_late(contract: Contract) -> None:
         raise refuse("[settlement.adjustments.interest]", sentence)
 
 
+def _check_banking_days(contract: Contract) -> None:
+    rule = contract.settlement
+    interest = rule.adjustments.interest
+    counts = any(hold.counted_in == "banking_days" for hold in rule.all_holds)
+    counts = counts or (interest is not None and interest.due_counted_in == "banking_days")
+    if rule.banking_days is not None:
+        check_weekend(_BANKING, rule.banking_days)
+    if counts and rule.banking_days is None:
+        raise refuse("[settlement]", f"it counts banking days, and no table {_BANKING} says which days those are.")
+    if rule.banking_days is not None and not counts:
+        raise refuse(_BANKING, 'nothing is counted in banking days; write `counted_in = "banking_days"`, or drop it.')
+
+
+_BANKING: Final = "[settlement.banking_days]"
 STEPS_WITH_TABLES: Final[Mapping[Step, tuple[str, ...]]] = {
     Step.CONVERT: ("convert",),
     Step.RECOUP: ("advance",),

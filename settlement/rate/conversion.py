@@ -16,9 +16,10 @@ from typing import Final
 
 from settlement.errors import TerminalError
 from settlement.model.contract import Contract
-from settlement.model.contract_convert import Conversion, ExchangeRate, MeanRate, Weekday
+from settlement.model.contract_convert import Conversion, ExchangeRate, MeanRate
 from settlement.model.dates import Period, month_after
 from settlement.model.money import exponent, round_fraction
+from settlement.rate.banking_days import MOST_DAYS_A_BANKING_DAY, is_open
 from settlement.rate.facts import Facts
 
 CONVERTED: Final = "converted"
@@ -26,10 +27,7 @@ CONVERTED: Final = "converted"
 _REFIXED: Final = ".refixed"
 _STATED: Final = ".stated"
 _RATE_DECIMALS: Final = 7
-_MOST_DAYS_A_BANKING_DAY: Final = 400
-"""Holidays of a contract and a bank calendar leave at least one banking day among so many days."""
 _DAY: Final = timedelta(days=1)
-_WEEK: Final = tuple(Weekday)
 _ISO_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 Rates = Mapping[date, str]
 """Units of the currency of payment for one of the contract's, by date, as the feed writes them."""
@@ -185,12 +183,12 @@ def banking_days(rule: MeanRate, last: date, open_days: Mapping[date, bool]) -> 
     if day > last:
         day = _in_month(month_after(month, -1), rule.to_day)
     found: list[date] = []
-    earliest = day - rule.days * _MOST_DAYS_A_BANKING_DAY * _DAY
+    earliest = day - rule.days * MOST_DAYS_A_BANKING_DAY * _DAY
     while len(found) < rule.days:
         if day < earliest:
             sentence = f"The bank calendar {rule.calendar} tells of fewer than {rule.days} open days from {earliest} on"
             raise TerminalError(f"{sentence} up to {last}: deliver it anew.")
-        if open_days.get(day, _WEEK[day.weekday()] not in rule.weekend and day not in rule.holidays):
+        if is_open(rule, open_days, day):
             found.append(day)
         day -= _DAY
     return tuple(reversed(found))

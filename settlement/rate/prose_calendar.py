@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from settlement.model.contract import Contract
-from settlement.model.contract_convert import Conversion, ExchangeRate, MeanRate
+from settlement.model.contract_convert import BankingDays, Conversion, ExchangeRate, MeanRate
 from settlement.rate.wording import MODES, listing
 
 
@@ -57,15 +57,19 @@ def _rate(rule: Conversion) -> str:
     return "the latest rate that has come up to the night of the statement"
 
 
-def _mean(mean: MeanRate) -> str:
-    off = [day.capitalize() for day in mean.weekend] + [str(day) for day in mean.holidays]
+def open_days_spoken(rule: MeanRate | BankingDays) -> str:
+    """Which days are banking days."""
+    off = [day.capitalize() for day in rule.weekend] + [str(day) for day in rule.holidays]
     days = f"all days but {listing(off)}" if off else "all days"
-    if mean.calendar is not None:
-        days = (
-            f"the days that the bank calendar {mean.calendar} tells as open, and of days that it does not tell {days}"
-        )
+    if rule.calendar is None:
+        return days
+    return f"the days that the bank calendar {rule.calendar} tells as open, and of days that it does not tell {days}"
+
+
+def _mean(mean: MeanRate) -> str:
     return (
-        f"the mean of the rates of the last {mean.days} banking days, which are {days}, up to day {mean.to_day} of the "
-        f"month, or the month before where that day comes after the period, rounded once to {mean.decimals} decimals, "
+        f"the mean of the rates of the last {mean.days} banking days, which are {open_days_spoken(mean)}, up to day "
+        f"{mean.to_day} of the month, or the month before where that day comes after the period, rounded once to "
+        f"{mean.decimals} decimals, "
         f"{MODES[mean.rounding]},"
     )

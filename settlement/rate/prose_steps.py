@@ -8,7 +8,7 @@ from typing import Final
 from settlement.model.contract import Contract, Step
 from settlement.model.contract_steps import Hold, Interest, Owing, Tax, TaxBase, TaxKind
 from settlement.rate.contract_words import written
-from settlement.rate.prose_calendar import conversion_spoken, kind_spoken
+from settlement.rate.prose_calendar import conversion_spoken, kind_spoken, open_days_spoken
 from settlement.rate.wording import MODES, all_spoken, counted, listing, percent, spoken
 
 
@@ -18,8 +18,17 @@ def _add_terms(contract: Contract) -> str:
 
 
 def _adjust(contract: Contract) -> str:
-    interest = contract.settlement.adjustments.interest
-    return of_adjustments(contract) if interest is None else f"{of_adjustments(contract)} {of_interest(interest)}"
+    interest, told = contract.settlement.adjustments.interest, of_adjustments(contract)
+    if interest is None:
+        return told
+    told = f"{told} {of_interest(interest)}"
+    return f"{told} {of_banking_days(contract)}" if interest.due_counted_in == "banking_days" else told
+
+
+def of_banking_days(contract: Contract) -> str:
+    """Which days are banking days, where holds or interest count them."""
+    rule = contract.settlement.banking_days
+    return "" if rule is None else f"Banking days are {open_days_spoken(rule)}."
 
 
 def of_adjustments(contract: Contract) -> str:
@@ -41,9 +50,10 @@ def of_adjustments(contract: Contract) -> str:
 
 def of_interest(rule: Interest) -> str:
     """Interest on the difference of a closed period."""
+    days = spoken(counted(rule.due_days, rule.due_counted_in))
     return (
         f"The difference bears interest at {percent(rule.rate_a_year)} a year ({rule.day_count.replace('_', '/')}) "
-        f"from {rule.due_days} days after the period's last day to the day of the statement, rounded once, "
+        f"from {days} after the period's last day to the day of the statement, rounded once, "
         f"{MODES[rule.rounding]}."
     )
 
@@ -115,12 +125,14 @@ def _named(one: Tax | Hold) -> str:
 
 def _hold(contract: Contract) -> str:
     rule = contract.settlement
-    return _in_turn([of_hold(hold) for hold in rule.all_holds])
+    told = _in_turn([of_hold(hold) for hold in rule.all_holds])
+    counts = any(hold.counted_in == "banking_days" for hold in rule.all_holds)
+    return f"{told} {of_banking_days(contract)}" if counts else told
 
 
 def of_hold(hold: Hold) -> str:
     """One hold: how much of what it keeps back, of whom, and until when."""
-    after = counted(hold.released_after, hold.counted_in)
+    after = spoken(counted(hold.released_after, hold.counted_in))
     whose = f"the balances of {listing(list(hold.beneficiaries))}" if hold.beneficiaries else "a balance"
     less = f", less what {all_spoken(hold.after)} hold{'s' * (len(hold.after) == 1)}" if hold.after else ""
     return (

@@ -22,6 +22,7 @@ from settlement.model.money import split_largest_remainder
 from settlement.model.statement_lines import ADJUSTMENT, INTEREST, SHARE, SHARE_CONVERTED
 from settlement.rate.adjustments import Changed, allotted, changed, interest_on, more_of_own, rows_of
 from settlement.rate.balance import Brought, Earned, brought_in, own_lines
+from settlement.rate.banking_days import Banking, banking_of
 from settlement.rate.conversion import Converted, Refixed, converted, exchange_of, refixed, with_refixed
 from settlement.rate.evaluate import in_force
 from settlement.rate.facts import Facts
@@ -58,6 +59,7 @@ def statement(
         if term.paid
     ]
     gives = {term.id: lines[period][term.id].amount_minor for term in contract.terms}
+    banking = banking_of(contract, facts)
     own, given = allotted(contract, gives), [_Given(version=contract, now=gives, before={})]
     for closed in [p for p in lines if p.text in stated.terms and p < period]:
         version = in_force(versions, closed).contract
@@ -66,7 +68,7 @@ def statement(
         rows += _told_beside(version, writer, closed, found)
         if found.restated:
             given.append(_Given(version=version, now=found.booked, before=found.stated))
-            rows += _adjusted(writer, closed, found, own)
+            rows += _adjusted(writer, closed, found, own, banking)
     total = sum(row.amount_minor for row in rows if row.state is state)
     brought = brought_in(contract, facts, stated)
     exchange, again = exchange_of(contract, facts), _all_refixed(versions, facts, lines, stated)
@@ -77,7 +79,7 @@ def statement(
         return with_refixed(converted(exchange, period, share), again.get(beneficiary, ()))
 
     earnings = _Earnings(total=total, own=own, of_terms=_of_terms(contract, given))
-    return [*rows, *_settle(writer, earnings, brought, conversion)]
+    return [*rows, *_settle(writer, earnings, facts, brought, conversion)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +187,9 @@ def _told_beside(version: Contract, writer: _Writer, closed: Period, found: Chan
     ]
 
 
-def _adjusted(writer: _Writer, closed: Period, found: Changed, own: dict[str, int]) -> list[PayoutRow]:
+def _adjusted(
+    writer: _Writer, closed: Period, found: Changed, own: dict[str, int], banking: Banking
+) -> list[PayoutRow]:
     """The adjustment of a closed period, and interest on it; ``own`` changes by what is a beneficiary's own."""
     rule = writer.contract.settlement.adjustments
     told = f"period={closed.text};restated={found.now};stated={found.before}"
@@ -193,7 +197,8 @@ def _adjusted(writer: _Writer, closed: Period, found: Changed, own: dict[str, in
     rows = [writer.row(ADJUSTMENT, found.now - found.before, told, clause=rule.clause, adjusts=closed.text)]
     _add(own, found.own)
     if rule.interest is not None:
-        accrued = interest_on(rule.interest, found, closed, writer.as_of)
+        due = banking.after(closed.last, rule.interest.due_days, rule.interest.due_counted_in)
+        accrued = interest_on(rule.interest, found, due, writer.as_of)
         clause = rule.interest.clause
         rows.append(writer.row(INTEREST, accrued.amount_minor, accrued.quantities, clause=clause, adjusts=closed.text))
         _add(own, accrued.own)
@@ -208,6 +213,7 @@ def _add(own: dict[str, int], more: Mapping[str, int]) -> None:
 def _settle(
     writer: _Writer,
     earnings: _Earnings,
+    facts: Facts,
     brought: Mapping[str, Brought],
     conversion: Callable[[str, int], Converted | None],
 ) -> list[PayoutRow]:
@@ -227,7 +233,7 @@ def _settle(
         )
         for name, one in comes.items()
     }
-    lines = own_lines(contract, period_from(writer.period), writer.as_of, earned, brought)
+    lines = own_lines(contract, period_from(writer.period), facts, earned, brought)
     rows = []
     for name in sorted(shares):
         if Step.SPLIT in rule.order:

@@ -137,13 +137,24 @@ class Settling:
         if "interest" not in rule:
             return 0
         said = rule["interest"]
-        due, now = last_day(old) + timedelta(days=said["due_days"]), last_day(month)
+        due, now = self.after(last_day(old), said["due_days"], said.get("due_counted_in", "days")), last_day(month)
         days, year = (now - due).days, 365
         if said["day_count"] != "actual_365":
             year = 360
         if said["day_count"] == "thirty_360":
             days = (now.year - due.year) * 360 + (now.month - due.month) * 30 + min(now.day, 30) - min(due.day, 30)
         return rounded(amount * Fraction(said["rate_a_year"]) * max(days, 0) / year)
+
+    def after(self, day: date, number: int, counted_in: str) -> date:
+        if counted_in != "banking_days":
+            return day + timedelta(days=number)
+        off = self.rule["banking_days"]
+        open_days = [
+            one
+            for one in (day + timedelta(days=count) for count in range(400))
+            if f"{one:%A}".lower() not in off["weekend"] and one not in off["holidays"]
+        ]
+        return open_days[0] if number == 0 else [one for one in open_days if one > day][number - 1]
 
     def recoup(self, month: int, balances: dict[str, int]) -> dict[str, int]:
         if "advance" not in self.rule:
@@ -199,7 +210,7 @@ class Settling:
             base = added - sum(kept["." + other] for other in rule.get("after", []))
             held = max(0, min(rounded(Fraction(rule["share"]) * max(0, base)), balance - sum(kept.values())))
             own["held" + label], kept[label] = -held, held
-            due = last_day(month) + timedelta(days=rule["released_after"])
+            due = self.after(last_day(month), rule["released_after"], rule["counted_in"])
             if rule["counted_in"] == "periods":
                 due = last_day(month + rule["released_after"])
             self.lots.append((name, label, due, held))

@@ -7,6 +7,10 @@ import json
 from hypothesis import strategies as st
 
 WEIGHTS = {"A": 7, "B": 3}
+RELEASES = ((1, "days"), (90, "days"), (1, "periods"), (2, "periods"), (7, "banking_days"))
+BANKING_DAYS = """[settlement.banking_days]
+weekend = ["friday", "saturday"]
+holidays = [2009-02-01, 2009-02-10, 2009-02-11, 2009-04-30]"""
 AMOUNTS = st.integers(-30_000, 60_000)
 
 
@@ -38,6 +42,7 @@ def settlements(draw: st.DrawFn) -> str:
     if draw(st.booleans()):
         count = draw(st.sampled_from(("actual_365", "actual_360", "thirty_360")))
         said = f'rate_a_year = 0.18, day_count = "{count}", due_days = {draw(st.integers(0, 60))}'
+        said += draw(st.sampled_from(("", ', due_counted_in = "banking_days"')))
         adjustments.append(f'interest = {{ clause = "1", {said}, rounding = "half_away" }}')
     tables.append("[settlement.adjustments]\n" + "\n".join(adjustments))
     if draw(st.booleans()):
@@ -59,6 +64,8 @@ def settlements(draw: st.DrawFn) -> str:
     if draw(st.booleans()):
         order.append("hold")
         tables += draw(holds())
+    if any("banking_days" in table for table in tables):
+        tables.append(BANKING_DAYS)
     listed = ", ".join(f'"{step}"' for step in (*order, "threshold"))
     rest = f'order = [{listed}]\nresidue = "largest_remainder"\nthreshold = {draw(st.integers(0, 200))}.00'
     return f'[settlement]\nclause = "1"\n{rest}\nbelow_threshold = "carry"\n\n' + "\n\n".join(tables) + "\n"
@@ -89,7 +96,7 @@ def holds(draw: st.DrawFn) -> list[str]:
     several, found, of_a = draw(st.booleans()), list[str](), False
     for number in range(draw(st.integers(1, 3)) if several else 1):
         share = draw(st.sampled_from(("1", "0.15", "0.333")))
-        after, unit = draw(st.sampled_from(((1, "days"), (45, "days"), (90, "days"), (1, "periods"), (2, "periods"))))
+        after, unit = draw(st.sampled_from(RELEASES))
         said = f'clause = "1"\nshare = {share}\nreleased_after = {after}\ncounted_in = "{unit}"\nrounding = "half_away"'
         if several:
             said += f'\nid = "h{number}"' + (f'\nafter = ["h{number - 1}"]' * (number > 0 and draw(st.booleans())))

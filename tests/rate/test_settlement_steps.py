@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from fractions import Fraction
 
 import pytest
@@ -11,10 +11,13 @@ from rate.oracle_steps import Settling
 from rate.random_steps import WEIGHTS, fees, settlements
 from rate.settled import EXTRA, FEE, HEAD, PLAIN, beneficiaries, closed, own, told_on, version
 
+from settlement.errors import TerminalError
 from settlement.model.clearing import TOLD_ONLY, StatementState
 from settlement.model.contract import Step
+from settlement.model.contract_convert import BankingDays, Weekday
 from settlement.model.money import Rounding, round_fraction
 from settlement.model.statement_lines import MOVES, kind_of, told
+from settlement.rate.banking_days import Banking
 from settlement.rate.contract_file import read_contract
 from settlement.rate.prose import of_step
 from settlement.rate.stated import PayoutRow, read_stated
@@ -229,3 +232,24 @@ def test_the_plain_words_tell_several_taxes_and_holds_in_their_order() -> None:
     assert "Federal: 10.00 % of what is earned and not recouped after the tax of state is withheld from A;" in taxes
     assert "Extras: 7.00 % value added tax on what extra gives is added for A;" in taxes
     assert "Reserve: 20.00 % of what the statement adds to a balance, less what retention holds, as far as" in holds
+
+
+@pytest.mark.parametrize(
+    ("first", "number", "told", "day"),
+    [
+        ("2009-01-30", 2, {}, "2009-02-03"),
+        ("2009-01-31", 0, {}, "2009-02-02"),
+        ("2009-01-30", 2, {"2009-01-31": True, "2009-02-02": False}, "2009-02-03"),
+        ("2009-01-30", 1, {"2009-02-02": False}, "2009-02-03"),
+    ],
+    ids=["over a weekend", "the next open day", "an open Saturday and a closed Monday", "a closed Monday"],
+)
+def test_banking_days_are_those_of_the_calendar_where_it_tells(
+    first: str, number: int, told: dict[str, bool], day: str
+) -> None:
+    rule = BankingDays(weekend=(Weekday.SATURDAY, Weekday.SUNDAY), holidays=(), calendar="US-FED")
+    banking = Banking(rule=rule, open_days={date.fromisoformat(one): is_open for one, is_open in told.items()})
+    assert str(banking.after(date.fromisoformat(first), number, "banking_days")) == day
+    closed_ever = Banking(rule=rule, open_days={date(2009, 1, 1) + timedelta(days=one): False for one in range(2_000)})
+    with pytest.raises(TerminalError, match="The bank calendar US-FED tells of fewer than"):
+        closed_ever.after(date.fromisoformat(first), number, "banking_days")
