@@ -43,7 +43,8 @@ class _Sorted:
         first = np.searchsorted(self.keys, keys, side="left")
         length = np.searchsorted(self.keys, keys, side="right") - first
         before = np.cumsum(length) - length
-        return self.rows[np.repeat(first - before, length) + np.arange(length.sum())]
+        found: Numbers = self.rows[np.repeat(first - before, length) + np.arange(length.sum())]
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
