@@ -88,7 +88,8 @@ def test_a_day_asks_for_what_it_can_change_and_for_no_more() -> None:
         return set() if events is None else set(events.rows["event_id"])
 
     about = {"O1", "C1"}
-    # The day on which the account opens; purchases, with what refers to one later; what is said of an account, and taken back; a refund.
+    # The day on which the account opens; purchases, with what refers to one later; what is said of an account, and
+    # taken back; a refund.
     assert [asked("2010-01-10"), asked("2010-01-15")] == [about, {"P1", "P2", "R1"} | about]
     assert [asked("2010-02-01"), asked("2010-04-01")] == [{"P1"} | about] * 2
     assert asked("2010-03-01") == {"P2", "R1"}
