@@ -16,8 +16,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from settlement.model.contract import ContractVersion
+from settlement.model.contract import Contract, ContractVersion
 from settlement.model.contract_measures import AccountMeasure, EventAccounts
+from settlement.model.contract_terms import Term, looks_at
 from settlement.model.events import ACCOUNTS, LINE, EventKind, Events
 from settlement.rate.measures import limit_of
 
@@ -118,9 +119,7 @@ def event_groups(events: Events, versions: Sequence[ContractVersion]) -> EventGr
     accounts = _codes(rows["account_id"])
     about = rows["kind"].is_in(ACCOUNTS).to_numpy()
     measures = [measure for contract in contracts for measure in contract.measures.values()]
-    by_account = any(isinstance(measure, EventAccounts) for measure in measures) or any(
-        limit_of(contract, term) for contract in contracts for term in contract.terms
-    )
+    by_account = any(_of_accounts(contract, term) for contract in contracts for term in contract.terms)
     groups = _groups(rows, by_account=by_account)
     after = {0, *(measure.days_from_opening for measure in measures if isinstance(measure, AccountMeasure))}
     dates = rows["event_date"].to_physical().fill_null(_NONE).to_numpy().astype(np.int64)[about]
@@ -141,6 +140,12 @@ def event_groups(events: Events, versions: Sequence[ContractVersion]) -> EventGr
         about_account=_sorted(numbers[about], accounts[about]),
         by_line=_sorted(numbers, rows[LINE].to_numpy().astype(np.int64)),
     )
+
+
+def _of_accounts(contract: Contract, term: Term) -> bool:
+    """Whether a term sees together what an account has: it counts accounts by their events, or limits each."""
+    counted = [contract.measures.get(name) for name in looks_at(term)]
+    return limit_of(contract, term) is not None or any(isinstance(measure, EventAccounts) for measure in counted)
 
 
 def _groups(rows: pl.DataFrame, *, by_account: bool) -> Numbers:

@@ -30,9 +30,16 @@ from settlement.model.contract import ContractVersion, known_versions
 from settlement.model.packs import PACKED
 from settlement.model.stage import StageInput, StageOutput
 from settlement.model.tables import TABLES
-from settlement.rate.changes import Rated, any_comes, by_change, rated_by_change, rated_from_all, sums_from, totals_on
+from settlement.rate.changes import (
+    Rated,
+    by_change,
+    rated_by_change,
+    rated_from_all,
+    sums_day_by_day,
+    sums_from,
+    totals_on,
+)
 from settlement.rate.closings import Before, Seen, closings, differing
-from settlement.rate.condensed import sums_of_all
 from settlement.rate.contract_file import read_contracts
 from settlement.rate.facts import (
     REFERENCES,
@@ -183,23 +190,10 @@ def _anew(versions: Sequence[ContractVersion], scene: _Scene) -> tuple[Rated, Ca
     contract_id = versions[0].contract.id
     held = scene.inputs.history["rated"].filter(pl.col("contract") == contract_id).collect()
     rated = rated_from_all(versions, scene.gathered(scene.night), held, scene.units_of(contract_id))
-    told: tuple[Facts, tuple[ContractVersion, ...], Sums] | None = None
-
-    def sums(day: date) -> Sums:
-        """Days are asked for in their order: one on which nothing can have changed has the sums of the one before."""
-        nonlocal told
-        if day == scene.night:
-            return rated.sums
-        facts, known = replace(scene.gathered(scene.last(day)), day=day), known_versions(versions, day)
-        if told is not None:
-            before, by, found = told
-            if facts.records is before.records and known == by and not any_comes(known, before, day):
-                told = facts, known, found
-                return found
-        told = facts, known, sums_of_all(known, facts)
-        return told[-1]
-
-    return rated, sums
+    earlier = sums_day_by_day(
+        partial(known_versions, versions), lambda day: replace(scene.gathered(scene.last(day)), day=day)
+    )
+    return rated, lambda day: rated.sums if day == scene.night else earlier(day)
 
 
 def _changed(

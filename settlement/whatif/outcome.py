@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final
 
 import polars as pl
@@ -21,8 +21,10 @@ from settlement.errors import TerminalError
 from settlement.history import naming_damage, told_after
 from settlement.model.contract import ContractVersion
 from settlement.model.dates import Calendar, Period, PeriodKind, period_from, period_of
+from settlement.model.stage import StageInput
 from settlement.model.statement_lines import CARRY_IN, CARRY_OUT
 from settlement.rate.adjustments import reopened_until
+from settlement.rate.changes import sums_day_by_day
 from settlement.rate.condensed import sums_of_all
 from settlement.rate.evaluate import evaluate, in_force, looks_back
 from settlement.rate.facts import Facts, gather
@@ -87,7 +89,13 @@ def known_after(home: Home, as_of: date | None = None) -> HomeFacts:
         )
     night = max(night for night in nights if night <= day)
     inputs = told_after(home, night, stage_named(_RATE).history, restate_books.restatements(engine, night))
-    return HomeFacts(now=replace(gather(inputs, night), day=day), then=partial(gather, inputs))
+    return HomeFacts(now=replace(gather(inputs, night), day=day), then=facts_then(inputs, nights))
+
+
+def facts_then(inputs: StageInput, nights: Sequence[date]) -> Callable[[date], Facts]:
+    """What is known after days from the first night on: of days without a night, what the night before them brought."""
+    gathered = lru_cache(maxsize=1)(partial(gather, inputs))
+    return lambda day: replace(gathered(max(night for night in nights if night <= day)), day=day)
 
 
 def from_the_first(version: ContractVersion, facts: Facts) -> tuple[ContractVersion]:
@@ -124,12 +132,13 @@ def _booked(versions: Sequence[ContractVersion], known: HomeFacts) -> Mapping[Pe
     lines = dict(evaluate(versions, facts, sums_of_all(versions, facts)))
     rule = in_force(versions, max(lines)).contract.settlement.adjustments
     wanted_alone = not any(looks_back(version) for version in versions)
+    facts_of = lru_cache(maxsize=1)(known.then)
+    sums = sums_day_by_day(lambda _: tuple(versions), facts_of)
     for period in lines:
         until = reopened_until(rule, period)
         if until is not None and until < facts.day:
-            then = known.then(until)
             wanted = [period] if wanted_alone else None
-            lines[period] = evaluate(versions, then, sums_of_all(versions, then), wanted)[period]
+            lines[period] = evaluate(versions, facts_of(until), sums(until), wanted)[period]
     return lines
 
 

@@ -67,3 +67,30 @@ def test_events_of_any_kind_that_change_wait_and_go(kind: str) -> None:
         days = sorted({date.fromisoformat(row["known_on"]) for row in made.rows})
         changes += day_by_day(events, [version], days[::2])
     assert changes > 6
+
+
+def test_a_day_asks_for_what_it_can_change_and_for_no_more() -> None:
+    version = read_contract(SOURCE, contract("event_amounts", SALES))
+    header = "event_id,kind,event_date,known_on,amount,currency,account_id,refers_to"
+    rows = (
+        "O1,account_opened,2010-01-10,2009-12-20,,,A1,",
+        "P1,purchase,2010-01-15,,5.00,USD,A1,",
+        "P2,purchase,2010-01-15,,5.00,USD,A2,",
+        "C1,account_changed,2010-01-20,2010-02-01,,,A1,",
+        "R1,refund,2010-03-01,,1.00,USD,A2,P2",
+        "C1,retracted,,2010-04-01,,,,",
+    )
+    groups = event_groups(read_events("e.csv", "\n".join([header, *rows]).encode()), [version])
+
+    def asked(day: str) -> set[str]:
+        until = date.fromisoformat(day)
+        events = groups.news(until - timedelta(days=1), until)
+        return set() if events is None else set(events.rows["event_id"])
+
+    about = {"O1", "C1"}
+    # The day on which the account opens; purchases, with what refers to one later; what is said of an account, and
+    # taken back; a refund.
+    assert [asked("2010-01-10"), asked("2010-01-15")] == [about, {"P1", "P2", "R1"} | about]
+    assert [asked("2010-02-01"), asked("2010-04-01")] == [{"P1"} | about] * 2
+    assert asked("2010-03-01") == {"P2", "R1"}
+    assert asked("2010-03-02") == set()

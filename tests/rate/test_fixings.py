@@ -23,7 +23,7 @@ from settlement.model.money import Rounding
 from settlement.rate.contract_file import read_contract, read_contracts
 from settlement.rate.conversion import banking_days
 
-SEEDS = range(int(os.environ.get("SETTLEMENT_SEED", "0")), int(os.environ.get("SETTLEMENT_SEED", "0")) + 3)
+SEEDS = range(int(os.environ.get("SETTLEMENT_SEED", "0")), int(os.environ.get("SETTLEMENT_SEED", "0")) + 2)
 LATEST = 'rate = "latest_until_as_of_night"'
 MEAN = Fixed(Says("month"), days=5, to_day=25, decimals=6)
 AGREED = (
