@@ -65,7 +65,7 @@ sanitize: env  ## the kernels' own tests over kernels built with the compiler's 
 	  PYTHONPATH=. PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
 	  $(CURDIR)/$(BIN)/python -m pytest -n 0 -q --capture=sys -p no:cacheprovider tests/kernels -k "not oracle"
 
-nightly: env  ## the same random tests on ten million cases of kernels, a million mutated records of each format, many random contracts
+nightly: env  ## the same random tests on ten million cases of kernels, a million mutated records of each format, many random contracts and runs
 	@SETTLEMENT_CASES=10000000 $(BIN)/python -m pytest tests/kernels -k oracle
 	@SETTLEMENT_CASES=1000000 $(BIN)/python -m pytest tests/parse/test_mutated_records.py tests/parse/test_mastercard_round_trip.py -k mutated
 	@SETTLEMENT_CASES=20000 $(BIN)/python -m pytest tests/kernels tests/match tests/parse tests/reconcile

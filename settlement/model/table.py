@@ -12,6 +12,7 @@ its currency stands in the column ``currency`` unless the column's text says oth
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import polars as pl
@@ -79,7 +80,12 @@ class Table:
 
     def empty(self) -> pl.DataFrame:
         """A frame of this table without rows."""
-        return pl.DataFrame(schema=self.schema)
+        return _empty(self).clone()
+
+
+@cache
+def _empty(table: Table) -> pl.DataFrame:
+    return pl.DataFrame(schema=table.schema)
 
 
 def read_columns(text: str) -> tuple[Column, ...]:

@@ -75,8 +75,7 @@ def near_misses(
         for key, pair in enumerate(rule.pairs):
             if pair not in apart:
                 found += misses_but_for(rules, number, key, ours, theirs)
-    found = [pl.DataFrame(schema=NEAR), *(_of_whole(part, ours_at, theirs_at) for part in found)]
-    best = _best(found, undecided)
+    best = _best(_of_whole(_together(found), ours_at, theirs_at), undecided)
     # What another row has is nearest only where nothing open is.
     alone = {which: flags.copy() for which, flags in undecided.items()}
     for side in (left, right):
@@ -86,7 +85,7 @@ def near_misses(
     for mine, other in ((left, right), (right, left)):
         rows = np.flatnonzero(alone[mine.which] & mine.among(OPEN)).astype(np.int32)
         used += [_typed(part) for number, rule in keyed for part in _used(number, rule, mine, other, rows)]
-    return pl.concat([best, _best([pl.DataFrame(schema=NEAR), *used], alone)])
+    return pl.concat([best, _best(_together(used), alone)])
 
 
 def looks_at_used(rule: Pass) -> bool:
@@ -116,13 +115,16 @@ def misses_but_for(rules: Rules, number: int, key: int, left: Rows, right: Rows)
     return [_typed(part) for part in _without(rule, number, key, left, right)]
 
 
-def _best(found: list[pl.DataFrame], asked: Mapping[str, NDArray[np.bool_]]) -> pl.DataFrame:
+def _together(found: list[pl.DataFrame]) -> pl.DataFrame:
+    return pl.concat([pl.DataFrame(schema=NEAR), *found])
+
+
+def _best(found: pl.DataFrame, asked: Mapping[str, NDArray[np.bool_]]) -> pl.DataFrame:
     """The nearest of each row that is asked for."""
     kept = []
-    for part in found:
-        for side, flags in asked.items():
-            some = part.filter(pl.col("side") == side)
-            kept.append(some.filter(pl.Series(flags[some["position"].to_numpy()])))
+    for side, flags in asked.items():
+        some = found.filter(pl.col("side") == side)
+        kept.append(some.filter(pl.Series(flags[some["position"].to_numpy()])))
     return (
         pl.concat(kept)
         .sort("side", "position", "score", "number", "other", "reason")
