@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
 
-from settlement import originals, store
+from settlement import cli, originals, store
 from settlement.store import Home
-
-SETTLE = [sys.executable, "-c", "from settlement.cli import main; main()"]
 
 
 def settle(*words: object, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*SETTLE, *map(str, words)], check=False, capture_output=True, text=True, env={**os.environ, **(env or {})}
-    )
+    """The command line in this process, which ends by an exit code whatever happens."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(sys, "argv", ["settle", *map(str, words)])
+        for name, value in (env or {}).items():
+            patch.setenv(name, value)
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+    return subprocess.CompletedProcess(sys.argv, int(str(left.value.code)), out.getvalue(), err.getvalue())
 
 
 def refused(*words: object, code: int = 2, **rest) -> str:
@@ -36,7 +42,7 @@ def refused(*words: object, code: int = 2, **rest) -> str:
 
 @pytest.fixture
 def changed_home(tmp_path: Path, sample_dir: Path) -> Home:
-    settle("init", tmp_path / "home", "--from", sample_dir)
+    assert settle("init", tmp_path / "home", "--from", sample_dir).returncode == 0
     return store.open_home(tmp_path / "home")
 
 
@@ -159,7 +165,13 @@ def test_a_sample_twice_is_the_same_bytes(tmp_path: Path) -> None:
 
 def test_a_home_is_made_in_the_empty_folder_one_stands_in(tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
-    done = subprocess.run([*SETTLE, "init", "."], check=False, capture_output=True, text=True, cwd=tmp_path / "home")
+    done = subprocess.run(
+        [sys.executable, "-m", "settlement", "init", "."],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path / "home",
+    )
     assert done.returncode == 0, done.stderr
     assert store.open_home(tmp_path / "home").inbox.is_dir()
 
