@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -148,6 +149,41 @@ def on_each_database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
     The function given takes another database without rows where it is PostgreSQL; SQLite needs another home alone.
     """
     return _database(request, monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def _made_homes() -> dict[tuple[str, bool], tuple[Path, str]]:
+    """Homes by name and whether their books are in PostgreSQL: where they lie, and their database there."""
+    return {}
+
+
+@pytest.fixture
+def own_home(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    tmp_path: Path,
+    on_each_database: object,
+    _made_homes: dict[tuple[str, bool], tuple[Path, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[[str, Callable[[Path], object]], Home]:
+    """Gives the test a home of its own by a name and what makes such a home: it is made once and then copied."""
+
+    def own(name: str, make: Callable[[Path], object]) -> Home:
+        url = os.environ.get("SETTLEMENT_BOOKS_URL")
+        key = name, url is not None
+        if key not in _made_homes:
+            root = tmp_path_factory.mktemp(name) / "home"
+            make(root)
+            _made_homes[key] = root, str(sa.make_url(url).database) if url else ""
+        root, database = _made_homes[key]
+        if url is not None:
+            server: Server = request.getfixturevalue("postgres")
+            copy = server.new_database(like=database)
+            monkeypatch.setenv("SETTLEMENT_BOOKS_URL", copy.render_as_string(hide_password=False))
+        shutil.copytree(root, tmp_path / "home")
+        return store.open_home(tmp_path / "home")
+
+    return own
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

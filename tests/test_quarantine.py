@@ -32,13 +32,16 @@ CONTENT = ipm_bytes(ipm_file([presentment(1, 100), presentment(2, 250, DE12=BAD)
 
 
 @pytest.fixture
-def home(tmp_path: Path, on_each_database: object) -> Home:
+def home(own_home: Callable[[str, Callable[[Path], object]], Home]) -> Home:
     """A home whose first night is settled with one reject."""
-    create_home(tmp_path / "home", None)
-    place = store.open_home(tmp_path / "home")
+    return own_home("rejecting", _rejecting)
+
+
+def _rejecting(root: Path) -> None:
+    create_home(root, None)
+    place = store.open_home(root)
     _deliver(place, NIGHT, NAME, CONTENT)
     runner.run_night(place, NIGHT, until="check")
-    return place
 
 
 def _deliver(home: Home, night: date, name: str, content: bytes) -> None:

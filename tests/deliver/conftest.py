@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import asyncssh
@@ -61,9 +61,9 @@ def gpg(partner_gpg: Gpg, our_keys: Path) -> Gpg:
 
 
 @pytest.fixture
-def home(tmp_path: Path, on_each_database: object, our_keys: Path) -> Home:
+def home(own_home: Callable[[str, Callable[[Path], object]], Home], our_keys: Path) -> Home:
     """A home with a settled night, its books on each database."""
-    return settled_home(tmp_path / "home")
+    return own_home("delivering", settled_home)
 
 
 @pytest.fixture
