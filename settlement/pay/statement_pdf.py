@@ -31,6 +31,7 @@ _WIDTH: Final = A4[0] - 2 * _MARGIN
 _PIECE: Final = 600
 _TEXTS: Final = 20
 """Characters and texts below a line of a statement that fit on a page, however wide they are."""
+_USUAL_PAGES: Final = 2
 _SOFT: Final = HexColor(0x5A6475)
 _HAIR: Final = mm / 6
 _LINE: Final = HexColor(0xDCD8CC)
@@ -41,9 +42,9 @@ _INK: Final = HexColor(0x1D2330)
 def statement_pdf(document: StatementDocument) -> bytes:
     """The pages as PDF."""
     _fonts()
-    # How many pages there are shows only when all are set.
-    pages = _build(document, 0)[1]
-    return _build(document, pages)[0]
+    # How many pages there are, which each foot tells, shows only when all are set.
+    found, pages = _build(document, _USUAL_PAGES)
+    return found if pages == _USUAL_PAGES else _build(document, pages)[0]
 
 
 def _build(document: StatementDocument, pages: int) -> tuple[bytes, int]:
