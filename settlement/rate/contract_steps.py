@@ -114,9 +114,7 @@ def _check_after(where: str, one: Tax | Hold, before: Sequence[Tax | Hold], know
 
 def _line(one: Tax | Hold) -> str:
     """The line that tells a tax or a hold."""
-    if isinstance(one, Hold):
-        return line_of(HELD, one.id)
-    return line_of(VALUE_ADDED_TAX if one.kind is TaxKind.VALUE_ADDED else WITHHOLDING_TAX, one.id)
+    return one.line if isinstance(one, Tax) else line_of(HELD, one.id)
 
 
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")

@@ -225,6 +225,30 @@ def test_several_taxes_and_holds_have_lines_of_their_own() -> None:
 NOTHING = {"fee": 0, "extra": 0}
 
 
+@pytest.mark.parametrize("was_of", ['of = ["fee"]', ""], ids=["on the term", "on all"])
+def test_a_tax_on_a_term_is_given_back_when_a_later_version_renames_the_term(was_of: str) -> None:
+    tax = """booked_in = "current_period"
+[[settlement.taxes]]
+clause = "1"
+id = "t"
+kind = "withholding"
+rate = 0.20
+of = ["fee"]
+beneficiaries = ["A"]
+owed_by = "payer"
+owed_to = "Revenue"
+rounding = "half_away"
+"""
+    text = PLAIN.replace('"carry", "threshold"', '"carry", "tax", "threshold"') + tax
+    first = version(text.replace('of = ["fee"]', was_of), {"A": 1})
+    later, fees = text.replace('"fee"', '"fees"'), FEE.replace('"fee"', '"fees"')
+    second = version(later, {"A": 1}, fees, effective="2009-02-01")
+    rows = told_on(first, date(2009, 1, 31), [{"fee": 10_000}], [])
+    assert own(rows, "A")["withholding_tax.t"] == -2_000
+    rows = told_on(second, date(2009, 2, 28), [{"fee": 0}, {"fees": 0}], rows, [first])
+    assert (own(rows, "A")["share"], own(rows, "A")["withholding_tax.t"]) == (-10_000, 2_000)
+
+
 def test_the_plain_words_tell_several_taxes_and_holds_in_their_order() -> None:
     contract = version(SEVERAL, {"A": 1, "B": 1}, FEE + EXTRA).contract
     taxes, holds = (of_step(contract, step) for step in (Step.TAX, Step.HOLD))
