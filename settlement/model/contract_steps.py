@@ -82,6 +82,11 @@ class Tax:
         """The line that tells its bases, and by which it is the same tax in another version."""
         return line_of(VALUE_ADDED_TAX if self.kind is TaxKind.VALUE_ADDED else WITHHOLDING_TAX, self.id)
 
+    @property
+    def adds_up_to_nothing(self) -> bool:
+        """Whether its two lines leave a balance as it was: the payer bears it, or owes it for who is supplied."""
+        return self.kind is TaxKind.GROSS_UP or (self.kind is TaxKind.VALUE_ADDED and self.owed_by is Owing.PAYER)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
