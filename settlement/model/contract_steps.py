@@ -10,6 +10,7 @@ from pydantic import ConfigDict
 
 from settlement.model.contract_measures import CLOSED, Day, Exact, Text, Whole
 from settlement.model.money import Rounding
+from settlement.model.statement_lines import VALUE_ADDED_TAX, WITHHOLDING_TAX, line_of
 
 
 class TaxKind(StrEnum):
@@ -75,6 +76,16 @@ class Tax:
     on: TaxBase = TaxBase.NOT_RECOUPED
     of: tuple[Text, ...] = ()
     after: tuple[Text, ...] = ()
+
+    @property
+    def line(self) -> str:
+        """The line that tells its bases, and by which it is the same tax in another version."""
+        return line_of(VALUE_ADDED_TAX if self.kind is TaxKind.VALUE_ADDED else WITHHOLDING_TAX, self.id)
+
+    @property
+    def adds_up_to_nothing(self) -> bool:
+        """Whether its two lines leave a balance as it was: the payer bears it, or owes it for who is supplied."""
+        return self.kind is TaxKind.GROSS_UP or (self.kind is TaxKind.VALUE_ADDED and self.owed_by is Owing.PAYER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,8 +24,6 @@ from settlement.model.statement_lines import (
     RECOUPED,
     RELEASED,
     REVERSE_CHARGE,
-    VALUE_ADDED_TAX,
-    WITHHOLDING_TAX,
     line_of,
 )
 from settlement.rate.banking_days import Banking, banking_of
@@ -45,11 +43,11 @@ class Earned:
     amount_minor:
         All of it.
     of_terms:
-        By the terms that taxes say they are on: what those terms give to it.
+        By the line of each tax that is on some terms: what those terms give to it.
     """
 
     amount_minor: int
-    of_terms: Mapping[tuple[str, ...], int]
+    of_terms: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +188,7 @@ def _taxes(taxes: Sequence[Tax], before: Mapping[str, int], earned: Earned, reco
     found: list[Own] = []
     effects: dict[str, int] = {}
     for tax in taxes:
-        base = earned.of_terms[tax.of] if tax.of else earned.amount_minor
+        base = earned.of_terms[tax.line] if tax.of else earned.amount_minor
         base -= recouped if tax.on is TaxBase.NOT_RECOUPED else 0
         lines = _tax(tax, before, base + sum(effects[name] for name in tax.after))
         effects[tax.id or ""] = sum(amount for _, amount, _, _ in lines)
@@ -200,15 +198,14 @@ def _taxes(taxes: Sequence[Tax], before: Mapping[str, int], earned: Earned, reco
 
 def _tax(tax: Tax, bases: Mapping[str, int], base: int) -> list[Own]:
     """The lines of one tax: that on its bases to date less that on the bases of the statements before."""
-    withheld, added = line_of(WITHHOLDING_TAX, tax.id), line_of(VALUE_ADDED_TAX, tax.id)
-    before = bases.get(added if tax.kind is TaxKind.VALUE_ADDED else withheld, 0)
+    before = bases.get(tax.line, 0)
     to_date, earlier = (round_fraction(exact_tax(tax, total), tax.rounding) for total in (before + base, before))
     amount = to_date - earlier
     told = f"base_before={before};base={base};rate={tax.rate};owed_by={tax.owed_by};owed_to={tax.owed_to}"
     signed = {
-        TaxKind.WITHHOLDING: [(withheld, -amount)],
-        TaxKind.GROSS_UP: [(line_of(GROSS_UP, tax.id), amount), (withheld, -amount)],
-        TaxKind.VALUE_ADDED: [(added, amount)],
+        TaxKind.WITHHOLDING: [(tax.line, -amount)],
+        TaxKind.GROSS_UP: [(line_of(GROSS_UP, tax.id), amount), (tax.line, -amount)],
+        TaxKind.VALUE_ADDED: [(tax.line, amount)],
     }[tax.kind]
     if tax.kind is TaxKind.VALUE_ADDED and tax.owed_by is Owing.PAYER:
         signed.append((line_of(REVERSE_CHARGE, tax.id), -amount))

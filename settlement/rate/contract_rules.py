@@ -56,7 +56,7 @@ from settlement.rate.contract_fixing import check_conversion, check_same_currenc
 from settlement.rate.contract_ledgers import check_ledgers
 from settlement.rate.contract_names import check_named
 from settlement.rate.contract_shares import check_payees, check_shares
-from settlement.rate.contract_steps import STEPS_WITH_TABLES, check_steps, clauses_of_steps
+from settlement.rate.contract_steps import STEPS_WITH_TABLES, check_same_taxes, check_steps, clauses_of_steps
 from settlement.rate.contract_words import Refusal, listed, nearest, refuse, term_place
 
 KNOWN: Final = ".known-"
@@ -111,6 +111,7 @@ def check_versions(versions: Sequence[ContractVersion]) -> None:
         check_same_calendar(earlier, later)
         check_same_currency(earlier, later)
         check_payees(earlier, later)
+        check_same_taxes(earlier, later)
 
 
 def _check_names(contract: Contract) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
-from settlement.model.contract import Contract, Step
+from settlement.errors import TerminalError
+from settlement.model.contract import Contract, ContractVersion, Step
 from settlement.model.contract_steps import Hold, Owing, Tax, TaxBase, TaxKind
 from settlement.model.money import exponent, to_minor
 from settlement.model.statement_lines import HELD, VALUE_ADDED_TAX, WITHHOLDING_TAX, line_of
@@ -92,9 +94,24 @@ def _check_named(where: str, one: Tax | Hold, before: Sequence[Tax | Hold], cont
     for name in one.beneficiaries or known:
         for other in before:
             if name in (other.beneficiaries or known) and _line(other) == _line(one):
-                sentence = f"{name} has {_WORDS[_line(one)]} already; give each an `id`, or write one of both."
+                sentence = f"{name} has {_WORDS[_line(one)]} already; give this one an `id`, or write one of both."
                 raise refuse(where, sentence)
     _check_after(where, one, before, known)
+
+
+def check_same_taxes(earlier: ContractVersion, later: ContractVersion) -> None:
+    """Refuse an ``id`` for a tax that had none: what a tax was on is looked up by its line, which the id names."""
+    before, after = earlier.contract.settlement, later.contract.settlement
+    ids = {tax.id for tax in before.taxes}
+    for number, tax in enumerate(after.taxes, start=1):
+        unnamed = replace(tax, id=None).line
+        for name in tax.beneficiaries if tax.id not in ids else ():
+            was, still = (unnamed in [one.line for one in rule.taxes_of(name)] for rule in (before, after))
+            if was and not still:
+                raise TerminalError(
+                    f"{later.source}, [settlement], taxes {number}: {name} has {_WORDS[unnamed]} in {earlier.source} "
+                    "without an `id`, and a tax goes on by its line; leave its `id` out, and give one to others alone."
+                )
 
 
 def _check_after(where: str, one: Tax | Hold, before: Sequence[Tax | Hold], known: Sequence[str]) -> None:
@@ -106,17 +123,18 @@ def _check_after(where: str, one: Tax | Hold, before: Sequence[Tax | Hold], know
             raise refuse(where, f"after = `{name}` is none before this one; {how}")
         if count > 1:
             raise refuse(where, f"after names `{name}` {count} times; name it once.")
-        theirs = next(other.beneficiaries or tuple(known) for other in before if other.id == name)
-        left = [who for who in one.beneficiaries or known if who not in theirs]
+        other = next(other for other in before if other.id == name)
+        if isinstance(other, Tax) and other.adds_up_to_nothing:
+            sentence = f"after = `{name}` changes nothing: its two lines add up to zero; leave it out of `after`."
+            raise refuse(where, sentence)
+        left = [who for who in one.beneficiaries or known if who not in (other.beneficiaries or known)]
         if left:
             raise refuse(where, f"after = `{name}` is none of {left[0]}; let both name the same beneficiaries.")
 
 
 def _line(one: Tax | Hold) -> str:
     """The line that tells a tax or a hold."""
-    if isinstance(one, Hold):
-        return line_of(HELD, one.id)
-    return line_of(VALUE_ADDED_TAX if one.kind is TaxKind.VALUE_ADDED else WITHHOLDING_TAX, one.id)
+    return one.line if isinstance(one, Tax) else line_of(HELD, one.id)
 
 
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")

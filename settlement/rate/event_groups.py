@@ -1,8 +1,9 @@
 """Which events of a table must be looked at together, so that a statement asks for what can have changed alone.
 
-Events are joined that one of them names, all versions of an event among them; balances of one account, and lines of one
-month's profit, which may be told once. An event about an account is asked for by every event of it, and by none the
-other way round: only where a contract counts accounts, or limits what one has, are all events of an account joined.
+Events are joined that one of them names, all versions of an event among them; those about one account, which tell its
+state together; balances of one account, and lines of one month's profit, which may be told once. An event about an
+account is asked for by every event of it, and by none the other way round: only where a contract counts accounts, or
+limits what one has, are all events of an account joined.
 """
 
 from __future__ import annotations
@@ -94,8 +95,12 @@ class EventGroups:
         coming = self.comes.between(_day(after), _day(until))
         if not joined.size and not coming.size:
             return None
-        about = self.about_account.of(_unique(self.accounts[np.concatenate([joined, coming])]))
+        about = self._about(_unique(self.accounts[np.concatenate([joined, coming])]))
         return self._some(np.unique(np.concatenate([joined, about])))
+
+    def _about(self, accounts: Numbers) -> Numbers:
+        """What is told about accounts, with what took it back and the accounts that it was told about before."""
+        return self._joined(self.about_account.of(accounts))
 
     def _joined(self, rows: Numbers) -> Numbers:
         return self.by_group.of(_unique(self.groups[rows]))
@@ -104,7 +109,7 @@ class EventGroups:
         """The events that stand on some lines, and those about some accounts."""
         own = self.by_line.of(_unique(lines.drop_nulls().to_numpy().astype(np.int64)))
         known = accounts.drop_nulls().unique()
-        about = self.about_account.of(_unique(self.names.search_sorted(known).to_numpy().astype(np.int64)))
+        about = self._about(_unique(self.names.search_sorted(known).to_numpy().astype(np.int64)))
         return self._some(np.unique(np.concatenate([own, about])))
 
     def _some(self, rows: Numbers) -> Events:
@@ -150,14 +155,15 @@ def _of_accounts(contract: Contract, term: Term) -> bool:
 
 def _groups(rows: pl.DataFrame, *, by_account: bool) -> Numbers:
     """The group of each row: rows of one group have an equal number."""
-    of_account = pl.lit(value=True) if by_account else pl.col("kind") == EventKind.BALANCE
+    account = pl.col("account_id").fill_null("\0")
     month = pl.col("event_date").dt.strftime("%Y-%m")
     # What says no programme has that of the contract: lines of all programmes are one month's.
     names = [
         pl.concat_str(pl.lit("event "), "event_id"),
         pl.concat_str(pl.lit("event "), "refers_to"),
         # Events that name no account are counted, and limited, as those of one.
-        pl.when(of_account).then(pl.concat_str(pl.lit("account "), pl.col("account_id").fill_null("\0"))),
+        pl.when(by_account or pl.col("kind").is_in(ACCOUNTS)).then(pl.concat_str(pl.lit("account "), account)),
+        pl.when(pl.col("kind") == EventKind.BALANCE).then(pl.concat_str(pl.lit("balances "), account)),
         pl.when(pl.col("kind") == EventKind.PROFIT_LINE).then(pl.concat_str(pl.lit("month "), month)),
     ]
     told = rows.select(name.alias(str(number)) for number, name in enumerate(names))

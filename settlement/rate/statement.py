@@ -17,6 +17,7 @@ from datetime import date
 
 from settlement.model.clearing import StatementState
 from settlement.model.contract import Contract, ContractVersion, Step
+from settlement.model.contract_steps import Tax
 from settlement.model.dates import Period, period_from
 from settlement.model.money import split_largest_remainder
 from settlement.model.statement_lines import ADJUSTMENT, INTEREST, SHARE, SHARE_CONVERTED
@@ -93,24 +94,37 @@ class _Given:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Earnings:
-    """The total of a statement, what of it is a beneficiary's own, and what the terms that a tax names give to each."""
+    """The total of a statement, what of it is a beneficiary's own, and what of it each tax on some terms is on.
+
+    The last is by beneficiary and the line of the tax.
+    """
 
     total: int
     own: Mapping[str, int]
-    of_terms: Mapping[tuple[str, ...], Mapping[str, int]]
+    of_terms: Mapping[str, Mapping[str, int]]
 
 
-def _of_terms(contract: Contract, given: Sequence[_Given]) -> dict[tuple[str, ...], dict[str, int]]:
-    """By the terms that a tax is on: what they give to each beneficiary, differences of closed periods with it."""
-    found = {}
-    for names in {tax.of for tax in contract.settlement.taxes if tax.of}:
-        total, own = 0, dict[str, int]()
-        for one in given:
-            now, before = ({name: told[name] for name in names if name in told} for told in (one.now, one.before))
-            total += sum(now.values()) - sum(before.values())
-            _add(own, more_of_own(one.version, now, before))
-        found[names] = _shares(contract, total, own)
-    return found
+def _of_terms(contract: Contract, given: Sequence[_Given]) -> dict[str, dict[str, int]]:
+    """What the terms of each tax on some terms give to a beneficiary, differences of closed periods with it."""
+    return {
+        one.id: {
+            tax.line: _of_tax(contract, given, one.id, tax) for tax in contract.settlement.taxes_of(one.id) if tax.of
+        }
+        for one in contract.beneficiaries
+    }
+
+
+def _of_tax(contract: Contract, given: Sequence[_Given], beneficiary: str, tax: Tax) -> int:
+    """What of a beneficiary's earnings a tax is on: of each period by the terms that it was on in that version."""
+    total, own = 0, dict[str, int]()
+    for one in given:
+        same = next((then for then in one.version.settlement.taxes_of(beneficiary) if then.line == tax.line), tax)
+        # A tax that was on all of it was on every term that is paid.
+        names = same.of or [term.id for term in one.version.terms if term.paid]
+        now, before = ({name: told[name] for name in names if name in told} for told in (one.now, one.before))
+        total += sum(now.values()) - sum(before.values())
+        _add(own, more_of_own(one.version, now, before))
+    return _shares(contract, total, own)[beneficiary]
 
 
 def _shares(contract: Contract, total: int, own: Mapping[str, int]) -> dict[str, int]:
@@ -229,7 +243,7 @@ def _settle(
     earned = {
         name: Earned(
             amount_minor=shares[name] if one is None else one.amount_minor,
-            of_terms={names: parts[name] for names, parts in earnings.of_terms.items()},
+            of_terms=earnings.of_terms[name],
         )
         for name, one in comes.items()
     }

@@ -74,17 +74,18 @@ def settlements(draw: st.DrawFn) -> str:
 @st.composite
 def taxes(draw: st.DrawFn, *, recoups: bool) -> list[str]:
     """One tax without a name, or several with, some of them on one term or after others."""
-    several, found = draw(st.booleans()), list[str]()
+    several, found, of_one_line = draw(st.booleans()), list[str](), list[str]()
     for number in range(draw(st.integers(2, 4)) if several else 1):
         kind = draw(st.sampled_from(("withholding", "gross_up", "value_added")))
         owing = draw(st.sampled_from(("payer", "beneficiary"))) if kind == "value_added" else "payer"
         said = f'clause = "1"\nkind = "{kind}"\nrate = 0.{draw(st.integers(1, 49)):02}\nbeneficiaries = ["A"]\n'
         said += f'owed_by = "{owing}"\nowed_to = "Revenue"\nrounding = "half_away"'
         if several:
-            after = [f"t{one}" for one in range(number) if draw(st.booleans())]
+            after = [name for name in of_one_line if draw(st.booleans())]
             said += f'\nid = "t{number}"' + (f"\nafter = {json.dumps(after)}" if after else "")
             of = draw(st.sampled_from(((), ("fee",), ("extra",), ("extra", "fee"))))
             said += f"\nof = {json.dumps(of)}" if of else ""
+            of_one_line += [f"t{number}"] * (kind == "withholding" or owing == "beneficiary")
             said += '\non = "earned"' if draw(st.booleans()) or (of and recoups) else ""
         found.append(f"[[settlement.taxes]]\n{said}")
     return found

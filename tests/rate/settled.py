@@ -49,9 +49,11 @@ def beneficiaries(weights: Mapping[str, int]) -> str:
     return "".join(f'[[beneficiaries]]\nid = "{n}"\nname = "{n}"\nweight = {w}\n' for n, w in weights.items())
 
 
-def version(settlement: str, weights: Mapping[str, int], terms: str = FEE) -> ContractVersion:
+def version(
+    settlement: str, weights: Mapping[str, int], terms: str = FEE, *, effective: str = "2009-01-01"
+) -> ContractVersion:
     """A contract with one fee, or other terms, and a settlement."""
-    return read_contract("contracts/partner/2009-01-01.toml", HEAD + beneficiaries(weights) + terms + settlement)
+    return read_contract(f"contracts/partner/{effective}.toml", HEAD + beneficiaries(weights) + terms + settlement)
 
 
 def facts_on(day: date) -> Facts:
@@ -64,15 +66,16 @@ def told_on(
     day: date,
     known: Sequence[Mapping[str, int]],
     before: Sequence[PayoutRow],
+    earlier: Sequence[ContractVersion] = (),
 ) -> list[PayoutRow]:
-    """The statement of a day: ``known`` are the terms of the months up to it."""
+    """The statement of a day: ``known`` are the terms of the months up to it; ``earlier`` versions settled some."""
     lines = {
         period_from(month): {
             name: Line(amount_minor=amount, quantities=f"v={amount}") for name, amount in terms.items()
         }
         for month, terms in zip(MONTHS, known, strict=False)
     }
-    return statement([contract], facts_on(day), lines, read_stated(before))
+    return statement([*earlier, contract], facts_on(day), lines, read_stated(before))
 
 
 def closed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from datetime import date, timedelta
 
@@ -67,6 +68,57 @@ def test_events_of_any_kind_that_change_wait_and_go(kind: str) -> None:
         days = sorted({date.fromisoformat(row["known_on"]) for row in made.rows})
         changes += day_by_day(events, [version], days[::2])
     assert changes > 6
+
+
+ACCOUNTS = """type = "accounts"
+clause = "1"
+days_from_opening = 20
+place = "condition_day"
+still_open = "on_condition_day"
+exclude = [{ account_class = "GOLD", from = 2009-01-01, clause = "1" }]
+[measures.sold]
+type = "event_amounts"
+clause = "1"
+adds = ["purchase"]
+takes_back = []
+where = { account_class = ["GOLD"] }
+where_not = {}
+[[terms]]
+id = "of_gold"
+clause = "1"
+measure = "sold"
+form = "rate"
+rate = 1
+rounding = { unit = "minor", mode = "half_away", scope = "period" }"""
+
+
+def told_of_accounts(seed: int) -> list[dict[str, str]]:
+    """Random events of a few accounts; what is told of one may be told of another later, or be taken back."""
+    chance, rows = random.Random(seed), list[dict[str, str]]()
+    kinds = ["account_opened", "account_opened", "account_changed", "account_closed", "purchase", "purchase"]
+    for number in range(30):
+        day = date(2010, 1, 1) + timedelta(days=chance.randrange(80))
+        row = {"event_id": f"E{number}", "kind": chance.choice(kinds), "event_date": str(day), "refers_to": ""}
+        row |= {"account_id": chance.choice(["A1", "A2"]), "account_class": chance.choice(["GOLD", "B", ""])}
+        row |= {"amount": "7.00", "currency": "USD", "known_on": str(day + timedelta(days=chance.choice([0, 0, 9])))}
+        if row["kind"] == "purchase":
+            row["account_class"] = ""
+        rows.append(row)
+        if row["kind"] != "purchase" and chance.randrange(100) < 50:
+            change = chance.choice([{"kind": "retracted", "account_id": ""}, {"account_id": "A4"}])
+            rows.append(row | change | {"known_on": str(day + timedelta(days=10 + chance.randrange(20)))})
+    return rows
+
+
+def test_what_is_told_of_an_account_is_taken_back_or_told_of_another() -> None:
+    said = contract("event_accounts", 'adds = ["purchase"]').replace(
+        '[measures.counted]\ntype = "event_accounts"\nclause = "1"\nadds = ["purchase"]',
+        f"[measures.counted]\n{ACCOUNTS}",
+    )
+    version, rows = read_contract(SOURCE, said), told_of_accounts(7)
+    file = "\n".join([",".join(rows[0]), *(",".join(row.values()) for row in rows)])
+    days = [date(2010, 1, 3) + timedelta(days=7 * number) for number in range(12)]
+    assert day_by_day(read_events("e.csv", file.encode(), [*kinds_named([version])]), [version], days) > 6
 
 
 def test_a_day_asks_for_what_it_can_change_and_for_no_more() -> None:

@@ -18,7 +18,7 @@ from settlement.model.contract_convert import BankingDays, Weekday
 from settlement.model.money import Rounding, round_fraction
 from settlement.model.statement_lines import MOVES, kind_of, told
 from settlement.rate.banking_days import Banking
-from settlement.rate.contract_file import read_contract
+from settlement.rate.contract_file import read_contract, read_contracts
 from settlement.rate.prose import of_step
 from settlement.rate.stated import PayoutRow, read_stated
 
@@ -223,6 +223,58 @@ def test_several_taxes_and_holds_have_lines_of_their_own() -> None:
 
 
 NOTHING = {"fee": 0, "extra": 0}
+
+
+TAX = """
+[[settlement.taxes]]
+clause = "1"
+id = "t"
+kind = "withholding"
+rate = 0.20
+of = ["fee"]
+beneficiaries = ["A"]
+owed_by = "payer"
+owed_to = "Revenue"
+rounding = "half_away"
+"""
+TAXED = PLAIN.replace('"carry", "threshold"', '"carry", "tax", "threshold"') + 'booked_in = "current_period"\n' + TAX
+
+
+@pytest.mark.parametrize("was_of", ['of = ["fee"]', ""], ids=["on the term", "on all"])
+def test_a_tax_on_a_term_is_given_back_when_a_later_version_renames_the_term(was_of: str) -> None:
+    first = version(TAXED.replace('of = ["fee"]', was_of), {"A": 1})
+    later, fees = TAXED.replace('"fee"', '"fees"'), FEE.replace('"fee"', '"fees"')
+    second = version(later, {"A": 1}, fees, effective="2009-02-01")
+    rows = told_on(first, date(2009, 1, 31), [{"fee": 10_000}], [])
+    assert own(rows, "A")["withholding_tax.t"] == -2_000
+    rows = told_on(second, date(2009, 2, 28), [{"fee": 0}, {"fees": 0}], rows, [first])
+    assert (own(rows, "A")["share"], own(rows, "A")["withholding_tax.t"]) == (-10_000, 2_000)
+
+
+def test_a_tax_without_a_name_goes_on_without_one() -> None:
+    """The late refund of a month that was taxed under another line would give no tax back."""
+    head = HEAD + beneficiaries({"A": 1, "B": 1}) + FEE
+    unnamed, second = TAXED.replace('id = "t"\n', ""), TAX.replace('"t"', '"u"')
+    sources = "contracts/partner/2009-01-01.toml", "contracts/partner/2009-02-01.toml"
+    for later in (unnamed, unnamed + second, TAXED.replace('"withholding"', '"value_added"')):
+        read_contracts(dict(zip(sources, (head + unnamed, head + later), strict=True)))
+    read_contracts(dict(zip(sources, (head + TAXED, head + TAXED + second), strict=True)))
+    sentence = (
+        r"2009-02-01\.toml, \[settlement\], taxes 1: A has tax withheld in contracts/partner/2009-01-01\.toml without"
+    )
+    with pytest.raises(TerminalError, match=sentence):
+        read_contracts(dict(zip(sources, (head + unnamed, head + TAXED + second), strict=True)))
+
+
+@pytest.mark.parametrize("kind", ["gross_up", "value_added"])
+def test_nothing_comes_after_a_tax_whose_lines_add_up_to_zero(kind: str) -> None:
+    after = TAX.replace('"t"', '"u"').replace("of =", 'after = ["t"]\nof =')
+    version(TAXED + after, {"A": 1})
+    version(TAXED.replace("withholding", "value_added").replace('"payer"', '"beneficiary"') + after, {"A": 1})
+    with pytest.raises(
+        TerminalError, match=r"taxes 2: after = `t` changes nothing: its two lines add up to zero; leave"
+    ):
+        version(TAXED.replace("withholding", kind) + after, {"A": 1})
 
 
 def test_the_plain_words_tell_several_taxes_and_holds_in_their_order() -> None:
