@@ -29,7 +29,7 @@ from payout_home import (
 from settlement import balances, books, payout_books
 from settlement.model.payout import Batch, BatchId, BatchState
 from settlement.payout import cash, conservation, steps
-from settlement.payout.cash import BankEntry
+from settlement.payout.bank_entries import BankEntry
 from settlement.store import Home
 
 DUES = ((RETAIL, "A", 100_00), (RETAIL, "D", 250_00), (RETAIL, "U", 70_00), (RETAIL, "V", 80_00))
