@@ -58,16 +58,26 @@ class Judged:
 def tie(home: Home, engine: books.Engine, person: str, moment: str) -> list[Judged]:
     """Take what bank statements show of our payments off suspense; each entry that has to do with us as it is judged.
 
-    A second call finds nothing more to take. Raises TerminalError where no night is settled.
+    An entry that the books refuse stays, says why, and holds up no other. A second call finds nothing more to take.
+    Raises TerminalError where no night is settled.
     """
     with store.locked(home):
         night, found = payout_books.next_night(engine), judged_now(home, engine)
-        with books.transaction(engine) as connection:
-            for one in found:
-                if not one.why:
-                    shown = [(ordered.payout, one.entry.way) for ordered in one.meant]
-                    payout_books.add_cash(connection, _booked(one, night), one.entry.place, shown, person, moment)
+        for way in (Way.DEBIT, Way.CREDIT):
+            # A credit is not taken where its debit was refused.
+            found = [
+                replace(one, why=_refused(engine, one, night, person, moment))
+                if one.entry.way is way and not one.why
+                else one
+                for one in _both_ways(found)
+            ]
     return found
+
+
+def _refused(engine: books.Engine, one: Judged, night: date, person: str, moment: str) -> str:
+    """Book what an entry shows; why the books refuse it, or nothing."""
+    shown = [(ordered.payout, one.entry.way) for ordered in one.meant]
+    return payout_books.add_cash(engine, _booked(one, night), one.entry.place, shown, person, moment)
 
 
 def judged_now(home: Home, engine: books.Engine) -> list[Judged]:
@@ -142,13 +152,13 @@ def _of_parts(entry: BankEntry, parts: Sequence[list[Meant]]) -> Judged:
     for (names, amount), candidates in zip(entry.parts, parts, strict=True):
         single = {one.name: one for candidate in candidates if len(candidate) == 1 for one in candidate}
         fits = [one for one in single.values() if amount in {None, sign * one.shown_by(entry.way)}]
-        if len(fits) != 1 or fits[0] in meant:
+        if len(fits) != 1:
             nearest = tuple(single.values()) or next((each for found in parts for each in found), ())
             return Judged(
-                entry=entry,
-                meant=nearest,
-                why=f"its part {names[0] if names else '?'} is no payment of ours, or one told before",
+                entry=entry, meant=nearest, why=f"its part {names[0] if names else '?'} is no payment of ours"
             )
+        if fits[0] in meant:
+            return Judged(entry=entry, meant=(fits[0],), why=f"its parts name {fits[0].name} twice: ask the bank")
         meant += fits
     return _of_candidates(entry, [tuple(meant)])
 

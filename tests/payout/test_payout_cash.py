@@ -20,6 +20,7 @@ from payout_home import (
     balance,
     bank_entry,
     bank_shows,
+    closing,
     made_home,
     released,
     table,
@@ -121,7 +122,7 @@ def test_an_entry_that_does_not_fit_stays_with_the_nearest_payment(
 def test_a_payment_that_is_told_twice_in_one_entry_is_not_taken_twice(batches: list[Batch]) -> None:
     part = (("P000002-001",), -100_00)
     ((_, why),) = meant(batches, entry(-200_00, parts=(part, part)))
-    assert "or one told before" in why
+    assert why == "its parts name P000002-001 twice: ask the bank"
     ((_, why),) = meant(batches, entry(-150_00, parts=((("P000002-002",), -250_00), (("P000002-001",), 100_00))))
     assert "its part P000002-001 is no payment" in why
 
@@ -190,6 +191,33 @@ def test_a_debit_is_taken_once_and_the_books_know_it(tmp_path: Path, on_each_dat
     (item,) = [one for one in balances.open_items(home, FIRST, books.balances_now(engine, FIRST)) if "X" not in one.text
                and one.balance.account.startswith("asset:suspense")]  # fmt: skip
     assert item.text.endswith("is explained by no file; it names no payment; the nearest is P000001-002 of 250.00 USD")
+
+
+def test_what_the_books_refuse_stays_and_holds_up_no_other(home: Home) -> None:
+    engine = books.connect(home)
+    with books.transaction(engine) as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER strict BEFORE INSERT ON payout_cash WHEN NEW.payment_id = 'P000001-001' AND "
+            "NEW.way = 'debit' BEGIN SELECT RAISE(ABORT, 'no'); END"
+        )
+    read(home, returned("P000001-001", "60.00"))
+    shown = {"end_to_end_id": "P000001-001"}
+    bank_shows(
+        home, FIRST, bank_entry(60_00, **shown), bank_entry(-100_00, **shown),
+        bank_entry(-250_00, end_to_end_id="P000001-002"),
+    )  # fmt: skip
+    held, refused, taken = tie(home)
+    assert (held, taken) == ("no bank entry shows yet that P000001-001 left: it is taken together with that", "")
+    assert refused == "the database refuses it (no): `settle payouts check`"
+    assert stands(home) == (-40_00, 40_00)
+    # What somebody has booked under the entry's key is another refusal.
+    bank_shows(home, FIRST + timedelta(days=1), bank_entry(-100_00, **shown))
+    other = closing(RETAIL, "A", 5, FIRST + timedelta(days=1), "2011-Q1")[0]
+    with books.transaction(engine) as connection:
+        connection.exec_driver_sql("DROP TRIGGER strict")
+        books.book(connection, [replace(other, key=f"payout_cash/{FIRST}/statement.xml/2")])
+    _, refused, _ = tie(home)
+    assert "is booked with other amounts" in refused
 
 
 def test_transactions_that_a_notification_tells_name_what_an_entry_pays(home: Home) -> None:
