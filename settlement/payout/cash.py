@@ -127,18 +127,31 @@ def judged(entries: Iterable[BankEntry], batches: Sequence[Batch]) -> list[Judge
 
 
 def _meant(entry: BankEntry, by_name: Mapping[str, list[Meant]]) -> Judged | None:
-    """What an entry names by the surest place that names anything of ours; None where none does."""
+    """What an entry names by the surest place whose names fit it; None where no place names anything of ours."""
     parts = [_of_names(names, by_name) for names, _ in entry.parts]
     if any(len(candidate) == 1 for candidates in parts for candidate in candidates):
         return _of_parts(entry, parts)
-    for names in entry.names:
-        stray = next((name for name in names if name not in by_name and name.rpartition("-")[0] in by_name), None)
-        if stray is not None:
-            batch = by_name[stray.rpartition("-")[0]][0]
-            return Judged(entry=entry, meant=batch, why=f"it names {stray}, which {named(batch)} does not order")
-        if candidates := _of_names(names, by_name):
-            return _of_candidates(entry, candidates)
-    return None
+    places = [_of_names(names, by_name) for names in entry.names]
+    for candidates in places:
+        if good := _good(entry, candidates):
+            return _the_one(entry, good)
+    for name in (name for names in entry.names for name in names):
+        whole = by_name.get(name.rpartition("-")[0], ())
+        if name not in by_name and whole:
+            return Judged(entry=entry, meant=whole[0], why=f"it names {name}, which {named(whole[0])} does not order")
+    candidates = [candidate for found in places for candidate in found]
+    return _of_candidates(entry, _alone(entry, candidates) or candidates) if candidates else None
+
+
+def _alone(entry: BankEntry, candidates: Sequence[Meant]) -> list[Meant]:
+    """The payments of an entry's amount in batches that it names, where it names no payment.
+
+    A bank that books one by one may repeat our text, which names the batch.
+    """
+    if any(len(candidate) == 1 for candidate in candidates):
+        return []
+    found = {one.name: one for candidate in candidates for one in candidate}
+    return [(one,) for one in found.values() if not _difference(entry, (one,))]
 
 
 def _of_names(names: Iterable[str], by_name: Mapping[str, list[Meant]]) -> list[Meant]:
@@ -165,20 +178,32 @@ def _of_parts(entry: BankEntry, parts: Sequence[list[Meant]]) -> Judged:
 
 def _of_candidates(entry: BankEntry, candidates: Sequence[Meant]) -> Judged:
     """The one candidate whose amount and state fit; otherwise the nearest, and why it is not taken."""
-    tried: dict[tuple[str, ...], Meant] = {}
+    if good := _good(entry, candidates):
+        return _the_one(entry, good)
+    nearest = min(_tried(entry, candidates), key=lambda meant: (_difference(entry, meant), [one.name for one in meant]))
+    return Judged(entry=entry, meant=nearest, why=next(_problems(entry, nearest)))
+
+
+def _the_one(entry: BankEntry, good: Sequence[Meant]) -> Judged:
+    also = " and ".join(named(meant) for meant in good)
+    return Judged(entry=entry, meant=good[0], why=f"it may be {also}: ask the bank which" if len(good) > 1 else "")
+
+
+def _good(entry: BankEntry, candidates: Iterable[Meant]) -> list[Meant]:
+    return [meant for meant in _tried(entry, candidates) if next(_problems(entry, meant), None) is None]
+
+
+def _tried(entry: BankEntry, candidates: Iterable[Meant]) -> list[Meant]:
+    """Each candidate whole, and what of it the bank can have meant.
+
+    What the bank rejected it does not debit with the rest, and of a batch only what came back comes in.
+    """
+    found: dict[tuple[str, ...], Meant] = {}
     for candidate in candidates:
-        # What the bank rejected it does not debit with the rest, and of a batch only what came back comes in.
-        living = tuple(one for one in candidate if not one.payout.rejected and one.shown_by(entry.way))
-        tried |= {tuple(one.name for one in meant): meant for meant in (candidate, living) if meant}
-    wrong = {names: next(_problems(entry, meant), "") for names, meant in tried.items()}
-    good = [tried[names] for names, why in wrong.items() if not why]
-    if len(good) == 1:
-        return Judged(entry=entry, meant=good[0])
-    if good:
-        also = " and ".join(named(meant) for meant in good)
-        return Judged(entry=entry, meant=good[0], why=f"it may be {also}: ask the bank which")
-    names, nearest = min(tried.items(), key=lambda item: (_difference(entry, item[1]), item[0]))
-    return Judged(entry=entry, meant=nearest, why=wrong[names])
+        shown = tuple(one for one in candidate if one.shown_by(entry.way))
+        living = tuple(one for one in shown if not one.payout.rejected)
+        found |= {tuple(one.name for one in meant): meant for meant in (candidate, shown, living) if meant}
+    return list(found.values())
 
 
 def _difference(entry: BankEntry, meant: Meant) -> int:

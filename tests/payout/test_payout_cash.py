@@ -77,6 +77,11 @@ def meant(batches: list[Batch], *entries: BankEntry) -> list[tuple[str, str]]:
     return [(cash.named(one.meant), one.why) for one in cash.judged(entries, batches)]
 
 
+def places(*names: tuple[str, ...]) -> BankEntry:
+    """An entry of 100.00 that tells these names, the surest place first."""
+    return replace(entry(-100_00), names=names)
+
+
 U_TRACE, OFFSET, NACHA_BATCH = "021000020000001", "021000020000003", "021000020000001"
 
 
@@ -90,6 +95,9 @@ U_TRACE, OFFSET, NACHA_BATCH = "021000020000001", "021000020000003", "0210000200
         (entry(-150_00, NACHA_BATCH, account=PAYS), "P000001"),
         (entry(-150_00, OFFSET, at=2, account=PAYS), "P000001"),
         (entry(-350_00, parts=((("P000002-002",), -250_00), (("P000002-001",), None))), "P000002"),
+        (places((), ("P000002",), ("P000002-001",)), "P000002-001"),
+        (places((), (), ("P000002-7", "P000002-001")), "P000002-001"),
+        (places((), (), ("P000002", "C2-RET-COBRAND", "2010-Q4")), "P000002-001"),
     ],
 )
 def test_an_entry_is_taken_by_any_name_that_a_bank_may_use(
@@ -147,6 +155,21 @@ def test_one_name_of_two_things_is_decided_by_the_amount_or_not_at_all(batches: 
     other = replace(nacha, batch_id=BatchId("P000009"), payouts=(replace(nacha.payouts[0], payment_id="P000009-001"),))
     ((_, why),) = meant([nacha, other, abroad], entry(-70_00, U_TRACE, account=PAYS))
     assert why.startswith("it may be P000001-001 and P000009")
+
+
+def test_a_batch_alone_names_one_of_its_payments_where_only_one_has_the_amount(batches: list[Batch]) -> None:
+    nacha, abroad = batches
+    twins = replace(abroad, payouts=tuple(replace(one, amount_minor=100_00) for one in abroad.payouts))
+    shown = places((), (), ("P000002", "2010-Q4"))
+    assert meant([nacha, twins], shown) == [
+        ("P000002-001", "it may be P000002-001 and P000002-002: ask the bank which")
+    ]
+    gone = replace(abroad, payouts=(replace(abroad.payouts[0], debited=True), abroad.payouts[1]))
+    assert meant([gone], shown) == [
+        ("P000002-001", "P000002-001 was debited before: ask the bank for the second debit back")
+    ]
+    ((_, why),) = meant(batches, places((), ("P000002",), ("P000002-002",)))
+    assert "of 100.00 USD, and P000002-002 of 250.00 USD" in why
 
 
 def test_a_batch_that_did_not_go_out_takes_no_debit(batches: list[Batch]) -> None:
