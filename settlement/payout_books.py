@@ -204,15 +204,18 @@ def add_reply(  # noqa: PLR0917 - what belongs to one file
 
 
 def add_cash(  # noqa: PLR0917 - what belongs to one bank entry
-    connection: books.Connection,
+    engine: books.Engine,
     booked: Entry,
     place: tuple[str, int],
     shown: Sequence[tuple[Payout, Way]],
     person: str,
     moment: str,
-) -> None:
-    """Book what a bank entry shows of payments; ``place`` is its statement file and its number there."""
-    books.book(connection, [booked])
+) -> str:
+    """Book what a bank entry shows of payments; ``place`` is its statement file and its number there.
+
+    It is a transaction of its own. Returns why the books refuse it, or nothing where it is booked; raises
+    RetryableError and TerminalError where they cannot be reached or read.
+    """
     rows = [
         {
             "payment_id": payout.payment_id,
@@ -225,7 +228,16 @@ def add_cash(  # noqa: PLR0917 - what belongs to one bank entry
         }
         for payout, way in shown
     ]
-    connection.execute(sa.insert(CASH), rows)
+    with books.reached():
+        try:
+            with engine.begin() as connection:
+                books.book(connection, [booked])
+                connection.execute(sa.insert(CASH), rows)
+        except sa.exc.IntegrityError as error:
+            return f"the database refuses it ({str(error.orig).partition(chr(10))[0]}): `settle payouts check`"
+        except TerminalError as error:
+            return f"it is not booked: {str(error).removesuffix('.')}"
+    return ""
 
 
 def cash_of(connection: books.Connection) -> dict[tuple[str, int], tuple[str, ...]]:

@@ -12,57 +12,18 @@ statement shows both, both stay. So the order in which statements and answers co
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
-from typing import Any, Final
-
-import polars as pl
+from datetime import date
 
 from settlement import books, payout_books, store
-from settlement.model.accounts import SUSPENSE, bank_entry_of
-from settlement.model.clearing import DetailState
+from settlement.model.accounts import SUSPENSE
 from settlement.model.journal import Entry, Posting
 from settlement.model.money import amount_text
 from settlement.model.payout import GONE_OUT, Batch, Payout, Way
+from settlement.payout.bank_entries import BankEntry, on_suspense
 from settlement.payout.orders import bank_names, paying_account, transit_of
 from settlement.store import Home
-
-_DAY: Final = timedelta(days=1)
-_WORD: Final = re.compile(r"[A-Z0-9][A-Z0-9-]*")
-_DETAIL_NAMES: Final = ("end_to_end_id", "transaction_id", "remittance")
-_ENTRY_NAMES: Final = (("end_to_end_id",), ("payment_id", "message_id"), ("bank_ref", "entry_ref", "remittance"))
-"""Where an entry may name what it pays, the surest place first."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BankEntry:
-    """An entry of a bank statement: its place, account and amount (+ to us), and the texts that may name payments.
-
-    ``names`` are those of the entry itself, the surest place first; ``parts`` are the names and amounts (+ to us) of
-    the transactions that the bank tells inside it, an amount None where it tells none.
-    """
-
-    statement: str
-    entry: int
-    entry_ref: str
-    account: str
-    amount_minor: int
-    currency: str
-    reversal: bool
-    names: tuple[tuple[str, ...], ...]
-    parts: tuple[tuple[tuple[str, ...], int | None], ...] = ()
-
-    @property
-    def place(self) -> tuple[str, int]:
-        """Its statement file and its number there."""
-        return self.statement, self.entry
-
-    @property
-    def way(self) -> Way:
-        """Whether it takes from our account or brings to it."""
-        return Way.DEBIT if self.amount_minor < 0 else Way.CREDIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,22 +58,32 @@ class Judged:
 def tie(home: Home, engine: books.Engine, person: str, moment: str) -> list[Judged]:
     """Take what bank statements show of our payments off suspense; each entry that has to do with us as it is judged.
 
-    A second call finds nothing more to take. Raises TerminalError where no night is settled.
+    An entry that the books refuse stays, says why, and holds up no other. A second call finds nothing more to take.
+    Raises TerminalError where no night is settled.
     """
     with store.locked(home):
         night, found = payout_books.next_night(engine), judged_now(home, engine)
-        with books.transaction(engine) as connection:
-            for one in found:
-                if not one.why:
-                    shown = [(ordered.payout, one.entry.way) for ordered in one.meant]
-                    payout_books.add_cash(connection, _booked(one, night), one.entry.place, shown, person, moment)
+        for way in (Way.DEBIT, Way.CREDIT):
+            # A credit is not taken where its debit was refused.
+            found = [
+                replace(one, why=_refused(engine, one, night, person, moment))
+                if one.entry.way is way and not one.why
+                else one
+                for one in _both_ways(found)
+            ]
     return found
+
+
+def _refused(engine: books.Engine, one: Judged, night: date, person: str, moment: str) -> str:
+    """Book what an entry shows; why the books refuse it, or nothing."""
+    shown = [(ordered.payout, one.entry.way) for ordered in one.meant]
+    return payout_books.add_cash(engine, _booked(one, night), one.entry.place, shown, person, moment)
 
 
 def judged_now(home: Home, engine: books.Engine) -> list[Judged]:
     """All bank entries on suspense that have to do with our payments, as the last booked night leaves them."""
     batches = [batch for batch in payout_books.batches(engine) if batch.payouts]
-    return judged(_on_suspense(home, engine), batches) if batches else []
+    return judged(on_suspense(home, engine), batches) if batches else []
 
 
 def _booked(one: Judged, night: date) -> Entry:
@@ -156,18 +127,31 @@ def judged(entries: Iterable[BankEntry], batches: Sequence[Batch]) -> list[Judge
 
 
 def _meant(entry: BankEntry, by_name: Mapping[str, list[Meant]]) -> Judged | None:
-    """What an entry names by the surest place that names anything of ours; None where none does."""
+    """What an entry names by the surest place whose names fit it; None where no place names anything of ours."""
     parts = [_of_names(names, by_name) for names, _ in entry.parts]
     if any(len(candidate) == 1 for candidates in parts for candidate in candidates):
         return _of_parts(entry, parts)
-    for names in entry.names:
-        stray = next((name for name in names if name not in by_name and name.rpartition("-")[0] in by_name), None)
-        if stray is not None:
-            batch = by_name[stray.rpartition("-")[0]][0]
-            return Judged(entry=entry, meant=batch, why=f"it names {stray}, which {named(batch)} does not order")
-        if candidates := _of_names(names, by_name):
-            return _of_candidates(entry, candidates)
-    return None
+    places = [_of_names(names, by_name) for names in entry.names]
+    for candidates in places:
+        if good := _good(entry, candidates):
+            return _the_one(entry, good)
+    for name in (name for names in entry.names for name in names):
+        whole = by_name.get(name.rpartition("-")[0], ())
+        if name not in by_name and whole:
+            return Judged(entry=entry, meant=whole[0], why=f"it names {name}, which {named(whole[0])} does not order")
+    candidates = [candidate for found in places for candidate in found]
+    return _of_candidates(entry, _alone(entry, candidates) or candidates) if candidates else None
+
+
+def _alone(entry: BankEntry, candidates: Sequence[Meant]) -> list[Meant]:
+    """The payments of an entry's amount in batches that it names, where it names no payment.
+
+    A bank that books one by one may repeat our text, which names the batch.
+    """
+    if any(len(candidate) == 1 for candidate in candidates):
+        return []
+    found = {one.name: one for candidate in candidates for one in candidate}
+    return [(one,) for one in found.values() if not _difference(entry, (one,))]
 
 
 def _of_names(names: Iterable[str], by_name: Mapping[str, list[Meant]]) -> list[Meant]:
@@ -181,33 +165,45 @@ def _of_parts(entry: BankEntry, parts: Sequence[list[Meant]]) -> Judged:
     for (names, amount), candidates in zip(entry.parts, parts, strict=True):
         single = {one.name: one for candidate in candidates if len(candidate) == 1 for one in candidate}
         fits = [one for one in single.values() if amount in {None, sign * one.shown_by(entry.way)}]
-        if len(fits) != 1 or fits[0] in meant:
+        if len(fits) != 1:
             nearest = tuple(single.values()) or next((each for found in parts for each in found), ())
             return Judged(
-                entry=entry,
-                meant=nearest,
-                why=f"its part {names[0] if names else '?'} is no payment of ours, or one told before",
+                entry=entry, meant=nearest, why=f"its part {names[0] if names else '?'} is no payment of ours"
             )
+        if fits[0] in meant:
+            return Judged(entry=entry, meant=(fits[0],), why=f"its parts name {fits[0].name} twice: ask the bank")
         meant += fits
     return _of_candidates(entry, [tuple(meant)])
 
 
 def _of_candidates(entry: BankEntry, candidates: Sequence[Meant]) -> Judged:
     """The one candidate whose amount and state fit; otherwise the nearest, and why it is not taken."""
-    tried: dict[tuple[str, ...], Meant] = {}
+    if good := _good(entry, candidates):
+        return _the_one(entry, good)
+    nearest = min(_tried(entry, candidates), key=lambda meant: (_difference(entry, meant), [one.name for one in meant]))
+    return Judged(entry=entry, meant=nearest, why=next(_problems(entry, nearest)))
+
+
+def _the_one(entry: BankEntry, good: Sequence[Meant]) -> Judged:
+    also = " and ".join(named(meant) for meant in good)
+    return Judged(entry=entry, meant=good[0], why=f"it may be {also}: ask the bank which" if len(good) > 1 else "")
+
+
+def _good(entry: BankEntry, candidates: Iterable[Meant]) -> list[Meant]:
+    return [meant for meant in _tried(entry, candidates) if next(_problems(entry, meant), None) is None]
+
+
+def _tried(entry: BankEntry, candidates: Iterable[Meant]) -> list[Meant]:
+    """Each candidate whole, and what of it the bank can have meant.
+
+    What the bank rejected it does not debit with the rest, and of a batch only what came back comes in.
+    """
+    found: dict[tuple[str, ...], Meant] = {}
     for candidate in candidates:
-        # What the bank rejected it does not debit with the rest, and of a batch only what came back comes in.
-        living = tuple(one for one in candidate if not one.payout.rejected and one.shown_by(entry.way))
-        tried |= {tuple(one.name for one in meant): meant for meant in (candidate, living) if meant}
-    wrong = {names: next(_problems(entry, meant), "") for names, meant in tried.items()}
-    good = [tried[names] for names, why in wrong.items() if not why]
-    if len(good) == 1:
-        return Judged(entry=entry, meant=good[0])
-    if good:
-        also = " and ".join(named(meant) for meant in good)
-        return Judged(entry=entry, meant=good[0], why=f"it may be {also}: ask the bank which")
-    names, nearest = min(tried.items(), key=lambda item: (_difference(entry, item[1]), item[0]))
-    return Judged(entry=entry, meant=nearest, why=wrong[names])
+        shown = tuple(one for one in candidate if one.shown_by(entry.way))
+        living = tuple(one for one in shown if not one.payout.rejected)
+        found |= {tuple(one.name for one in meant): meant for meant in (candidate, shown, living) if meant}
+    return list(found.values())
 
 
 def _difference(entry: BankEntry, meant: Meant) -> int:
@@ -310,82 +306,3 @@ def named(meant: Meant) -> str:
     ):
         return f"{whole.batch_id}"
     return ", ".join(one.name for one in meant)
-
-
-def _on_suspense(home: Home, engine: books.Engine) -> list[BankEntry]:
-    """The bank entries that stand whole on their suspense accounts."""
-    night = payout_books.last_night(engine)
-    standing = {
-        place: balance.balance_minor
-        for balance in books.balances_now(engine, night)
-        if balance.balance_minor and (place := bank_entry_of(balance.account)) is not None
-    }
-    if not standing:
-        return []
-    rows = _rows(home, "statement_entry", [statement for statement, _ in standing])
-    entries = [row for row in rows if standing.get((row["file"], row["record"])) == -_signed(row)]
-    parts = _parts(home, night, [row["file"] for row in entries])
-    return [_entry(row, parts.get((row["file"], row["record"]), ())) for row in entries]
-
-
-def _rows(home: Home, table: str, files: Iterable[str]) -> list[dict[str, Any]]:
-    """Rows of a table of some files; a file's name begins with the night on which it came."""
-    names = sorted(set(files))
-    nights = {date.fromisoformat(name.partition("/")[0]) for name in names}
-    found = store.scan_nights(home, table, nights & set(store.nights_of(home, table)))
-    return found.filter(pl.col("file").is_in(names)).collect().sort("file", "record").to_dicts()
-
-
-def _signed(row: Mapping[str, Any]) -> int:
-    amount: int = row["direction"] * row["amount_minor"]
-    return amount
-
-
-def _parts(home: Home, night: date, statements: Sequence[str]) -> dict[tuple[str, int], list[dict[str, Any]]]:
-    """The transactions that a bank tells inside entries of statements, by their entry; only those that are linked."""
-    if not statements:
-        return {}
-    first = min(date.fromisoformat(name.partition("/")[0]) for name in statements)
-    ties = store.scan_history(home, "detail_tie", night + _DAY).filter(
-        pl.col("business_date") >= first,
-        pl.col("status") == DetailState.LINKED,
-        pl.col("statement_file").is_in(sorted(set(statements))),
-    )
-    linked = {
-        (row["file"], row["entry"]): (row["statement_file"], row["statement_entry"])
-        for row in ties.collect().iter_rows(named=True)
-    }
-    found: dict[tuple[str, int], list[dict[str, Any]]] = {}
-    for row in _rows(home, "bank_detail", [file for file, _ in linked]) if linked else ():
-        if (place := linked.get((row["file"], row["entry"]))) is not None:
-            found.setdefault(place, []).append(row)
-    return found
-
-
-def _entry(row: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> BankEntry:
-    names = [_texts(row, columns) for columns in _ENTRY_NAMES]
-    if len(parts) == 1:
-        # The only transaction is the entry itself.
-        names[0] += _texts(parts[0], ("end_to_end_id", "transaction_id"))
-    return BankEntry(
-        statement=row["file"],
-        entry=row["record"],
-        entry_ref=row["entry_ref"],
-        account=row["account"],
-        amount_minor=_signed(row),
-        currency=row["currency"],
-        reversal=bool(row["reversal"]),
-        names=tuple(names),
-        parts=tuple(
-            (_texts(part, _DETAIL_NAMES), None if part["amount_minor"] is None else _signed(part))
-            for part in parts
-            if len(parts) > 1
-        ),
-    )
-
-
-def _texts(row: Mapping[str, Any], columns: Iterable[str]) -> tuple[str, ...]:
-    """What may be a name: a reference as it is written, and each word of a text."""
-    found = [row[name] for name in columns if row[name]]
-    words = [word for name in columns if name == "remittance" and row[name] for word in _WORD.findall(row[name])]
-    return tuple(dict.fromkeys([*found, *words]))

@@ -20,6 +20,7 @@ from payout_home import (
     balance,
     bank_entry,
     bank_shows,
+    closing,
     made_home,
     released,
     table,
@@ -29,7 +30,7 @@ from payout_home import (
 from settlement import balances, books, payout_books
 from settlement.model.payout import Batch, BatchId, BatchState
 from settlement.payout import cash, conservation, steps
-from settlement.payout.cash import BankEntry
+from settlement.payout.bank_entries import BankEntry
 from settlement.store import Home
 
 DUES = ((RETAIL, "A", 100_00), (RETAIL, "D", 250_00), (RETAIL, "U", 70_00), (RETAIL, "V", 80_00))
@@ -76,6 +77,11 @@ def meant(batches: list[Batch], *entries: BankEntry) -> list[tuple[str, str]]:
     return [(cash.named(one.meant), one.why) for one in cash.judged(entries, batches)]
 
 
+def places(*names: tuple[str, ...]) -> BankEntry:
+    """An entry of 100.00 that tells these names, the surest place first."""
+    return replace(entry(-100_00), names=names)
+
+
 U_TRACE, OFFSET, NACHA_BATCH = "021000020000001", "021000020000003", "021000020000001"
 
 
@@ -89,6 +95,9 @@ U_TRACE, OFFSET, NACHA_BATCH = "021000020000001", "021000020000003", "0210000200
         (entry(-150_00, NACHA_BATCH, account=PAYS), "P000001"),
         (entry(-150_00, OFFSET, at=2, account=PAYS), "P000001"),
         (entry(-350_00, parts=((("P000002-002",), -250_00), (("P000002-001",), None))), "P000002"),
+        (places((), ("P000002",), ("P000002-001",)), "P000002-001"),
+        (places((), (), ("P000002-7", "P000002-001")), "P000002-001"),
+        (places((), (), ("P000002", "C2-RET-COBRAND", "2010-Q4")), "P000002-001"),
     ],
 )
 def test_an_entry_is_taken_by_any_name_that_a_bank_may_use(
@@ -121,7 +130,7 @@ def test_an_entry_that_does_not_fit_stays_with_the_nearest_payment(
 def test_a_payment_that_is_told_twice_in_one_entry_is_not_taken_twice(batches: list[Batch]) -> None:
     part = (("P000002-001",), -100_00)
     ((_, why),) = meant(batches, entry(-200_00, parts=(part, part)))
-    assert "or one told before" in why
+    assert why == "its parts name P000002-001 twice: ask the bank"
     ((_, why),) = meant(batches, entry(-150_00, parts=((("P000002-002",), -250_00), (("P000002-001",), 100_00))))
     assert "its part P000002-001 is no payment" in why
 
@@ -146,6 +155,21 @@ def test_one_name_of_two_things_is_decided_by_the_amount_or_not_at_all(batches: 
     other = replace(nacha, batch_id=BatchId("P000009"), payouts=(replace(nacha.payouts[0], payment_id="P000009-001"),))
     ((_, why),) = meant([nacha, other, abroad], entry(-70_00, U_TRACE, account=PAYS))
     assert why.startswith("it may be P000001-001 and P000009")
+
+
+def test_a_batch_alone_names_one_of_its_payments_where_only_one_has_the_amount(batches: list[Batch]) -> None:
+    nacha, abroad = batches
+    twins = replace(abroad, payouts=tuple(replace(one, amount_minor=100_00) for one in abroad.payouts))
+    shown = places((), (), ("P000002", "2010-Q4"))
+    assert meant([nacha, twins], shown) == [
+        ("P000002-001", "it may be P000002-001 and P000002-002: ask the bank which")
+    ]
+    gone = replace(abroad, payouts=(replace(abroad.payouts[0], debited=True), abroad.payouts[1]))
+    assert meant([gone], shown) == [
+        ("P000002-001", "P000002-001 was debited before: ask the bank for the second debit back")
+    ]
+    ((_, why),) = meant(batches, places((), ("P000002",), ("P000002-002",)))
+    assert "of 100.00 USD, and P000002-002 of 250.00 USD" in why
 
 
 def test_a_batch_that_did_not_go_out_takes_no_debit(batches: list[Batch]) -> None:
@@ -190,6 +214,33 @@ def test_a_debit_is_taken_once_and_the_books_know_it(tmp_path: Path, on_each_dat
     (item,) = [one for one in balances.open_items(home, FIRST, books.balances_now(engine, FIRST)) if "X" not in one.text
                and one.balance.account.startswith("asset:suspense")]  # fmt: skip
     assert item.text.endswith("is explained by no file; it names no payment; the nearest is P000001-002 of 250.00 USD")
+
+
+def test_what_the_books_refuse_stays_and_holds_up_no_other(home: Home) -> None:
+    engine = books.connect(home)
+    with books.transaction(engine) as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER strict BEFORE INSERT ON payout_cash WHEN NEW.payment_id = 'P000001-001' AND "
+            "NEW.way = 'debit' BEGIN SELECT RAISE(ABORT, 'no'); END"
+        )
+    read(home, returned("P000001-001", "60.00"))
+    shown = {"end_to_end_id": "P000001-001"}
+    bank_shows(
+        home, FIRST, bank_entry(60_00, **shown), bank_entry(-100_00, **shown),
+        bank_entry(-250_00, end_to_end_id="P000001-002"),
+    )  # fmt: skip
+    held, refused, taken = tie(home)
+    assert (held, taken) == ("no bank entry shows yet that P000001-001 left: it is taken together with that", "")
+    assert refused == "the database refuses it (no): `settle payouts check`"
+    assert stands(home) == (-40_00, 40_00)
+    # What somebody has booked under the entry's key is another refusal.
+    bank_shows(home, FIRST + timedelta(days=1), bank_entry(-100_00, **shown))
+    other = closing(RETAIL, "A", 5, FIRST + timedelta(days=1), "2011-Q1")[0]
+    with books.transaction(engine) as connection:
+        connection.exec_driver_sql("DROP TRIGGER strict")
+        books.book(connection, [replace(other, key=f"payout_cash/{FIRST}/statement.xml/2")])
+    _, refused, _ = tie(home)
+    assert "is booked with other amounts" in refused
 
 
 def test_transactions_that_a_notification_tells_name_what_an_entry_pays(home: Home) -> None:
