@@ -392,6 +392,27 @@ def test_a_changed_trial_loses_its_approval(unordered: tuple[Home, Tried, list[d
     assert restate_books.restatements(books.connect(home), into) == ()
 
 
+def test_no_night_goes_past_an_order_of_a_night_that_never_came(unordered: tuple[Home, Tried, list[date]]) -> None:
+    home, found, nights = unordered
+    never = nights[2]
+    (home.inbox / str(never)).rmdir()
+    (home.inbox / str(nights[3])).mkdir()
+    (home.inbox / str(nights[3]) / "note.txt").write_text("a file that no feed declares\n", encoding="utf-8")
+    lost = ordered(home, found.trial, nights[0], nights[1], never)
+    assert runner.plan(home, nights[3], "land") == ("all",)
+    for runs in (
+        lambda: runner.run_unit(home, nights[3], "land", "all"),
+        lambda: runner.commit(home, nights[3], "land", ()),
+    ):
+        with pytest.raises(TerminalError, match=f"R000001 is approved for the night {never}, which was not settled"):
+            runs()
+    order.withdraw(home, lost.order_id, "alice", MOMENT, "its night never came")
+    runner.run_unit(home, nights[3], "land", "all")
+    # What is told to the person works: the night that has come is named before it is landed.
+    made = ordered(home, found.trial, nights[0], nights[1], nights[3])
+    assert restate_books.restatements(books.connect(home), nights[4]) == (made.restatement,)
+
+
 def test_an_order_is_withdrawn_until_its_night_has_matched(unordered: tuple[Home, Tried, list[date]]) -> None:
     home, found, nights = unordered
     engine = books.connect(home)
