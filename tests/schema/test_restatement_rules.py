@@ -108,7 +108,8 @@ def test_an_order_is_of_nights_before_its_own_and_taken_before_that_is_landed(en
     assert refuses(engine, order(1, night="2010-12-31"))
     write(engine, order(1), event(1, 1, "none", "proposed", "ann"), stage("2011-01-03", "land"))
     assert refuses(engine, event(1, 2, "proposed", "approved", "bea"))
-    write(engine, event(1, 2, "proposed", "withdrawn", "bea"))
+    # Nobody has approved it: its night has matched without it.
+    write(engine, stage("2011-01-03", "match"), event(1, 2, "proposed", "withdrawn", "bea"))
     write(engine, order(2, "2011-01-04"), event(2, 1, "none", "proposed", "ann"))
     write(engine, event(2, 2, "proposed", "approved", "bea"), stage("2011-01-04", "land"))
     assert refuses(engine, event(2, 3, "approved", "carried_out", "night")), "before the matching is committed"
