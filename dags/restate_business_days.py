@@ -62,7 +62,8 @@ def proposed() -> list[dict[str, str]]:
         run, params = context["dag_run"], context["params"]
         into = date.fromisoformat(params["into"]) if params["into"] else None
         person = run.triggering_user_name or params["by"]
-        found = desk.try_and_propose(home, asked, into, person, moment_of(run.run_after.isoformat()))
+        # The present moment: an order that this withdraws may have been approved since the run was asked for.
+        found = desk.try_and_propose(home, asked, into, person, moment_of(None))
         return [
             {"home": str(home.root), "order": o.order_id, "digest": o.digest, "subject": o.subject, "body": o.body}
             for o in found

@@ -87,10 +87,10 @@ def restatements(engine: books.Engine, until: date) -> tuple[Restatement, ...]:
     return tuple(sorted((r for r in given if r.business_date <= until), key=lambda r: r.business_date))
 
 
-def approved_for(engine: books.Engine, night: date) -> RestatementOrder | None:
-    """The approved order that a night is to make; None for most nights, and where it is made."""
+def approved_until(engine: books.Engine, night: date) -> list[RestatementOrder]:
+    """Approved orders that nights up to one have not made yet; none for most nights."""
     approved = [order for order in orders(engine) if order.state is OrderState.APPROVED]
-    return next((order for order in approved if order.restatement.business_date == night), None)
+    return [order for order in approved if order.restatement.business_date <= night]
 
 
 def one_order(engine: books.Engine, order_id: str) -> RestatementOrder:

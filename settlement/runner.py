@@ -142,19 +142,25 @@ def _refuse_unseen(home: Home, engine: books.Engine, business_date: date, stage:
 def _require_as_approved(home: Home, engine: books.Engine, business_date: date) -> None:
     """Raise TerminalError where a night whose matching is to come would restate otherwise than was approved.
 
-    Its approval is of what was known after a night, under a configuration: the trial is a function of both. A scratch
-    home performs a night under whatever it is given.
+    Its approval is of what was known after a night, under a configuration: the trial is a function of both. So no other
+    night makes an order whose night was never delivered, and none goes past it. A scratch home performs a night under
+    whatever it is given.
     """
-    order = None if home.own_books else restate_books.approved_for(engine, business_date)
-    if order is None:
-        return
-    last = max(books.nights_of(engine, "pay"), default=None)
-    changed = order.rests_on_other(configuration_of(store.read_documents(home)), last)
-    if changed:
-        raise TerminalError(
-            f"The night {business_date} restates others by the order {order.order_id}, which was approved with other "
-            f"{changed}: put back what was approved, or withdraw it with `settle restate withdraw {order.order_id}`."
-        )
+    for order in () if home.own_books else restate_books.approved_until(engine, business_date):
+        withdrawal = f"withdraw it with `settle restate withdraw {order.order_id}`"
+        named = order.restatement.business_date
+        if named < business_date:
+            raise TerminalError(
+                f"The order {order.order_id} is approved for the night {named}, which was not settled: {withdrawal}, "
+                f"and propose it anew with `settle restate propose --into {business_date}`."
+            )
+        last = max(books.nights_of(engine, "pay"), default=None)
+        changed = order.rests_on_other(configuration_of(store.read_documents(home)), last)
+        if changed:
+            raise TerminalError(
+                f"The night {business_date} restates others by the order {order.order_id}, which was approved with "
+                f"other {changed}: put back what was approved, or {withdrawal}."
+            )
 
 
 def _landed(home: Home, business_date: date) -> tuple[store.KeptFile, ...]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -35,25 +38,51 @@ def test_what_a_killed_writer_has_left_is_taken_away_and_nothing_else(
             write_whole(path, b"half")
     assert len(list(tmp_path.iterdir())) == 2
     assert not path.exists()
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "getpid", lambda: 1)
-        write_whole(path, b"whole")
+    write_whole(path, b"whole")
     assert sorted(tmp_path.iterdir()) == [beside, path]
 
 
-def test_of_two_at_once_one_is_refused_and_no_part_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path, real = tmp_path / "file", os.fsync
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+def test_of_two_at_once_both_write_and_the_later_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    path, begun, other_done = tmp_path / "file", threading.Event(), threading.Event()
+    owner: object = os if step == "fsync" else Path
+    real = getattr(owner, step)
 
-    def other_begins(handle: int) -> None:
-        monkeypatch.setattr(os, "fsync", real)
-        monkeypatch.setattr(os, "getpid", lambda: 1)
+    def held(*given: object) -> object:
+        if threading.current_thread() is not threading.main_thread() and not begun.is_set():
+            begun.set()
+            assert other_done.wait(30)
+        return real(*given)
+
+    monkeypatch.setattr(owner, step, held)
+    with ThreadPoolExecutor() as pool:
+        slow = pool.submit(write_whole, path, b"the slow one's")
+        assert begun.wait(30)
+        try:
+            write_whole(path, b"the quick one's")
+            assert path.read_bytes() == b"the quick one's"
+            assert len(list(tmp_path.iterdir())) == 2
+        finally:
+            other_done.set()
+        slow.result()
+    assert [one.read_bytes() for one in tmp_path.iterdir()] == [b"the slow one's"]
+
+
+def test_a_file_that_was_taken_away_before_it_was_held_is_begun_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, real = tmp_path / "file", fcntl.flock
+
+    def other_begins(handle: object, how: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", real)
         write_whole(path, b"the other's")
-        real(handle)
+        real(handle, how)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(os, "fsync", other_begins)
-    with pytest.raises(FileNotFoundError):
-        write_whole(path, b"mine")
-    assert [one.read_bytes() for one in tmp_path.iterdir()] == [b"the other's"]
+    monkeypatch.setattr(fcntl, "flock", other_begins)
+    write_whole(path, b"mine")
+    assert [one.read_bytes() for one in tmp_path.iterdir()] == [b"mine"]
 
 
 def _full(*_: object) -> None:

@@ -209,7 +209,11 @@ def _line(
 
 
 def _named(number: int, told: Mapping[str, str], found: Sequence[Standing]) -> Standing:
-    """The delivery that a line tells of, by its name and number; by its number alone the last one under it."""
+    """The delivery that a line tells of, by its name and number.
+
+    Of several it is the one whose bytes the line has the digest of, else the last one that was sent: a partner may
+    answer a number while it is being sent again.
+    """
     named = [one for one in found if told.get("name", one.delivery.name) == one.delivery.name]
     if "sequence" in told:
         sequence = _number(told["sequence"], f"line {number}: the sequence")
@@ -218,7 +222,13 @@ def _named(number: int, told: Mapping[str, str], found: Sequence[Standing]) -> S
         raise _WrongFileError(
             f"line {number}: no file {told.get('name', '')} was ever sent under number {told.get('sequence', 'any')}"
         )
-    return named[-1]
+    digest = told.get("sha256", "").lower()
+    proven = [one for one in named if one.sealed is not None and one.sealed.sha256 == digest]
+    return (proven or [one for one in named if _was_sent(one)] or named)[-1]
+
+
+def _was_sent(one: Standing) -> bool:
+    return any(event.state is DeliveryState.SENDING for event in one.events)
 
 
 def _status(layout: AcknowledgementLayout, number: int, told: Mapping[str, str]) -> Status:
@@ -235,7 +245,7 @@ def _require_proof(number: int, one: Standing, told: Mapping[str, str], status: 
     """
     delivery, sealed = one.delivery, one.sealed
     digest, count, total = told.get("sha256", ""), told.get("lines", ""), _total(number, told, delivery)
-    if sealed is None or not any(event.state is DeliveryState.SENDING for event in one.events):
+    if sealed is None or not _was_sent(one):
         raise _WrongFileError(f"line {number} tells of {delivery.name}, which was not sent yet")
     if digest and digest.lower() != sealed.sha256:
         raise _WrongFileError(f"line {number}: the digest is not that of {delivery.name} as it was sent")

@@ -97,7 +97,7 @@ def propose(home: Home, tried: Tried, into: date, person: str, moment: str) -> R
     engine = books.connect(home)
     # A landing that began before would not know of it.
     with store.locked(home):
-        _require_to_come(engine, into)
+        _require_to_come(engine, into, "name a night to come, after it")
         made = _order(engine, tried, into)
         changed = _changed(home, engine, made)
         if changed:
@@ -127,10 +127,10 @@ def _require_taken_alike(trial: Trial) -> None:
         )
 
 
-def _require_to_come(engine: books.Engine, night: date) -> None:
+def _require_to_come(engine: books.Engine, night: date, instead: str) -> None:
     landed = books.nights_of(engine, "land")
     if landed and night <= landed[-1]:
-        raise TerminalError(f"The night {landed[-1]} is landed already: name a night to come, after it.")
+        raise TerminalError(f"The night {landed[-1]} is landed already: {instead}.")
 
 
 def _order(engine: books.Engine, tried: Tried, into: date) -> RestatementOrder:
@@ -182,11 +182,17 @@ def approve(home: Home, order_id: str, person: str, moment: str, digest: str) ->
     """Approve an order by the digest that the person has seen; the first digits of it do. Its night then makes it.
 
     The same approval again changes nothing. Raises TerminalError where the digest is another, the order stands
-    elsewhere, its night is landed, its trial is another by now (which withdraws it), or the books refuse the person.
+    elsewhere or kept no trial, its night is landed, its trial is another by now (which withdraws it), or the books refuse
+    the person.
     """
     engine = books.connect(home)
     with store.locked(home):
         order = restate_books.one_order(engine, order_id)
+        if not order.digest:
+            raise TerminalError(
+                f"The order {order_id} is of one person, from before orders kept what they come to: there is nothing to "
+                "approve. Withdraw it with `settle restate withdraw` and propose it anew."
+            )
         if len(digest) < _LEAST_DIGITS or not order.digest.startswith(digest.lower()):
             raise TerminalError(
                 f"The order {order_id} has the digest {order.digest[:_SHOWN_DIGITS]} and {digest!r} is given: look at "
@@ -195,7 +201,8 @@ def approve(home: Home, order_id: str, person: str, moment: str, digest: str) ->
         if order.by(OrderState.APPROVED) == person and order.state is OrderState.APPROVED:
             return order
         _require_state(order, OrderState.PROPOSED)
-        _require_to_come(engine, order.restatement.business_date)
+        anew = f"withdraw {order_id} with `settle restate withdraw` and propose it anew for a night to come"
+        _require_to_come(engine, order.restatement.business_date, anew)
         if digest_of(order) != order.digest:
             raise TerminalError(f"The order {order_id} is not what was proposed: somebody has changed the books.")
         changed = _withdrawn_as_changed(home, engine, order, person, moment)

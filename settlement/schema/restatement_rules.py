@@ -86,7 +86,7 @@ _EVENT: Final = {
         "the night of this order is landed already",
     ),
     "before_its_matching": (
-        f"NEW.state = 'withdrawn' AND {_night_has('match')}",
+        f"NEW.was = 'approved' AND NEW.state = 'withdrawn' AND {_night_has('match')}",
         "the night of this order has matched already",
     ),
     "by_its_night": (

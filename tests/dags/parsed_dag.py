@@ -7,6 +7,8 @@ import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
 
 from settlement.errors import RetryableError, TerminalError
 
@@ -83,6 +85,7 @@ def main(dags: Path) -> None:
                     for name in bag.dags["restate_business_days"].params
                     if bag.dags["restate_business_days"].params.get_param(name).value is None
                 ),
+                "restate_moment": _moment_of_a_proposal(restate),
                 "tells": {task.task_id: [asset.name for asset in task.outlets] for task in dag.tasks if task.outlets},
                 "payouts": {
                     task.task_id: [task.is_mapped, *sorted(task.downstream_task_ids)]
@@ -104,6 +107,22 @@ def main(dags: Path) -> None:
             }
         )
     )
+
+
+def _moment_of_a_proposal(restate) -> str:
+    """When a run that was asked for long ago says that its order is proposed."""
+    from settlement.restate import desk
+
+    said = []
+    params = {"first": "2026-03-30", "last": "2026-03-30", "into": "2026-03-31", "by": "ann", "reason": "x"}
+    run = SimpleNamespace(triggering_user_name=None, run_after=datetime(2001, 1, 1, tzinfo=UTC))
+    with (
+        mock.patch.object(restate, "get_current_context", lambda: {"dag_run": run, "params": params}),
+        mock.patch.object(restate, "_asked", lambda: (None, None)),
+        mock.patch.object(desk, "try_and_propose", lambda *given: said.append(given[-1]) or []),
+    ):
+        restate.proposed.function()
+    return said[0]
 
 
 def _raised(guard, failure: Exception) -> None:

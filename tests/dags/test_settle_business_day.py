@@ -68,6 +68,8 @@ def test_a_restatement_is_never_scheduled_and_asks_for_its_approval(parsed: dict
     }
     assert parsed["restate_may_lack"] == ["by", "into"]
     assert tuple(parsed["restate_answers"]) == restate.OPTIONS
+    # What stands may have been approved since the run was asked for, and a step is not taken before the one it follows.
+    assert parsed["restate_moment"] > "2026"
 
 
 def test_a_settled_night_asks_for_the_release_of_payouts_and_waits_for_no_answer(parsed: dict[str, Any]) -> None:

@@ -250,6 +250,31 @@ def test_a_declared_layout_is_read_as_the_plain_one(home: Home, gpg: Gpg, tmp_pa
 
 
 @on_sqlite
+def test_a_number_alone_is_of_what_its_digest_or_the_last_sending_says(
+    home: Home, gpg: Gpg, tmp_path: Path, sent: list[Standing]
+) -> None:
+    head, spec = "[delivery.acknowledgement.layout", "separator = ';'\nnames_line = true\nheadings = "
+    headings = "{ sequence = 'no', sha256 = 'hash', lines = 'lines', total_minor = 'sum', status = 'status' }"
+    layout = f"{head}]\n{head}.spec]\n{spec}{headings}\n[{head}.spec.lines]]\nclass = 'FILE'\n"
+    place = outbox_at(tmp_path / "box", tmp_path / "ack") + layout
+    declare(home, declaration(A, gpg.certificate("a@example.org"), place))
+    one, two, _ = sent
+    assert one.sealed is not None
+    # Both are being sent again, and the partner answers what it had meanwhile.
+    for number in (1, 2):
+        send.resend(home, A, number, "ann", "lost")
+    by_digest = f"1;{one.sealed.sha256.upper()};;;ACCEPTED"
+    by_sum = f"2;;{two.delivery.lines};{two.delivery.total_minor};ACCEPTED"
+    assert read(home, f"no;hash;lines;sum;status\n{by_digest}\n{by_sum}\n".encode()).problem is None
+    assert states(home) == ["1 acknowledged", "1.r1 queued", "2 acknowledged", "2.r1 queued", "3 delivered"]
+    # The re-send has arrived as well: a digest is still that of its own bytes, a number alone is the re-send's.
+    send.send(home, A, NIGHT)
+    later = f"1;{one.sealed.sha256};;;REJECTED\n2;;;;REJECTED\n"
+    assert read(home, f"no;hash;lines;sum;status\n{later}".encode(), "ACK_2.csv").problem is None
+    assert states(home) == ["1 rejected", "1.r1 delivered", "2 acknowledged", "2.r1 rejected", "3 delivered"]
+
+
+@on_sqlite
 def test_a_fixed_width_layout_has_its_numbers_counts_and_digests(sent: list[Standing]) -> None:
     layout = layout_of(FIXED)
     seal = sent[2].sealed

@@ -392,6 +392,27 @@ def test_a_changed_trial_loses_its_approval(unordered: tuple[Home, Tried, list[d
     assert restate_books.restatements(books.connect(home), into) == ()
 
 
+def test_no_night_goes_past_an_order_of_a_night_that_never_came(unordered: tuple[Home, Tried, list[date]]) -> None:
+    home, found, nights = unordered
+    never = nights[2]
+    (home.inbox / str(never)).rmdir()
+    (home.inbox / str(nights[3])).mkdir()
+    (home.inbox / str(nights[3]) / "note.txt").write_text("a file that no feed declares\n", encoding="utf-8")
+    lost = ordered(home, found.trial, nights[0], nights[1], never)
+    assert runner.plan(home, nights[3], "land") == ("all",)
+    for runs in (
+        lambda: runner.run_unit(home, nights[3], "land", "all"),
+        lambda: runner.commit(home, nights[3], "land", ()),
+    ):
+        with pytest.raises(TerminalError, match=f"R000001 is approved for the night {never}, which was not settled"):
+            runs()
+    order.withdraw(home, lost.order_id, "alice", MOMENT, "its night never came")
+    runner.run_unit(home, nights[3], "land", "all")
+    # What is told to the person works: the night that has come is named before it is landed.
+    made = ordered(home, found.trial, nights[0], nights[1], nights[3])
+    assert restate_books.restatements(books.connect(home), nights[4]) == (made.restatement,)
+
+
 def test_an_order_is_withdrawn_until_its_night_has_matched(unordered: tuple[Home, Tried, list[date]]) -> None:
     home, found, nights = unordered
     engine = books.connect(home)
@@ -419,6 +440,20 @@ def test_an_order_is_withdrawn_until_its_night_has_matched(unordered: tuple[Home
         runner.commit(home, nights[2], "match", ())
     with pytest.raises(TerminalError, match="is withdrawn: what it would have restated stays"):
         order.withdraw(home, one.order_id, "alice", MOMENT, "once more")
+
+
+def test_an_order_that_nobody_approved_before_its_night_is_withdrawn_behind_it(
+    unordered: tuple[Home, Tried, list[date]],
+) -> None:
+    home, found, nights = unordered
+    late = order.propose(home, found, nights[2], "alice", MOMENT)
+    for stage in ("land", "match"):
+        done = books.StageRun(business_date=nights[2], stage=stage, inputs_digest="1", outputs_digest="2")
+        books.commit_stage(books.connect(home), done, ())
+    with pytest.raises(TerminalError, match="is landed already: withdraw R000001 with .* and propose it anew"):
+        order.approve(home, late.order_id, "bob", MOMENT, late.digest)
+    assert order.withdraw(home, late.order_id, "bob", MOMENT, "too late").state is OrderState.WITHDRAWN
+    assert order.propose(home, found, nights[3], "alice", MOMENT).order_id == "R000002"
 
 
 def killed(*_: object, **__: object) -> None:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from settlement import books, restate_books
 from settlement.errors import RetryableError, TerminalError
 from settlement.model.stage import Restatement
+from settlement.restate import order as steps
 from settlement.schema import upgrade
 from settlement.schema.restatement_rules import ORDER_STEPS
 from settlement.store import Home
@@ -108,7 +109,8 @@ def test_an_order_is_of_nights_before_its_own_and_taken_before_that_is_landed(en
     assert refuses(engine, order(1, night="2010-12-31"))
     write(engine, order(1), event(1, 1, "none", "proposed", "ann"), stage("2011-01-03", "land"))
     assert refuses(engine, event(1, 2, "proposed", "approved", "bea"))
-    write(engine, event(1, 2, "proposed", "withdrawn", "bea"))
+    # Nobody has approved it: its night has matched without it.
+    write(engine, stage("2011-01-03", "match"), event(1, 2, "proposed", "withdrawn", "bea"))
     write(engine, order(2, "2011-01-04"), event(2, 1, "none", "proposed", "ann"))
     write(engine, event(2, 2, "proposed", "approved", "bea"), stage("2011-01-04", "land"))
     assert refuses(engine, event(2, 3, "approved", "carried_out", "night")), "before the matching is committed"
@@ -117,25 +119,32 @@ def test_an_order_is_of_nights_before_its_own_and_taken_before_that_is_landed(en
     write(engine, event(2, 3, "approved", "carried_out", "night"))
 
 
-def test_orders_of_one_person_are_taken_over_and_none_is_written_any_more(
-    tmp_path: Path, on_each_database: object, monkeypatch: pytest.MonkeyPatch
+def test_orders_of_one_person_are_taken_over_and_none_is_made_any_more(
+    tmp_path: Path, on_each_without_tables: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = "INSERT INTO restatement VALUES ('{}', '2010-12-29', '2010-12-30', 'a reason', 'ann')"
+    home = Home(root=tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(upgrade, "LATEST", "0006")
-        old = books.connect(Home(root=tmp_path))
-        write(old, before.format("2010-12-31"), before.format("2011-01-03"), stage("2010-12-31", "match"))
-    engine = books.connect(Home(root=tmp_path))
-    found = restate_books.restatements(engine, date(2011, 1, 3))
+        patch.setattr(upgrade, "LATEST", "0007")
+        old = books.connect(home)
+        write(old, before.format("2010-12-31"), before.format("2011-01-03"), before.format("2011-01-04"))
+        write(old, stage("2010-12-31", "match"), stage("2011-01-03", "land"))
+    engine = books.connect(home)
     nights = {"first_night": date(2010, 12, 29), "last_night": date(2010, 12, 30), "reason": "a reason"}
-    assert found == tuple(Restatement(business_date=n, **nights) for n in (date(2010, 12, 31), date(2011, 1, 3)))
-    one, two = restate_books.orders(engine)
-    assert [one.order_id, two.order_id] == ["R000001", "R000002"]
-    assert [(step.state, step.person) for step in one.steps] == [
+    found = restate_books.restatements(engine, date(2011, 1, 4))
+    assert found == (Restatement(business_date=date(2010, 12, 31), **nights),), "what a night has made, and no other"
+    made, *waiting = restate_books.orders(engine)
+    assert [(step.state, step.person) for step in made.steps] == [
         ("proposed", "ann"),
         ("approved", "nobody"),
         ("carried_out", "night"),
     ]
-    assert (two.state, two.rests_on_other(one.configuration, None)) == ("approved", "")
+    assert [one.order_id for one in (made, *waiting)] == ["R000001", "R000002", "R000003"]
+    for one in waiting:
+        assert [(step.state, step.person) for step in one.steps] == [("proposed", "ann")]
+        assert "needs a second one" in one.steps[0].note
+        with pytest.raises(TerminalError, match="of one person, .* there is nothing to approve"):
+            steps.approve(home, one.order_id, "bea", MOMENT, "")
+        assert steps.withdraw(home, one.order_id, "bea", MOMENT, "proposed anew").state == "withdrawn"
     with pytest.raises(TerminalError, match="ordered by two persons"):
-        write(engine, before.format("2011-01-04"))
+        write(engine, before.format("2011-01-05"))

@@ -1,6 +1,7 @@
 """Restatements are ordered by two persons, and each step of an order is a row.
 
-Orders of before were of one person: each becomes an order whose approval is nobody's, and says so.
+Orders of before were of one person. What a night has made of them becomes an order whose approval is nobody's, and says
+so; the others are proposed and no more, for no night makes what one person alone has ordered.
 """
 
 from __future__ import annotations
@@ -98,9 +99,10 @@ def _take_over(connection: sa.Connection) -> None:
     )
     committed = "EXISTS (SELECT 1 FROM stage_run s WHERE s.business_date = a.business_date AND s.stage = 'match')"
     alone = "'ordered by one person, as orders were before they needed two'"
+    second = "'ordered by one person: it needs a second one, so withdraw it and propose it anew with its trial'"
     for step, was, state, person, note, where in (
-        (1, "none", "proposed", "a.person", "''", "1 = 1"),
-        (2, "proposed", "approved", "'nobody'", alone, "1 = 1"),
+        (1, "none", "proposed", "a.person", f"CASE WHEN {committed} THEN '' ELSE {second} END", "1 = 1"),
+        (2, "proposed", "approved", "'nobody'", alone, committed),
         (3, "approved", "carried_out", "'night'", "''", committed),
     ):
         connection.exec_driver_sql(
