@@ -45,10 +45,10 @@ def test_a_delivery_from_sending_to_acknowledgement(home: Home, gpg: Gpg, settle
     code, _, told = settle("read-ack", A)
     assert code == 2
     assert told == (
-        "settle: ACK_1.csv was kept and changed nothing, as its trailer does not count its 2 A lines: the file was cut "
-        f"or changed. Ask {A} for the file as it should be, and read that."
+        "settle: ACK_1.csv was kept and changed nothing, as it does not count its 2 lines of files: it was cut or "
+        f"changed. Ask {A} for the file as it should be, and read that."
     )
-    assert f"{A}: ACK_1.csv was kept and not read, as its trailer" in settle("list")[1]
+    assert f"{A}: ACK_1.csv was kept and not read, as it does not count" in settle("list")[1]
     (acknowledged / "ACK_1.csv").write_text("\n".join([f"H,1,{A},3", *lines, "T,2\n"]))
     code, said, _ = settle("read-ack", A)
     assert code == 0

@@ -128,4 +128,4 @@ def test_no_text_is_read_otherwise_than_by_the_reader_of_the_standard_library(
         if len(rows) < text.count("\n") - 1:
             told = list(csv.reader(io.StringIO(text, newline=""), strict=True))[1:]
             assert [[value or "" for value in row] for row in rows] == [[*one, "", ""][:3] for one in told], text
-    assert read > 50
+    assert read > 20
