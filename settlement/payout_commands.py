@@ -158,9 +158,10 @@ def tie(home: HomeOption, by: ByOption, at: MomentOption = None) -> None:
         table_console().print(cash_table(found))
     left = [one for one in found if one.why]
     typer.echo(f"{len(found) - len(left)} bank entries taken, {len(left)} left on suspense.")
-    if left:
-        entry = left[0].entry
-        raise TerminalError(f"Entry {entry.entry} of {entry.statement} stays on suspense: {left[0].why}.")
+    for one in left:
+        if not one.waits:
+            where = f"Entry {one.entry.entry} of {one.entry.statement}"
+            raise TerminalError(f"{where} stays on suspense: {one.why}.")
 
 
 @app.command()

@@ -126,8 +126,9 @@ class Payout:
     """One payment of a batch: to whom, where, how much (minor units of the batch's currency), out of what.
 
     ``trace`` is the number by which a NACHA return names it. ``back_minor`` is what came back of it, all or a part;
-    ``rejected`` tells that it came back because the bank never carried it out. ``debited`` and ``credited`` tell
-    whether a bank statement shows that it left, and that what came back of it has come in.
+    ``rejected`` tells that it came back because the bank did not carry it out, though the bank may have debited it and
+    credited it again. ``debited`` and ``credited`` tell whether a bank statement shows that it left, and that what came
+    back of it has come in.
     """
 
     payment_id: str
@@ -151,7 +152,7 @@ class Payout:
     @property
     def settled(self) -> bool:
         """Whether bank statements show all that is to be shown of it."""
-        return self.rejected or (self.debited and (self.credited or not self.back_minor))
+        return (self.debited or self.rejected) and (not self.debited or self.credited or not self.back_minor)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ import polars as pl
 
 from settlement import books, payout_books, store
 from settlement.model.accounts import bank_entry_of
-from settlement.model.clearing import DetailState
+from settlement.model.clearing import CashStatus, DetailState
 from settlement.model.payout import Way
 from settlement.store import Home
 
@@ -28,7 +28,8 @@ class BankEntry:
     """An entry of a bank statement: its place, account and amount (+ to us), and the texts that may name payments.
 
     ``names`` are those of the entry itself, the surest place first; ``parts`` are the names and amounts (+ to us) of
-    the transactions that the bank tells inside it, an amount None where it tells none.
+    the transactions that the bank tells inside it, an amount None where it tells none. ``unexplained`` tells that it
+    waits for no file of a feed.
     """
 
     statement: str
@@ -40,6 +41,7 @@ class BankEntry:
     reversal: bool
     names: tuple[tuple[str, ...], ...]
     parts: tuple[tuple[tuple[str, ...], int | None], ...] = ()
+    unexplained: bool = True
 
     @property
     def place(self) -> tuple[str, int]:
@@ -64,8 +66,20 @@ def on_suspense(home: Home, engine: books.Engine) -> list[BankEntry]:
         return []
     rows = _rows(home, "statement_entry", [statement for statement, _ in standing])
     entries = [row for row in rows if standing.get((row["file"], row["record"])) == -_signed(row)]
-    parts = _parts(home, night, [row["file"] for row in entries])
-    return [_entry(row, parts.get((row["file"], row["record"]), ())) for row in entries]
+    files = [row["file"] for row in entries]
+    parts, pending = _parts(home, night, files), _pending(home, night, files)
+    return [
+        _entry(row, parts.get(place, ()), unexplained=place not in pending)
+        for row in entries
+        for place in [(row["file"], row["record"])]
+    ]
+
+
+def _pending(home: Home, night: date, statements: Sequence[str]) -> set[tuple[str, int]]:
+    """The entries of statements whose file is still to come, as they were judged last."""
+    ties = store.scan_history(home, "cash_tie", night + _DAY).filter(pl.col("camt_file").is_in(sorted(set(statements))))
+    last = ties.sort("business_date").group_by("camt_file", "entry").agg(pl.col("status").last()).collect()
+    return set(last.filter(pl.col("status") == CashStatus.FILE_PENDING).select("camt_file", "entry").iter_rows())
 
 
 def _rows(home: Home, table: str, files: Iterable[str]) -> list[dict[str, Any]]:
@@ -102,7 +116,7 @@ def _parts(home: Home, night: date, statements: Sequence[str]) -> dict[tuple[str
     return found
 
 
-def _entry(row: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> BankEntry:
+def _entry(row: Mapping[str, Any], parts: Sequence[Mapping[str, Any]], *, unexplained: bool) -> BankEntry:
     names = [_texts(row, columns) for columns in _ENTRY_NAMES]
     if len(parts) == 1:
         # The only transaction is the entry itself.
@@ -116,6 +130,7 @@ def _entry(row: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> BankEn
         currency=row["currency"],
         reversal=bool(row["reversal"]),
         names=tuple(names),
+        unexplained=unexplained,
         parts=tuple(
             (_texts(part, _DETAIL_NAMES), None if part["amount_minor"] is None else _signed(part))
             for part in parts

@@ -6,8 +6,9 @@ or block's id, a trace or batch number of NACHA, alone or in its text) and accou
 of it; its journal entry empties the suspense account into the transit accounts of its payments. All else stays where it
 is, with a sentence that names the nearest payment.
 
-A payment is debited once. One that came back is debited only together with the credit by which it came: until a
-statement shows both, both stay. So the order in which statements and answers come changes nothing in the end.
+A payment is debited once. One that came back, or that the bank rejected, is debited only together with the credit by
+which it came: until a statement shows both, both stay. So the order in which statements and answers come changes
+nothing in the end.
 """
 
 from __future__ import annotations
@@ -48,11 +49,15 @@ Meant = tuple[Ordered, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """A bank entry with the payments that it shows or is nearest to; ``why`` says why it is not taken, or nothing."""
+    """A bank entry with the payments that it shows or is nearest to; ``why`` says why it is not taken, or nothing.
+
+    ``waits`` tells that only its other half is missing, which comes by itself: nobody has to act.
+    """
 
     entry: BankEntry
     meant: Meant
     why: str = ""
+    waits: bool = False
 
 
 def tie(home: Home, engine: books.Engine, person: str, moment: str) -> list[Judged]:
@@ -121,7 +126,7 @@ def judged(entries: Iterable[BankEntry], batches: Sequence[Batch]) -> list[Judge
     found = [
         one
         for entry in sorted(entries, key=lambda entry: entry.place)
-        if (one := _meant(entry, by_name) or _nearest(entry, batches)) is not None
+        if (one := _meant(entry, by_name) or (_nearest(entry, batches) if entry.unexplained else None)) is not None
     ]
     return _both_ways(_each_once(found))
 
@@ -236,8 +241,6 @@ def _problems_of_one(entry: BankEntry, one: Ordered) -> Iterator[str]:
 def _not_debited(one: Ordered) -> Iterator[str]:
     if one.payout.debited:
         yield f"{one.name} was debited before: ask the bank for the second debit back"
-    if one.payout.rejected:
-        yield f"the bank rejected {one.name} and shows a debit of it: ask which word holds"
 
 
 def _not_credited(one: Ordered) -> Iterator[str]:
@@ -281,19 +284,25 @@ def _both_ways(found: list[Judged]) -> list[Judged]:
     """Hold a debit of what came back until its credit shows, and the credit until the debit shows."""
     while True:
         shown = {(each.name, one.entry.way) for one in found if not one.why for each in one.meant}
-        held = [one if one.why else replace(one, why=next(_halves(one, shown), "")) for one in found]
+        held = [one if one.why else next(_halves(one, shown), one) for one in found]
         if held == found:
             return found
         found = held
 
 
-def _halves(one: Judged, shown: set[tuple[str, Way]]) -> Iterator[str]:
+def _halves(one: Judged, shown: set[tuple[str, Way]]) -> Iterator[Judged]:
+    """The entry as held where its other half is missing."""
     for each in one.meant:
         credited = each.payout.credited or (each.name, Way.CREDIT) in shown
         if one.entry.way is Way.DEBIT and each.payout.back_minor and not credited:
-            yield f"{each.name} came back, and no bank entry shows yet how: it is taken together with that"
+            if each.payout.rejected:
+                why = f"the bank rejected {each.name} and shows a debit of it, and no credit yet: ask the bank for it"
+                yield replace(one, why=why)
+            why = f"{each.name} came back, and no bank entry shows yet how: it is taken together with that"
+            yield replace(one, why=why, waits=True)
         if one.entry.way is Way.CREDIT and not each.payout.debited and (each.name, Way.DEBIT) not in shown:
-            yield f"no bank entry shows yet that {each.name} left: it is taken together with that"
+            why = f"no bank entry shows yet that {each.name} left: it is taken together with that"
+            yield replace(one, why=why, waits=True)
 
 
 def named(meant: Meant) -> str:

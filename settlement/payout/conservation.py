@@ -109,6 +109,7 @@ def broken(engine: books.Engine) -> list[str]:
         *_wrong_balances(balances, _expected(entries, batches)),
         *_taken_too_far(entries, balances),
         *_paid_twice(batches),
+        *_no_statements(entries, batches),
     ]
 
 
@@ -164,3 +165,14 @@ def _paid_twice(batches: Iterable[Batch]) -> Iterable[str]:
         for due in payout.statements
     )
     return (f"{key} is paid {count} times." for (key, _, _), count in sorted(times.items()) if count > 1)
+
+
+def _no_statements(entries: Iterable[Entry], batches: Iterable[Batch]) -> Iterable[str]:
+    """An entry by which payouts moved money makes nothing due: what it names is due by the statement of before."""
+    moved = {one.key: one.kind for one in entries if one.kind in BESIDE_NIGHTS and one.kind != PART_BACK}
+    for batch in batches:
+        for payout in batch.payouts:
+            for due in payout.statements:
+                if due.entry_key in moved:
+                    kind = moved[due.entry_key]
+                    yield f"{payout.payment_id} pays {due.entry_key}, which is of kind {kind} and no statement."

@@ -1,8 +1,9 @@
 """What banks answer: each payment accepted, rejected or come back, and what comes back is due again.
 
 A file is read whole, kept with its bytes, and read once: the same bytes again do nothing. Of a part that comes back as
-much is due again, and the rest stays paid. What fits no payment, and what contradicts an earlier word or the bank's
-statement, moves nothing: it is kept for a person to look at.
+much is due again, and the rest stays paid. What is rejected after a bank statement has shown its debit comes back as a
+return does. What fits no payment, and what contradicts an earlier word, moves nothing: it is kept for a person to look
+at.
 """
 
 from __future__ import annotations
@@ -206,8 +207,9 @@ def _effect(status: PaymentStatus, batch: Batch, payout: Payout, back: bool, acc
     if status.outcome is Outcome.ACCEPTED and accepted:
         return Effect.NOTED, "accepted before"
     if status.outcome is Outcome.REJECTED and (accepted or payout.debited):
-        known = "it was accepted before" if accepted else "a bank statement shows its debit"
-        return Effect.TO_LOOK_AT, f"{known}: ask the bank which word holds"
+        known = "a bank statement shows its debit, so a credit is to come"
+        contradicts = "it was accepted before: ask the bank which word holds"
+        return (Effect.BACK, known) if payout.debited else (Effect.TO_LOOK_AT, contradicts)
     came = _came_back(status, payout)
     if came == 0:
         return Effect.TO_LOOK_AT, "it tells of nothing that came back: ask the bank"

@@ -119,6 +119,8 @@ _BACK_MINOR: Final = (
     "FROM payout_status t WHERE t.payment_id = p.payment_id AND t.effect = 'back')"
 )
 _BACK: Final = f"coalesce({_BACK_MINOR}, 0) = p.amount_minor"
+_BESIDE_NIGHTS: Final = "('payout', 'payout_back', 'payout_cash')"
+"""Kinds of entries that move what is due and make nothing due; a part that came back is due by its own entry."""
 _REJECTED: Final = "EXISTS (SELECT 1 FROM payout_event e WHERE e.batch_id = p.batch_id AND e.state = 'rejected')"
 _STATEMENT: Final = {
     "sealed": (
@@ -141,7 +143,8 @@ _STATEMENT: Final = {
             "OR NEW.amount_minor + coalesce((SELECT sum(g.amount_minor) "
             "FROM posting g WHERE g.entry_key = NEW.entry_key AND g.account = NEW.account AND g.currency = "
             "(SELECT b.currency FROM payout q JOIN payout_batch b ON b.batch_id = q.batch_id "
-            "WHERE q.payment_id = NEW.payment_id)), 0) <> 0"
+            "WHERE q.payment_id = NEW.payment_id)), 0) <> 0 OR EXISTS "
+            f"(SELECT 1 FROM entry m WHERE m.entry_key = NEW.entry_key AND m.kind IN {_BESIDE_NIGHTS})"
         ),
         "a statement is paid with what the journal has booked as due for it",
     ),
@@ -307,13 +310,6 @@ _STATUS: Final = {
         ),
         "as much is due again as came back, and no more than was paid",
     ),
-    "not_rejected_once_paid": (
-        (
-            "NEW.effect = 'back' AND NEW.outcome = 'REJECTED' "
-            "AND EXISTS (SELECT 1 FROM payout_cash WHERE payment_id = NEW.payment_id)"
-        ),
-        "a payment that a bank statement shows was carried out",
-    ),
 }
 _CASH: Final = {
     "of_a_sent_batch": (
@@ -326,10 +322,9 @@ _CASH: Final = {
     "debited_in_full": (
         (
             "NEW.way = 'debit' AND EXISTS (SELECT 1 FROM payout p WHERE p.payment_id = NEW.payment_id "
-            f"AND ({_on_transit('NEW.entry_key')} <> p.amount_minor OR EXISTS (SELECT 1 FROM payout_status t "
-            "WHERE t.payment_id = p.payment_id AND t.effect = 'back' AND t.outcome = 'REJECTED')))"
+            f"AND {_on_transit('NEW.entry_key')} <> p.amount_minor)"
         ),
-        "what a bank statement debits is a whole payment that was not rejected",
+        "what a bank statement debits is a whole payment",
     ),
     "credited_as_it_came_back": (
         (

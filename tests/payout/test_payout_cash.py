@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 from made_replies import LATER, read, report, returned
 from payout_home import (
@@ -294,13 +295,65 @@ def test_a_debit_of_what_came_back_waits_for_its_credit_and_one_of_what_was_reje
     assert stands(home) == (0, 350_00)
 
 
-def test_a_rejection_of_what_the_statement_debits_moves_nothing(home: Home) -> None:
-    bank_shows(home, FIRST, bank_entry(-100_00, end_to_end_id="P000001-001"))
-    tie(home)
+def rejection(home: Home, day: int) -> None:
+    del day
     told = read(home, report(payout_books.one_batch(books.connect(home), "P000001"), ("P000001-001", "RJCT")))
-    assert [status.effect for status in told.statuses] == ["to_look_at"]
-    assert "shows its debit" in told.statuses[0].words
-    assert stands(home) == (-250_00, 0)
+    assert [status.effect for status in told.statuses] == ["back"]
+
+
+def whole_credit(home: Home, day: int) -> None:
+    bank_shows(home, FIRST + timedelta(days=day), bank_entry(100_00, end_to_end_id="P000001-001"))
+
+
+@pytest.mark.parametrize(
+    "order", [(debit, rejection, whole_credit), (rejection, debit, whole_credit), (whole_credit, rejection, debit)]
+)
+def test_what_is_debited_and_rejected_closes_with_its_credit_and_is_due(
+    home: Home, order: tuple[Callable[[Home, int], None], ...]
+) -> None:
+    for day, comes in enumerate(order):
+        comes(home, day)
+        tie(home)
+        stands(home)
+    assert stands(home) == (0, 0)
+    assert balance(home, "liability:payable") == -100_00
+    assert all(one.settled for one in payout_books.one_batch(books.connect(home), "P000001").payouts)
+    assert [one.amount_minor for one in steps.propose(home, books.connect(home), "ann", LATER).batches[0].payouts] == [
+        100_00
+    ]
+
+
+def test_what_moved_money_is_no_statement_and_the_books_say_so_where_a_rule_was_dropped(home: Home) -> None:
+    rejection(home, 0)
+    engine = books.connect(home)
+    batch = payout_books.one_batch(engine, "P000001")
+    one, digest, day = batch.payouts[0], "0" * 64, f"'{NIGHT}', 'USD', '{FIRST}'"
+    names = f"'payout_back/{one.payment_id}', '{one.statements[0].account}'"
+    with books.transaction(engine) as connection:
+        for statement in (
+            "DROP TRIGGER payout_statement_as_booked",
+            f"INSERT INTO payout_batch VALUES ('P9', 9, {day}, '{batch.debtor}', 1, 1, '{digest}')",
+            f"INSERT INTO payout VALUES ('P9-1', 'P9', 'A', '{one.account.account_id}', 10000, 'x', NULL)",
+            f"INSERT INTO payout_statement VALUES ('P9-1', {names}, 10000)",
+            f"INSERT INTO payout_event VALUES ('P9', 1, 'none', 'proposed', 'ann', '{LATER}', '{digest}', '')",
+        ):
+            connection.exec_driver_sql(statement)
+    assert conservation.broken(engine) == [
+        "P9-1 pays payout_back/P000001-001, which is of kind payout_back and no statement."
+    ]
+
+
+def test_an_entry_that_waits_for_a_file_of_a_feed_is_none_of_ours_unless_it_names_us(home: Home) -> None:
+    bank_shows(home, FIRST, bank_entry(-250_00, end_to_end_id="SCHEME"), bank_entry(-100_00))
+    tied = home.partition("cash_tie", FIRST) / "part-00000.parquet"
+    ties = pl.read_parquet(tied)
+    waits = pl.when(pl.col("entry") == 1).then(pl.lit("FILE_PENDING")).otherwise("status")
+    ties.with_columns(status=waits).write_parquet(tied)
+    assert tie(home) == ["it names no payment; the nearest is P000001-001 of 100.00 USD"]
+    later = FIRST + timedelta(days=1)
+    bank_shows(home, later)
+    table(home, "cash_tie", later, *ties.filter(pl.col("entry") == 1).to_dicts())
+    assert "the nearest is P000001-002" in tie(home)[0]
 
 
 def test_the_gate_knows_what_was_taken(home: Home) -> None:
