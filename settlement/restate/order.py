@@ -182,16 +182,16 @@ def approve(home: Home, order_id: str, person: str, moment: str, digest: str) ->
     """Approve an order by the digest that the person has seen; the first digits of it do. Its night then makes it.
 
     The same approval again changes nothing. Raises TerminalError where the digest is another, the order stands
-    elsewhere or kept no trial, its night is landed, its trial is another by now (which withdraws it), or the books refuse
-    the person.
+    elsewhere or kept no trial, its night is landed, its trial is another by now (which withdraws it), or the books
+    refuse the person.
     """
     engine = books.connect(home)
     with store.locked(home):
         order = restate_books.one_order(engine, order_id)
         if not order.digest:
             raise TerminalError(
-                f"The order {order_id} is of one person, from before orders kept what they come to: there is nothing to "
-                "approve. Withdraw it with `settle restate withdraw` and propose it anew."
+                f"The order {order_id} is of one person, from before orders kept what they come to: there is nothing "
+                "to approve. Withdraw it with `settle restate withdraw` and propose it anew."
             )
         if len(digest) < _LEAST_DIGITS or not order.digest.startswith(digest.lower()):
             raise TerminalError(

@@ -117,8 +117,8 @@ def _moment_of_a_proposal(restate) -> str:
     params = {"first": "2026-03-30", "last": "2026-03-30", "into": "2026-03-31", "by": "ann", "reason": "x"}
     run = SimpleNamespace(triggering_user_name=None, run_after=datetime(2001, 1, 1, tzinfo=UTC))
     with (
-        mock.patch.object(restate, "get_current_context", lambda: {"dag_run": run, "params": params}),
-        mock.patch.object(restate, "_asked", lambda: (None, None)),
+        mock.patch.object(restate, "get_current_context", return_value={"dag_run": run, "params": params}),
+        mock.patch.object(restate, "_asked", return_value=(None, None)),
         mock.patch.object(desk, "try_and_propose", lambda *given: said.append(given[-1]) or []),
     ):
         restate.proposed.function()

@@ -450,7 +450,7 @@ def test_an_order_that_nobody_approved_before_its_night_is_withdrawn_behind_it(
     for stage in ("land", "match"):
         done = books.StageRun(business_date=nights[2], stage=stage, inputs_digest="1", outputs_digest="2")
         books.commit_stage(books.connect(home), done, ())
-    with pytest.raises(TerminalError, match="is landed already: withdraw R000001 with .* and propose it anew"):
+    with pytest.raises(TerminalError, match=r"is landed already: withdraw R000001 with .* and propose it anew"):
         order.approve(home, late.order_id, "bob", MOMENT, late.digest)
     assert order.withdraw(home, late.order_id, "bob", MOMENT, "too late").state is OrderState.WITHDRAWN
     assert order.propose(home, found, nights[3], "alice", MOMENT).order_id == "R000002"

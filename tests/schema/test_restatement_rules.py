@@ -143,7 +143,7 @@ def test_orders_of_one_person_are_taken_over_and_none_is_made_any_more(
     for one in waiting:
         assert [(step.state, step.person) for step in one.steps] == [("proposed", "ann")]
         assert "needs a second one" in one.steps[0].note
-        with pytest.raises(TerminalError, match="of one person, .* there is nothing to approve"):
+        with pytest.raises(TerminalError, match=r"of one person, .* there is nothing to approve"):
             steps.approve(home, one.order_id, "bea", MOMENT, "")
         assert steps.withdraw(home, one.order_id, "bea", MOMENT, "proposed anew").state == "withdrawn"
     with pytest.raises(TerminalError, match="ordered by two persons"):
