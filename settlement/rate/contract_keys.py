@@ -194,7 +194,7 @@ KEYS: Final[Mapping[str, str]] = {
     "still_open": "On which day an account must still be open.",
     "store": "Whose till the records come from.",
     "taken_back": "How a negative event takes back what its purchase gave.",
-    "taxes": "Taxes on what is left to beneficiaries after recoupment; with the step `tax`.",
+    "taxes": "Taxes of beneficiaries, in this order; with the step `tax`.",
     "takes": "The measures and earlier terms that are taken off.",
     "Event.takes_back": "The kinds of events that take back; [] where nothing does.",
     "takes_back": "The events that take volume back; what is left out takes nothing back.",
