@@ -19,10 +19,14 @@ def answer(answers: list[str], over: threading.Event) -> None:
     left = list(answers)
     while left and not over.wait(0.5):
         with create_session() as session:
-            waiting = select(TaskInstance).where(TaskInstance.state == TaskInstanceState.AWAITING_INPUT)
-            found = session.scalars(waiting.order_by(TaskInstance.map_index)).first()
-            if found is not None:
-                question = session.scalars(select(HITLDetail).where(HITLDetail.ti_id == found.id)).one()
+            # A task still waits for a moment when its question is answered.
+            waiting = select(TaskInstance, HITLDetail).join(HITLDetail, HITLDetail.ti_id == TaskInstance.id)
+            waiting = waiting.where(
+                TaskInstance.state == TaskInstanceState.AWAITING_INPUT, HITLDetail.responded_at.is_(None)
+            )
+            open_question = session.execute(waiting.order_by(TaskInstance.map_index)).first()
+            if open_question is not None:
+                found, question = open_question
                 print(question.body, flush=True)
                 person, _, option = left.pop(0).partition("=")
                 update_hitl_detail(
