@@ -48,31 +48,7 @@ def make(connection: sa.Connection, tables: Iterable[str]) -> None:
     What a rule asks of a table that a later revision makes is asked once rows are written, when it is there.
     """
     for table in tables:
-        # Another may have taken a step meanwhile: whoever looks again may go on.
-        told = {
-            name: (condition, says if name == "follows" else f"{rules.REFUSED} {says}")
-            for name, (condition, says) in _RULES[table].items()
-        }
-        rules.refuse_rows(connection, table, told)
-
-
-def _last(table: str, key: str, column: str, of: str = "NEW") -> str:
-    """What the last event of a row's batch or account has in a column."""
-    return f"(SELECT {column} FROM {table} WHERE {key} = {of}.{key} ORDER BY number DESC LIMIT 1)"
-
-
-def _in_order(table: str, key: str) -> dict[str, tuple[str, str]]:
-    """An event follows the last one: by its number, from its state, and not before its moment."""
-    return {
-        "follows": (
-            (
-                f"NEW.number <> coalesce({_last(table, key, 'number')}, 0) + 1 "
-                f"OR NEW.was <> coalesce({_last(table, key, 'state')}, 'none')"
-            ),
-            "this step does not follow the last one",
-        ),
-        "later": (f"NEW.moment < {_last(table, key, 'moment')}", "a step is not taken before the one that it follows"),
-    }
+        rules.refuse_steps(connection, table, _RULES[table])
 
 
 def _took(state: str, table: str = "payout_event", key: str = "batch_id", person: str = "NEW.person") -> str:
@@ -81,7 +57,7 @@ def _took(state: str, table: str = "payout_event", key: str = "batch_id", person
 
 
 _ACCOUNT_EVENT: Final = {
-    **_in_order("bank_account_event", "account_id"),
+    **rules.in_order("bank_account_event", "account_id"),
     "one_at_a_time": (
         (
             "NEW.state = 'proposed' AND EXISTS (SELECT 1 FROM bank_account a JOIN bank_account b "
@@ -198,11 +174,11 @@ _UNUSABLE: Final = (
     "EXISTS (SELECT 1 FROM payout p WHERE p.batch_id = NEW.batch_id AND NOT EXISTS "
     "(SELECT 1 FROM bank_account_event e WHERE e.account_id = p.account_id AND e.state = 'approved' "
     "AND CAST(e.usable_from AS VARCHAR(10)) <= substr(NEW.moment, 1, 10) AND e.number = "
-    f"{_last('bank_account_event', 'account_id', 'number', 'p')}))"
+    f"{rules.last('bank_account_event', 'account_id', 'number', 'p')}))"
 )
 _RELEASE: Final = "'payout/' || p.batch_id"
 _EVENT: Final = {
-    **_in_order("payout_event", "batch_id"),
+    **rules.in_order("payout_event", "batch_id"),
     "of_this_batch": (
         "NEW.digest <> (SELECT digest FROM payout_batch WHERE batch_id = NEW.batch_id)",
         "the digest is that of another batch: look at it again",

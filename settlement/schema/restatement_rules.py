@@ -29,17 +29,7 @@ def make(connection: sa.Connection) -> None:
         ("restatement_event", _EVENT),
         ("restatement", _ORDERED_ALONE),
     ):
-        # Another may have taken a step meanwhile: whoever looks again may go on.
-        told = {
-            name: (condition, says if name == "follows" else f"{rules.REFUSED} {says}")
-            for name, (condition, says) in found.items()
-        }
-        rules.refuse_rows(connection, table, told)
-
-
-def _last(column: str, of: str = "NEW") -> str:
-    """What the last event of an order has in a column."""
-    return f"(SELECT {column} FROM restatement_event WHERE order_id = {of}.order_id ORDER BY number DESC LIMIT 1)"
+        rules.refuse_steps(connection, table, found)
 
 
 def _night_has(stage: str) -> str:
@@ -56,11 +46,7 @@ _DIFFERENCE: Final = {
     ),
 }
 _EVENT: Final = {
-    "follows": (
-        f"NEW.number <> coalesce({_last('number')}, 0) + 1 OR NEW.was <> coalesce({_last('state')}, 'none')",
-        "this step does not follow the last one",
-    ),
-    "later": (f"NEW.moment < {_last('moment')}", "a step is not taken before the one that it follows"),
+    **rules.in_order("restatement_event", "order_id"),
     "of_this_order": (
         "NEW.digest <> (SELECT digest FROM restatement_order WHERE order_id = NEW.order_id)",
         "the digest is that of another order: look at it again",
@@ -69,7 +55,7 @@ _EVENT: Final = {
         (
             "NEW.state = 'proposed' AND EXISTS (SELECT 1 FROM restatement_order a JOIN restatement_order b "
             "ON b.business_date = a.business_date AND b.order_id <> a.order_id JOIN restatement_event e "
-            f"ON e.order_id = b.order_id AND e.number = {_last('number', 'b')} "
+            f"ON e.order_id = b.order_id AND e.number = {rules.last('restatement_event', 'order_id', 'number', 'b')} "
             "WHERE a.order_id = NEW.order_id AND e.state <> 'withdrawn')"
         ),
         "a night has one order of a restatement",

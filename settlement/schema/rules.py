@@ -17,6 +17,7 @@ REFUSED: Final = "the books refuse this:"
 _ERRCODE: Final = "USING ERRCODE = 'integrity_constraint_violation'"
 _BOOKING: Final = 0x5E771F
 """Number of the advisory lock that a transaction holds in PostgreSQL once it has written a row of the books."""
+_FOLLOWS: Final = "follows"
 _KEPT: Final = f"{REFUSED} rows are added and never changed or removed"
 
 
@@ -159,6 +160,37 @@ def refuse_rows(connection: sa.Connection, table: str, rules: Mapping[str, tuple
         f"CREATE OR REPLACE TRIGGER {table}_ruled BEFORE INSERT ON {table} "
         f"FOR EACH ROW EXECUTE FUNCTION {table}_ruled()",
     )
+
+
+def refuse_steps(connection: sa.Connection, table: str, rules: Mapping[str, tuple[str, str]]) -> None:
+    """Refuse rows as ``refuse_rows`` does, all for good but a step that does not follow the last one (``in_order``).
+
+    Another may have taken a step meanwhile: whoever looks again may go on.
+    """
+    told = {
+        name: (condition, says if name == _FOLLOWS else f"{REFUSED} {says}")
+        for name, (condition, says) in rules.items()
+    }
+    refuse_rows(connection, table, told)
+
+
+def last(table: str, key: str, column: str, of: str = "NEW") -> str:
+    """What the last event of what a row is about has in a column; ``key`` names that in a table of events."""
+    return f"(SELECT {column} FROM {table} WHERE {key} = {of}.{key} ORDER BY number DESC LIMIT 1)"  # noqa: S608
+
+
+def in_order(table: str, key: str) -> dict[str, tuple[str, str]]:
+    """An event follows the last one: by its number, from its state, and not before its moment."""
+    return {
+        _FOLLOWS: (
+            (
+                f"NEW.number <> coalesce({last(table, key, 'number')}, 0) + 1 "
+                f"OR NEW.was <> coalesce({last(table, key, 'state')}, 'none')"
+            ),
+            "this step does not follow the last one",
+        ),
+        "later": (f"NEW.moment < {last(table, key, 'moment')}", "a step is not taken before the one that it follows"),
+    }
 
 
 def _function(connection: sa.Connection, name: str, body: str) -> None:
