@@ -20,7 +20,8 @@ from settlement.errors import TerminalError
 from settlement.model.bank_account import BankAccount, account_problems
 from settlement.model.money import is_currency
 from settlement.model.payment import is_one_line
-from settlement.model.payout import AccountId, AccountState, PartnerAccount, Step, account_from, details_of
+from settlement.model.payout import AccountId, AccountState, PartnerAccount, account_from, details_of
+from settlement.model.steps import Step
 from settlement.schema.payout_rules import ACCOUNT_STEPS
 
 ACCOUNT = sa.Table(

@@ -13,7 +13,8 @@ from settlement.account_books import ProposedAccount
 from settlement.books import person_of
 from settlement.errors import TerminalError
 from settlement.model.bank_account import AccountKind, BankAccount, Clearing, DomesticAccount, IbanAccount
-from settlement.model.payout import AccountState, PartnerAccount, moment_from
+from settlement.model.payout import AccountState, PartnerAccount
+from settlement.model.steps import moment_from
 from settlement.payout.terms import read_payout_terms
 from settlement.terminal import ByOption, HomeOption, MomentOption, moment_of, table_console
 

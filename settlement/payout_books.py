@@ -19,19 +19,8 @@ from settlement.errors import TerminalError
 from settlement.model.accounts import DUE
 from settlement.model.journal import BESIDE_NIGHTS, PART_BACK, Entry
 from settlement.model.payment_status import Outcome
-from settlement.model.payout import (
-    Batch,
-    BatchId,
-    BatchState,
-    Check,
-    Due,
-    Effect,
-    Override,
-    PaymentFile,
-    Payout,
-    Step,
-    Way,
-)
+from settlement.model.payout import Batch, BatchId, BatchState, Check, Due, Effect, Override, PaymentFile, Payout, Way
+from settlement.model.steps import Step
 from settlement.payout_tables import (
     BATCH,
     CASH,

@@ -14,7 +14,6 @@ import sqlalchemy as sa
 
 from settlement import books
 from settlement.errors import TerminalError
-from settlement.model.payout import Step
 from settlement.model.restatement import (
     GIVEN,
     THE_NIGHT,
@@ -26,6 +25,7 @@ from settlement.model.restatement import (
     Subject,
 )
 from settlement.model.stage import Restatement
+from settlement.model.steps import Step
 
 ORDERED_ALONE = sa.Table(
     "restatement",

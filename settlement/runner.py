@@ -24,9 +24,9 @@ from settlement.history import History, naming_damage
 from settlement.model.arrival import signature_digests
 from settlement.model.clearing import StatementState
 from settlement.model.layout import read_layouts
-from settlement.model.payout import moment_text
 from settlement.model.restatement import configuration_of
 from settlement.model.stage import USUAL, Bounds, Part, Progress, Seen, StageInput
+from settlement.model.steps import moment_text
 from settlement.report import summary
 from settlement.stages import STAGES, Stage, stage_named, whole
 from settlement.store import Home

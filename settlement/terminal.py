@@ -26,8 +26,8 @@ from rich.progress import Progress as Bars
 from rich.text import Text
 
 from settlement.errors import TerminalError
-from settlement.model.payout import moment_text
 from settlement.model.stage import Progress
+from settlement.model.steps import moment_text
 
 _T = TypeVar("_T")
 _WIDTH = 120

@@ -10,17 +10,15 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date
 from enum import StrEnum
 from typing import Any, Final, NewType
 
-from settlement.errors import TerminalError
 from settlement.model.bank_account import AccountKind, BankAccount, Clearing, DomesticAccount, IbanAccount
+from settlement.model.steps import Step
 
 BatchId = NewType("BatchId", str)
 AccountId = NewType("AccountId", str)
-
-_MOMENT: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class BatchState(StrEnum):
@@ -64,19 +62,6 @@ class Way(StrEnum):
 
     DEBIT = "debit"
     CREDIT = "credit"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One step of a batch or an account: from where, to where, who, and when (UTC). ``note`` may be empty."""
-
-    number: int
-    was: str
-    state: str
-    person: str
-    moment: str
-    note: str = ""
-    usable_from: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,15 +291,3 @@ def account_from(details: str | Mapping[str, Any]) -> BankAccount:
     return DomesticAccount(
         **told, clearing=Clearing(clearing) if clearing else None, kind=AccountKind(kind) if kind else None
     )
-
-
-def moment_text(moment: datetime) -> str:
-    """A moment as the books write it, in UTC to the second. TerminalError where it tells no offset."""
-    if moment.utcoffset() is None:
-        raise TerminalError("The moment of a step must tell its offset from UTC, such as 2026-03-31T17:00:00+00:00.")
-    return moment.astimezone(UTC).strftime(_MOMENT)
-
-
-def moment_from(text: str) -> datetime:
-    """The moment that ``moment_text`` wrote."""
-    return datetime.strptime(text, _MOMENT).replace(tzinfo=UTC)

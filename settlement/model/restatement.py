@@ -15,8 +15,8 @@ from enum import StrEnum
 from typing import Final, NewType
 
 from settlement.model.ageing import DOCUMENT
-from settlement.model.payout import Step
 from settlement.model.stage import Restatement
+from settlement.model.steps import Step
 
 OrderId = NewType("OrderId", str)
 

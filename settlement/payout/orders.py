@@ -29,8 +29,8 @@ from settlement.model.payout import (
     PaymentFile,
     Payout,
     digest_of,
-    moment_from,
 )
+from settlement.model.steps import moment_from
 from settlement.pay.nacha import offset_trace, trace_numbers, write_nacha
 from settlement.pay.pain001 import write_pain001
 from settlement.payout.terms import Debtor, Payer, PayoutTerms, Scheme

@@ -25,9 +25,9 @@ from settlement.model.payout import (
     Check,
     Override,
     PaymentFile,
-    moment_from,
     with_approvals,
 )
+from settlement.model.steps import moment_from, require_digest, require_reason
 from settlement.model.versions import open_days
 from settlement.payout import cash, gate
 from settlement.payout.orders import (
@@ -46,7 +46,6 @@ from settlement.store import Home
 from settlement.whole_file import write_whole
 
 _TWO: Final = 2
-_MOST_REASON: Final = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,25 +117,17 @@ def approve(engine: books.Engine, batch_id: str, person: str, moment: str, diges
     Raises TerminalError where the digest is another, the batch stands elsewhere, or the books refuse the person.
     """
     batch = _standing(engine, batch_id, BatchState.PROPOSED, BatchState.APPROVED)
-    if len(digest) < _LEAST_DIGITS or not batch.digest.startswith(digest.lower()):
-        raise TerminalError(
-            f"The batch {batch_id} has the digest {batch.digest[:_SHOWN_DIGITS]} and {digest!r} is given: look at it "
-            "with `settle payouts show` and approve what you have seen."
-        )
+    require_digest(f"The batch {batch_id}", batch.digest, digest, "settle payouts show")
     require_as_proposed(batch)
     with books.transaction(engine) as connection:
         payout_books.add_step(connection, batch, BatchState.APPROVED, person, moment)
     return payout_books.one_batch(engine, batch_id)
 
 
-_LEAST_DIGITS: Final = 8
-_SHOWN_DIGITS: Final = 16
-
-
 def reject(engine: books.Engine, batch_id: str, person: str, moment: str, note: str) -> Batch:
     """Reject a batch that is not released; what it would have paid is due for another one."""
     batch = _standing(engine, batch_id, BatchState.PROPOSED, BatchState.APPROVED)
-    _require_reason(note)
+    require_reason(note)
     with books.transaction(engine) as connection:
         payout_books.add_step(connection, batch, BatchState.REJECTED, person, moment, note)
     return payout_books.one_batch(engine, batch_id)
@@ -145,17 +136,12 @@ def reject(engine: books.Engine, batch_id: str, person: str, moment: str, note: 
 def override(engine: books.Engine, batch_id: str, person: str, moment: str, reason: str) -> Batch:
     """Put one person's word on record that the failing checks of the last look do not keep a batch; two are needed."""
     batch = _standing(engine, batch_id, BatchState.PROPOSED, BatchState.APPROVED)
-    _require_reason(reason)
+    require_reason(reason)
     with books.transaction(engine) as connection:
         night, look = batch.last_look
         word = Override(person=person, moment=moment, reason=reason, night=night, look=look)
         payout_books.add_override(connection, batch.batch_id, word)
     return payout_books.one_batch(engine, batch_id)
-
-
-def _require_reason(text: str) -> None:
-    if not 0 < len(text.strip()) <= len(text) <= _MOST_REASON:
-        raise TerminalError(f"Give a reason of 1 to {_MOST_REASON} characters; nothing was done.")
 
 
 def _standing(engine: books.Engine, batch_id: str, *states: BatchState) -> Batch:

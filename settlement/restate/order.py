@@ -17,7 +17,6 @@ from typing import Final
 
 from settlement import books, restate_books, store
 from settlement.errors import TerminalError
-from settlement.model.payout import Step
 from settlement.model.restatement import (
     Configuration,
     OrderId,
@@ -27,15 +26,13 @@ from settlement.model.restatement import (
     digest_of,
 )
 from settlement.model.stage import Progress, Restatement, reaches_back
+from settlement.model.steps import Step, require_digest, require_reason
 from settlement.restate.text import render_trial
 from settlement.restate.trial import Trial, attempt, nights_from
 from settlement.store import Home
 
 MOST_REASON: Final = 100
 """Characters of a reason: it stands in the text of every entry that the restating night books."""
-_MOST_NOTE: Final = 400
-_LEAST_DIGITS: Final = 8
-_SHOWN_DIGITS: Final = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,11 +190,7 @@ def approve(home: Home, order_id: str, person: str, moment: str, digest: str) ->
                 f"The order {order_id} is of one person, from before orders kept what they come to: there is nothing "
                 "to approve. Withdraw it with `settle restate withdraw` and propose it anew."
             )
-        if len(digest) < _LEAST_DIGITS or not order.digest.startswith(digest.lower()):
-            raise TerminalError(
-                f"The order {order_id} has the digest {order.digest[:_SHOWN_DIGITS]} and {digest!r} is given: look at "
-                "it with `settle restate show` and approve what you have seen."
-            )
+        require_digest(f"The order {order_id}", order.digest, digest, "settle restate show")
         if order.by(OrderState.APPROVED) == person and order.state is OrderState.APPROVED:
             return order
         _require_state(order, OrderState.PROPOSED)
@@ -218,8 +211,7 @@ def approve(home: Home, order_id: str, person: str, moment: str, digest: str) ->
 
 def withdraw(home: Home, order_id: str, person: str, moment: str, reason: str) -> RestatementOrder:
     """Withdraw an order, approved or not, that its night has not made. TerminalError where it stands elsewhere."""
-    if not 0 < len(reason.strip()) <= len(reason) <= _MOST_NOTE:
-        raise TerminalError(f"Give a reason of 1 to {_MOST_NOTE} characters; nothing was done.")
+    require_reason(reason)
     engine = books.connect(home)
     with store.locked(home):
         order = restate_books.one_order(engine, order_id)

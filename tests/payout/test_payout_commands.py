@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from settlement import account_books, books, payout_books
 from settlement.cli import commands
 from settlement.errors import TerminalError
-from settlement.model.payout import moment_from
+from settlement.model.steps import moment_from
 from settlement.store import Home
 
 DAY = "2011-01-{:02}T09:00:00+00:00"

@@ -18,9 +18,9 @@ from typer.testing import CliRunner
 from settlement import books, originals, reperform, restate_books, runner, store
 from settlement.errors import RetryableError, TerminalError
 from settlement.home import create_home
-from settlement.model.payout import Step
 from settlement.model.restatement import Difference, OrderId, OrderState, RestatementOrder, configuration_of
 from settlement.model.stage import Restatement, reaches_back
+from settlement.model.steps import Step
 from settlement.restate import order
 from settlement.restate.order import Asked, Tried
 from settlement.restate.text import render_order, render_trial
