@@ -19,9 +19,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from airflow.providers.standard.operators.hitl import HITLOperator
-from airflow.sdk import Param, dag, get_current_context, task, task_group
-from run_of_a_night import NIGHT_SETTLED, answer_of, one_sentence
+import question
+from airflow.sdk import Param, dag, get_current_context, task
+from run_of_a_night import NIGHT_SETTLED, one_sentence
 
 OPTIONS: Final = ["Approve", "Reject"]
 """The answers, as in ``settlement.payout.desk.OPTIONS``, which is too heavy to import while Airflow parses."""
@@ -50,30 +50,14 @@ def propose() -> list[dict[str, str]]:
             raise TerminalError('This run names no home: give it {"home": "/path/of/home"} as its parameter.')
         run = get_current_context()["dag_run"]
         by, moment = run.triggering_user_name, moment_of(run.run_after.isoformat())
-        return [
-            {"home": home, "batch": one.batch_id, "digest": one.digest, "subject": one.subject, "body": one.body}
-            for home in homes
-            for one in desk.questions(open_home(Path(home)), by, moment)
-        ]
+        places = [open_home(Path(home)) for home in homes]
+        return [row for home in places for row in question.rows(home, desk.questions(home, by, moment))]
 
 
-@task
-def record(home: str, batch: str, digest: str, answer: dict[str, Any] | None) -> str:
-    """Put the answer on record as the person's who gave it, and release the batch with the last one needed."""
-    with one_sentence():
-        from settlement.payout import desk  # noqa: PLC0415
-        from settlement.store import open_home  # noqa: PLC0415
-        from settlement.terminal import moment_of  # noqa: PLC0415
+def _answered(*given: Any) -> str:
+    from settlement.payout import desk  # noqa: PLC0415
 
-        person, chosen = answer_of(answer, batch)
-        return desk.answer(open_home(Path(home)), batch, digest, chosen, person, moment_of(None))
-
-
-@task_group
-def decide(home: str, batch: str, digest: str, subject: str, body: str) -> None:
-    """One question and what its answer does."""
-    ask = HITLOperator(task_id="ask", subject=subject, body=body, options=OPTIONS)
-    record(home, batch, digest, ask.output)
+    return desk.answer(*given)
 
 
 @dag(
@@ -91,7 +75,7 @@ def decide(home: str, batch: str, digest: str, subject: str, body: str) -> None:
 )
 def release_payouts() -> None:
     """Propose, ask, release."""
-    decide.expand_kwargs(propose())
+    question.deciding(OPTIONS, _answered).expand_kwargs(propose())
 
 
 release_payouts()

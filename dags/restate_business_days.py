@@ -18,9 +18,9 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow.providers.standard.operators.hitl import HITLOperator
-from airflow.sdk import Param, dag, get_current_context, task, task_group
-from run_of_a_night import answer_of, one_sentence
+import question
+from airflow.sdk import Param, dag, get_current_context, task
+from run_of_a_night import one_sentence
 
 if TYPE_CHECKING:
     from settlement.restate.order import Asked
@@ -63,30 +63,13 @@ def proposed() -> list[dict[str, str]]:
         into = date.fromisoformat(params["into"]) if params["into"] else None
         person = run.triggering_user_name or params["by"]
         # The present moment: an order that this withdraws may have been approved since the run was asked for.
-        found = desk.try_and_propose(home, asked, into, person, moment_of(None))
-        return [
-            {"home": str(home.root), "order": o.order_id, "digest": o.digest, "subject": o.subject, "body": o.body}
-            for o in found
-        ]
+        return question.rows(home, desk.try_and_propose(home, asked, into, person, moment_of(None)))
 
 
-@task
-def record(home: str, order: str, digest: str, answer: dict[str, Any] | None) -> str:
-    """Put the answer on record as the person's who gave it."""
-    with one_sentence():
-        from settlement.restate import desk  # noqa: PLC0415
-        from settlement.store import open_home  # noqa: PLC0415
-        from settlement.terminal import moment_of  # noqa: PLC0415
+def _answered(*given: Any) -> str:
+    from settlement.restate import desk  # noqa: PLC0415
 
-        person, chosen = answer_of(answer, order)
-        return desk.answer(open_home(Path(home)), order, digest, chosen, person, moment_of(None))
-
-
-@task_group
-def decide(home: str, order: str, digest: str, subject: str, body: str) -> None:
-    """One question and what its answer does."""
-    ask = HITLOperator(task_id="ask", subject=subject, body=body, options=OPTIONS)
-    record(home, order, digest, ask.output)
+    return desk.answer(*given)
 
 
 @dag(
@@ -115,7 +98,7 @@ def restate_business_days() -> None:
     """Which nights, then what differs, then who approves it."""
     found: Any = proposed()
     nights() >> found
-    decide.expand_kwargs(found)
+    question.deciding(OPTIONS, _answered).expand_kwargs(found)
 
 
 restate_business_days()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from airflow.sdk import Asset, CronPartitionTimetable, Param, get_current_context
 from airflow.sdk.exceptions import AirflowFailException
@@ -59,15 +59,6 @@ def one_sentence() -> Iterator[None]:
             f"A fault of the program: {type(error).__name__} at {where}. Nothing was published half; "
             "`settle run` with SETTLEMENT_TRACEBACK=1 shows where."
         ) from None
-
-
-def answer_of(answer: dict[str, Any] | None, asked: str) -> tuple[str, str]:
-    """Who has answered a question about ``asked``, and what; TerminalError where nobody has chosen one answer."""
-    who = (answer or {}).get("responded_by_user") or {}
-    chosen = (answer or {}).get("chosen_options") or []
-    if not who.get("name") or len(chosen) != 1:
-        raise TerminalError(f"Nobody has answered for {asked}: clear the question and have a person answer it.")
-    return who["name"], chosen[0]
 
 
 def nights_settled() -> Iterator[tuple[Home, date]]:

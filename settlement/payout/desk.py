@@ -6,7 +6,6 @@ asks, and however the answer came, nothing goes out that the books would refuse 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from settlement import books, payout_books
@@ -14,6 +13,7 @@ from settlement.books import person_of
 from settlement.errors import TerminalError
 from settlement.model.money import amount_text
 from settlement.model.payout import NOBODY, Batch, BatchState
+from settlement.model.steps import Question
 from settlement.payout import steps
 from settlement.payout.text import change
 from settlement.store import Home
@@ -21,16 +21,6 @@ from settlement.store import Home
 APPROVE: Final = "Approve"
 REJECT: Final = "Reject"
 OPTIONS: Final = (APPROVE, REJECT)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """One approval that a batch needs: its digest, and in Markdown what is approved."""
-
-    batch_id: str
-    digest: str
-    subject: str
-    body: str
 
 
 def questions(home: Home, person: str | None, moment: str) -> list[Question]:
@@ -51,7 +41,7 @@ def questions(home: Home, person: str | None, moment: str) -> list[Question]:
     ]
     return [
         Question(
-            batch_id=batch.batch_id,
+            of=batch.batch_id,
             digest=batch.digest,
             subject=(
                 f"Payouts {batch.batch_id}: {amount_text(batch.total_minor, batch.currency)} for {batch.value_date}"

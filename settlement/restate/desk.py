@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Final
@@ -11,6 +10,7 @@ from settlement import books, restate_books
 from settlement.books import person_of
 from settlement.errors import TerminalError
 from settlement.model.restatement import OrderState
+from settlement.model.steps import Question
 from settlement.restate import order as steps
 from settlement.restate.order import Asked
 from settlement.restate.text import render_order
@@ -20,16 +20,6 @@ from settlement.whole_file import write_whole
 APPROVE: Final = "Approve"
 WITHDRAW: Final = "Withdraw"
 OPTIONS: Final = (APPROVE, WITHDRAW)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """The approval that an order needs: its digest, and in Markdown what is approved."""
-
-    order_id: str
-    digest: str
-    subject: str
-    body: str
 
 
 def try_and_propose(home: Home, asked: Asked, into: date | None, person: str | None, moment: str) -> list[Question]:
@@ -49,7 +39,7 @@ def try_and_propose(home: Home, asked: Asked, into: date | None, person: str | N
         return []
     subject = f"Restatement {order.order_id}: {asked.first_night} to {asked.last_night}, made by the night {into}"
     body = f"```\n{render_order(order)}\n```\n\nDigest: `{order.digest}`"
-    return [Question(order_id=order.order_id, digest=order.digest, subject=subject, body=body)]
+    return [Question(of=order.order_id, digest=order.digest, subject=subject, body=body)]
 
 
 def text_place(home: Home, asked: Asked) -> Path:

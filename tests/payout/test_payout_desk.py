@@ -25,12 +25,12 @@ def test_each_approval_is_a_question_until_it_is_answered(home: Home) -> None:
     assert first == second
     assert first.subject == "Payouts P000001: 56136.05 USD for 2011-01-04"
     assert "Proposed by airflow; 2 persons must approve." in first.body
-    said = desk.answer(home, first.batch_id, first.digest, "Approve", " Cem", APPROVED)
+    said = desk.answer(home, first.of, first.digest, "Approve", " Cem", APPROVED)
     assert "1 more approval is needed" in said
     assert desk.questions(home, "airflow", PROPOSED) == [first]
     assert desk.questions(home, "airflow", APPROVED) == []
     for again in range(2):
-        said = desk.answer(home, first.batch_id, first.digest, "Approve", "dora", RELEASED)
+        said = desk.answer(home, first.of, first.digest, "Approve", "dora", RELEASED)
         assert said.startswith("The batch P000001 is sent"), again
     assert [path.name for path in steps.outbox(home).iterdir()] == ["P000001.ach"]
     assert desk.questions(home, "airflow", PROPOSED) == []
@@ -39,26 +39,26 @@ def test_each_approval_is_a_question_until_it_is_answered(home: Home) -> None:
 def test_one_answer_twice_is_one_approval(home: Home) -> None:
     (one, _) = desk.questions(home, "airflow", PROPOSED)
     for _ in range(2):
-        said = desk.answer(home, one.batch_id, one.digest, "Approve", "cem", APPROVED)
+        said = desk.answer(home, one.of, one.digest, "Approve", "cem", APPROVED)
         assert "1 more approval is needed" in said
 
 
 def test_a_rejection_is_recorded_once_and_frees_what_is_due(home: Home) -> None:
     (one, _) = desk.questions(home, "airflow", PROPOSED)
     for _ in range(2):
-        said = desk.answer(home, one.batch_id, one.digest, "Reject", "cem", APPROVED)
+        said = desk.answer(home, one.of, one.digest, "Reject", "cem", APPROVED)
         assert "is rejected: what it would have paid is due" in said
-    assert len(payout_books.one_batch(books.connect(home), one.batch_id).steps) == 2
+    assert len(payout_books.one_batch(books.connect(home), one.of).steps) == 2
     with pytest.raises(TerminalError, match="'Maybe' is no answer"):
-        desk.answer(home, one.batch_id, one.digest, "Maybe", "cem", APPROVED)
+        desk.answer(home, one.of, one.digest, "Maybe", "cem", APPROVED)
 
 
 def test_the_proposer_answers_nothing(home: Home) -> None:
     (one, _) = desk.questions(home, "cem", PROPOSED)
     with pytest.raises(TerminalError, match="who proposed a batch cannot approve it"):
-        desk.answer(home, one.batch_id, one.digest, "Approve", "cem", APPROVED)
+        desk.answer(home, one.of, one.digest, "Approve", "cem", APPROVED)
     with pytest.raises(TerminalError, match="approve what you have seen"):
-        desk.answer(home, one.batch_id, "0" * 64, "Approve", "dora", APPROVED)
+        desk.answer(home, one.of, "0" * 64, "Approve", "dora", APPROVED)
 
 
 def test_a_text_does_not_end_its_cell(home: Home) -> None:
