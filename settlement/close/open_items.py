@@ -7,11 +7,10 @@ from typing import Final
 
 import polars as pl
 
-from settlement import books, payout_books, store
+from settlement import store
 from settlement.close.scene import Scene
 from settlement.model.accounts import CLEARING, bank_entry_of
 from settlement.model.money import amount_text
-from settlement.payout import cash
 
 _SELF_TOLD: Final = ("DUPLICATE_RECORD", "FOREIGN_BIN")
 """Reasons that say by themselves why an item stays open: it is of no match by its nature."""
@@ -27,9 +26,7 @@ def aged_accounts(scene: Scene, until: date) -> tuple[dict[str, str], int]:
     Those older than ``[close]`` allows, by account, each with a sentence; and how many there are in all.
     """
     rows = store.read_table(scene.home, "trial_balance", scene.night).filter(pl.col("balance_minor") != 0)
-    with books.transaction(scene.engine) as connection:
-        shown = payout_books.cash_of(connection)
-    near = {one.entry.place: one.why for one in cash.judged_now(scene.home, scene.engine)}
+    shown, near = scene.bank_entries
     found, counted = {}, 0
     for row in rows.iter_rows(named=True):
         came, place = _came(row["account"]), bank_entry_of(row["account"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -12,7 +12,7 @@ from typing import Final
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
-from settlement import books, close_books, originals, store
+from settlement import books, close_books, originals, payout_books, store
 from settlement.close_books import Certificate, Note
 from settlement.errors import TerminalError
 from settlement.model.clearing import TOLD_ONLY, StatementState
@@ -20,6 +20,7 @@ from settlement.model.contract import ContractVersion
 from settlement.model.document import of_programme
 from settlement.model.journal import Entry
 from settlement.model.tables import TABLES
+from settlement.payout import cash
 from settlement.rate.contract_file import read_contracts
 from settlement.store import Home
 
@@ -71,6 +72,13 @@ class Scene:
     def runs(self) -> Sequence[books.StageRun]:
         """All committed stages."""
         return books.stage_runs(self.engine)
+
+    @cached_property
+    def bank_entries(self) -> tuple[Collection[tuple[str, int]], Mapping[tuple[str, int], str]]:
+        """Bank entries by statement and number: those taken for payouts, and why others on suspense are not taken."""
+        with books.transaction(self.engine) as connection:
+            shown = payout_books.cash_of(connection)
+        return shown, {one.entry.place: one.why for one in cash.judged_now(self.home, self.engine)}
 
     @cached_property
     def entries(self) -> Sequence[Entry]:
