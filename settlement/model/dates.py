@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from calendar import monthrange
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -209,3 +210,17 @@ def latest_not_after(month: int, day: int, anchor: date) -> date | None:
 def delivered_on(file: pl.Expr) -> pl.Expr:
     """The night on which each file came, from its delivery folder; the records of a file are known from then on."""
     return file.str.split("/").list.first().str.to_date("%Y-%m-%d", strict=False)
+
+
+def open_day_after(day: date, number: int, opens: Callable[[date], bool], latest: date) -> date | None:
+    """The open day that is so many open days after a day; of none the day itself, or the next open one.
+
+    None where it does not come up to the latest day that is looked at.
+    """
+    left = number
+    while left or not opens(day):
+        day += timedelta(days=1)
+        left -= int(left > 0 and opens(day))
+        if day > latest:
+            return None
+    return day

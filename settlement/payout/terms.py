@@ -44,6 +44,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from settlement.errors import TerminalError
 from settlement.model.bank_account import BankAccount, Clearing, DomesticAccount, account_problems
+from settlement.model.dates import open_day_after
 from settlement.model.document import of_programme
 from settlement.model.money import is_currency, to_minor
 from settlement.model.payment import Address, Party
@@ -227,13 +228,11 @@ class PayoutTerms(BaseModel):
 
         ``open_days`` tells of days of the bank calendar whether they are open. Raises TerminalError where none comes.
         """
-        left, latest = self.value_days, day + timedelta(days=_MOST_DAYS_AHEAD)
-        while left or not self._banking(day, open_days):
-            day += timedelta(days=1)
-            left -= int(left > 0 and self._banking(day, open_days))
-            if day > latest:
-                raise TerminalError(f"No banking day comes up to {latest}: look at the bank calendar {self.calendar}.")
-        return day
+        latest = day + timedelta(days=_MOST_DAYS_AHEAD)
+        found = open_day_after(day, self.value_days, lambda one: self._banking(one, open_days), latest)
+        if found is None:
+            raise TerminalError(f"No banking day comes up to {latest}: look at the bank calendar {self.calendar}.")
+        return found
 
     def _banking(self, day: date, open_days: Mapping[date, bool]) -> bool:
         return open_days.get(day, _WEEKDAYS[day.weekday()] not in self.weekend and day not in self.holidays)

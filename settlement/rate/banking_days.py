@@ -10,6 +10,7 @@ from typing import Final
 from settlement.errors import TerminalError
 from settlement.model.contract import Contract
 from settlement.model.contract_convert import BankingDays, MeanRate, Weekday
+from settlement.model.dates import open_day_after
 from settlement.rate.facts import Facts
 
 MOST_DAYS_A_BANKING_DAY: Final = 400
@@ -44,14 +45,12 @@ class Banking:
         """
         if counted_in != "banking_days" or self.rule is None:
             return day + number * _DAY
-        left, last = number, day + (number + 1) * MOST_DAYS_A_BANKING_DAY * _DAY
-        while left or not is_open(self.rule, self.open_days, day):
-            day += _DAY
-            left -= int(left > 0 and is_open(self.rule, self.open_days, day))
-            if day > last:
-                sentence = f"The bank calendar {self.rule.calendar} tells of fewer than {number} open days up to {last}"
-                raise TerminalError(f"{sentence}: deliver it anew.")
-        return day
+        rule, last = self.rule, day + (number + 1) * MOST_DAYS_A_BANKING_DAY * _DAY
+        found = open_day_after(day, number, lambda one: is_open(rule, self.open_days, one), last)
+        if found is None:
+            sentence = f"The bank calendar {rule.calendar} tells of fewer than {number} open days up to {last}"
+            raise TerminalError(f"{sentence}: deliver it anew.")
+        return found
 
 
 def banking_of(contract: Contract, facts: Facts) -> Banking:

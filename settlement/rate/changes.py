@@ -18,11 +18,12 @@ from typing import Final
 import polars as pl
 
 from settlement.model.contract import ContractVersion
-from settlement.model.contract_measures import AccountMeasure, EventAccounts
+from settlement.model.contract_measures import EventAccounts
 from settlement.model.tables import TABLES
 from settlement.rate.condensed import sums_of_all
 from settlement.rate.facts import Facts
 from settlement.rate.measures import ACCOUNT, by_account, limits, unlimited
+from settlement.rate.reference_measures import days_from_opening
 from settlement.rate.sums import SELECTOR, Sums, counted, in_64_bits, summed, sums_of
 
 _TERM: Final = ["term", "period"]
@@ -196,9 +197,8 @@ def sums_day_by_day(
 
 def _comes(versions: Sequence[ContractVersion], before: date, now: date) -> pl.Expr:
     """Whether an account comes to such a day after a day and by a later one."""
-    measures = [measure for version in versions for measure in version.contract.measures.values()]
-    after = {0, *(measure.days_from_opening for measure in measures if isinstance(measure, AccountMeasure))}
-    days = [pl.col("opened_on") + timedelta(days=number) for number in sorted(after)]
+    after = days_from_opening(version.contract for version in versions)
+    days = [pl.col("opened_on") + timedelta(days=number) for number in after]
     days += [pl.col("closed_on"), pl.col("first_purchase_on")]
     return pl.any_horizontal((one > before) & (one <= now) for one in days).fill_null(value=False)
 

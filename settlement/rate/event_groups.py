@@ -18,10 +18,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from settlement.model.contract import Contract, ContractVersion
-from settlement.model.contract_measures import AccountMeasure, EventAccounts
+from settlement.model.contract_measures import EventAccounts
 from settlement.model.contract_terms import Term, looks_at
 from settlement.model.events import ACCOUNTS, LINE, EventKind, Events
 from settlement.rate.measures import limit_of
+from settlement.rate.reference_measures import days_from_opening
 
 Numbers = NDArray[np.int64]
 _NONE: Final = -1
@@ -123,12 +124,11 @@ def event_groups(events: Events, versions: Sequence[ContractVersion]) -> EventGr
     names = rows["account_id"].drop_nulls().unique().sort()
     accounts = _codes(rows["account_id"])
     about = rows["kind"].is_in(ACCOUNTS).to_numpy()
-    measures = [measure for contract in contracts for measure in contract.measures.values()]
     by_account = any(_of_accounts(contract, term) for contract in contracts for term in contract.terms)
     groups = _groups(rows, by_account=by_account)
-    after = {0, *(measure.days_from_opening for measure in measures if isinstance(measure, AccountMeasure))}
+    after = days_from_opening(contracts)
     dates = rows["event_date"].to_physical().fill_null(_NONE).to_numpy().astype(np.int64)[about]
-    comes = np.concatenate([dates + days for days in sorted(after)])
+    comes = np.concatenate([dates + days for days in after])
     # Another kind under the same id takes them out.
     ids = rows.filter(pl.col("kind").is_in([EventKind.OPENING, EventKind.FX_RATE])).select("event_id").unique()
     return EventGroups(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final, Literal
 
 import polars as pl
@@ -12,6 +13,12 @@ from settlement.model.contract_measures import AccountMeasure, AccountsWithin, F
 from settlement.rate.facts import Facts
 
 _TO_CONDITION_DAY: Final = FirstPurchase.TO_CONDITION_DAY
+
+
+def days_from_opening(contracts: Iterable[Contract]) -> list[int]:
+    """After how many days from its opening an account may begin to count for contracts, or count no more."""
+    measures = (measure for contract in contracts for measure in contract.measures.values())
+    return sorted({0, *(measure.days_from_opening for measure in measures if isinstance(measure, AccountMeasure))})
 
 
 def accounts_of(contract: Contract, measure: AccountMeasure | AccountsWithin, facts: Facts) -> pl.DataFrame:
