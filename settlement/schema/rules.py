@@ -21,6 +21,15 @@ _FOLLOWS: Final = "follows"
 _KEPT: Final = f"{REFUSED} rows are added and never changed or removed"
 
 
+MOMENT: Final = "length(moment) = 20 AND moment LIKE '____-__-__T__:__:__Z'"
+"""What a column ``moment`` holds: UTC to the second."""
+
+
+def person(column: str = "person") -> str:
+    """What a column of a person holds: a name as ``books.person_of`` writes it."""
+    return f"{column} = lower(trim({column})) AND {column} <> ''"
+
+
 def append_only(connection: sa.Connection, table: str, keys: Sequence[Sequence[str]]) -> None:
     """Let rows of a table be added and neither changed nor removed, by any way that the database has.
 

@@ -273,13 +273,18 @@ def answer(home: Home, day: int) -> None:
     read(home, returned("P000001-001", "60.00"))
 
 
-@pytest.mark.parametrize("order", [(debit, answer, credit), (answer, credit, debit), (credit, debit, answer)])
-def test_debit_answer_and_credit_come_in_any_order(home: Home, order: tuple[Callable[[Home, int], None], ...]) -> None:
+def all_come(home: Home, order: tuple[Callable[[Home, int], None], ...]) -> None:
+    """What comes day by day leaves nothing in transit and nothing on suspense in the end."""
     for day, comes in enumerate(order):
         comes(home, day)
         tie(home)
         stands(home)
     assert stands(home) == (0, 0)
+
+
+@pytest.mark.parametrize("order", [(debit, answer, credit), (answer, credit, debit), (credit, debit, answer)])
+def test_debit_answer_and_credit_come_in_any_order(home: Home, order: tuple[Callable[[Home, int], None], ...]) -> None:
+    all_come(home, order)
     assert balance(home, "liability:payable") == -60_00
     assert balance(home, f"asset:bank:{PAYS_ABROAD}") == -290_00
 
@@ -311,11 +316,7 @@ def whole_credit(home: Home, day: int) -> None:
 def test_what_is_debited_and_rejected_closes_with_its_credit_and_is_due(
     home: Home, order: tuple[Callable[[Home, int], None], ...]
 ) -> None:
-    for day, comes in enumerate(order):
-        comes(home, day)
-        tie(home)
-        stands(home)
-    assert stands(home) == (0, 0)
+    all_come(home, order)
     assert balance(home, "liability:payable") == -100_00
     assert all(one.settled for one in payout_books.one_batch(books.connect(home), "P000001").payouts)
     assert [one.amount_minor for one in steps.propose(home, books.connect(home), "ann", LATER).batches[0].payouts] == [

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from written_rows import write
 
 from settlement import books
 from settlement.delivery_books import DeliveryState
@@ -41,12 +42,6 @@ TO = ("prepared", "sending", "failed", "held", "delivered", "acknowledged", "rej
 @pytest.fixture
 def engine(tmp_path: Path, on_each_database: object) -> sa.Engine:
     return books.connect(Home(root=tmp_path))
-
-
-def write(engine: sa.Engine, *statements: str) -> None:
-    with books.transaction(engine) as connection:
-        for statement in statements:
-            connection.exec_driver_sql(statement)
 
 
 def delivery(

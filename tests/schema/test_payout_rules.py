@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import written_rows
 from payout_home import (
     APPROVED,
     RELEASED,
@@ -38,9 +39,7 @@ def home(tmp_path: Path, on_each_database: object) -> Home:
 
 
 def write(home: Home, *statements: str) -> None:
-    with books.transaction(books.connect(home)) as connection:
-        for statement in statements:
-            connection.exec_driver_sql(statement)
+    written_rows.write(books.connect(home), *statements)
 
 
 def refuses(home: Home, *statements: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from written_rows import write
 
 from settlement import books, restate_books
 from settlement.errors import RetryableError, TerminalError
@@ -32,12 +33,6 @@ MOMENT = "2011-01-03T10:00:00Z"
 @pytest.fixture
 def engine(tmp_path: Path, on_each_database: object) -> sa.Engine:
     return books.connect(Home(root=tmp_path))
-
-
-def write(engine: sa.Engine, *statements: str) -> None:
-    with books.transaction(engine) as connection:
-        for statement in statements:
-            connection.exec_driver_sql(statement)
 
 
 def refuses(engine: sa.Engine, statement: str) -> bool:

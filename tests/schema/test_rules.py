@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from made_replies import LATER, read, report
 from payout_home import ABROAD, APPROVED, bank_entry, bank_shows, made_home, proposed, with_account
+from written_rows import write
 
 from settlement import books, close_books, delivery_books, quarantine_books, restate_books
 from settlement.books import StageRun
@@ -87,12 +88,6 @@ def engine(tmp_path: Path, on_each_database: object) -> sa.Engine:
         )
         restatement_rules.make(connection)
     return engine
-
-
-def write(engine: sa.Engine, *statements: str) -> None:
-    with books.transaction(engine) as connection:
-        for statement in statements:
-            connection.exec_driver_sql(statement)
 
 
 def rows_of(engine: sa.Engine) -> dict[str, list[tuple[object, ...]]]:

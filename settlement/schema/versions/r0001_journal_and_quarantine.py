@@ -5,8 +5,6 @@ Such a home has the first three tables and, once anything was asked of quarantin
 
 from __future__ import annotations
 
-from typing import Final
-
 import sqlalchemy as sa
 from alembic import op
 
@@ -14,8 +12,6 @@ from settlement.schema import rules
 
 revision = "0001"
 down_revision = None
-
-_PERSON: Final = "{0} = lower(trim({0})) AND {0} <> ''"
 
 
 def upgrade() -> None:
@@ -79,7 +75,7 @@ def _quarantine() -> None:
         sa.Column("person", sa.String(100), nullable=False),
         sa.Column("key_id", sa.String(40), nullable=False),
         sa.Column("sealed", sa.LargeBinary, nullable=False),
-        sa.CheckConstraint(_PERSON.format("person")),
+        sa.CheckConstraint(rules.person()),
         sa.UniqueConstraint("reject_id", "attempt", "person"),
     )
     op.create_table(
@@ -101,7 +97,7 @@ def _replays() -> None:
         sa.Column("replayed_by", sa.String(100), nullable=False),
         sa.Column("business_date", sa.Date, nullable=False),
         sa.Column("name", sa.String(500), nullable=False),
-        sa.CheckConstraint(_PERSON.format("replayed_by")),
+        sa.CheckConstraint(rules.person("replayed_by")),
         sa.CheckConstraint("repaired_by <> replayed_by", name="quarantine_four_eyes"),
         sa.ForeignKeyConstraint(
             ["reject_id", "attempt", "repaired_by"],

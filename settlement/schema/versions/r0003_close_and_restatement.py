@@ -12,7 +12,6 @@ from settlement.schema import rules
 revision = "0003"
 down_revision = "0002"
 
-_PERSON: Final = "{0} = lower(trim({0})) AND {0} <> ''"
 _TOLD: Final = "trim({0}) <> ''"
 _KEYS: Final = {
     "close_note": [["contract", "period", "check_name", "subject"]],
@@ -32,7 +31,7 @@ def upgrade() -> None:
         sa.Column("first_night", sa.Date, nullable=False),
         sa.Column("last_night", sa.Date, nullable=False),
         sa.Column("reason", sa.String(100), sa.CheckConstraint(_TOLD.format("reason")), nullable=False),
-        sa.Column("person", sa.String(100), sa.CheckConstraint(_PERSON.format("person")), nullable=False),
+        sa.Column("person", sa.String(100), sa.CheckConstraint(rules.person()), nullable=False),
         sa.CheckConstraint("first_night <= last_night AND last_night < business_date", name="restatement_range"),
     )
     for table, keys in _KEYS.items():
@@ -46,14 +45,14 @@ def _close() -> None:
         sa.Column("check_name", sa.String(40), primary_key=True),
         sa.Column("subject", sa.String(500), primary_key=True),
         sa.Column("reason", sa.String(400), sa.CheckConstraint(_TOLD.format("reason")), nullable=False),
-        sa.Column("person", sa.String(100), sa.CheckConstraint(_PERSON.format("person")), nullable=False),
+        sa.Column("person", sa.String(100), sa.CheckConstraint(rules.person()), nullable=False),
     )
     op.create_table(
         "close_certificate",
         *_period(),
         *_signed(),
         sa.Column("closed_on", sa.Date, nullable=False),
-        sa.Column("prepared_by", sa.String(100), sa.CheckConstraint(_PERSON.format("prepared_by")), nullable=False),
+        sa.Column("prepared_by", sa.String(100), sa.CheckConstraint(rules.person("prepared_by")), nullable=False),
         sa.UniqueConstraint("contract", "period", "statement_sha256", "prepared_by"),
     )
     op.create_table(
@@ -61,7 +60,7 @@ def _close() -> None:
         *_period(),
         *_signed(),
         sa.Column("prepared_by", sa.String(100), nullable=False),
-        sa.Column("reviewed_by", sa.String(100), sa.CheckConstraint(_PERSON.format("reviewed_by")), nullable=False),
+        sa.Column("reviewed_by", sa.String(100), sa.CheckConstraint(rules.person("reviewed_by")), nullable=False),
         sa.CheckConstraint("prepared_by <> reviewed_by", name="close_four_eyes"),
         sa.ForeignKeyConstraint(
             ["contract", "period", "statement_sha256", "prepared_by"],

@@ -12,8 +12,6 @@ from settlement.schema import payout_rules, rules
 revision = "0004"
 down_revision = "0003"
 
-_PERSON: Final = "person = lower(trim(person)) AND person <> ''"
-_MOMENT: Final = "length(moment) = 20 AND moment LIKE '____-__-__T__:__:__Z'"
 _KEYS: Final = {
     "bank_account": [["account_id"]],
     "bank_account_event": [["account_id", "number"]],
@@ -59,8 +57,8 @@ def _accounts() -> None:
         sa.Column("person", sa.String(100), nullable=False),
         sa.Column("moment", sa.String(20), nullable=False),
         sa.Column("usable_from", sa.Date),
-        sa.CheckConstraint(_PERSON),
-        sa.CheckConstraint(_MOMENT),
+        sa.CheckConstraint(rules.person()),
+        sa.CheckConstraint(rules.MOMENT),
         sa.CheckConstraint(_among(payout_rules.ACCOUNT_STEPS)),
         sa.CheckConstraint("(state = 'approved') = (usable_from IS NOT NULL)"),
     )
@@ -120,8 +118,8 @@ def _steps() -> None:
         sa.Column("person", sa.String(100), primary_key=True),
         sa.Column("moment", sa.String(20), nullable=False),
         sa.Column("reason", sa.String(400), nullable=False),
-        sa.CheckConstraint(_PERSON),
-        sa.CheckConstraint(_MOMENT),
+        sa.CheckConstraint(rules.person()),
+        sa.CheckConstraint(rules.MOMENT),
         sa.CheckConstraint("trim(reason) <> ''"),
     )
     op.create_table(
@@ -141,8 +139,8 @@ def _steps() -> None:
         sa.Column("moment", sa.String(20), nullable=False),
         sa.Column("digest", sa.String(64), nullable=False),
         sa.Column("note", sa.String(400), nullable=False),
-        sa.CheckConstraint(_PERSON),
-        sa.CheckConstraint(_MOMENT),
+        sa.CheckConstraint(rules.person()),
+        sa.CheckConstraint(rules.MOMENT),
         sa.CheckConstraint(_among(payout_rules.BATCH_STEPS)),
         sa.CheckConstraint("state <> 'rejected' OR trim(note) <> ''"),
     )
@@ -157,8 +155,8 @@ def _replies() -> None:
         sa.Column("person", sa.String(100), nullable=False),
         sa.Column("moment", sa.String(20), nullable=False),
         sa.Column("content", sa.LargeBinary, nullable=False),
-        sa.CheckConstraint(_PERSON),
-        sa.CheckConstraint(_MOMENT),
+        sa.CheckConstraint(rules.person()),
+        sa.CheckConstraint(rules.MOMENT),
     )
     status = op.create_table(
         "payout_status",

@@ -12,8 +12,6 @@ from settlement.schema import delivery_rules, payout_rules, rules
 revision = "0007"
 down_revision = "0006"
 
-_PERSON: Final = "person = lower(trim(person)) AND person <> ''"
-_MOMENT: Final = "length(moment) = 20 AND moment LIKE '____-__-__T__:__:__Z'"
 _KEYS: Final = {
     "payout_cash": ["payment_id", "way"],
     "payout_check_again": ["batch_id", "night", "look", "partner", "name"],
@@ -43,8 +41,8 @@ def _cash() -> None:
         sa.Column("entry_key", sa.String(200), sa.ForeignKey("entry.entry_key"), nullable=False),
         sa.Column("person", sa.String(100), nullable=False),
         sa.Column("moment", sa.String(20), nullable=False),
-        sa.CheckConstraint(_PERSON),
-        sa.CheckConstraint(_MOMENT),
+        sa.CheckConstraint(rules.person()),
+        sa.CheckConstraint(rules.MOMENT),
         sa.CheckConstraint("way IN ('debit', 'credit')"),
     )
 
@@ -71,7 +69,7 @@ def _looks() -> None:
         sa.Column("person", sa.String(100), primary_key=True),
         sa.Column("moment", sa.String(20), nullable=False),
         sa.Column("reason", sa.String(400), nullable=False),
-        sa.CheckConstraint(_PERSON),
-        sa.CheckConstraint(_MOMENT),
+        sa.CheckConstraint(rules.person()),
+        sa.CheckConstraint(rules.MOMENT),
         sa.CheckConstraint("trim(reason) <> ''"),
     )

@@ -16,8 +16,6 @@ from settlement.schema import restatement_rules, rules
 revision = "0008"
 down_revision = "0007"
 
-_PERSON: Final = "person = lower(trim(person)) AND person <> ''"
-_MOMENT: Final = "length(moment) = 20 AND moment LIKE '____-__-__T__:__:__Z'"
 _KEYS: Final = {
     "restatement_order": [["order_id"], ["number"]],
     "restatement_difference": [["order_id", "line"]],
@@ -80,8 +78,8 @@ def _tables() -> None:
         sa.Column("moment", sa.String(20), nullable=False),
         sa.Column("digest", sa.String(64), nullable=False),
         sa.Column("note", sa.String(400), nullable=False),
-        sa.CheckConstraint(_PERSON),
-        sa.CheckConstraint(_MOMENT),
+        sa.CheckConstraint(rules.person()),
+        sa.CheckConstraint(rules.MOMENT),
         sa.CheckConstraint(f"was || '>' || state IN ({allowed})"),
         sa.CheckConstraint("state <> 'withdrawn' OR trim(note) <> ''"),
     )
