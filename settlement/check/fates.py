@@ -20,7 +20,6 @@ from settlement.model.tables import TABLES
 
 Row = Mapping[str, Any]
 
-_REGISTERED: Final = "registered"
 _SHUT: Final = frozenset({Why.TOO_LARGE, Why.NOT_SIGNED, Why.NOT_ENCRYPTED, Why.NOT_DECRYPTED})
 """Faults of files that were not opened."""
 _UNCOUNTED: Final = frozenset({Why.TRUNCATED, Why.EMPTY, Why.UNREADABLE, *_SHUT})

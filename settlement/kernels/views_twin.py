@@ -17,7 +17,6 @@ _MOST_FEW = 1024
 _PLACES = range(5)
 _LIMIT = 10**17
 _YEARS = 416
-_LITERAL = 8
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _OFFSETS = (b"", b"(?:Z|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])", b"(?:Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])")
 _NAMES = (b"Y", b"m", b"d", b"H", b"M", b"S")

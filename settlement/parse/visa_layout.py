@@ -6,7 +6,6 @@ the one before it; tables that it does not name are the earlier one's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -83,8 +82,3 @@ def read_layout(layout: Layout) -> tuple[CtfSpec, tuple[Edition, ...]]:
     """The layout's own part and its editions, the earliest first. Raises TerminalError naming the field."""
     spec = read_spec(layout, CtfSpec)
     return spec, read_editions(layout, spec.edition, Edition)
-
-
-def kinds_of(edition: Edition) -> Mapping[int, Transaction]:
-    """Transactions by their code as a number."""
-    return {int(code): transaction for code, transaction in edition.transactions.items()}

@@ -190,9 +190,6 @@ def _read(lines: list[tuple[int, str]], separator: str, *, quoted: bool, escaped
     return rows
 
 
-_VALUE: Final = re.compile(r"[(]?[-+$€£¥ ]*[0-9][0-9.,:/ *-]*[)]?|[0-9*X]{10,}|[A-Z]{3}|")
-
-
 def _heading(rows: Sequence[tuple[int, list[str]]], start: int) -> int | None:
     """The first row that is all words, each once, above a row with values in several of its places."""
     for place in range(start, min(start + 30, len(rows) - 1)):
