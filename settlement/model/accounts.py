@@ -82,7 +82,7 @@ HELD: Final = AccountKind(
 )
 RESERVE: Final = AccountKind(
     path="liability:reserve:<contract>:<beneficiary>",
-    holds="kept back against what may still be clawed back",
+    holds="put in reserve against what may still be taken back, until its day of release",
     normal=Normal.CREDIT,
 )
 GUARANTEE: Final = AccountKind(

@@ -371,7 +371,7 @@ night date night whose records or matches hold it
 as_of date night after which this is known
 contract text contract id
 period text period
-term text term, or adjustment, interest, or a line of a beneficiary such as share, carry_in, recouped, held, payout
+term text term, or adjustment, interest, or a line of a beneficiary such as share, recouped, held, reserved, payout
 beneficiary text? beneficiary; empty for a term of the whole contract
 amount_minor int signed amount
 currency text currency

@@ -32,6 +32,7 @@ _ACCOUNTS: Final[Mapping[Ledger, accounts.AccountKind]] = {
     Ledger.TAX_BORNE: accounts.TAX_BORNE,
     Ledger.TAX_OWED: accounts.TAX_OWED,
     Ledger.HOLD: accounts.HELD,
+    Ledger.RESERVE: accounts.RESERVE,
 }
 """The account of each ledger that stands between what a beneficiary earns and what it is paid."""
 
