@@ -382,6 +382,21 @@ adjusts text? for an adjustment, its interest and what is parked the closed peri
 """,
     ),
     _table(
+        "ledger",
+        "rate",
+        "an entry of a ledger of a contract: part of a statement's line, or things to date as known after this night",
+        "contract period term adjusts entry",
+        """
+contract text contract id
+period text period of the statement; empty text for things, which are to date
+term text the line that it is a part of; for things the ledger, named by its first term
+adjusts text? for a part of an adjustment the closed period
+entry text guarantee, breakage or reserve of a line; issued, redeemed, expired, bought or drawn of things
+unit text currency, or what the things are, such as POINTS or miles
+amount int minor units of the currency, or things
+""",
+    ),
+    _table(
         "trial_balance",
         "post",
         "balance of one account after this night",
