@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import date, timedelta
+from datetime import date
 from functools import cache
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from settlement.model.tables import TABLES
 from settlement.rate.closings import Closing, closings
 from settlement.rate.contract_events import kinds_named
 from settlement.rate.contract_file import read_contract
-from settlement.rate.event_days import known_on
+from settlement.rate.event_days import KnownOn, known_on
 from settlement.rate.event_groups import event_groups
 from settlement.rate.events_check import read_events
 
@@ -51,6 +51,8 @@ REDEEMED = [("R1", "2012-02-20", 2_500), ("R2", "2012-03-20", 600)]
 LATE = ("L1", "2012-01-20", 3_000)
 """Credited in January and known in April, when what was left of January had expired in the closed March."""
 END = date(2012, 5, 2)
+BETWEEN = (date(2012, 2, 22), date(2012, 3, 21), date(2012, 4, 10), date(2012, 4, 22))
+"""Days of previews."""
 
 
 def contract() -> str:
@@ -74,16 +76,17 @@ def events(late: str | None, retracted: str | None = None) -> bytes:
 def settled(late: str | None, retracted: str | None = None) -> tuple[list[Closing], list[StageOutput]]:
     version = read_contract("contracts/operator/2012-01-01.toml", contract())
     groups = event_groups(read_events("e.csv", events(late, retracted), [*kinds_named([version])]), [version])
-    days = [date(2012, 1, 5) + timedelta(days=number) for number in range((END - date(2012, 1, 5)).days)]
-    made = list(
-        closings(
-            [version],
-            END,
-            lambda day: known_on(groups, [version], day).facts,
-            lambda day: known_on(groups, [version], day).sums,
-            between=days[::6],
-        )
-    )
+    known: dict[date, KnownOn] = {}
+
+    def known_then(day: date) -> KnownOn:
+        """Each day goes on from the one before it, as the last day is asked for first."""
+        if day not in known:
+            before = max((one for one in known if one < day), default=None)
+            known[day] = known_on(groups, [version], day, None if before is None else known[before])
+        return known[day]
+
+    facts, sums = (lambda day: known_then(day).facts), (lambda day: known_then(day).sums)
+    made = list(closings([version], END, facts, sums, between=BETWEEN))
     return made, post_nights(
         [{"payout": frame("payout", one.rows), "ledger": frame("ledger", one.entries)} for one in made]
     )
