@@ -1,8 +1,7 @@
 """The night's journal: accruals, the close of statements, opening balances, things, cash, and the trial balance.
 
 When a period closes, what is accrued for it moves to its beneficiaries and the accounts of the period end at zero.
-``docs/BOOKS.md`` shows the chart
-of accounts and each kind of entry by an example.
+``docs/BOOKS.md`` shows the chart of accounts and each kind of entry by an example.
 """
 
 from __future__ import annotations
