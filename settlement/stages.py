@@ -104,8 +104,8 @@ STAGES: Final[tuple[Stage, ...]] = (
     Stage(
         name="post",
         run=post.run,
-        reads=("file", "cash_tie", "statement_entry", "payout"),
-        history=("file", "cash_tie", "payout", "trial_balance"),
+        reads=("file", "cash_tie", "statement_entry", "payout", "ledger"),
+        history=("file", "cash_tie", "payout", "ledger", "trial_balance"),
     ),
     Stage(
         name="pay",

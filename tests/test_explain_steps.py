@@ -45,6 +45,7 @@ rounding = "half_away"
 
 [settlement.hold]
 clause = "1"
+kind = "holdback"
 share = 0.155
 released_after = 1
 counted_in = "periods"
@@ -113,10 +114,11 @@ def test_what_is_held_tells_its_day_and_what_is_released_the_entry_that_held_it(
 
 def test_lines_that_have_a_name_are_explained_by_the_tax_and_the_hold_of_that_name(tmp_path: Path, home: Home) -> None:
     other = SETTLEMENT.replace('kind = "withholding"', 'id = "state"\nkind = "withholding"')
-    other = other.replace("[settlement.hold]", '[[settlement.holds]]\nid = "reserve"')
+    other = other.replace("[settlement.hold]", '[[settlement.holds]]\nid = "r"').replace('"holdback"', '"reserve"')
     named = settled(tmp_path, other)
-    for line in ("withholding_tax", "held", "released", "payout"):
-        name = {"withholding_tax": "withholding_tax.state", "payout": "payout"}.get(line, f"{line}.reserve")
+    names = {"withholding_tax": "withholding_tax.state", "held": "reserved.r", "released": "reserve_released.r"}
+    for line in (*names, "payout"):
+        name = names.get(line, line)
         plain, found = explained(home, f"2009-02/{line}/A", 2), explained(named, f"2009-02/{name}/A", 2)
         assert (found.rule, found.roundings, found.amount_minor) == (plain.rule, plain.roundings, plain.amount_minor)
         assert [amount for _, amount in parts(found)] == [amount for _, amount in parts(plain)]

@@ -12,7 +12,7 @@ from datetime import date
 
 import polars as pl
 
-from settlement.model.statement_lines import KIND
+from settlement.model.statement_lines import KIND, MOVES
 
 Tables = Mapping[str, pl.DataFrame]
 
@@ -157,7 +157,7 @@ def payout(business_date: date, tables: Tables) -> pl.DataFrame:
     """
     lines = tables["payout"].filter(~pl.col("state").is_in(["RESTATED", "PARKED"]))
     statement = ["contract", "period"]
-    between = ("recouped", "gross_up", "withholding_tax", "value_added_tax", "reverse_charge", "held", "released")
+    between = tuple(MOVES)
     kinds = ("share", "share_converted", "carry_in", *between, "payout", "carry_out")
     sums = lines.group_by(statement).agg(
         pl.col("amount_minor").filter(pl.col("beneficiary").is_null()).sum().alias("terms"),

@@ -77,8 +77,8 @@ def faults_of_sums(lines: pl.DataFrame) -> dict[str, str]:
 
 
 def close_entries(scene: Scene, one: ContractPeriod) -> list[Entry]:
-    """The entries that closed the period, by key: those of its beneficiaries, and what came from original periods."""
-    begins = (f"close/{one.contract}/{one.period.text}/", f"original_period/{one.contract}/{one.period.text}/")
+    """The entries that closed the period, by key: of beneficiaries, minimums, and what came from original periods."""
+    begins = tuple(f"{kind}/{one.contract}/{one.period.text}/" for kind in ("close", "guarantee", "original_period"))
     return [entry for entry in scene.entries if entry.key.startswith(begins)]
 
 

@@ -20,7 +20,7 @@ from typing import Final
 
 from settlement.errors import TerminalError
 from settlement.model.journal import Entry
-from settlement.model.money import is_currency, to_major
+from settlement.model.money import to_major
 
 _ROOTS: Final = {
     "asset": "Assets",
@@ -72,8 +72,7 @@ def _transaction(entry: Entry, clause: str | None) -> str:
 
 def _amount(amount_minor: int, currency: str) -> str:
     """Major units of a currency; other commodities have no parts."""
-    major = to_major(amount_minor, currency) if is_currency(currency) else str(amount_minor)
-    return f"{major} {commodity(currency)}"
+    return f"{to_major(amount_minor, currency)} {commodity(currency)}"
 
 
 def _quoted(text: str) -> str:

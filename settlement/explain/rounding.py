@@ -15,8 +15,8 @@ from settlement.model.dates import Period
 from settlement.model.money import amount_text, exponent, round_fraction, to_major
 from settlement.model.statement_lines import (
     GROSS_UP,
-    HELD,
     INTEREST,
+    RELEASES,
     REVERSE_CHARGE,
     SHARE,
     SHARE_CONVERTED,
@@ -166,7 +166,7 @@ def _of_hold(scene: Scene) -> tuple[RoundingStep, ...]:
 _OF_STEPS: Final[Mapping[str, Callable[[Scene], tuple[RoundingStep, ...]]]] = {
     SHARE: _of_share,
     **dict.fromkeys((GROSS_UP, WITHHOLDING_TAX, VALUE_ADDED_TAX, REVERSE_CHARGE), _of_tax),
-    HELD: _of_hold,
+    **dict.fromkeys(RELEASES, _of_hold),
     INTEREST: _of_interest,
 }
 """The roundings of the steps of a settlement."""

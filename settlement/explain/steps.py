@@ -20,6 +20,9 @@ from settlement.model.statement_lines import (
     GROSS_UP,
     HELD,
     RELEASED,
+    RELEASES,
+    RESERVE_KEPT,
+    RESERVE_RELEASED,
     REVERSE_CHARGE,
     VALUE_ADDED_TAX,
     WITHHOLDING_TAX,
@@ -64,7 +67,7 @@ def tax_of(scene: Scene) -> Tax | None:
 def hold_of(scene: Scene) -> Hold | None:
     """The hold of the contract that makes the line."""
     holds = scene.version.contract.settlement.holds_of(scene.address.beneficiary or "") if scene.version else ()
-    return next((hold for hold in holds if hold.id == name_of(scene.address.term)), None)
+    return next((hold for hold in holds if hold.line == scene.address.term), None)
 
 
 def _tax(scene: Scene) -> Composition:
@@ -94,7 +97,8 @@ def _held(scene: Scene) -> Composition:
 
 def _released(scene: Scene) -> Composition:
     """The entries of closed statements that hold back and have fallen due since the last of them."""
-    held = line_of(HELD, name_of(scene.address.term))
+    released = kind_of(scene.address.term)
+    held = line_of(next(kept for kept, back in RELEASES.items() if back == released), name_of(scene.address.term))
     own = (pl.col("term") == held) & (pl.col("beneficiary") == scene.address.beneficiary)
     stated = scene.stated().filter(pl.col("beneficiary").is_not_null())
     last = max(stated["as_of"], default=date.min)
@@ -139,5 +143,7 @@ STEPS: Final[Mapping[str, Callable[[Scene], Composition]]] = {
     REVERSE_CHARGE: _tax,
     HELD: _held,
     RELEASED: _released,
+    RESERVE_KEPT: _held,
+    RESERVE_RELEASED: _released,
 }
 """How each entry of tax and hold is made."""

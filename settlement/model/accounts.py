@@ -82,12 +82,12 @@ HELD: Final = AccountKind(
 )
 RESERVE: Final = AccountKind(
     path="liability:reserve:<contract>:<beneficiary>",
-    holds="kept back against what may still be clawed back",
+    holds="put in reserve against what may still be taken back, until its day of release",
     normal=Normal.CREDIT,
 )
 GUARANTEE: Final = AccountKind(
-    path="liability:guarantee:<contract>:<beneficiary>",
-    holds="the part of a guaranteed amount that is not earned by the terms",
+    path="liability:guarantee:<contract>:<period>",
+    holds="what the terms of an open period lack of a minimum; **zero once the period is closed**",
     normal=Normal.CREDIT,
 )
 TAX_OWED: Final = AccountKind(
@@ -106,14 +106,29 @@ ADVANCE: Final = AccountKind(
     normal=Normal.DEBIT,
 )
 PREPAID: Final = AccountKind(
-    path="asset:prepaid:<contract>:<beneficiary>",
-    holds="bought beforehand, such as miles, and not used yet",
+    path="asset:prepaid:<contract>:<ledger>",
+    holds="things bought beforehand, such as miles, and not used yet",
     normal=Normal.DEBIT,
+)
+FUNDED_RESERVE: Final = AccountKind(
+    path="asset:reserve:<contract>",
+    holds="paid to partners for open points; comes back as they are redeemed or expire",
+    normal=Normal.DEBIT,
+)
+POINTS: Final = AccountKind(
+    path="liability:points:<contract>:<ledger>",
+    holds="points issued, and neither redeemed nor expired yet",
+    normal=Normal.CREDIT,
 )
 BREAKAGE: Final = AccountKind(
     path="income:breakage:<contract>",
-    holds="points that expired or will not be redeemed",
+    holds="points that have expired, and the money that goes with them",
     normal=Normal.CREDIT,
+)
+THINGS: Final = AccountKind(
+    path="equity:things:<contract>:<ledger>",
+    holds="counterpart of things: what came in less what went out, apart from what expired",
+    normal=Normal.EITHER,
 )
 CLEARING: Final = AccountKind(
     path="asset:clearing:<feed>:<file>",
@@ -167,7 +182,8 @@ CURRENCY_CONVERSION: Final = AccountKind(
 
 CHART: Final[tuple[AccountKind, ...]] = (
     *(PARTNER_SHARE, ACCRUED_SHARE, CARRIED, DUE, HELD, RESERVE, GUARANTEE, TAX_OWED, TAX_BORNE, ADVANCE, PREPAID),
-    *(BREAKAGE, CLEARING, BATCH_CLEARING, SETTLEMENT, TRANSIT, BANK, SUSPENSE, BANK_FEES, OPENING),
+    *(FUNDED_RESERVE, POINTS, BREAKAGE, THINGS),
+    *(CLEARING, BATCH_CLEARING, SETTLEMENT, TRANSIT, BANK, SUSPENSE, BANK_FEES, OPENING),
     CURRENCY_CONVERSION,
 )
 """All kinds of accounts, in the order in which people look for them."""

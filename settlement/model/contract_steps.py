@@ -10,7 +10,7 @@ from pydantic import ConfigDict
 
 from settlement.model.contract_measures import CLOSED, Day, Exact, Text, Whole
 from settlement.model.money import Rounding
-from settlement.model.statement_lines import VALUE_ADDED_TAX, WITHHOLDING_TAX, line_of
+from settlement.model.statement_lines import HELD, RESERVE_KEPT, VALUE_ADDED_TAX, WITHHOLDING_TAX, line_of
 
 
 class TaxKind(StrEnum):
@@ -33,6 +33,13 @@ class TaxBase(StrEnum):
 
     NOT_RECOUPED = "earned_and_not_recouped"
     EARNED = "earned"
+
+
+class HoldKind(StrEnum):
+    """Why a part of a balance waits: it is paid later as it is, or secures what may still be taken back."""
+
+    HOLDBACK = "holdback"
+    RESERVE = "reserve"
 
 
 class DayCount(StrEnum):
@@ -92,12 +99,15 @@ class Tax:
 class Hold:
     """A share of what a statement adds to a balance, held back until some days or periods after its close.
 
-    It is on the balances of all beneficiaries where it names none. ``id`` tells several holds of a beneficiary apart;
-    they are taken in the order of the file, each on all that is added, without what those that ``after`` names hold.
+    ``kind`` says which account of the books it stands on: what is held back is payable on its day, a reserve secures
+    what may still be taken back. It is on the balances of all beneficiaries where it names none. ``id`` tells several
+    holds of a beneficiary apart; they are taken in the order of the file, each on all that is added, without what
+    those that ``after`` names hold.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = CLOSED
     clause: Text
+    kind: HoldKind
     share: Exact
     released_after: Whole
     counted_in: Literal["days", "banking_days", "periods"]
@@ -105,6 +115,11 @@ class Hold:
     id: Text | None = None
     beneficiaries: tuple[Text, ...] = ()
     after: tuple[Text, ...] = ()
+
+    @property
+    def line(self) -> str:
+        """The line that tells what it keeps back, by which that is released too."""
+        return line_of(RESERVE_KEPT if self.kind is HoldKind.RESERVE else HELD, self.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

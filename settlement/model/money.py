@@ -82,8 +82,11 @@ def to_minor(text: str, currency: str) -> int | None:
 
 
 def to_major(amount_minor: int, currency: str) -> str:
-    """Write minor units in major units with the currency's decimals: 1730 USD is ``17.30``."""
-    places = exponent(currency)
+    """Write minor units in major units with the currency's decimals: 1730 USD is ``17.30``.
+
+    Points and other commodities have no parts: 1730 POINTS is ``1730``.
+    """
+    places = EXPONENTS.get(currency, 0)
     sign = "-" if amount_minor < 0 else ""
     digits = str(abs(amount_minor)).rjust(places + 1, "0")
     return f"{sign}{digits[:-places]}.{digits[-places:]}" if places else f"{sign}{digits}"

@@ -25,6 +25,7 @@ class Ledger(StrEnum):
     TAX_BORNE = "tax_borne"
     TAX_OWED = "tax_owed"
     HOLD = "hold"
+    RESERVE = "reserve"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,8 @@ VALUE_ADDED_TAX: Final = "value_added_tax"
 REVERSE_CHARGE: Final = "reverse_charge"
 HELD: Final = "held"
 RELEASED: Final = "released"
+RESERVE_KEPT: Final = "reserved"
+RESERVE_RELEASED: Final = "reserve_released"
 PAYOUT: Final = "payout"
 CARRY_OUT: Final = "carry_out"
 
@@ -59,6 +62,8 @@ OWN_LINES: Final[Mapping[str, OwnLine]] = {
     REVERSE_CHARGE: OwnLine(text="value added tax that the payer hands over", ledger=Ledger.TAX_OWED),
     HELD: OwnLine(text="held back until its day of release", ledger=Ledger.HOLD),
     RELEASED: OwnLine(text="released of what was held back", ledger=Ledger.HOLD),
+    RESERVE_KEPT: OwnLine(text="put in reserve against what may be taken back", ledger=Ledger.RESERVE),
+    RESERVE_RELEASED: OwnLine(text="released of the reserve", ledger=Ledger.RESERVE),
     PAYOUT: OwnLine(text="amount to be paid"),
     CARRY_OUT: OwnLine(text="balance carried to your next statement", ledger=Ledger.CARRY),
 }
@@ -71,6 +76,9 @@ MOVES: Final[Mapping[str, Ledger]] = {
     name: line.ledger for name, line in OWN_LINES.items() if line.ledger not in {None, Ledger.CARRY}
 }
 """Kinds of entries between what comes in (carried in, earned) and what goes out (paid, carried out), with ledgers."""
+
+RELEASES: Final[Mapping[str, str]] = {HELD: RELEASED, RESERVE_KEPT: RESERVE_RELEASED}
+"""Kinds of lines that keep back of a balance until a day, each with the kind that releases it."""
 
 ADJUSTMENT: Final = "adjustment"
 INTEREST: Final = "interest"

@@ -371,7 +371,7 @@ night date night whose records or matches hold it
 as_of date night after which this is known
 contract text contract id
 period text period
-term text term, or adjustment, interest, or a line of a beneficiary such as share, carry_in, recouped, held, payout
+term text term, or adjustment, interest, or a line of a beneficiary such as share, recouped, held, reserved, payout
 beneficiary text? beneficiary; empty for a term of the whole contract
 amount_minor int signed amount
 currency text currency
@@ -379,6 +379,21 @@ state text CLOSED, PREVIEW, RESTATED or PARKED
 quantities text the quantities behind the amount as `name=value;...`
 clause text clause of the contract, or the settlement rule
 adjusts text? for an adjustment, its interest and what is parked the closed period
+""",
+    ),
+    _table(
+        "ledger",
+        "rate",
+        "an entry of a ledger of a contract: part of a statement's line, or things to date as known after this night",
+        "contract period term adjusts entry",
+        """
+contract text contract id
+period text period of the statement; empty text for things, which are to date
+term text the line that it is a part of; for things the ledger, named by its first term
+adjusts text? for a part of an adjustment the closed period
+entry text guarantee, breakage or reserve of a line; issued, redeemed, expired, bought or drawn of things
+unit text currency, or what the things are, such as POINTS or miles
+amount int minor units of the currency, or things
 """,
     ),
     _table(

@@ -16,10 +16,10 @@ from settlement.model.money import is_currency
 from settlement.model.statement_lines import (
     CARRY_OUT,
     GROSS_UP,
-    HELD,
     INTEREST,
     PAYOUT,
     RECOUPED,
+    RELEASES,
     SHARE,
     SHARE_CONVERTED,
     VALUE_ADDED_TAX,
@@ -36,7 +36,7 @@ from settlement.pay.words import Language, Words
 _NOTES: Final = 5
 """How many notes tell how a statement is added up."""
 _THEN_AND_NOW: Final = ("stated", "now", "difference")
-_QUOTING: Final = frozenset({SHARE_CONVERTED, RECOUPED, GROSS_UP, WITHHOLDING_TAX, VALUE_ADDED_TAX, HELD, PAYOUT})
+_QUOTING: Final = frozenset({SHARE_CONVERTED, RECOUPED, GROSS_UP, WITHHOLDING_TAX, VALUE_ADDED_TAX, *RELEASES, PAYOUT})
 """Kinds of lines of a beneficiary that quote their clause; the others follow that of the payout."""
 
 

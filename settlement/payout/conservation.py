@@ -20,6 +20,7 @@ from settlement.model.payout import Batch, BatchState
 _LEFT: Final = {
     "carried": accounts.CARRIED,
     "held": accounts.HELD,
+    "reserved": accounts.RESERVE,
     "due": accounts.DUE,
     "taxed": accounts.TAX_OWED,
     "tax borne": accounts.TAX_BORNE,

@@ -1,9 +1,7 @@
-"""The night's journal: accruals by term, the close of statements, opening balances, cash, and the trial balance.
+"""The night's journal: accruals, the close of statements, opening balances, things, cash, and the trial balance.
 
-What a contract's terms come to is accrued every night as a change against the night before, so that the accrued
-share of a period always stands at the latest amount and every change keeps its own entry. When a period closes, the
-accrued share moves to its beneficiaries and the account of the period ends at zero. ``docs/BOOKS.md`` shows the chart
-of accounts and each kind of entry by an example.
+When a period closes, what is accrued for it moves to its beneficiaries and the accounts of the period end at zero.
+``docs/BOOKS.md`` shows the chart of accounts and each kind of entry by an example.
 """
 
 from __future__ import annotations
@@ -18,20 +16,22 @@ import polars as pl
 
 from settlement.errors import TerminalError
 from settlement.model import accounts
-from settlement.model.clearing import TOLD_ONLY, StatementState
+from settlement.model.clearing import StatementState
 from settlement.model.journal import Entry, Posting
 from settlement.model.money import amounts_text
 from settlement.model.stage import StageInput, StageOutput
 from settlement.model.statement_lines import Ledger, moves_of, told
 from settlement.model.tables import TABLES
+from settlement.post.accruals import STATEMENT, TermKey, accrual_entries, guarantee_entries, term_amounts, terms_of
 from settlement.post.cash import cash_entries
+from settlement.post.things import thing_entries
 
-_STATEMENT: Final = ["contract", "period"]
 _ACCOUNTS: Final[Mapping[Ledger, accounts.AccountKind]] = {
     Ledger.ADVANCE: accounts.ADVANCE,
     Ledger.TAX_BORNE: accounts.TAX_BORNE,
     Ledger.TAX_OWED: accounts.TAX_OWED,
     Ledger.HOLD: accounts.HELD,
+    Ledger.RESERVE: accounts.RESERVE,
 }
 """The account of each ledger that stands between what a beneficiary earns and what it is paid."""
 
@@ -61,8 +61,8 @@ def run(inputs: StageInput) -> StageOutput:
     Parameters
     ----------
     inputs:
-        What persons booked since the night before; tonight's ``file``, ``cash_tie``, ``statement_entry`` and
-        ``payout``; of earlier nights ``file``, ``cash_tie``, ``payout`` and ``trial_balance``.
+        What persons booked since the night before; tonight's ``file``, ``cash_tie``, ``statement_entry``, ``payout``
+        and ``ledger``; of earlier nights ``file``, ``cash_tie``, ``payout``, ``ledger`` and ``trial_balance``.
 
     Returns
     -------
@@ -79,82 +79,14 @@ def run(inputs: StageInput) -> StageOutput:
     opening = _opening_entries(inputs)
     closing = _close_entries(inputs, _carried_after(before, opening))
     entries = sorted(
-        [*opening, *_accrual_entries(inputs), *closing, *cash_entries(inputs)], key=lambda entry: entry.key
+        [*opening, *accrual_entries(inputs), *closing, *thing_entries(inputs), *cash_entries(inputs)],
+        key=lambda entry: entry.key,
     )
     for entry in entries:
         entry.check()
     return StageOutput(
         tables={"trial_balance": _trial_balance(before, [*inputs.booked, *entries])}, entries=tuple(entries)
     )
-
-
-def _accrual_entries(inputs: StageInput) -> list[Entry]:
-    """One entry for each term whose amount is another tonight than on the last earlier night of its statement."""
-    now = _term_amounts(_terms(inputs.tables["payout"].lazy()).collect())
-    was = _term_amounts(_last_stated_terms(inputs))
-    of, entries = inputs.restates, []
-    why = "" if of is None else f"; {of.first_night} to {of.last_night} restated: {of.reason}"
-    for key in sorted(now.keys() | was.keys()):
-        contract, period, term, adjusts, booked = key
-        change = Counter(now.get(key, {}))
-        change.subtract(was.get(key, {}))
-        name = f"{term}:{adjusts}" if adjusts else term
-        name = name if booked == period else f"{name}:original_period"
-        postings = tuple(
-            posting
-            for currency, amount in sorted(change.items())
-            if amount
-            for posting in (
-                Posting(account=accounts.PARTNER_SHARE.at(contract, term), currency=currency, amount_minor=amount),
-                Posting(account=accounts.ACCRUED_SHARE.at(contract, booked), currency=currency, amount_minor=-amount),
-            )
-        )
-        if postings:
-            entries.append(
-                Entry(
-                    key=f"accrual/{contract}/{period}/{name}/{inputs.business_date}",
-                    business_date=inputs.business_date,
-                    kind="accrual",
-                    text=f"{contract} {period} {name}: "
-                    f"from {amounts_text(was.get(key, {}))} to {amounts_text(now.get(key, {}))}{why}",
-                    postings=postings,
-                )
-            )
-    return entries
-
-
-def _terms(payout: pl.LazyFrame) -> pl.LazyFrame:
-    """Term and adjustment lines; restated lines are left out, because their difference is an adjustment, or parked."""
-    return payout.filter(pl.col("beneficiary").is_null() & ~pl.col("state").is_in(TOLD_ONLY))
-
-
-def _last_stated_terms(inputs: StageInput) -> pl.DataFrame:
-    """The terms of tonight's statements as of the last earlier night that had the statement.
-
-    A term that was there and is gone tonight is thereby zero tonight, and one that comes back starts at zero.
-    """
-    tonight = _terms(inputs.tables["payout"].lazy()).select(_STATEMENT).unique()
-    return (
-        _terms(inputs.history["payout"])
-        .join(tonight, on=_STATEMENT, how="semi")
-        .filter(pl.col("business_date") == pl.col("business_date").max().over(_STATEMENT))
-        .collect()
-    )
-
-
-_Term = tuple[str, str, str, str, str]
-"""Contract, period, term, adjusted period (empty text where there is none), and the period that it is booked in."""
-
-
-def _term_amounts(rows: pl.DataFrame) -> dict[_Term, dict[str, int]]:
-    """Minor units by currency of each term and adjustment."""
-    found: dict[_Term, dict[str, int]] = {}
-    for row in rows.iter_rows(named=True):
-        booked = told(row["quantities"], "booked_in") or row["period"]
-        key = (row["contract"], row["period"], row["term"], row["adjusts"] or "", booked)
-        amounts = found.setdefault(key, {})
-        amounts[row["currency"]] = amounts.get(row["currency"], 0) + row["amount_minor"]
-    return found
 
 
 def _opening_entries(inputs: StageInput) -> list[Entry]:
@@ -211,7 +143,7 @@ def _close_entries(inputs: StageInput, carried_before: Mapping[tuple[str, str], 
         return []
     _refuse_second_close(inputs, closed)
     totals: dict[tuple[str, str], Counter[str]] = {}
-    terms = _term_amounts(_terms(closed.lazy()).collect())
+    terms = term_amounts(terms_of(closed.lazy()).collect())
     for (contract, period, *_), amounts in terms.items():
         totals.setdefault((contract, period), Counter()).update(amounts)
     shares: dict[tuple[str, str], dict[str, _Share]] = {}
@@ -222,7 +154,7 @@ def _close_entries(inputs: StageInput, carried_before: Mapping[tuple[str, str], 
         )
         share.amounts[row["term"]], share.currencies[row["term"]] = row["amount_minor"], row["currency"]
         share.advanced[row["currency"]] += int(told(row["quantities"], "advanced") or 0)
-    entries = _from_original_periods(terms, inputs.business_date)
+    entries = [*_from_original_periods(terms, inputs.business_date), *guarantee_entries(inputs, terms)]
     carried = Counter(carried_before)
     # In order of periods: where several close in one night, a later one carries in what an earlier one carries out.
     for statement in sorted(totals.keys() | shares.keys()):
@@ -235,7 +167,7 @@ def _close_entries(inputs: StageInput, carried_before: Mapping[tuple[str, str], 
     return entries
 
 
-def _from_original_periods(terms: Mapping[_Term, Mapping[str, int]], night: date) -> list[Entry]:
+def _from_original_periods(terms: Mapping[TermKey, Mapping[str, int]], night: date) -> list[Entry]:
     """Adjustments that stand in their original periods move to the statements that carry them, as these close."""
     return [
         Entry(
@@ -345,9 +277,9 @@ def _refuse_second_close(inputs: StageInput, closed: pl.DataFrame) -> None:
     again = (
         inputs.history["payout"]
         .filter(pl.col("state") == StatementState.CLOSED)
-        .join(closed.lazy().select(_STATEMENT), on=_STATEMENT, how="semi")
-        .sort(*_STATEMENT, "business_date")
-        .select(*_STATEMENT, "business_date")
+        .join(closed.lazy().select(STATEMENT), on=STATEMENT, how="semi")
+        .sort(*STATEMENT, "business_date")
+        .select(*STATEMENT, "business_date")
         .first()
         .collect()
     )

@@ -19,12 +19,13 @@ from settlement.model.statement_lines import (
     CARRY_IN,
     CARRY_OUT,
     GROSS_UP,
-    HELD,
     PAYOUT,
     RECOUPED,
-    RELEASED,
+    RELEASES,
     REVERSE_CHARGE,
+    kind_of,
     line_of,
+    name_of,
 )
 from settlement.rate.banking_days import Banking, banking_of
 from settlement.rate.facts import Facts
@@ -236,9 +237,9 @@ def _holds(holds: Sequence[tuple[Hold, date]], added: int, balance: int, held: S
         base = added - sum(kept[name] for name in hold.after)
         share = round_fraction(Fraction(hold.share) * max(0, base), hold.rounding)
         amount = min(share, max(0, balance - sum(kept.values())))
-        before = sum(lot.amount_minor for lot in held if lot.hold == hold.id)
+        before = sum(lot.amount_minor for lot in held if lot.line == hold.line)
         told = f"of={base};share={hold.share};held_before={before};release_on={release_on}"
-        found.append((line_of(HELD, hold.id), -amount, told, hold.clause))
+        found.append((hold.line, -amount, told, hold.clause))
         kept[hold.id or ""] = amount
     return found
 
@@ -247,18 +248,15 @@ def _released(
     holds: Sequence[Hold], fresh: Sequence[Own], held: Sequence[HeldBack], day: date, clause: str
 ) -> list[Own]:
     """What of each hold is released on a day; of one that the contract has dropped too, by the settlement's clause."""
-    clauses = {hold.id: hold.clause for hold in holds}
-    dropped = sorted({lot.hold or "" for lot in held if lot.hold not in clauses})
+    clauses = {hold.line: hold.clause for hold in holds}
+    dropped = sorted({lot.line for lot in held} - clauses.keys())
     found = []
-    for name in (*clauses, *(name or None for name in dropped)):
-        lots = [lot for lot in held if lot.hold == name]
-        before, now = (
-            sum(lot.amount_minor for lot in lots),
-            -sum(own[1] for own in fresh if own[0] == line_of(HELD, name)),
-        )
+    for line in (*clauses, *dropped):
+        lots = [lot for lot in held if lot.line == line]
+        before, now = sum(lot.amount_minor for lot in lots), -sum(own[1] for own in fresh if own[0] == line)
         free = sum(lot.amount_minor for lot in lots if lot.release_on <= day)
         told = f"held_before={before};held_now={now};held_after={before + now - free}"
-        found.append((line_of(RELEASED, name), free, told, clauses.get(name, clause)))
+        found.append((line_of(RELEASES[kind_of(line)], name_of(line)), free, told, clauses.get(line, clause)))
     return found
 
 

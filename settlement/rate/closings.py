@@ -18,8 +18,10 @@ from settlement.model.clearing import StatementState
 from settlement.model.contract import ContractVersion, known_versions
 from settlement.model.contract_convert import ExchangeRate
 from settlement.model.dates import Period, period_from
-from settlement.rate.evaluate import evaluate, first_period, looks_back, periods_known
+from settlement.model.ledger_entries import LedgerRow
+from settlement.rate.evaluate import evaluate, first_period, in_force, looks_back, periods_known
 from settlement.rate.facts import Facts
+from settlement.rate.ledger_entries import parts_of_lines, things_to_date
 from settlement.rate.stated import NOTHING_STATED, PayoutRow, Stated, with_statement
 from settlement.rate.statement import statement
 from settlement.rate.sums import Sums
@@ -68,12 +70,13 @@ NOTHING_BEFORE: Final = Before(read=lambda _: NOTHING_STATED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closing:
-    """One statement: the versions known after its day, the terms of the periods it looks at, and its rows."""
+    """One statement: the versions known after its day, the terms of the periods it looks at, its rows and entries."""
 
     day: date
     versions: tuple[ContractVersion, ...]
     lines: Mapping[Period, Lines]
     rows: list[PayoutRow]
+    entries: list[LedgerRow]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,11 +145,14 @@ def closings(
         nothing: dict[str, Mapping[str, int]] = {
             p.text: {} for p in lines if p.last < day and not _begun(versions, p.last)
         }
-        fresh = statement(known, facts, lines, replace(told.stated, terms={**nothing, **told.stated.terms}))
+        stated = replace(told.stated, terms={**nothing, **told.stated.terms})
+        fresh = statement(known, facts, lines, stated)
+        things = things_to_date(in_force(known, max(lines)).contract, facts, sums, lines)
+        entries = [*parts_of_lines(known, fresh, stated), *things]
         told = told.after(fresh)
         made.append(fresh)
         seen = Seen(day=one, versions=known, opening=facts.opening, sums=sums, differing=differing(fresh))
-        yield Closing(day=one, versions=known, lines=lines, rows=fresh)
+        yield Closing(day=one, versions=known, lines=lines, rows=fresh, entries=entries)
 
 
 def _begun(versions: Sequence[ContractVersion], day: date) -> bool:

@@ -82,6 +82,7 @@ KEYS: Final[Mapping[str, str]] = {
     "Tax.on": "Whether the tax is on all that is earned, or on what of it is not recouped.",
     "Tax.of": "The terms that the tax is on; without it, on all that is earned.",
     "Tax.after": "The taxes before it whose lines change what it is on: withheld is taken off, added is added.",
+    "Hold.kind": "`holdback` for what is only paid later, `reserve` for what secures what may still be taken back.",
     "Hold.id": "The name of the hold in its lines, where a beneficiary has several.",
     "Hold.beneficiaries": "The ids of the beneficiaries of whose balances it holds; without it, of all.",
     "Hold.after": "The holds before it whose amounts are taken off what it is a share of.",

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from settlement.model.contract import Contract
 from settlement.model.contract_frame import Counted
 from settlement.model.contract_terms import PointsTerm, PrepaidTerm, Term
+from settlement.model.money import is_currency
 from settlement.rate.contract_names import check_names
 from settlement.rate.contract_words import refuse, term_place
 from settlement.rate.measures import measured_in
+
+_LONGEST_UNIT: Final = 10
+"""Signs that the books have for a currency or the unit of things."""
 
 
 def check_ledgers(contract: Contract) -> None:
@@ -45,6 +50,10 @@ def _check_points(contract: Contract, term: PointsTerm, before: Sequence[str]) -
 
 def _check_unit(contract: Contract, term: Term, names: Sequence[str]) -> None:
     """A ledger is of one unit, as an account is of one currency."""
-    units = sorted({measured_in(contract, name) for name in names if name in contract.measures})
+    units = sorted({measured_in(contract, name) for name in names})
     if len(units) > 1:
         raise refuse(term_place(term), f"it counts {' and '.join(units)} together; a ledger is of one unit.")
+    for unit in units:
+        if is_currency(unit) or len(unit) > _LONGEST_UNIT:
+            sentence = f"the books keep its things apart from money by the unit `{unit}`; write one that is no currency"
+            raise refuse(term_place(term), f"{sentence}, of at most {_LONGEST_UNIT} signs, such as `POINTS`.")

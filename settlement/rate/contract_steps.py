@@ -13,7 +13,7 @@ from settlement.errors import TerminalError
 from settlement.model.contract import Contract, ContractVersion, Step
 from settlement.model.contract_steps import Hold, Owing, Tax, TaxBase, TaxKind
 from settlement.model.money import exponent, to_minor
-from settlement.model.statement_lines import HELD, VALUE_ADDED_TAX, WITHHOLDING_TAX, line_of
+from settlement.model.statement_lines import HELD, RESERVE_KEPT, VALUE_ADDED_TAX, WITHHOLDING_TAX
 from settlement.rate.contract_fixing import check_weekend
 from settlement.rate.contract_words import nearest, refuse, written
 
@@ -93,8 +93,8 @@ def _check_named(where: str, one: Tax | Hold, before: Sequence[Tax | Hold], cont
         raise refuse(where, f"the id `{one.id}` is used twice; give each its own.")
     for name in one.beneficiaries or known:
         for other in before:
-            if name in (other.beneficiaries or known) and _line(other) == _line(one):
-                sentence = f"{name} has {_WORDS[_line(one)]} already; give this one an `id`, or write one of both."
+            if name in (other.beneficiaries or known) and other.line == one.line:
+                sentence = f"{name} has {_WORDS[one.line]} already; give this one an `id`, or write one of both."
                 raise refuse(where, sentence)
     _check_after(where, one, before, known)
 
@@ -132,13 +132,13 @@ def _check_after(where: str, one: Tax | Hold, before: Sequence[Tax | Hold], know
             raise refuse(where, f"after = `{name}` is none of {left[0]}; let both name the same beneficiaries.")
 
 
-def _line(one: Tax | Hold) -> str:
-    """The line that tells a tax or a hold."""
-    return one.line if isinstance(one, Tax) else line_of(HELD, one.id)
-
-
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
-_WORDS: Final = {WITHHOLDING_TAX: "tax withheld", VALUE_ADDED_TAX: "value added tax", HELD: "a hold"}
+_WORDS: Final = {
+    WITHHOLDING_TAX: "tax withheld",
+    VALUE_ADDED_TAX: "value added tax",
+    HELD: "a hold",
+    RESERVE_KEPT: "a reserve",
+}
 """Lines of taxes and holds without an id, as a sentence names them."""
 
 

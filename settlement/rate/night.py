@@ -13,7 +13,7 @@ period as if an empty night had been settled on it: as known on that day, under 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import date
 from functools import cache, cached_property, partial
@@ -27,6 +27,7 @@ from settlement.errors import TerminalError
 from settlement.kernels import radix
 from settlement.kernels.choice import cores
 from settlement.model.contract import ContractVersion, known_versions
+from settlement.model.ledger_entries import LedgerRow
 from settlement.model.packs import PACKED
 from settlement.model.stage import StageInput, StageOutput
 from settlement.model.tables import TABLES
@@ -39,7 +40,7 @@ from settlement.rate.changes import (
     sums_from,
     totals_on,
 )
-from settlement.rate.closings import Before, Seen, closings, differing
+from settlement.rate.closings import Before, Closing, Seen, closings, differing
 from settlement.rate.contract_file import read_contracts
 from settlement.rate.facts import (
     REFERENCES,
@@ -77,6 +78,7 @@ def run(inputs: StageInput) -> StageOutput:
     scene = _Scene(inputs, by_rates=by_rates)
     _require_known(contracts, scene.stated)
     rows: list[PayoutRow] = []
+    entries: dict[tuple[str, str, str, str | None, str], LedgerRow] = {}
     changes, totals, units, basis = ([TABLES[name].empty()] for name in _WRITES)
     for contract_id in sorted(contracts):
         versions = known_versions(contracts[contract_id], inputs.business_date)
@@ -86,7 +88,10 @@ def run(inputs: StageInput) -> StageOutput:
         before = scene.totals_before(contract_id, now) if by_change(versions) else None
         rated, sums = _anew(versions, scene) if before is None else _changed(versions, scene, before)
         seen = None if before is None else _seen(contracts[contract_id], scene, before)
-        rows += _statements(contracts[contract_id], scene, sums, seen)
+        for closing in _statements(contracts[contract_id], scene, sums, seen):
+            rows += closing.rows
+            # Of things the last statement tells what there is to date.
+            entries |= {(one.contract, one.period, one.term, one.adjusts, one.entry): one for one in closing.entries}
         name = pl.lit(contract_id).alias("contract")
         changes.append(_difference(rated.now, rated.before))
         totals.append(rated.totals.with_columns(name).select(TABLES["rated_total"].schema.names()))
@@ -99,6 +104,7 @@ def run(inputs: StageInput) -> StageOutput:
         "rated_basis": pl.concat(basis),
         "rated_key": index_rows(inputs, scene.index),
         "payout": pl.DataFrame([asdict(row) for row in rows], schema=TABLES["payout"].schema),
+        "ledger": pl.DataFrame([asdict(one) for one in entries.values()], schema=TABLES["ledger"].schema),
     }
     return StageOutput(tables={**told, **scene.packs_after(told)})
 
@@ -229,12 +235,11 @@ def _require_known(contracts: Mapping[str, Sequence[ContractVersion]], stated: p
 
 def _statements(
     versions: Sequence[ContractVersion], scene: _Scene, sums: Callable[[date], Sums], seen: Seen | None
-) -> list[PayoutRow]:
+) -> Iterator[Closing]:
     """The statement of the current period, after those of periods whose last day brought no files."""
     stated = scene.stated.filter(pl.col("contract") == versions[0].contract.id)
     before = Before(read=partial(stated_of, stated), seen=seen)
-    made = closings(versions, scene.night, scene.facts_of, sums, before)
-    return [row for closing in made for row in closing.rows]
+    return closings(versions, scene.night, scene.facts_of, sums, before)
 
 
 def _seen(versions: Sequence[ContractVersion], scene: _Scene, totals: pl.DataFrame) -> Seen:

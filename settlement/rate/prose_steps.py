@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from settlement.model.contract import Contract, Step
-from settlement.model.contract_steps import Hold, Interest, Owing, Tax, TaxBase, TaxKind
+from settlement.model.contract_steps import Hold, HoldKind, Interest, Owing, Tax, TaxBase, TaxKind
 from settlement.rate.contract_words import written
 from settlement.rate.prose_calendar import conversion_spoken, kind_spoken, open_days_spoken
 from settlement.rate.wording import MODES, all_spoken, counted, listing, percent, spoken
@@ -130,6 +130,12 @@ def _hold(contract: Contract) -> str:
     return f"{told} {of_banking_days(contract)}" if counts else told
 
 
+_KEPT: Final = {
+    HoldKind.HOLDBACK: "held back",
+    HoldKind.RESERVE: "put in reserve against what may still be taken back",
+}
+
+
 def of_hold(hold: Hold) -> str:
     """One hold: how much of what it keeps back, of whom, and until when."""
     after = spoken(counted(hold.released_after, hold.counted_in))
@@ -137,7 +143,7 @@ def of_hold(hold: Hold) -> str:
     less = f", less what {all_spoken(hold.after)} hold{'s' * (len(hold.after) == 1)}" if hold.after else ""
     return (
         f"{_named(hold)}{percent(hold.share)} of what the statement adds to {whose}{less}, as far as it covers that, "
-        f"is held back and released by the first statement {after} after its close or later; rounded once, "
+        f"is {_KEPT[hold.kind]} and released by the first statement {after} after its close or later; rounded once, "
         f"{MODES[hold.rounding]}."
     )
 

@@ -63,9 +63,20 @@ def of_days(term: OverTime, period: Period) -> dict[str, int]:
 
 def _of_ledgers(term: OverLedgers, scene: Scene) -> dict[str, int]:
     """The entries of a ledger of things in the period, worked out from all periods up to it."""
+    entries = ledger_to_date(term, scene)[-1]
+    if isinstance(term, PrepaidTerm):
+        return entries
+    found = {name: entries[name] for name in names_of_points(term)}
+    if term.entry == "reserve":
+        found[PAID_TO_DATE] = given_before(scene, Window.CONTRACT_TO_DATE)
+    return found
+
+
+def ledger_to_date(term: OverLedgers, scene: Scene) -> list[dict[str, int]]:
+    """The entries of a ledger of things in each period up to that of the scene, in ascending order."""
     seen = [replace(scene, period=period) for period in (*scene.earlier, scene.period)]
     if isinstance(term, PrepaidTerm):
-        return prepaid([_used(term, one) for one in seen])[-1]
+        return prepaid([_used(term, one) for one in seen])
     flows = [
         Flow(
             period=one.period,
@@ -74,11 +85,7 @@ def _of_ledgers(term: OverLedgers, scene: Scene) -> dict[str, int]:
         )
         for one in seen
     ]
-    entries = points(flows, term.expires_after, scene.facts.day)[-1]
-    found = {name: entries[name] for name in names_of_points(term)}
-    if term.entry == "reserve":
-        found[PAID_TO_DATE] = given_before(scene, Window.CONTRACT_TO_DATE)
-    return found
+    return points(flows, term.expires_after, scene.facts.day)
 
 
 def _used(term: PrepaidTerm, scene: Scene) -> Flow:

@@ -11,14 +11,13 @@ from typing import Final
 from settlement.model.clearing import StatementState
 from settlement.model.statement_lines import (
     CARRY_OUT,
-    HELD,
     RECOUPED,
+    RELEASES,
     SHARE,
     SHARE_CONVERTED,
     VALUE_ADDED_TAX,
     WITHHOLDING_TAX,
     kind_of,
-    name_of,
     told,
 )
 from settlement.rate.conversion import read_own, read_refixed
@@ -51,11 +50,11 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldBack:
-    """What a closed statement has held back of a beneficiary, by which hold, and the day from which it is released."""
+    """What a line of a closed statement has kept back of a beneficiary, and the day from which it is released."""
 
     amount_minor: int
     release_on: date
-    hold: str | None = None
+    line: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,10 +208,10 @@ def _held(before: Stated, own: Sequence[PayoutRow], closed_on: date | None) -> d
     """What is held back and was not due yet when the last statement closed; amounts above zero."""
     found = {name: list(lots) for name, lots in before.held.items()}
     for row in own:
-        due = told(row.quantities, "release_on") if kind_of(row.term) == HELD else None
+        due = told(row.quantities, "release_on") if kind_of(row.term) in RELEASES else None
         if due is not None and row.amount_minor:
             release_on = date.fromisoformat(due)
-            lot = HeldBack(amount_minor=-row.amount_minor, release_on=release_on, hold=name_of(row.term))
+            lot = HeldBack(amount_minor=-row.amount_minor, release_on=release_on, line=row.term)
             found.setdefault(row.beneficiary or "", []).append(lot)
     left = {
         name: [lot for lot in lots if closed_on is None or lot.release_on > closed_on] for name, lots in found.items()

@@ -9,7 +9,7 @@ from typing import Final
 import polars as pl
 
 from settlement.model.clearing import StatementState
-from settlement.model.statement_lines import CARRY_OUT, HELD, KIND, RECOUPED, VALUE_ADDED_TAX, WITHHOLDING_TAX
+from settlement.model.statement_lines import CARRY_OUT, KIND, RECOUPED, RELEASES, VALUE_ADDED_TAX, WITHHOLDING_TAX
 from settlement.model.tables import TABLES
 from settlement.rate.stated import PayoutRow, Stated, read_stated
 
@@ -65,6 +65,6 @@ def _still_asked_for(rows: pl.DataFrame, periods: Collection[str]) -> pl.DataFra
             closings.filter(stating_them),
             own.filter(pl.col("term") == RECOUPED),
             taxed.filter(pl.col("as_of") == pl.col("as_of").max().over("beneficiary", "term")),
-            own.filter((KIND == HELD) & (due > last)),
+            own.filter(KIND.is_in(list(RELEASES)) & (due > last)),
         ]
     )

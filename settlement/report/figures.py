@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from settlement.model.money import is_currency, to_major
+from settlement.model.money import to_major
 
 NARROW_SPACE: Final = "\u202f"
 MINUS: Final = "\u2212"
@@ -26,7 +26,7 @@ class Money:
 
 def amount_text(minor: int, currency: str) -> str:
     """The amount in major units: ``1,234.50``; a unit that is no currency has no decimals. Minus is U+2212."""
-    major = to_major(abs(minor), currency) if is_currency(currency) else str(abs(minor))
+    major = to_major(abs(minor), currency)
     whole, point, decimals = major.partition(".")
     return f"{MINUS if minor < 0 else ''}{int(whole):,}{point}{decimals}"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import asdict
 from datetime import date
+from pathlib import Path
 
 import polars as pl
 from hypothesis import given, settings
@@ -12,7 +13,11 @@ from payout_frames import balances, night, post_nights
 from rate.random_steps import WEIGHTS, fees, settlements
 from rate.settled import EXTRA, FEE, PLAIN, closed, version
 
+from settlement import books
 from settlement.check import measures
+from settlement.model.accounts import ADVANCE, CARRIED, DUE, RESERVE, TAX_OWED
+from settlement.model.accounts import HELD as HELD_BACK
+from settlement.model.accounts import kind_of as kind_of_account
 from settlement.model.clearing import TOLD_ONLY
 from settlement.model.statement_lines import kind_of, told
 from settlement.model.tables import TABLES
@@ -20,7 +25,9 @@ from settlement.pay.outgoing_layout import STANDING
 from settlement.pay.outgoing_lines import in_layout, settlement_lines
 from settlement.pay.partners import Partner, Recipient
 from settlement.pay.statement import Line, Statement
+from settlement.payout import conservation
 from settlement.rate.stated import PayoutRow, read_stated
+from settlement.store import Home
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)
@@ -39,7 +46,9 @@ def test_books_end_where_the_statements_do(settlement: str, known: list[list[int
         advanced = sum(int(told(row.quantities, "advanced") or 0) for row in mine)
         expected[f"{own}:carried USD"] = -sum_of([row for row in last if row.beneficiary == name], "carry_out")
         expected[f"{own}:due USD"] = -sum_of(mine, "payout") - advanced
-        expected[f"{own}:held USD"] = -sum(lot.amount_minor for lot in read_stated(rows).held.get(name, ()))
+        waits = read_stated(rows).held.get(name, ())
+        for account, kept in ((f"{own}:held", "held"), (f"liability:reserve:P1-KINDS:{name}", "reserved")):
+            expected[f"{account} USD"] = -sum(lot.amount_minor for lot in waits if kind_of(lot.line) == kept)
         expected[f"asset:advance:P1-KINDS:{name} USD"] = advanced + sum_of(mine, "recouped")
         expected[f"liability:tax:P1-KINDS:{name} USD"] = sum_of(mine, "withholding_tax") + sum_of(
             mine, "reverse_charge"
@@ -114,3 +123,72 @@ def test_an_adjustment_of_its_original_period_stands_there_until_it_is_carried()
     assert not [account for account in balances(third) if "accrued_share" in account]
     assert "original_period/P1-KINDS/2009-02/adjustment/2009-01" in [entry.key for entry in third.entries]
     assert night(3) == third.entries[0].business_date
+
+
+STEPS = """
+[settlement]
+clause = "1"
+order = ["terms", "adjustments", "split", "carry", "recoup", "tax", "hold", "threshold"]
+residue = "largest_remainder"
+threshold = 5.00
+below_threshold = "carry"
+
+[settlement.adjustments]
+clause = "1"
+booked_in = "current_period"
+recomputes = "all_terms"
+
+[settlement.advance]
+clause = "1"
+recouped = "from_positive_balance"
+recoups = "own"
+paid = [{ on = 2009-01-15, amount = 3.00, to = "A" }]
+
+[[settlement.taxes]]
+clause = "1"
+kind = "withholding"
+rate = 0.10
+beneficiaries = ["A"]
+owed_by = "payer"
+owed_to = "Revenue"
+rounding = "half_away"
+
+[[settlement.holds]]
+clause = "1"
+kind = "holdback"
+id = "late"
+share = 0.20
+released_after = 2
+counted_in = "periods"
+rounding = "half_away"
+
+[[settlement.holds]]
+clause = "1"
+kind = "reserve"
+id = "rolling"
+share = 0.15
+released_after = 1
+counted_in = "periods"
+rounding = "half_away"
+"""
+
+
+def test_law_all_that_is_earned_is_due_carried_held_reserved_taxed_or_recouped_after_every_close(
+    tmp_path: Path,
+) -> None:
+    statements = closed(version(STEPS, {"A": 1}), [[2_000], [2_000, 500], [1_700, 500, 0], [1_700, 500, 0, 0]])
+    frames = [pl.DataFrame([asdict(row) for row in rows], schema=TABLES["payout"].schema) for rows in statements]
+    engine, reserved = books.connect(Home(root=tmp_path)), []
+    for output in post_nights([{"payout": frame} for frame in frames]):
+        with books.transaction(engine) as connection:
+            books.book(connection, output.entries)
+        (standing,) = conservation.standing(engine)
+        assert standing.earned_minor == standing.found_minor
+        assert conservation.broken(engine) == []
+        reserved.append(dict(standing.left)["reserved"])
+    # 15 % of what the month adds after 3.00 recouped and a tenth of tax; the month after releases it.
+    assert reserved == [230, 68, 0, 0]
+    accounts_booked = {
+        kind_of_account(p.account).path for e in books.read_entries(engine, date.max) for p in e.postings
+    }
+    assert {kind.path for kind in (HELD_BACK, RESERVE, ADVANCE, TAX_OWED, DUE, CARRIED)} <= accounts_booked

@@ -16,6 +16,8 @@ from typing import Any
 Table = dict[str, Any]
 Terms = dict[str, int]
 """What each term comes to in one month."""
+KEPT = {"holdback": ("held", "released"), "reserve": ("reserved", "reserve_released")}
+"""The two lines of each kind of hold."""
 Lines = dict[str, dict[str, int]]
 """By beneficiary ("" for the whole contract): the lines of a statement."""
 
@@ -204,15 +206,16 @@ class Settling:
             if name not in rule.get("beneficiaries", self.weights):
                 continue
             label = "." + rule["id"] if "id" in rule else ""
+            kept_line, freed_line = KEPT[rule["kind"]]
             free = [lot for lot in self.lots if lot[:2] == (name, label) and lot[2] <= last_day(month)]
             self.lots = [lot for lot in self.lots if lot not in free]
-            own["released" + label] = sum(lot[3] for lot in free)
+            own[freed_line + label] = sum(lot[3] for lot in free)
             base = added - sum(kept["." + other] for other in rule.get("after", []))
             held = max(0, min(rounded(Fraction(rule["share"]) * max(0, base)), balance - sum(kept.values())))
-            own["held" + label], kept[label] = -held, held
+            own[kept_line + label], kept[label] = -held, held
             due = self.after(last_day(month), rule["released_after"], rule["counted_in"])
             if rule["counted_in"] == "periods":
                 due = last_day(month + rule["released_after"])
             self.lots.append((name, label, due, held))
-            moved += own["released" + label] - held
+            moved += own[freed_line + label] - held
         return moved

@@ -98,7 +98,9 @@ def holds(draw: st.DrawFn) -> list[str]:
     for number in range(draw(st.integers(1, 3)) if several else 1):
         share = draw(st.sampled_from(("1", "0.15", "0.333")))
         after, unit = draw(st.sampled_from(RELEASES))
-        said = f'clause = "1"\nshare = {share}\nreleased_after = {after}\ncounted_in = "{unit}"\nrounding = "half_away"'
+        kind = draw(st.sampled_from(("holdback", "reserve")))
+        said = f'clause = "1"\nkind = "{kind}"\nshare = {share}\nreleased_after = {after}\ncounted_in = "{unit}"'
+        said += '\nrounding = "half_away"'
         if several:
             said += f'\nid = "h{number}"' + (f'\nafter = ["h{number - 1}"]' * (number > 0 and draw(st.booleans())))
             # What comes after a hold of A alone is of A alone too.

@@ -29,6 +29,20 @@ def test_every_line_of_the_truth(tables: Tables, night: str) -> None:
     assert sorted(found) == sorted(expected)
 
 
+def test_what_the_year_lacks_of_the_guarantee_is_an_entry_of_its_ledger_once_the_year_has_closed(
+    tables: Tables,
+) -> None:
+    for night in NIGHTS:
+        expected = [
+            (row["contract"], row["period"], "guarantee", row["currency"], int(row["amount_minor"]))
+            for row in truth(night, "payouts")
+            if row["term"] == "minimum_guarantee" and int(row["amount_minor"])
+        ]
+        rows = tables[night, "ledger"].filter(pl.col("entry") == "guarantee")
+        assert rows.select("contract", "period", "entry", "unit", "amount").rows() == expected
+        assert bool(expected) == (night == NIGHTS[-1])
+
+
 def test_every_negative_event_refers_to_its_purchase(tables: Tables) -> None:
     clearing = pl.concat([tables[night, "clearing"] for night in NIGHTS])
     legs = pl.concat([tables[night, "match"].filter(pl.col("leg") == MERCHANT_LEG) for night in NIGHTS])

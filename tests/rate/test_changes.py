@@ -112,6 +112,7 @@ def test_so_it_is_under_other_calendars_and_exchange_rates(seed: int) -> None:
 
 STEPS = """[settlement.hold]
 clause = "statement"
+kind = "holdback"
 share = 0.25
 released_after = 2
 counted_in = "days"

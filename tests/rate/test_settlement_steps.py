@@ -16,7 +16,7 @@ from settlement.model.clearing import TOLD_ONLY, StatementState
 from settlement.model.contract import Step
 from settlement.model.contract_convert import BankingDays, Weekday
 from settlement.model.money import Rounding, round_fraction
-from settlement.model.statement_lines import MOVES, kind_of, told
+from settlement.model.statement_lines import MOVES, RELEASES, kind_of, told
 from settlement.rate.banking_days import Banking
 from settlement.rate.contract_file import read_contract, read_contracts
 from settlement.rate.prose import of_step
@@ -45,19 +45,21 @@ def test_a_naive_reading_agrees_and_nothing_is_lost(
 
 
 def nothing_is_lost(statements: list[list[PayoutRow]]) -> None:
-    """Earned is what is paid, carried, held, recouped and taxed, at every close, to the minor unit."""
+    """Earned is what is paid, carried, held, reserved, recouped and taxed, at every close, to the minor unit."""
     rows: list[PayoutRow] = []
     for statement in statements:
         rows += statement
         earned = sum(r.amount_minor for r in rows if r.beneficiary is None and r.state not in TOLD_ONLY)
         to_date = {term: sum(r.amount_minor for r in rows if kind_of(r.term) == term) for term in (*MOVES, "payout")}
         carried = sum(r.amount_minor for r in statement if r.term == "carry_out")
-        held = sum(lot.amount_minor for lots in read_stated(rows).held.values() for lot in lots)
-        assert held == -to_date["held"] - to_date["released"]
-        taken = sum(-to_date[term] for term in MOVES if term not in {"held", "released"})
-        assert earned == to_date["payout"] + carried + held + taken
+        waits = [lot for lots in read_stated(rows).held.values() for lot in lots]
+        waiting = {kept: sum(lot.amount_minor for lot in waits if kind_of(lot.line) == kept) for kept in RELEASES}
+        for kept, released in RELEASES.items():
+            assert waiting[kept] == -to_date[kept] - to_date[released]
+        taken = sum(-to_date[term] for term in MOVES if term not in {*RELEASES, *RELEASES.values()})
+        assert earned == to_date["payout"] + carried + waiting["held"] + waiting["reserved"] + taken
         for row in statement:
-            if kind_of(row.term) == "released":
+            if kind_of(row.term) in RELEASES.values():
                 told_held = [int(told(row.quantities, n) or 0) for n in ("held_before", "held_now", "held_after")]
                 assert told_held[0] + told_held[1] - row.amount_minor == told_held[2]
 
@@ -94,7 +96,8 @@ def test_a_difference_that_is_taken_back_in_time_is_not_paid() -> None:
 
 
 def test_a_hold_that_a_later_version_drops_is_released_on_its_day() -> None:
-    hold = '[settlement.hold]\nclause = "1"\nshare = 1\nreleased_after = 2\ncounted_in = "periods"\nrounding = "down"\n'
+    hold = '[settlement.hold]\nclause = "1"\nkind = "holdback"\nshare = 1\nreleased_after = 2\n'
+    hold += 'counted_in = "periods"\nrounding = "down"\n'
     plain = REOPENS.replace('reopens = { within = 10, counted_in = "days", later = "parked" }\n', "")
     holding = version(plain.replace('"carry", "threshold"', '"carry", "hold", "threshold"') + hold, {"A": 1})
     rows = told_on(holding, date(2009, 1, 31), [{"fee": 700}], [])
@@ -189,6 +192,7 @@ rounding = "half_away"
 
 [[settlement.holds]]
 clause = "1"
+kind = "holdback"
 id = "retention"
 share = 0.10
 released_after = 2
@@ -197,6 +201,7 @@ rounding = "half_away"
 
 [[settlement.holds]]
 clause = "1"
+kind = "reserve"
 id = "reserve"
 share = 0.20
 released_after = 1
@@ -214,15 +219,27 @@ def test_several_taxes_and_holds_have_lines_of_their_own() -> None:
     # 5 % of 110.00, 10 % of what is left, 20 % of its half of the fee, 7 % of its third of the extra.
     taxes = {"withholding_tax.state": -550, "withholding_tax.federal": -1_045}
     taxes |= {"value_added_tax.fees": 2_000, "value_added_tax.extras": 70}
-    held = {"held.retention": -1_148, "held.reserve": -2_065, "released.retention": 0, "released.reserve": 0}
+    held = {"held.retention": -1_148, "released.retention": 0}
+    held |= {"reserved.reserve": -2_065, "reserve_released.reserve": 0}
     assert first == {"share": 11_000, "carry_in": 0, **taxes, **held, "payout": 8_262, "carry_out": 0}
     # The month before has 10.00 more of the extra for A: its taxes follow, and the reserve is released.
     assert (second["share"], second["withholding_tax.state"], second["value_added_tax.fees"]) == (1_000, -50, 0)
     assert second["value_added_tax.extras"] == 70
-    assert (second["released.reserve"], second["released.retention"]) == (2_065, 0)
+    assert (second["reserve_released.reserve"], second["released.retention"]) == (2_065, 0)
 
 
 NOTHING = {"fee": 0, "extra": 0}
+
+
+def test_what_was_held_back_is_released_as_such_after_the_hold_has_become_a_reserve() -> None:
+    holding = PLAIN.replace('"carry", "threshold"', '"carry", "hold", "threshold"') + 'booked_in = "current_period"\n'
+    holding += '[settlement.hold]\nclause = "1"\nkind = "holdback"\nshare = 0.5\nreleased_after = 1\n'
+    holding += 'counted_in = "periods"\nrounding = "down"\n'
+    rows = told_on(version(holding, {"A": 1}), date(2009, 1, 31), [{"fee": 700}], [])
+    amended = version(holding.replace("holdback", "reserve"), {"A": 1})
+    last = own(told_on(amended, date(2009, 2, 28), [{"fee": 700}, {"fee": 100}], rows), "A")
+    kept = {"reserved": -50, "reserve_released": 0, "released": 350}
+    assert last == {"share": 100, "carry_in": 0, **kept, "payout": 400, "carry_out": 0}
 
 
 TAX = """
@@ -284,6 +301,7 @@ def test_the_plain_words_tell_several_taxes_and_holds_in_their_order() -> None:
     assert "Federal: 10.00 % of what is earned and not recouped after the tax of state is withheld from A;" in taxes
     assert "Extras: 7.00 % value added tax on what extra gives is added for A;" in taxes
     assert "Reserve: 20.00 % of what the statement adds to a balance, less what retention holds, as far as" in holds
+    assert "is put in reserve against what may still be taken back and released by the first statement" in holds
 
 
 @pytest.mark.parametrize(
