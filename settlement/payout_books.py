@@ -285,6 +285,12 @@ def _approved() -> sa.Select[Any]:
     )
 
 
+def decided_lines(connection: books.Connection, sha256: str) -> frozenset[int]:
+    """The lines of a bank's file on which two persons have decided."""
+    lines = _approved().where(DECISION.c.sha256 == sha256).with_only_columns(DECISION.c.line)
+    return frozenset(connection.execute(lines).scalars())
+
+
 def parts_back(connection: books.Connection) -> dict[str, dict[str, int]]:
     """What parts of payments that came back have made due again: by payment, and by account."""
     found: dict[str, dict[str, int]] = {}

@@ -52,11 +52,15 @@ _MOST_WORDS: Final = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What a file told: its statuses with what each did, sentences for a person, and whether it was read before."""
+    """What a file told: its statuses with what each did, sentences for a person, and whether it was read before.
+
+    ``decided`` are the lines to look at on which persons have decided since.
+    """
 
     statuses: tuple[Status, ...]
     notes: tuple[str, ...]
     again: bool
+    decided: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +90,8 @@ def _read_once(engine: books.Engine, name: str, content: bytes, person: str, mom
     with books.transaction(engine) as connection:
         if payout_books.knows_reply(connection, sha256):
             known = tuple(status for _, status in payout_books.statuses_of(connection, sha256))
-            return Told(statuses=known, notes=(), again=True)
+            decided = payout_books.decided_lines(connection, sha256)
+            return Told(statuses=known, notes=(), again=True, decided=decided)
         batches = payout_books.batches_in(connection)
         before = payout_books.parts_back(connection)
     reply = _read(name, content)
