@@ -59,6 +59,13 @@ def one_decision(engine: books.Engine, decision_id: str) -> Decision:
     return found[0]
 
 
+def next_number(engine: books.Engine) -> int:
+    """The number of the next decision: behind all that stand, also such as have no step."""
+    with books.transaction(engine) as connection:
+        last: int = connection.execute(sa.select(sa.func.coalesce(sa.func.max(DECISION.c.number), 0))).scalar_one()
+        return last + 1
+
+
 def add_decision(connection: books.Connection, decision: Decision, person: str, moment: str) -> None:
     """Add a proposed decision with its payments and its first step."""
     statement, entry = decision.place or (None, None)

@@ -111,8 +111,7 @@ def propose(home: Home, engine: books.Engine, said: Proposed, person: str, momen
     require_reason(said.reason)
     with store.locked(home):
         scene = _scene(home, engine)
-        number = max((one.number for one in decision_books.decisions(engine)), default=0) + 1
-        made = _made(scene, said, number)
+        made = _made(scene, said, decision_books.next_number(engine))
         _booked(scene, made)
         with books.transaction(engine) as connection:
             decision_books.add_decision(connection, made, person, moment)

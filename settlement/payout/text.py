@@ -60,7 +60,11 @@ def batch_lines(batch: Batch, before: Mapping[str, int], following: str) -> list
         Text(f"{step.state:13}{step.moment} by {step.person}{f' ({step.note})' if step.note else ''}")
         for step in batch.steps
     ]
-    words = [Text(f"overridden   {one.moment} by {one.person}: {one.reason}") for one in batch.overrides]
+    counting = batch.last_overrides
+    words = [
+        Text(f"{'overridden' if one in counting else 'spent word':13}{one.moment} by {one.person}: {one.reason}")
+        for one in batch.overrides
+    ]
     return [
         f"batch        {batch.batch_id}, {batch.state}",
         f"sum          {amount_text(batch.total_minor, batch.currency)} for {batch.value_date}",

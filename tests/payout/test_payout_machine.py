@@ -14,15 +14,19 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from made_replies import report, returned
 from payout_home import ABROAD, AIR, NIGHT, RETAIL, balance, bank_entry, bank_shows, made_home, with_account
 
-from settlement import books, payout_books
+from settlement import books, decision_books, payout_books
 from settlement.errors import TerminalError
-from settlement.payout import cash, conservation, replies, steps
+from settlement.model.decision import Meaning
+from settlement.model.payout import Payout
+from settlement.payout import cash, conservation, decisions, replies, steps
+from settlement.payout.decisions import Proposed
 from settlement.store import Home
 
 PEOPLE = st.sampled_from(["ann", "bea", "cem", "dora"])
 DUES = ((RETAIL, "A", 100_00), (RETAIL, "B", 250_00), (AIR, "A", 75_00))
 AT = "2011-01-03T10:00:00Z"
 PLACE = st.integers(0, 5)
+OF_PAYMENTS = {Meaning.DEBIT, Meaning.CREDIT, Meaning.BACK}
 
 
 class Machine(RuleBasedStateMachine):
@@ -40,6 +44,8 @@ class Machine(RuleBasedStateMachine):
         self.free: dict[str, set[str]] = {"A": {"first"}, "B": {"first"}}
         self.held: dict[str, tuple[str, set[str]]] = {}
         self.night, self.shown_minor, self.replies = NIGHT, 0, 0
+        self.fees_minor, self.amounts = 0, {}
+        self.proposers: dict[str, str] = {}
 
     def teardown(self) -> None:
         shutil.rmtree(self.folder)
@@ -109,7 +115,15 @@ class Machine(RuleBasedStateMachine):
             batch = payout_books.one_batch(self.engine, name)
             self.out |= {one.payment_id: one.amount_minor for one in batch.payouts}
 
-    @rule(place=PLACE, which=st.integers(0, 1), code=st.sampled_from(["ACSC", "RJCT", "PDNG", "return", "part"]))
+    def _came_back(self, payout: Payout, amount: int) -> None:
+        """The model of so much that came back: its dues are free, or a part is due by itself."""
+        self.out[payout.payment_id] -= amount
+        if amount == payout.amount_minor:
+            self._frees(payout.payment_id)
+        else:
+            self.free[payout.partner].add(f"{payout.payment_id}/{len(payout.backs)}")
+
+    @rule(place=PLACE, which=st.integers(0, 1), code=st.sampled_from(["ACSC", "RJCT", "PDNG", "return", "part", "20"]))
     def answer(self, place: int, which: int, code: str) -> None:
         name = self._pick(place)
         if name is None:
@@ -117,8 +131,8 @@ class Machine(RuleBasedStateMachine):
         batch = payout_books.one_batch(self.engine, name)
         payout = batch.payouts[which % len(batch.payouts)]
         self.replies += 1
-        if code in {"return", "part"}:
-            amount = payout.amount_minor - (code == "part")
+        amount = {"part": payout.amount_minor - 1, "20": 20_00}.get(code, payout.amount_minor)
+        if code in {"return", "part", "20"}:
             content = returned(payout.payment_id, f"{amount // 100}.{amount % 100:02}")
         else:
             content = report(batch, (payout.payment_id, code))
@@ -129,13 +143,13 @@ class Machine(RuleBasedStateMachine):
         def read() -> replies.Told:
             return replies.read(self.home, self.engine, "reply.xml", content, "fay", AT)
 
-        contradicts = code == "RJCT" and payout.accepted and not payout.debited
-        if self._does(sent, read) and code in {"RJCT", "return", "part"} and not payout.back_minor and not contradicts:
-            self.out[payout.payment_id] -= payout.amount_minor - (code == "part")
-            if code == "part":
-                self.free[payout.partner].add(payout.payment_id)
-            else:
-                self._frees(payout.payment_id)
+        if code == "RJCT":
+            comes = not payout.backs and (payout.debited or not payout.accepted)
+        else:
+            comes = code in {"return", "part", "20"} and amount <= payout.amount_minor - payout.back_minor
+            comes = comes and amount not in payout.backs
+        if self._does(sent, read) and comes:
+            self._came_back(payout, amount)
         if sent:
             assert read().again
             self.state[name] = payout_books.one_batch(self.engine, name).state
@@ -159,13 +173,60 @@ class Machine(RuleBasedStateMachine):
             names = {"end_to_end_id": "X"}
         self.night += timedelta(days=1)
         self.shown_minor += amount
+        self.amounts[f"{self.night}/statement.xml", 1] = -amount
         bank_shows(self.home, self.night, bank_entry(amount, **names))
         cash.tie(self.home, self.engine, "fay", AT)
         fresh = batch.by("sent") and not payout.back_minor and not payout.debited
         if kind == "one":
             after = payout_books.one_batch(self.engine, name).payouts[which % len(batch.payouts)]
             # What came back is debited too where its credit was shown before.
-            assert after.debited == bool(payout.debited or fresh or after.credited)
+            assert after.debited == bool(payout.debited or fresh or after.credits)
+
+    @rule(person=PEOPLE, place=PLACE, which=PLACE, meaning=st.sampled_from(list(Meaning)))
+    def decide(self, person: str, place: int, which: int, meaning: Meaning) -> None:
+        """Somebody says what something that waits means; where that fits, it stands proposed and moves nothing."""
+        waiting = decisions.waiting(self.home, self.engine)
+        payments = sorted(self.out)
+        if not waiting:
+            return
+        others = [one.subject for one in waiting]
+        said = Proposed(
+            subject=others[place % len(others)],
+            meaning=meaning,
+            reason="the bank wrote",
+            payments=(payments[which % len(payments)],) if payments and meaning in OF_PAYMENTS else (),
+            against=others[which % len(others)] if meaning is Meaning.OFFSET else None,
+        )
+        try:
+            one = decisions.propose(self.home, self.engine, said, person, AT)
+        except TerminalError:
+            return
+        self.proposers[one.decision_id] = person
+
+    @rule(person=PEOPLE, place=PLACE)
+    def confirm(self, person: str, place: int) -> None:
+        """Somebody approves a decision: never who proposed it, and it moves what it says or nothing."""
+        if not self.proposers:
+            return
+        name = sorted(self.proposers)[place % len(self.proposers)]
+        one = decision_books.one_decision(self.engine, name)
+        before = {p.payment_id: p for batch in payout_books.batches(self.engine) for p in batch.payouts}
+        try:
+            decisions.approve(self.home, self.engine, name, person, AT, one.digest)
+        except TerminalError:
+            # It does not fit any more, or is the proposer's own.
+            decisions.withdraw(self.engine, name, person, AT, "no")
+            del self.proposers[name]
+            return
+        assert person != self.proposers.pop(name)
+        if one.meaning is Meaning.BACK:
+            for payment, amount in one.payments:
+                self._came_back(before[payment], amount)
+        if one.meaning is Meaning.CHARGE:
+            self.fees_minor += self.amounts[one.place]
+        self.fees_minor += one.fee_minor
+        for batch in self.state:
+            self.state[batch] = payout_books.one_batch(self.engine, batch).state
 
     def _does(self, may: bool, step) -> bool:
         if may:
@@ -186,12 +247,13 @@ class Machine(RuleBasedStateMachine):
             assert batch.state == self.state[batch.batch_id]
             for one in batch.payouts:
                 assert not one.debited or batch.by("sent")
-                assert not one.credited or (one.debited and one.back_minor)
-                taken += one.amount_minor * one.debited - one.back_minor * one.credited
+                assert one.credited_minor <= one.back_minor <= one.amount_minor
+                taken += one.amount_minor * one.debited - one.credited_minor
             if batch.by("released"):
                 assert len({*batch.by("approved"), *batch.by("released")} | {self.proposer[batch.batch_id]}) > 1
         # What the bank has shown and what was taken of it: the rest stands on suspense.
-        assert balance(self.home, "asset:suspense") == -self.shown_minor - taken
+        assert balance(self.home, "expense:fees:bank") == self.fees_minor
+        assert balance(self.home, "asset:suspense") == -self.shown_minor - taken - self.fees_minor
         files = {path.stem for path in steps.outbox(self.home).glob("*")}
         assert files == {
             name for name, state in self.state.items() if state not in {"proposed", "approved", "rejected"}
