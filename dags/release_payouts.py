@@ -49,9 +49,10 @@ def propose() -> list[dict[str, str]]:
         if not homes:
             raise TerminalError('This run names no home: give it {"home": "/path/of/home"} as its parameter.')
         run = get_current_context()["dag_run"]
-        by, moment = run.triggering_user_name, moment_of(run.run_after.isoformat())
+        # What is proposed has the present moment, for the run may be late; what the run asks began with the run.
+        by, since, moment = run.triggering_user_name, moment_of(run.run_after.isoformat()), moment_of(None)
         places = [open_home(Path(home)) for home in homes]
-        return [row for home in places for row in question.rows(home, desk.questions(home, by, moment))]
+        return [row for home in places for row in question.rows(home, desk.questions(home, by, since, moment))]
 
 
 def _answered(*given: Any) -> str:

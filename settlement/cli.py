@@ -46,6 +46,7 @@ def commands(words: Sequence[str]) -> typer.Typer:
         from settlement.close_commands import app as close_app  # noqa: PLC0415
         from settlement.contract_commands import app as contract_app  # noqa: PLC0415
         from settlement.contract_whatif_commands import app as whatif_app  # noqa: PLC0415
+        from settlement.decision_commands import app as decisions_app  # noqa: PLC0415
         from settlement.delivery_commands import app as delivery_app  # noqa: PLC0415
         from settlement.evidence_commands import app as evidence_app  # noqa: PLC0415
         from settlement.key_commands import app as key_app  # noqa: PLC0415 - only where a night may be meant
@@ -62,6 +63,7 @@ def commands(words: Sequence[str]) -> typer.Typer:
         app.add_typer(quarantine_app, name="quarantine")
         app.add_typer(accounts_app, name="accounts")
         app.add_typer(payouts_app, name="payouts")
+        app.add_typer(decisions_app, name="decisions")
         app.add_typer(books_app, name="books")
         app.add_typer(close_app, name="close")
         app.add_typer(evidence_app, name="evidence")

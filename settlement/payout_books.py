@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -26,8 +26,13 @@ from settlement.payout_tables import (
     CASH,
     CHECK,
     CHECK_AGAIN,
+    CREDIT,
+    DECISION,
+    DECISION_EVENT,
+    DECISION_PAYMENT,
     EVENT,
     FILE,
+    OFFSET,
     OVERRIDE,
     PAYOUT,
     REPLY,
@@ -192,36 +197,34 @@ def add_reply(  # noqa: PLR0917 - what belongs to one file
         connection.execute(sa.insert(STATUS), [{"sha256": reply.sha256, **asdict(status)} for status in statuses])
 
 
-def add_cash(  # noqa: PLR0917 - what belongs to one bank entry
-    engine: books.Engine,
-    booked: Entry,
-    place: tuple[str, int],
-    shown: Sequence[tuple[Payout, Way]],
-    person: str,
-    moment: str,
-) -> str:
-    """Book what a bank entry shows of payments; ``place`` is its statement file and its number there.
+Place = tuple[str, int]
+"""A bank entry: its statement file and its number there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """A bank entry that is taken off suspense by a journal entry: what it shows of payments, or what it is set off by.
+
+    ``shown`` are payments with the way and the amount that the bank shows of each.
+    """
+
+    booked: Entry
+    place: Place
+    shown: tuple[tuple[Payout, Way, int], ...] = ()
+    against: Place | None = None
+
+
+def add_cash(engine: books.Engine, taken: Taken, person: str, moment: str) -> str:
+    """Book what a bank entry shows of payments, or that two bank entries come to nothing.
 
     It is a transaction of its own. Returns why the books refuse it, or nothing where it is booked; raises
     RetryableError and TerminalError where they cannot be reached or read.
     """
-    rows = [
-        {
-            "payment_id": payout.payment_id,
-            "way": way.value,
-            "statement": place[0],
-            "entry": place[1],
-            "entry_key": booked.key,
-            "person": person,
-            "moment": moment,
-        }
-        for payout, way in shown
-    ]
     with books.reached():
         try:
             with engine.begin() as connection:
-                books.book(connection, [booked])
-                connection.execute(sa.insert(CASH), rows)
+                books.book(connection, [taken.booked])
+                write_taken(connection, taken, person, moment)
         except sa.exc.IntegrityError as error:
             return f"the database refuses it ({str(error.orig).partition(chr(10))[0]}): `settle payouts check`"
         except TerminalError as error:
@@ -229,11 +232,73 @@ def add_cash(  # noqa: PLR0917 - what belongs to one bank entry
     return ""
 
 
-def cash_of(connection: books.Connection) -> dict[tuple[str, int], tuple[str, ...]]:
-    """The payments that each entry of a bank statement shows, by statement file and number."""
-    found: dict[tuple[str, int], tuple[str, ...]] = {}
-    for row in connection.execute(sa.select(CASH).order_by(CASH.c.payment_id)):
-        found[row.statement, row.entry] = (*found.get((row.statement, row.entry), ()), row.payment_id)
+def write_taken(connection: books.Connection, taken: Taken, person: str, moment: str) -> None:
+    """Write what a bank entry shows, whose journal entry is booked, in the transaction that is given."""
+    plain = {
+        "statement": taken.place[0],
+        "entry": taken.place[1],
+        "entry_key": taken.booked.key,
+        "person": person,
+        "moment": moment,
+    }
+    debits = [plain | {"payment_id": one.payment_id, "way": way} for one, way, _ in taken.shown if way is Way.DEBIT]
+    credits_ = [
+        plain | {"payment_id": one.payment_id, "amount_minor": amount}
+        for one, way, amount in taken.shown
+        if way is Way.CREDIT
+    ]
+    offsets = []
+    if taken.against is not None:
+        offsets = [plain | {"other_statement": taken.against[0], "other_entry": taken.against[1]}]
+    for table, rows in ((CASH, debits), (CREDIT, credits_), (OFFSET, offsets)):
+        if rows:
+            connection.execute(sa.insert(table), rows)
+
+
+def cash_of(connection: books.Connection, until: date = date.max) -> dict[Place, tuple[str, ...]]:
+    """The bank entries that were taken off suspense, by entries of nights up to one, and the payments that each shows.
+
+    One that shows no payment was set off against another, or is a charge of the bank.
+    """
+    found: dict[Place, tuple[str, ...]] = {}
+    booked = sa.select(books.ENTRY.c.entry_key).where(books.ENTRY.c.business_date <= until)
+    for table in (CASH, CREDIT):
+        for row in connection.execute(
+            sa.select(table).where(table.c.entry_key.in_(booked)).order_by(table.c.payment_id)
+        ):
+            found[row.statement, row.entry] = (*found.get((row.statement, row.entry), ()), row.payment_id)
+    for row in connection.execute(sa.select(OFFSET).where(OFFSET.c.entry_key.in_(booked))):
+        found |= {(row.statement, row.entry): (), (row.other_statement, row.other_entry): ()}
+    columns = DECISION.c.statement, DECISION.c.entry
+    charges = _approved().where(DECISION.c.meaning == "charge").with_only_columns(*columns)
+    key = sa.literal("payout_cash/") + DECISION.c.statement + "/" + sa.cast(DECISION.c.entry, sa.String)
+    for statement, entry in connection.execute(charges.where(key.in_(booked))):
+        found[statement, entry] = ()
+    return found
+
+
+def _approved() -> sa.Select[Any]:
+    """Decisions that two persons have taken."""
+    return sa.select(DECISION).join(
+        DECISION_EVENT,
+        sa.and_(DECISION_EVENT.c.decision_id == DECISION.c.decision_id, DECISION_EVENT.c.state == "approved"),
+    )
+
+
+def decided_lines(connection: books.Connection, sha256: str) -> frozenset[int]:
+    """The lines of a bank's file on which two persons have decided."""
+    lines = _approved().where(DECISION.c.sha256 == sha256).with_only_columns(DECISION.c.line)
+    return frozenset(connection.execute(lines).scalars())
+
+
+def parts_back(connection: books.Connection) -> dict[str, dict[str, int]]:
+    """What parts of payments that came back have made due again: by payment, and by account."""
+    found: dict[str, dict[str, int]] = {}
+    for due in dues(connection):
+        kind, _, rest = due.entry_key.partition("/")
+        if kind == "payout_back":
+            accounts = found.setdefault(rest.partition("/")[0], {})
+            accounts[due.account] = accounts.get(due.account, 0) + due.amount_minor
     return found
 
 
@@ -279,12 +344,7 @@ def batches_in(connection: books.Connection) -> list[Batch]:
     A batch without a step was never proposed: somebody wrote past the program, and it is none.
     """
     accounts = {one.account_id: one for one in account_books.accounts_in(connection)}
-    told: dict[str, dict[str, sa.RowMapping]] = defaultdict(dict)
-    for status in connection.execute(sa.select(STATUS)).mappings():
-        told[status["payment_id"]][status["effect"]] = status
-    shown: dict[str, set[str]] = defaultdict(set)
-    for payment_id, way in connection.execute(sa.select(CASH.c.payment_id, CASH.c.way)):
-        shown[payment_id].add(way)
+    told, cash = _told(connection), _cash(connection)
     statements = _by(connection, STATEMENT, "payment_id", STATEMENT.c.entry_key, STATEMENT.c.account)
     payouts = _by(connection, PAYOUT, "batch_id", PAYOUT.c.payment_id)
     steps = _by(connection, EVENT, "batch_id", EVENT.c.number)
@@ -298,18 +358,17 @@ def batches_in(connection: books.Connection) -> list[Batch]:
         words.setdefault(batch_id, []).extend(later)
 
     def payout_of(one: Mapping[str, Any], currency: str) -> Payout:
-        name, amount = one["payment_id"], one["amount_minor"]
-        back = told[name].get(Effect.BACK)
-        rejected = back is not None and back["outcome"] == Outcome.REJECTED
+        name = one["payment_id"]
+        words, (debited, credits_) = told[name], cash[name]
         return Payout(
             **_without(one, "batch_id", "account_id"),
             account=accounts[one["account_id"]],
             statements=tuple(_due(due, currency) for due in statements.get(name, ())),
-            back_minor=0 if back is None else amount if rejected else back["amount_minor"] or amount,
-            rejected=rejected,
-            accepted=Effect.ACCEPTED in told[name],
-            debited=Way.DEBIT in shown[name],
-            credited=Way.CREDIT in shown[name],
+            backs=tuple(one["amount_minor"] if amount is None else amount for amount in words.backs),
+            rejected=words.rejected,
+            accepted=words.accepted,
+            debited=debited,
+            credits=tuple(credits_),
         )
 
     return [
@@ -323,6 +382,62 @@ def batches_in(connection: books.Connection) -> list[Batch]:
         for row in connection.execute(sa.select(BATCH).order_by(BATCH.c.number)).mappings()
         if row["batch_id"] in steps
     ]
+
+
+@dataclass(slots=True)
+class _Told:
+    """What banks told of one payment: whether it was carried out, and what came back; None is all of it."""
+
+    accepted: bool = False
+    rejected: bool = False
+    backs: list[int | None] = field(default_factory=list)
+
+
+def _told(connection: books.Connection) -> dict[str, _Told]:
+    """What banks told of payments, and what persons decided of it, by payment."""
+    found: dict[str, _Told] = defaultdict(_Told)
+    for row in connection.execute(sa.select(STATUS).order_by(STATUS.c.entry_key)):
+        words = found[row.payment_id]
+        words.accepted = words.accepted or row.effect == Effect.ACCEPTED
+        if row.effect == Effect.BACK:
+            rejected = row.outcome == Outcome.REJECTED
+            words.rejected = words.rejected or rejected
+            words.backs.append(None if rejected else row.amount_minor)
+    decided = (
+        _approved()
+        .join(DECISION_PAYMENT, DECISION_PAYMENT.c.decision_id == DECISION.c.decision_id)
+        .outerjoin(STATUS, sa.and_(STATUS.c.sha256 == DECISION.c.sha256, STATUS.c.line == DECISION.c.line))
+        .where(DECISION.c.meaning == "back")
+        .with_only_columns(DECISION_PAYMENT.c.payment_id, DECISION_PAYMENT.c.amount_minor, STATUS.c.outcome)
+        .order_by(DECISION.c.number)
+    )
+    for payment_id, amount, outcome in connection.execute(decided):
+        words = found[payment_id]
+        words.rejected = words.rejected or outcome == Outcome.REJECTED
+        words.backs.append(amount)
+    return found
+
+
+def _cash(connection: books.Connection) -> dict[str, tuple[bool, list[int]]]:
+    """Whether a bank statement shows the debit of each payment, and what credits of it."""
+    debited: set[str] = set()
+    credits_: dict[str, list[int]] = defaultdict(list)
+    for row in connection.execute(sa.select(CASH)):
+        if row.way == Way.DEBIT:
+            debited.add(row.payment_id)
+        else:
+            # Before revision 0009 a credit told no amount: it is what its entry took off transit.
+            mine = sa.and_(
+                books.POSTING.c.entry_key == row.entry_key,
+                books.POSTING.c.account.like(f"asset:transit:%:{row.payment_id}"),
+            )
+            credits_[row.payment_id].append(
+                -connection.execute(sa.select(books.POSTING.c.amount_minor).where(mine)).scalar_one()
+            )
+    for row in connection.execute(sa.select(CREDIT).order_by(CREDIT.c.statement, CREDIT.c.entry)):
+        credits_[row.payment_id].append(row.amount_minor)
+    found: dict[str, tuple[bool, list[int]]] = defaultdict(lambda: (False, []))
+    return found | {name: (name in debited, credits_[name]) for name in [*debited, *credits_]}
 
 
 def _without(row: Mapping[str, Any], *names: str) -> dict[str, Any]:

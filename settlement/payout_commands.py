@@ -142,10 +142,12 @@ def read(
         table_console().print(status_table(told.statuses))
         for note in told.notes:
             typer.echo(f"{note[0].upper()}{note[1:]}.")
-        to_look_at += sum(status.effect is Effect.TO_LOOK_AT for status in told.statuses)
+        wanting = {status.line for status in told.statuses if status.effect is Effect.TO_LOOK_AT}
+        to_look_at += len(wanting - told.decided)
     if to_look_at:
         raise TerminalError(
-            f"{to_look_at} of what the bank tells moved nothing and wants a person: it is in the table."
+            f"{to_look_at} of what the bank tells moved nothing and wants two persons: it is in the table, and `settle "
+            "decisions open` lists it."
         )
 
 
@@ -161,7 +163,7 @@ def tie(home: HomeOption, by: ByOption, at: MomentOption = None) -> None:
     for one in left:
         if not one.waits:
             where = f"Entry {one.entry.entry} of {one.entry.statement}"
-            raise TerminalError(f"{where} stays on suspense: {one.why}.")
+            raise TerminalError(f"{where} stays on suspense: {one.why}; `settle decisions` books what persons decide.")
 
 
 @app.command()

@@ -140,10 +140,64 @@ CASH = sa.Table(
     sa.Column("person", sa.String(100), nullable=False),
     sa.Column("moment", sa.String(20), nullable=False),
 )
-sa.Index(
-    "payout_back_once",
-    STATUS.c.payment_id,
-    unique=True,
-    sqlite_where=STATUS.c.effect == "back",
-    postgresql_where=STATUS.c.effect == "back",
+"""Debits of payments, and credits of before revision 0009, which told no amount."""
+CREDIT = sa.Table(
+    "payout_credit",
+    books.METADATA,
+    sa.Column("payment_id", sa.ForeignKey("payout.payment_id"), primary_key=True),
+    sa.Column("statement", sa.String(500), primary_key=True),
+    sa.Column("entry", sa.Integer, primary_key=True),
+    sa.Column("amount_minor", sa.BigInteger, nullable=False),
+    sa.Column("entry_key", sa.ForeignKey("entry.entry_key"), nullable=False),
+    sa.Column("person", sa.String(100), nullable=False),
+    sa.Column("moment", sa.String(20), nullable=False),
+)
+OFFSET = sa.Table(
+    "payout_offset",
+    books.METADATA,
+    sa.Column("statement", sa.String(500), primary_key=True),
+    sa.Column("entry", sa.Integer, primary_key=True),
+    sa.Column("other_statement", sa.String(500), nullable=False),
+    sa.Column("other_entry", sa.Integer, nullable=False),
+    sa.Column("entry_key", sa.ForeignKey("entry.entry_key"), nullable=False),
+    sa.Column("person", sa.String(100), nullable=False),
+    sa.Column("moment", sa.String(20), nullable=False),
+    sa.UniqueConstraint("other_statement", "other_entry"),
+)
+"""Bank entries that are set off against one another, such as a second debit and the credit that gives it back."""
+DECISION = sa.Table(
+    "payout_decision",
+    books.METADATA,
+    sa.Column("decision_id", sa.String(15), primary_key=True),
+    sa.Column("number", sa.Integer, nullable=False, unique=True),
+    sa.Column("meaning", sa.String(10), nullable=False),
+    sa.Column("statement", sa.String(500)),
+    sa.Column("entry", sa.Integer),
+    sa.Column("other_statement", sa.String(500)),
+    sa.Column("other_entry", sa.Integer),
+    sa.Column("sha256", sa.String(64)),
+    sa.Column("line", sa.Integer),
+    sa.Column("fee_minor", sa.BigInteger, nullable=False),
+    sa.Column("reason", sa.String(400), nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.ForeignKeyConstraint(["sha256", "line"], ["payout_status.sha256", "payout_status.line"]),
+)
+DECISION_PAYMENT = sa.Table(
+    "payout_decision_payment",
+    books.METADATA,
+    sa.Column("decision_id", sa.ForeignKey("payout_decision.decision_id"), primary_key=True),
+    sa.Column("payment_id", sa.ForeignKey("payout.payment_id"), primary_key=True),
+    sa.Column("amount_minor", sa.BigInteger, nullable=False),
+)
+DECISION_EVENT = sa.Table(
+    "payout_decision_event",
+    books.METADATA,
+    sa.Column("decision_id", sa.ForeignKey("payout_decision.decision_id"), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("was", sa.String(20), nullable=False),
+    sa.Column("state", sa.String(20), nullable=False),
+    sa.Column("person", sa.String(100), nullable=False),
+    sa.Column("moment", sa.String(20), nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("note", sa.String(400), nullable=False),
 )

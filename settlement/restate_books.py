@@ -5,7 +5,7 @@ Rows are added and never edited. What each step demands is refused by the databa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from datetime import date
 from typing import Any, Final
@@ -86,22 +86,36 @@ def restatements(engine: books.Engine, until: date) -> tuple[Restatement, ...]:
 
     Every stage of every night asks for them, so no trial and no difference is read.
     """
+    columns = [ORDER.c[name] for name in _RESTATEMENT]
+    with books.transaction(engine) as connection:
+        return tuple(Restatement(**row) for row in connection.execute(_standing(GIVEN, until, columns)).mappings())
+
+
+def _standing(states: Iterable[OrderState], until: date, columns: Sequence[sa.Column[Any]]) -> sa.Select[Any]:
+    """Columns of the orders of nights up to one that stand in such states, by night."""
     later = EVENT.alias()
     follows = sa.exists().where(later.c.order_id == EVENT.c.order_id, later.c.number > EVENT.c.number)
-    given = (
-        sa.select(*(ORDER.c[name] for name in _RESTATEMENT))
+    return (
+        sa.select(*columns)
         .join(EVENT, EVENT.c.order_id == ORDER.c.order_id)
-        .where(EVENT.c.state.in_(sorted(GIVEN)), ~follows, ORDER.c.business_date <= until)
+        .where(EVENT.c.state.in_(sorted(states)), ~follows, ORDER.c.business_date <= until)
         .order_by(ORDER.c.business_date, ORDER.c.number)
     )
-    with books.transaction(engine) as connection:
-        return tuple(Restatement(**row) for row in connection.execute(given).mappings())
 
 
 def approved_until(engine: books.Engine, night: date) -> list[RestatementOrder]:
-    """Approved orders that nights up to one have not made yet; none for most nights."""
-    approved = [order for order in orders(engine) if order.state is OrderState.APPROVED]
-    return [order for order in approved if order.restatement.business_date <= night]
+    """Approved orders that nights up to one have not made yet; none for most nights, and then nothing else is read."""
+    with books.transaction(engine) as connection:
+        approved = _standing([OrderState.APPROVED], night, [ORDER.c.order_id])
+        names = set(connection.execute(approved).scalars())
+        return [order for order in orders_in(connection) if order.order_id in names] if names else []
+
+
+def next_number(engine: books.Engine) -> int:
+    """The number of the next order: behind all that stand, also such as have no step."""
+    with books.transaction(engine) as connection:
+        last: int = connection.execute(sa.select(sa.func.coalesce(sa.func.max(ORDER.c.number), 0))).scalar_one()
+        return last + 1
 
 
 def one_order(engine: books.Engine, order_id: str) -> RestatementOrder:

@@ -55,8 +55,11 @@ def _arriving(path: Path) -> list[Path]:
 
 
 def _take_away(left: Path) -> None:
-    """Remove what is written no more; what its writer holds, or has renamed by now, is none of it."""
-    with suppress(FileNotFoundError, BlockingIOError), left.open("rb") as handle:
+    """Remove what is written no more; what its writer holds, or has renamed by now, is none of it.
+
+    What cannot be read or removed stays, and keeps no other file from being written.
+    """
+    with suppress(OSError), left.open("rb") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         left.unlink()
 

@@ -42,6 +42,13 @@ def test_what_a_killed_writer_has_left_is_taken_away_and_nothing_else(
     assert sorted(tmp_path.iterdir()) == [beside, path]
 
 
+def test_what_was_left_and_cannot_be_read_stays_and_keeps_no_file_from_being_written(tmp_path: Path) -> None:
+    path, left = tmp_path / "file", tmp_path / ".file.7.arriving"
+    left.mkdir()
+    write_whole(path, b"whole")
+    assert (path.read_bytes(), sorted(tmp_path.iterdir())) == (b"whole", [left, path])
+
+
 @pytest.mark.parametrize("step", ["fsync", "replace"])
 def test_of_two_at_once_both_write_and_the_later_stands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str

@@ -75,9 +75,13 @@ class Scene:
 
     @cached_property
     def bank_entries(self) -> tuple[Collection[tuple[str, int]], Mapping[tuple[str, int], str]]:
-        """Bank entries by statement and number: those taken for payouts, and why others on suspense are not taken."""
+        """Bank entries by statement and number: those taken for payouts, and why others on suspense are not taken.
+
+        What is taken between the last settled night and the next one belongs to that; what later nights took counts
+        no more than they do.
+        """
         with books.transaction(self.engine) as connection:
-            shown = payout_books.cash_of(connection)
+            shown = payout_books.cash_of(connection, self.night + _DAY)
         return shown, {one.entry.place: one.why for one in cash.judged_now(self.home, self.engine)}
 
     @cached_property

@@ -110,10 +110,10 @@ class Due:
 class Payout:
     """One payment of a batch: to whom, where, how much (minor units of the batch's currency), out of what.
 
-    ``trace`` is the number by which a NACHA return names it. ``back_minor`` is what came back of it, all or a part;
-    ``rejected`` tells that it came back because the bank did not carry it out, though the bank may have debited it and
-    credited it again. ``debited`` and ``credited`` tell whether a bank statement shows that it left, and that what came
-    back of it has come in.
+    ``trace`` is the number by which a NACHA return names it. ``backs`` are what came back of it, all or in parts, as
+    they were booked; ``rejected`` tells that it came back because the bank did not carry it out, though the bank may
+    have debited it and credited it again. ``debited`` tells whether a bank statement shows that it left, ``credits``
+    what statements show of what came back.
     """
 
     payment_id: str
@@ -123,21 +123,46 @@ class Payout:
     remittance: str
     trace: str | None
     statements: tuple[Due, ...]
-    back_minor: int = 0
+    backs: tuple[int, ...] = ()
     rejected: bool = False
     accepted: bool = False
     debited: bool = False
-    credited: bool = False
+    credits: tuple[int, ...] = ()
 
     @property
     def back(self) -> bool:
-        """Whether all of it came back."""
-        return self.back_minor == self.amount_minor
+        """Whether it came back whole and at once: its statements are due again as they were, and not by parts."""
+        return self.amount_minor in self.backs
+
+    @property
+    def back_minor(self) -> int:
+        """What came back of it."""
+        return sum(self.backs)
+
+    @property
+    def credited_minor(self) -> int:
+        """What bank statements show of what came back."""
+        return sum(self.credits)
+
+    @property
+    def to_credit(self) -> tuple[int, ...]:
+        """The parts that came back and that no bank statement shows yet."""
+        left = list(self.backs)
+        for credit in self.credits:
+            if credit in left:
+                left.remove(credit)
+                continue
+            while credit > 0 and left:
+                # One credit of several parts.
+                taken = min(credit, left[0])
+                credit -= taken  # noqa: PLW2901
+                left = [left[0] - taken, *left[1:]] if left[0] > taken else left[1:]
+        return tuple(left)
 
     @property
     def settled(self) -> bool:
         """Whether bank statements show all that is to be shown of it."""
-        return (self.debited or self.rejected) and (not self.debited or self.credited or not self.back_minor)
+        return (self.debited or self.rejected) and (not self.debited or not self.to_credit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

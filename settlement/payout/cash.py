@@ -7,57 +7,26 @@ of it; its journal entry empties the suspense account into the transit accounts 
 is, with a sentence that names the nearest payment.
 
 A payment is debited once. One that came back, or that the bank rejected, is debited only together with the credit by
-which it came: until a statement shows both, both stay. So the order in which statements and answers come changes
-nothing in the end.
+which it came: until a statement shows both, both stay. A second debit is taken together with the credit that gives it
+back (``judged``). So the order in which statements and answers come changes nothing in the end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 
 from settlement import books, payout_books, store
-from settlement.model.accounts import SUSPENSE
+from settlement.model.accounts import BANK_FEES, SUSPENSE
 from settlement.model.journal import Entry, Posting
 from settlement.model.money import amount_text
-from settlement.model.payout import GONE_OUT, Batch, Payout, Way
+from settlement.model.payout import GONE_OUT, Batch, Way
 from settlement.payout.bank_entries import BankEntry, on_suspense
+from settlement.payout.judged import Judged, Meant, Ordered, both_ways, each_once, named, set_off
 from settlement.payout.orders import bank_names, paying_account, transit_of
+from settlement.payout_books import Taken
 from settlement.store import Home
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ordered:
-    """A payment and the batch that orders it."""
-
-    batch: Batch
-    payout: Payout
-
-    @property
-    def name(self) -> str:
-        """The payment's id."""
-        return self.payout.payment_id
-
-    def shown_by(self, way: Way) -> int:
-        """What a bank statement has to show of it, in minor units: all of it goes out, what came back comes in."""
-        return self.payout.amount_minor if way is Way.DEBIT else self.payout.back_minor
-
-
-Meant = tuple[Ordered, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
-    """A bank entry with the payments that it shows or is nearest to; ``why`` says why it is not taken, or nothing.
-
-    ``waits`` tells that only its other half is missing, which comes by itself: nobody has to act.
-    """
-
-    entry: BankEntry
-    meant: Meant
-    why: str = ""
-    waits: bool = False
 
 
 def tie(home: Home, engine: books.Engine, person: str, moment: str) -> list[Judged]:
@@ -71,18 +40,18 @@ def tie(home: Home, engine: books.Engine, person: str, moment: str) -> list[Judg
         for way in (Way.DEBIT, Way.CREDIT):
             # A credit is not taken where its debit was refused.
             found = [
-                replace(one, why=_refused(engine, one, night, person, moment))
-                if one.entry.way is way and not one.why
+                replace(one, why=payout_books.add_cash(engine, booked(one, night), person, moment))
+                if one.entry.way is way and not one.why and one.against is None
                 else one
-                for one in _both_ways(found)
+                for one in both_ways(found)
             ]
-    return found
-
-
-def _refused(engine: books.Engine, one: Judged, night: date, person: str, moment: str) -> str:
-    """Book what an entry shows; why the books refuse it, or nothing."""
-    shown = [(ordered.payout, one.entry.way) for ordered in one.meant]
-    return payout_books.add_cash(engine, _booked(one, night), one.entry.place, shown, person, moment)
+        refused = {
+            place: payout_books.add_cash(engine, booked(one, night), person, moment)
+            for one in found
+            if one.against is not None and one.entry.way is Way.DEBIT
+            for place in (one.entry.place, one.against.place)
+        }
+        return [replace(one, why=refused.get(one.entry.place, one.why)) for one in found]
 
 
 def judged_now(home: Home, engine: books.Engine) -> list[Judged]:
@@ -91,28 +60,49 @@ def judged_now(home: Home, engine: books.Engine) -> list[Judged]:
     return judged(on_suspense(home, engine), batches) if batches else []
 
 
-def _booked(one: Judged, night: date) -> Entry:
-    """What takes a bank entry off suspense, into the transit accounts of the payments that it shows."""
-    entry = one.entry
+def booked(one: Judged, night: date) -> Taken:
+    """What takes a bank entry off suspense: into the transit accounts of the payments that it shows, or set off."""
+    if one.against is not None:
+        what = f"{named(one.meant)} is set off against the entry {one.against.entry_ref}"
+        return taken_off(one.entry, night, what, against=one.against)
+    shown = tuple((each, each.shown_by(one.entry.way)) for each in one.meant)
+    what = "left our account" if one.entry.way is Way.DEBIT else "came back to it"
+    return taken_off(one.entry, night, f"{named(one.meant)} {what}", shown)
+
+
+def taken_off(
+    entry: BankEntry,
+    night: date,
+    what: str,
+    shown: Sequence[tuple[Ordered, int]] = (),
+    *,
+    against: BankEntry | None = None,
+) -> Taken:
+    """What takes a bank entry off suspense: so much of each payment, and what is left is a charge of the bank.
+
+    An entry that is set off has the other one's suspense account on its other side, and shows no payments.
+    """
     sign = 1 if entry.way is Way.DEBIT else -1
-    shown = [(transit_of(each.batch, each.payout), each.shown_by(entry.way)) for each in one.meant]
-    what = "left our account" if entry.way is Way.DEBIT else "came back to it"
-    return Entry(
-        key=f"payout_cash/{entry.statement}/{entry.entry}",
-        business_date=night,
-        kind="payout_cash",
-        text=f"Bank entry {entry.entry_ref}: {named(one.meant)} {what}"[:400],
-        postings=(
-            Posting(
-                account=SUSPENSE.at(entry.statement, entry.entry),
-                currency=entry.currency,
-                amount_minor=entry.amount_minor,
-            ),
-            *(
-                Posting(account=account, currency=entry.currency, amount_minor=sign * amount)
-                for account, amount in shown
+    sides = [(transit_of(each.batch, each.payout), sign * amount) for each, amount in shown]
+    if against is not None:
+        sides = [(SUSPENSE.at(*against.place), against.amount_minor)]
+    left = -entry.amount_minor - sum(amount for _, amount in sides)
+    sides = [(SUSPENSE.at(*entry.place), entry.amount_minor), *sides, (BANK_FEES.at(), left)]
+    return Taken(
+        booked=Entry(
+            key=f"payout_cash/{entry.statement}/{entry.entry}",
+            business_date=night,
+            kind="payout_cash",
+            text=f"Bank entry {entry.entry_ref}: {what}"[:400],
+            postings=tuple(
+                Posting(account=account, currency=entry.currency, amount_minor=amount)
+                for account, amount in sides
+                if amount
             ),
         ),
+        place=entry.place,
+        shown=tuple((each.payout, entry.way, amount) for each, amount in shown),
+        against=None if against is None else against.place,
     )
 
 
@@ -128,15 +118,28 @@ def judged(entries: Iterable[BankEntry], batches: Sequence[Batch]) -> list[Judge
         for entry in sorted(entries, key=lambda entry: entry.place)
         if (one := _meant(entry, by_name) or (_nearest(entry, batches) if entry.unexplained else None)) is not None
     ]
-    return _both_ways(_each_once(found))
+    return set_off(both_ways(each_once(found)))
 
 
 def _meant(entry: BankEntry, by_name: Mapping[str, list[Meant]]) -> Judged | None:
     """What an entry names by the surest place whose names fit it; None where no place names anything of ours."""
     parts = [_of_names(names, by_name) for names, _ in entry.parts]
+    places = [_of_names(names, by_name) for names in entry.names]
+    found = _by_parts_or_places(entry, by_name, parts, places)
+    if found is None:
+        return None
+    candidates = [candidate for one in (*parts, *places) for candidate in one]
+    names = {frozenset(one.name for one in candidate) for candidate in candidates}
+    names.add(frozenset(one.name for candidates in parts for meant in candidates for one in meant))
+    again = bool(found.why) and [*_problems(entry, found.meant)] == [*_not_debited_twice(entry, found.meant)]
+    return replace(found, names=frozenset(names), again=again)
+
+
+def _by_parts_or_places(
+    entry: BankEntry, by_name: Mapping[str, list[Meant]], parts: Sequence[list[Meant]], places: Sequence[list[Meant]]
+) -> Judged | None:
     if any(len(candidate) == 1 for candidates in parts for candidate in candidates):
         return _of_parts(entry, parts)
-    places = [_of_names(names, by_name) for names in entry.names]
     for candidates in places:
         if good := _good(entry, candidates):
             return _the_one(entry, good)
@@ -146,6 +149,12 @@ def _meant(entry: BankEntry, by_name: Mapping[str, list[Meant]]) -> Judged | Non
             return Judged(entry=entry, meant=whole[0], why=f"it names {name}, which {named(whole[0])} does not order")
     candidates = [candidate for found in places for candidate in found]
     return _of_candidates(entry, _alone(entry, candidates) or candidates) if candidates else None
+
+
+def _not_debited_twice(entry: BankEntry, meant: Meant) -> Iterator[str]:
+    """That payments of a debit were debited before; nothing where one of them was not."""
+    if entry.way is Way.DEBIT and all(one.payout.debited for one in meant):
+        yield from (problem for one in meant for problem in _not_debited(one))
 
 
 def _alone(entry: BankEntry, candidates: Sequence[Meant]) -> list[Meant]:
@@ -201,13 +210,18 @@ def _good(entry: BankEntry, candidates: Iterable[Meant]) -> list[Meant]:
 def _tried(entry: BankEntry, candidates: Iterable[Meant]) -> list[Meant]:
     """Each candidate whole, and what of it the bank can have meant.
 
-    What the bank rejected it does not debit with the rest, and of a batch only what came back comes in.
+    What the bank rejected it does not debit with the rest, and of a batch only what came back comes in. Of one payment
+    that came back in parts each part may come by itself.
     """
-    found: dict[tuple[str, ...], Meant] = {}
+    found: dict[tuple[tuple[str, int | None], ...], Meant] = {}
     for candidate in candidates:
         shown = tuple(one for one in candidate if one.shown_by(entry.way))
         living = tuple(one for one in shown if not one.payout.rejected)
-        found |= {tuple(one.name for one in meant): meant for meant in (candidate, shown, living) if meant}
+        each: list[Meant] = []
+        if entry.way is Way.CREDIT and len(candidate) == 1 and len(candidate[0].payout.to_credit) > 1:
+            each = [(replace(candidate[0], part_minor=part),) for part in candidate[0].payout.to_credit]
+        tried = (candidate, shown, living, *each)
+        found |= {tuple((one.name, one.part_minor) for one in meant): meant for meant in tried if meant}
     return list(found.values())
 
 
@@ -244,9 +258,9 @@ def _not_debited(one: Ordered) -> Iterator[str]:
 
 
 def _not_credited(one: Ordered) -> Iterator[str]:
-    if not one.payout.back_minor:
+    if not one.payout.backs:
         yield f"no answer of the bank says that {one.name} came back: `settle payouts read` the answer"
-    if one.payout.credited:
+    elif not one.payout.to_credit:
         yield f"what came back of {one.name} was credited before"
 
 
@@ -264,54 +278,3 @@ def _nearest(entry: BankEntry, batches: Sequence[Batch]) -> Judged | None:
     meant = min(waiting, key=lambda one: (_difference(entry, one), one[0].name))
     amount = amount_text(meant[0].payout.amount_minor, entry.currency)
     return Judged(entry=entry, meant=meant, why=f"it names no payment; the nearest is {named(meant)} of {amount}")
-
-
-def _each_once(found: Iterable[Judged]) -> list[Judged]:
-    """Of entries that show one payment the same way the first is taken."""
-    taken: set[tuple[str, Way]] = set()
-    kept = []
-    for one in found:
-        mine = {(each.name, one.entry.way) for each in one.meant}
-        if not one.why and (again := sorted(name for name, _ in mine & taken)):
-            one = replace(one, why=f"another bank entry of now shows {again[0]} already")  # noqa: PLW2901
-        elif not one.why:
-            taken |= mine
-        kept.append(one)
-    return kept
-
-
-def _both_ways(found: list[Judged]) -> list[Judged]:
-    """Hold a debit of what came back until its credit shows, and the credit until the debit shows."""
-    while True:
-        shown = {(each.name, one.entry.way) for one in found if not one.why for each in one.meant}
-        held = [one if one.why else next(_halves(one, shown), one) for one in found]
-        if held == found:
-            return found
-        found = held
-
-
-def _halves(one: Judged, shown: set[tuple[str, Way]]) -> Iterator[Judged]:
-    """The entry as held where its other half is missing."""
-    for each in one.meant:
-        credited = each.payout.credited or (each.name, Way.CREDIT) in shown
-        if one.entry.way is Way.DEBIT and each.payout.back_minor and not credited:
-            if each.payout.rejected:
-                why = f"the bank rejected {each.name} and shows a debit of it, and no credit yet: ask the bank for it"
-                yield replace(one, why=why)
-            why = f"{each.name} came back, and no bank entry shows yet how: it is taken together with that"
-            yield replace(one, why=why, waits=True)
-        if one.entry.way is Way.CREDIT and not each.payout.debited and (each.name, Way.DEBIT) not in shown:
-            why = f"no bank entry shows yet that {each.name} left: it is taken together with that"
-            yield replace(one, why=why, waits=True)
-
-
-def named(meant: Meant) -> str:
-    """Payments as people name them: one by its id, all of a batch by the batch's."""
-    whole = meant[0].batch
-    if (
-        len(meant) > 1
-        and len(meant) == len(whole.payouts)
-        and {one.batch.batch_id for one in meant} == {whole.batch_id}
-    ):
-        return f"{whole.batch_id}"
-    return ", ".join(one.name for one in meant)

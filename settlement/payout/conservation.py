@@ -29,8 +29,8 @@ _LEFT: Final = {
 """Where a beneficiary's money may stand beside its payments: their balances, credits counted positive."""
 _STATED: Final = (accounts.ACCRUED_SHARE, accounts.CURRENCY_CONVERSION, accounts.OPENING)
 """Where it comes from when a statement closes, and from before the first night."""
-_BANKED: Final = (accounts.BANK, accounts.SUSPENSE)
-"""What the bank has shown of payments; a bank entry stands on suspense until it is taken for one."""
+_BANKED: Final = (accounts.BANK, accounts.SUSPENSE, accounts.BANK_FEES)
+"""What the bank has shown of payments; a bank entry stands on suspense until it is taken for one, less its charge."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +110,7 @@ def broken(engine: books.Engine) -> list[str]:
         *_wrong_balances(balances, _expected(entries, batches)),
         *_taken_too_far(entries, balances),
         *_paid_twice(batches),
+        *_back_too_far(batches),
         *_no_statements(entries, batches),
     ]
 
@@ -124,7 +125,7 @@ def _expected(entries: Iterable[Entry], batches: Iterable[Batch]) -> Counter[tup
     for batch, payout in out:
         on_its_way = payout.back_minor - payout.amount_minor
         on_its_way += payout.amount_minor if payout.debited else 0
-        on_its_way -= payout.back_minor if payout.credited else 0
+        on_its_way -= payout.credited_minor
         expected[payout.payment_id, batch.currency] += on_its_way
         if not payout.back:
             for due in payout.statements:
@@ -166,6 +167,14 @@ def _paid_twice(batches: Iterable[Batch]) -> Iterable[str]:
         for due in payout.statements
     )
     return (f"{key} is paid {count} times." for (key, _, _), count in sorted(times.items()) if count > 1)
+
+
+def _back_too_far(batches: Iterable[Batch]) -> Iterable[str]:
+    """Of a payment comes back no more than was paid, and the bank credits no more than came back."""
+    for payout in (payout for batch in batches for payout in batch.payouts):
+        if not payout.amount_minor >= payout.back_minor >= payout.credited_minor:
+            amounts = f"{payout.back_minor} came back and {payout.credited_minor} are credited"
+            yield f"{payout.payment_id} is of {payout.amount_minor} minor units, of which {amounts}."
 
 
 def _no_statements(entries: Iterable[Entry], batches: Iterable[Batch]) -> Iterable[str]:

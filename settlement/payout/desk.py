@@ -23,12 +23,11 @@ REJECT: Final = "Reject"
 OPTIONS: Final = (APPROVE, REJECT)
 
 
-def questions(home: Home, person: str | None, moment: str) -> list[Question]:
-    """Propose what is due, and ask for each approval that batches of this person and moment still need.
+def questions(home: Home, person: str | None, since: str, moment: str) -> list[Question]:
+    """Propose what is due at a moment, and ask for each approval that this person's batches since another still need.
 
-    There is no person where a settled night has started it.
-
-    Asked again with the same moment, it proposes nothing twice and gives the questions that are still open.
+    There is no person where a settled night has started it. Asked again, at a later moment too, it proposes nothing
+    twice and gives the questions that are still open.
     """
     engine, person = books.connect(home), person_of(person or NOBODY)
     steps.propose(home, engine, person, moment)
@@ -37,7 +36,8 @@ def questions(home: Home, person: str | None, moment: str) -> list[Question]:
         batch
         for batch in known
         if batch.state in {BatchState.PROPOSED, BatchState.APPROVED}
-        and (batch.steps[0].person, batch.steps[0].moment) == (person, moment)
+        and batch.steps[0].person == person
+        and batch.steps[0].moment >= since
     ]
     return [
         Question(

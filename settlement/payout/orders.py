@@ -277,24 +277,36 @@ def release_entry(batch: Batch, night: date) -> Entry:
     )
 
 
-def back_entry(batch: Batch, payout: Payout, amount_minor: int, night: date, why: str) -> Entry:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameBack:
+    """So much of a payment, as it is booked: the end of the entry's key, why, and what earlier parts made due again."""
+
+    payout: Payout
+    amount_minor: int
+    name: str
+    why: str
+    before: Mapping[str, int]
+
+
+def back_entry(batch: Batch, came: CameBack, night: date) -> Entry:
     """What takes a payment, or a part of it, out of transit and makes as much due again.
 
     All of it makes its statements due again as they were; a part is due by this entry itself, split over the accounts
-    that the payment was made from by what was due on each.
+    that the payment was made from by what earlier parts have left of what was due on each.
     """
+    payout, amount_minor = came.payout, came.amount_minor
     whole = amount_minor == payout.amount_minor
     by_account: Counter[str] = Counter()
     for due in payout.statements:
         by_account[due.account] += due.amount_minor
-    owed = {account: max(amount, 0) for account, amount in by_account.items()}
+    owed = {account: max(amount - came.before.get(account, 0), 0) for account, amount in by_account.items()}
     again = by_account if whole else split_largest_remainder(amount_minor, owed)
-    came = amount_text(amount_minor, batch.currency)
+    part = "" if whole else f", {amount_text(amount_minor, batch.currency)} of it,"
     return Entry(
-        key=f"payout_back/{payout.payment_id}",
+        key="/".join(filter(None, ("payout_back", payout.payment_id, came.name))),
         business_date=night,
         kind="payout_back" if whole else PART_BACK,
-        text=f"{payout.payment_id} to {payout.partner}{'' if whole else f', {came} of it,'} came back: {why}"[:400],
+        text=f"{payout.payment_id} to {payout.partner}{part} came back: {came.why}"[:400],
         postings=(
             Posting(account=transit_of(batch, payout), currency=batch.currency, amount_minor=amount_minor),
             *(

@@ -1,16 +1,17 @@
 """What banks answer: each payment accepted, rejected or come back, and what comes back is due again.
 
 A file is read whole, kept with its bytes, and read once: the same bytes again do nothing. Of a part that comes back as
-much is due again, and the rest stays paid. What is rejected after a bank statement has shown its debit comes back as a
-return does. What fits no payment, and what contradicts an earlier word, moves nothing: it is kept for a person to look
-at.
+much is due again, and the rest stays paid; further parts come back until nothing is left. What is rejected after a bank
+statement has shown its debit comes back as a return does. What fits no payment, what contradicts an earlier word, and
+what may be an earlier part told again moves nothing: it is kept, and two persons decide on it (``decisions``).
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
@@ -25,7 +26,7 @@ from settlement.parse.camt054_returns import read_camt054_returns
 from settlement.parse.nacha_returns import read_nacha_returns
 from settlement.parse.pain002 import read_pain002
 from settlement.pay.replies import assign
-from settlement.payout.orders import back_entry, ordered
+from settlement.payout.orders import CameBack, back_entry, ordered
 from settlement.payout_books import Reply, Status
 from settlement.store import Home
 
@@ -51,11 +52,15 @@ _MOST_WORDS: Final = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What a file told: its statuses with what each did, sentences for a person, and whether it was read before."""
+    """What a file told: its statuses with what each did, sentences for a person, and whether it was read before.
+
+    ``decided`` are the lines to look at on which persons have decided since.
+    """
 
     statuses: tuple[Status, ...]
     notes: tuple[str, ...]
     again: bool
+    decided: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,18 +90,20 @@ def _read_once(engine: books.Engine, name: str, content: bytes, person: str, mom
     with books.transaction(engine) as connection:
         if payout_books.knows_reply(connection, sha256):
             known = tuple(status for _, status in payout_books.statuses_of(connection, sha256))
-            return Told(statuses=known, notes=(), again=True)
+            decided = payout_books.decided_lines(connection, sha256)
+            return Told(statuses=known, notes=(), again=True, decided=decided)
         batches = payout_books.batches_in(connection)
+        before = payout_books.parts_back(connection)
     reply = _read(name, content)
     places, notes = _placed(reply, batches)
     _require_sent(name, places)
-    statuses, entries = _judged(places, payout_books.next_night(engine) if places else date.min)
+    statuses, entries = _judged(places, before, payout_books.next_night(engine) if places else date.min)
     kept = Reply(sha256=sha256, name=name, reply_id=reply.reply_id[:200], content=content)
     touched = sorted({place.batch.batch_id for place in places if place.batch is not None})
     with books.transaction(engine) as connection:
         payout_books.add_reply(connection, kept, statuses, entries, person, moment)
         for batch_id in touched:
-            _go_on(connection, batch_id, statuses, person, moment)
+            go_on(connection, batch_id, person, moment)
     return Told(statuses=tuple(statuses), notes=notes, again=False)
 
 
@@ -148,29 +155,40 @@ def _require_sent(name: str, places: Sequence[_Place]) -> None:
             )
 
 
-def _judged(places: Sequence[_Place], night: date) -> tuple[list[Status], list[Entry]]:
-    """What each status does, and the entries of what comes back."""
+def _judged(
+    places: Sequence[_Place], before: Mapping[str, Mapping[str, int]], night: date
+) -> tuple[list[Status], list[Entry]]:
+    """What each status does, and the entries of what comes back; ``before`` is what parts have made due so far."""
     statuses: list[Status] = []
     entries: list[Entry] = []
-    back = {place.payout.payment_id for place in places if place.payout is not None and place.payout.back_minor}
-    accepted = {place.payout.payment_id for place in places if place.payout is not None and place.payout.accepted}
+    now = {place.payout.payment_id: place.payout for place in places if place.payout is not None}
+    due = {name: Counter(before.get(name, {})) for name in now}
     for line, place in enumerate(places, start=1):
-        payout, said = place.payout, "; ".join(_words(place.status))
+        said = "; ".join(_words(place.status))
         entry: Entry | None = None
-        if payout is None or place.batch is None:
+        if place.payout is None or place.batch is None:
             clear = place.batch is not None and place.status.outcome is not Outcome.UNCLEAR
             effect, why = Effect.NOTED if clear else Effect.TO_LOOK_AT, place.why
         else:
-            effect, why = _effect(
-                place.status, place.batch, payout, payout.payment_id in back, payout.payment_id in accepted
-            )
+            name = place.payout.payment_id
+            payout = now[name]
+            effect, why = _effect(place.status, place.batch, payout, place.payout.backs)
             if effect is Effect.BACK:
-                amount = _came_back(place.status, payout)
-                entry = back_entry(place.batch, payout, amount, night, said or place.status.code)
+                part = str(len(payout.backs) + 1) if payout.backs else ""
+                came = CameBack(
+                    payout=payout,
+                    amount_minor=_came_back(place.status, payout),
+                    name=part,
+                    why=said or place.status.code,
+                    before=due[name],
+                )
+                entry = back_entry(place.batch, came, night)
                 entries.append(entry)
-                back.add(payout.payment_id)
+                due[name].update({one.account: -one.amount_minor for one in entry.postings[1:]})
+                rejected = payout.rejected or place.status.outcome is Outcome.REJECTED
+                now[name] = replace(payout, backs=(*payout.backs, came.amount_minor), rejected=rejected)
             elif effect is Effect.ACCEPTED:
-                accepted.add(payout.payment_id)
+                now[name] = replace(payout, accepted=True)
         words = "; ".join(filter(None, (why, said)))
         statuses.append(_status(line, place, effect, words[:_MOST_WORDS], entry))
     return statuses, entries
@@ -200,22 +218,36 @@ def _words(status: PaymentStatus) -> Iterator[str]:
         yield f"{what.value} is now {value}"
 
 
-def _effect(status: PaymentStatus, batch: Batch, payout: Payout, back: bool, accepted: bool) -> tuple[Effect, str]:
-    """What a status does to a payout, and why it does no more."""
-    if back:
-        return Effect.TO_LOOK_AT, "its money is back already: ask the bank which word holds"
-    if status.outcome is Outcome.ACCEPTED and accepted:
+def _effect(status: PaymentStatus, batch: Batch, payout: Payout, told: Sequence[int]) -> tuple[Effect, str]:
+    """What a status does to a payout, and why it does no more; ``told`` are the parts that earlier files brought."""
+    if status.outcome is Outcome.RETURNED and (why := _not_returned(status, batch, payout, told)):
+        return Effect.TO_LOOK_AT, why
+    if status.outcome is Outcome.RETURNED and (came := _came_back(status, payout)) < payout.amount_minor:
+        rest = "the rest stays paid" if came + payout.back_minor < payout.amount_minor else "nothing of it is left"
+        return Effect.BACK, f"{amount_text(came, batch.currency)} came back, {rest}"
+    if status.outcome is not Outcome.RETURNED and payout.backs:
+        return Effect.TO_LOOK_AT, "its money is back already, all or in part: ask the bank which word holds"
+    if status.outcome is Outcome.ACCEPTED and payout.accepted:
         return Effect.NOTED, "accepted before"
-    if status.outcome is Outcome.REJECTED and (accepted or payout.debited):
+    if status.outcome is Outcome.REJECTED and (payout.accepted or payout.debited):
         known = "a bank statement shows its debit, so a credit is to come"
         contradicts = "it was accepted before: ask the bank which word holds"
         return (Effect.BACK, known) if payout.debited else (Effect.TO_LOOK_AT, contradicts)
-    came = _came_back(status, payout)
-    if came == 0:
-        return Effect.TO_LOOK_AT, "it tells of nothing that came back: ask the bank"
-    if status.outcome is Outcome.RETURNED and came < payout.amount_minor:
-        return Effect.BACK, f"{amount_text(came, batch.currency)} came back, the rest stays paid"
     return _EFFECTS[status.outcome]
+
+
+def _not_returned(status: PaymentStatus, batch: Batch, payout: Payout, told: Sequence[int]) -> str:
+    """Why a return moves nothing, or nothing where it does."""
+    came, left = _came_back(status, payout), payout.amount_minor - payout.back_minor
+    if not left or (payout.backs and status.amount_minor is None):
+        return "its money is back already, all or in part: ask the bank which word holds"
+    if came == 0:
+        return "it tells of nothing that came back: ask the bank"
+    if came > left:
+        return f"{amount_text(left, batch.currency)} of it are not back yet, and more is told: ask the bank"
+    if came in told:
+        return "as much came back before, and this may be the same told again: ask the bank"
+    return ""
 
 
 def _came_back(status: PaymentStatus, payout: Payout) -> int:
@@ -224,16 +256,12 @@ def _came_back(status: PaymentStatus, payout: Payout) -> int:
     return payout.amount_minor if told is None else told
 
 
-def _go_on(connection: books.Connection, batch_id: str, statuses: Sequence[Status], person: str, moment: str) -> None:
+def go_on(connection: books.Connection, batch_id: str, person: str, moment: str) -> None:
     """Take a batch on by what is known of its payouts now."""
     batch = _again(connection, batch_id)
-    every = all(payout.back for payout in batch.payouts)
+    every = all(payout.back_minor == payout.amount_minor for payout in batch.payouts)
     answered = any(payout.back_minor or payout.accepted for payout in batch.payouts)
-    rejected = all(
-        any(one.payment_id == payout.payment_id and one.outcome == Outcome.REJECTED for one in statuses)
-        for payout in batch.payouts
-    )
-    if batch.state is BatchState.SENT and every and rejected:
+    if batch.state is BatchState.SENT and every and all(payout.rejected for payout in batch.payouts):
         payout_books.add_step(connection, batch, BatchState.FAILED, person, moment)
         return
     if batch.state is BatchState.SENT and answered:

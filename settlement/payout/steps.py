@@ -297,5 +297,6 @@ def paid_before(batch: Batch, known: Iterable[Batch]) -> dict[str, int]:
     found: dict[str, int] = {}
     for earlier in known:
         if earlier.number < batch.number and earlier.currency == batch.currency and earlier.by(BatchState.RELEASED):
-            found |= {one.partner: one.amount_minor - one.back_minor for one in earlier.payouts if not one.back}
+            stayed = {one.partner: one.amount_minor - one.back_minor for one in earlier.payouts}
+            found |= {partner: amount for partner, amount in stayed.items() if amount}
     return found

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from settlement.model.money import amount_text, to_major
 from settlement.model.payout import Batch, BatchState, Payout
-from settlement.payout.cash import Judged, named
+from settlement.payout.judged import Judged, named
 from settlement.payout.orders import LeftOut, statement_name
 from settlement.payout_books import Status
 
@@ -60,7 +60,11 @@ def batch_lines(batch: Batch, before: Mapping[str, int], following: str) -> list
         Text(f"{step.state:13}{step.moment} by {step.person}{f' ({step.note})' if step.note else ''}")
         for step in batch.steps
     ]
-    words = [Text(f"overridden   {one.moment} by {one.person}: {one.reason}") for one in batch.overrides]
+    counting = batch.last_overrides
+    words = [
+        Text(f"{'overridden' if one in counting else 'spent word':13}{one.moment} by {one.person}: {one.reason}")
+        for one in batch.overrides
+    ]
     return [
         f"batch        {batch.batch_id}, {batch.state}",
         f"sum          {amount_text(batch.total_minor, batch.currency)} for {batch.value_date}",
@@ -87,10 +91,13 @@ def stands(payout: Payout) -> str:
     """What the bank has told and shown of a payout."""
     told = []
     if payout.back_minor:
-        told.append("rejected" if payout.rejected else "came back" if payout.back else "came back in part")
+        whole = payout.back_minor == payout.amount_minor
+        told.append("rejected" if payout.rejected else "came back" if whole else "came back in part")
     elif payout.accepted and not payout.debited:
         told.append("accepted")
-    told += ["debited"] * payout.debited + ["credited again"] * payout.credited
+    told += ["debited"] * payout.debited
+    if payout.credits:
+        told.append("credited in part" if payout.to_credit else "credited again")
     return ", ".join(told)
 
 
@@ -100,8 +107,14 @@ def cash_table(found: Iterable[Judged]) -> Table:
     for one in found:
         place = f"{one.entry.entry_ref}, entry {one.entry.entry} of {one.entry.statement}"
         amount = amount_text(one.entry.amount_minor, one.entry.currency)
-        table.add_row(Text(place), amount, named(one.meant), Text(one.why or "taken off suspense"))
+        table.add_row(Text(place), amount, named(one.meant), Text(one.why or _became(one)))
     return table
+
+
+def _became(one: Judged) -> str:
+    if one.against is None:
+        return "taken off suspense"
+    return f"set off against entry {one.against.entry} of {one.against.statement}"
 
 
 def status_table(statuses: Sequence[Status]) -> Table:

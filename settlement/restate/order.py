@@ -132,7 +132,7 @@ def _require_to_come(engine: books.Engine, night: date, instead: str) -> None:
 
 def _order(engine: books.Engine, tried: Tried, into: date) -> RestatementOrder:
     """The next order, of what was tried."""
-    number = len(restate_books.orders(engine)) + 1
+    number = restate_books.next_number(engine)
     restatement = Restatement(
         business_date=into,
         first_night=tried.first_night,

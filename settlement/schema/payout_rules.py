@@ -38,8 +38,10 @@ RULED_FIRST: Final = (
     "payout_status",
 )
 """The tables that the revision which made payouts has rules for."""
-RULED: Final = (*RULED_FIRST, "payout_cash", "payout_check_again", "payout_word")
-"""All tables that have rules."""
+RULED_CASH: Final = (*RULED_FIRST, "payout_cash", "payout_check_again", "payout_word")
+"""Those of the revision that made what bank statements show of payments."""
+RULED: Final = (*RULED_CASH, "payout_credit", "payout_offset")
+"""All tables that have rules here; those of decisions are in ``decision_rules``."""
 
 
 def make(connection: sa.Connection, tables: Iterable[str]) -> None:
@@ -81,7 +83,7 @@ _BATCH_STANDS: Final = "EXISTS (SELECT 1 FROM payout_event WHERE batch_id = {0}.
 _PAYOUT: Final = {"sealed": (_BATCH_STANDS.format("NEW"), "a proposed batch gets no further payouts")}
 
 
-def _on_transit(entry: str) -> str:
+def on_transit(entry: str) -> str:
     """What an entry books on the transit account of a payment ``p``, in the currency of its batch."""
     return (
         "coalesce((SELECT sum(g.amount_minor) FROM posting g JOIN payout_batch b ON b.batch_id = p.batch_id "
@@ -90,11 +92,18 @@ def _on_transit(entry: str) -> str:
     )
 
 
-_BACK_MINOR: Final = (
-    "(SELECT CASE WHEN t.outcome = 'REJECTED' THEN p.amount_minor ELSE coalesce(t.amount_minor, p.amount_minor) END "
-    "FROM payout_status t WHERE t.payment_id = p.payment_id AND t.effect = 'back')"
+BACKS: Final = (
+    "(SELECT t.payment_id, t.entry_key, CASE WHEN t.outcome = 'REJECTED' THEN q.amount_minor "
+    "ELSE coalesce(t.amount_minor, q.amount_minor) END AS amount_minor "
+    "FROM payout_status t JOIN payout q ON q.payment_id = t.payment_id WHERE t.effect = 'back' "
+    "UNION ALL SELECT m.payment_id, 'payout_back/' || m.payment_id || '/' || d.decision_id, m.amount_minor "
+    "FROM payout_decision d JOIN payout_decision_payment m ON m.decision_id = d.decision_id "
+    "JOIN payout_decision_event v ON v.decision_id = d.decision_id AND v.state = 'approved' WHERE d.meaning = 'back')"
 )
-_BACK: Final = f"coalesce({_BACK_MINOR}, 0) = p.amount_minor"
+"""All that came back of payments, by an answer of the bank or by decision of two persons, each with its entry."""
+BACK_MINOR: Final = f"coalesce((SELECT sum(k.amount_minor) FROM {BACKS} k WHERE k.payment_id = p.payment_id), 0)"
+_BACK: Final = f"EXISTS (SELECT 1 FROM {BACKS} k WHERE k.payment_id = p.payment_id AND k.amount_minor = p.amount_minor)"
+"""Whether a payment came back whole and at once, so that its statements are due as they were."""
 _BESIDE_NIGHTS: Final = "('payout', 'payout_back', 'payout_cash')"
 """Kinds of entries that move what is due and make nothing due; a part that came back is due by its own entry."""
 _REJECTED: Final = "EXISTS (SELECT 1 FROM payout_event e WHERE e.batch_id = p.batch_id AND e.state = 'rejected')"
@@ -240,7 +249,7 @@ _EVENT: Final = {
     "books_what_it_pays": (
         (
             "NEW.state = 'released' AND (EXISTS (SELECT 1 FROM payout p WHERE p.batch_id = NEW.batch_id "
-            f"AND {_on_transit(_RELEASE)} <> -p.amount_minor) "
+            f"AND {on_transit(_RELEASE)} <> -p.amount_minor) "
             "OR EXISTS (SELECT 1 FROM payout p JOIN payout_statement s ON s.payment_id = p.payment_id "
             "WHERE p.batch_id = NEW.batch_id GROUP BY s.account HAVING sum(s.amount_minor) <> coalesce((SELECT "
             "sum(g.amount_minor) FROM posting g WHERE g.account = s.account "
@@ -254,7 +263,7 @@ _NEW_BACK: Final = (
 )
 
 
-def _due_again(entry: str) -> str:
+def due_again(entry: str) -> str:
     """What an entry books on the due accounts of a payment ``p``."""
     return (
         f"coalesce((SELECT sum(g.amount_minor) FROM posting g WHERE g.entry_key = {entry} AND g.account IN "
@@ -281,42 +290,108 @@ _STATUS: Final = {
     "as_much_as_came": (
         (
             "NEW.effect = 'back' AND EXISTS (SELECT 1 FROM payout p WHERE p.payment_id = NEW.payment_id "
-            f"AND ({_NEW_BACK} <= 0 OR {_NEW_BACK} > p.amount_minor OR {_on_transit('NEW.entry_key')} <> {_NEW_BACK} "
-            f"OR {_due_again('NEW.entry_key')} <> -{_NEW_BACK}))"
+            f"AND ({_NEW_BACK} <= 0 OR {_NEW_BACK} > p.amount_minor - {BACK_MINOR} "
+            f"OR {on_transit('NEW.entry_key')} <> {_NEW_BACK} "
+            f"OR {due_again('NEW.entry_key')} <> -{_NEW_BACK}))"
         ),
-        "as much is due again as came back, and no more than was paid",
+        "as much is due again as came back, and together no more than was paid",
+    ),
+    "once": (
+        f"NEW.effect = 'back' AND EXISTS (SELECT 1 FROM {BACKS} k WHERE k.entry_key = NEW.entry_key)",
+        "an entry brings money back once",
+    ),
+}
+
+
+def _suspense(statement: str = "NEW.statement", entry: str = "NEW.entry") -> str:
+    """What the entry ``NEW.entry_key`` books on the suspense account of a bank entry."""
+    return (
+        "coalesce((SELECT sum(g.amount_minor) FROM posting g WHERE g.entry_key = NEW.entry_key AND g.account = "
+        f"'asset:suspense:cash:' || {statement} || '#' || {entry}), 0)"
+    )
+
+
+def taken(statement: str, entry: str) -> str:
+    """Whether a bank entry was taken off suspense by an entry of another key than its own."""
+    own = f"'payout_cash/' || {statement} || '/' || {entry}"
+    return (
+        f"(EXISTS (SELECT 1 FROM payout_cash c WHERE c.statement = {statement} AND c.entry = {entry} "
+        f"AND c.entry_key <> {own}) OR EXISTS (SELECT 1 FROM payout_offset o WHERE "
+        f"(o.statement = {statement} AND o.entry = {entry}) "
+        f"OR (o.other_statement = {statement} AND o.other_entry = {entry})))"
+    )
+
+
+_FEES: Final = (
+    "(CASE WHEN EXISTS (SELECT 1 FROM payout_decision d JOIN payout_decision_event v ON v.decision_id = d.decision_id "
+    "WHERE v.state = 'approved' AND d.statement = NEW.statement AND d.entry = NEW.entry) THEN coalesce((SELECT "
+    "sum(g.amount_minor) FROM posting g WHERE g.entry_key = NEW.entry_key AND g.account = 'expense:fees:bank'), 0) "
+    "ELSE 0 END)"
+)
+"""What the bank kept or took on top, where two persons have decided it."""
+_OFF_SUSPENSE: Final = (
+    (
+        f"{_suspense()} = 0 OR {_suspense()} + {_FEES} + coalesce((SELECT sum(g.amount_minor) FROM posting g "
+        "WHERE g.entry_key = NEW.entry_key AND substr(g.account, 1, 14) = 'asset:transit:'), 0) <> 0"
+    ),
+    "cash of a payment is taken off the suspense account of its bank entry",
+)
+_OF_A_SENT_BATCH: Final = (
+    (
+        "NOT EXISTS (SELECT 1 FROM payout p JOIN payout_event e ON e.batch_id = p.batch_id "
+        "WHERE p.payment_id = NEW.payment_id AND e.state = 'sent')"
+    ),
+    "a bank statement shows payments that were sent",
+)
+_CREDITED: Final = (
+    "(coalesce((SELECT sum(c.amount_minor) FROM payout_credit c WHERE c.payment_id = p.payment_id), 0) "
+    "- coalesce((SELECT sum(g.amount_minor) FROM payout_cash c JOIN posting g ON g.entry_key = c.entry_key "
+    "WHERE c.payment_id = p.payment_id AND c.way = 'credit' AND substr(g.account, 1, 14) = 'asset:transit:' "
+    "AND substr(g.account, length(g.account) - length(p.payment_id)) = ':' || p.payment_id), 0))"
+)
+"""What bank statements have shown of what came back; before revision 0009 as one row of ``payout_cash``."""
+_CREDIT: Final = {
+    "of_a_sent_batch": _OF_A_SENT_BATCH,
+    "off_suspense": _OFF_SUSPENSE,
+    "as_it_came_back": (
+        (
+            "EXISTS (SELECT 1 FROM payout p WHERE p.payment_id = NEW.payment_id "
+            f"AND ({on_transit('NEW.entry_key')} <> -NEW.amount_minor "
+            f"OR NEW.amount_minor > {BACK_MINOR} - {_CREDITED}))"
+        ),
+        "a bank statement credits what came back of a payment, and no more of it",
+    ),
+    "taken_once": (taken("NEW.statement", "NEW.entry"), "a bank entry is taken once"),
+}
+_OFFSET: Final = {
+    "of_nothing": (
+        (
+            f"{_suspense()} = 0 OR {_suspense()} + {_suspense('NEW.other_statement', 'NEW.other_entry')} <> 0 "
+            "OR (SELECT count(*) FROM posting g WHERE g.entry_key = NEW.entry_key) <> 2"
+        ),
+        "two bank entries that are set off come to nothing and stand on suspense",
+    ),
+    "taken_once": (
+        (
+            f"{taken('NEW.statement', 'NEW.entry')} OR {taken('NEW.other_statement', 'NEW.other_entry')} "
+            "OR EXISTS (SELECT 1 FROM entry e WHERE e.entry_key = "
+            "'payout_cash/' || NEW.other_statement || '/' || NEW.other_entry)"
+        ),
+        "a bank entry is taken once",
     ),
 }
 _CASH: Final = {
-    "of_a_sent_batch": (
-        (
-            "NOT EXISTS (SELECT 1 FROM payout p JOIN payout_event e ON e.batch_id = p.batch_id "
-            "WHERE p.payment_id = NEW.payment_id AND e.state = 'sent')"
-        ),
-        "a bank statement shows payments that were sent",
-    ),
+    "of_a_sent_batch": _OF_A_SENT_BATCH,
     "debited_in_full": (
         (
             "NEW.way = 'debit' AND EXISTS (SELECT 1 FROM payout p WHERE p.payment_id = NEW.payment_id "
-            f"AND {_on_transit('NEW.entry_key')} <> p.amount_minor)"
+            f"AND {on_transit('NEW.entry_key')} <> p.amount_minor)"
         ),
         "what a bank statement debits is a whole payment",
     ),
-    "credited_as_it_came_back": (
-        (
-            "NEW.way = 'credit' AND EXISTS (SELECT 1 FROM payout p WHERE p.payment_id = NEW.payment_id "
-            f"AND ({_on_transit('NEW.entry_key')} <> -coalesce({_BACK_MINOR}, 0) OR {_BACK_MINOR} IS NULL))"
-        ),
-        "what a bank statement credits of a payment is what came back of it",
-    ),
-    "off_suspense": (
-        (
-            "coalesce((SELECT sum(g.amount_minor) FROM posting g WHERE g.entry_key = NEW.entry_key AND g.account = "
-            "'asset:suspense:cash:' || NEW.statement || '#' || NEW.entry), 0) + (SELECT sum(g.amount_minor) "
-            "FROM posting g WHERE g.entry_key = NEW.entry_key AND substr(g.account, 1, 14) = 'asset:transit:') <> 0"
-        ),
-        "cash of a payment is taken off the suspense account of its bank entry",
-    ),
+    "credited_as_it_came_back": ("NEW.way = 'credit'", "what a bank statement credits is told with its amount"),
+    "off_suspense": _OFF_SUSPENSE,
+    "taken_once": (taken("NEW.statement", "NEW.entry"), "a bank entry is taken once"),
 }
 _RULES: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
     "bank_account_event": _ACCOUNT_EVENT,
@@ -329,4 +404,6 @@ _RULES: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
     "payout_cash": _CASH,
     "payout_check_again": _CHECK_AGAIN,
     "payout_word": _WORD,
+    "payout_credit": _CREDIT,
+    "payout_offset": _OFFSET,
 }

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from settlement.errors import TerminalError
 
-LATEST: Final = "0008"
+LATEST: Final = "0009"
 """The revision that this version reads and writes."""
 
 _FOLDER: Final = Path(__file__).resolve().parent

@@ -32,6 +32,7 @@ from settlement import balances, books, payout_books
 from settlement.model.payout import Batch, BatchId, BatchState
 from settlement.payout import cash, conservation, steps
 from settlement.payout.bank_entries import BankEntry
+from settlement.payout.judged import named
 from settlement.store import Home
 
 DUES = ((RETAIL, "A", 100_00), (RETAIL, "D", 250_00), (RETAIL, "U", 70_00), (RETAIL, "V", 80_00))
@@ -75,7 +76,7 @@ def entry(amount_minor: int, *names: str, at: int = 0, account: str = PAYS_ABROA
 
 
 def meant(batches: list[Batch], *entries: BankEntry) -> list[tuple[str, str]]:
-    return [(cash.named(one.meant), one.why) for one in cash.judged(entries, batches)]
+    return [(named(one.meant), one.why) for one in cash.judged(entries, batches)]
 
 
 def places(*names: tuple[str, ...]) -> BankEntry:
@@ -300,14 +301,72 @@ def test_a_debit_of_what_came_back_waits_for_its_credit_and_one_of_what_was_reje
     assert stands(home) == (0, 350_00)
 
 
+def whole_credit(home: Home, day: int) -> None:
+    bank_shows(home, FIRST + timedelta(days=day), bank_entry(100_00, end_to_end_id="P000001-001"))
+
+
+def other_answer(home: Home, day: int) -> None:
+    del day
+    read(home, returned("P000001-001", "40.00"))
+
+
+def other_credit(home: Home, day: int) -> None:
+    bank_shows(home, FIRST + timedelta(days=day), bank_entry(40_00, end_to_end_id="P000001-001"))
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        (debit, answer, credit, other_answer, other_credit),
+        (other_credit, credit, answer, other_answer, debit),
+        (answer, other_answer, debit, whole_credit),
+    ],
+)
+def test_each_part_that_comes_back_is_credited_once_alone_or_with_the_others(
+    home: Home, order: tuple[Callable[[Home, int], None], ...]
+) -> None:
+    all_come(home, order)
+    assert balance(home, f"asset:bank:{PAYS_ABROAD}") == -250_00
+    credit(home, 9)
+    assert tie(home) == ["what came back of P000001-001 was credited before"]
+
+
+def second(home: Home, day: int) -> None:
+    bank_shows(home, FIRST + timedelta(days=day), bank_entry(-350_00, payment_id="P000001"))
+
+
+def gives_back(home: Home, day: int) -> None:
+    bank_shows(home, FIRST + timedelta(days=day), bank_entry(350_00, payment_id="P000001", reversal=True))
+
+
+@pytest.mark.parametrize("order", [(debit, second, gives_back), (gives_back, debit, second)])
+def test_a_second_debit_and_the_credit_that_gives_it_back_are_set_off(
+    home: Home, order: tuple[Callable[[Home, int], None], ...]
+) -> None:
+    all_come(home, order)
+    assert balance(home, f"asset:bank:{PAYS_ABROAD}") == -350_00
+    second(home, 9)
+    assert tie(home) == ["P000001-001 was debited before: ask the bank for the second debit back"]
+    assert all(one.settled for one in payout_books.one_batch(books.connect(home), "P000001").payouts)
+
+
+def test_a_credit_of_another_amount_or_account_gives_no_second_debit_back(batches: list[Batch]) -> None:
+    twice = [entry(-100_00, "P000002-001", entry=number) for number in (1, 2)]
+    for credited in (
+        entry(99_99, "P000002-001", entry=3),
+        entry(100_00, "P000002-001", entry=3, account=PAYS),
+        entry(100_00, "P000002-002", entry=3),
+    ):
+        assert [one.against for one in cash.judged([*twice, credited], batches)] == [None] * 3
+    fits = entry(100_00, "P000002-001", entry=3)
+    assert [one.why == "" for one in cash.judged([*twice, fits], batches)] == [True] * 3
+    assert [one.why == "" for one in cash.judged([*twice, twice[0], fits], batches)] == [True, True, False, True]
+
+
 def rejection(home: Home, day: int) -> None:
     del day
     told = read(home, report(payout_books.one_batch(books.connect(home), "P000001"), ("P000001-001", "RJCT")))
     assert [status.effect for status in told.statuses] == ["back"]
-
-
-def whole_credit(home: Home, day: int) -> None:
-    bank_shows(home, FIRST + timedelta(days=day), bank_entry(100_00, end_to_end_id="P000001-001"))
 
 
 @pytest.mark.parametrize(

@@ -182,3 +182,15 @@ def test_the_bank_statement_is_tied_and_names_what_stays(home: Home) -> None:
     assert "debited" in shown
     assert "bank statements show all of it" in shown
     assert "paid 34500.00" in says(home, "payouts", "check")
+
+
+def test_entries_that_wait_for_each_other_alone_ask_for_nobody(home: Home) -> None:
+    with_account(home, "MERIDIAN-AIR", ABROAD)
+    batch = released(home)
+    answer = home.root / "answer.xml"
+    answer.write_bytes(returned("P000001-001", "34500.00"))
+    says(home, "payouts", "read", str(answer), by="fay", day=5)
+    bank_shows(home, NIGHT + timedelta(days=1), bank_entry(-batch.total_minor, message_id="P000001"))
+    said = says(home, "payouts", "tie", by="fay", day=5)
+    assert "it is taken together with that" in " ".join(said.split())
+    assert "0 bank entries taken, 1 left on suspense." in said

@@ -21,30 +21,31 @@ def home(tmp_path: Path) -> Home:
 
 
 def test_each_approval_is_a_question_until_it_is_answered(home: Home) -> None:
-    first, second = desk.questions(home, "Airflow", PROPOSED)
+    first, second = desk.questions(home, "Airflow", PROPOSED, PROPOSED)
     assert first == second
     assert first.subject == "Payouts P000001: 56136.05 USD for 2011-01-04"
     assert "Proposed by airflow; 2 persons must approve." in first.body
     said = desk.answer(home, first.of, first.digest, "Approve", " Cem", APPROVED)
     assert "1 more approval is needed" in said
-    assert desk.questions(home, "airflow", PROPOSED) == [first]
-    assert desk.questions(home, "airflow", APPROVED) == []
+    # A run that is tried again asks the same; what it proposed stands with the moment at which it did.
+    assert desk.questions(home, "airflow", PROPOSED, RELEASED) == [first]
+    assert desk.questions(home, "airflow", APPROVED, APPROVED) == []
     for again in range(2):
         said = desk.answer(home, first.of, first.digest, "Approve", "dora", RELEASED)
         assert said.startswith("The batch P000001 is sent"), again
     assert [path.name for path in steps.outbox(home).iterdir()] == ["P000001.ach"]
-    assert desk.questions(home, "airflow", PROPOSED) == []
+    assert desk.questions(home, "airflow", PROPOSED, PROPOSED) == []
 
 
 def test_one_answer_twice_is_one_approval(home: Home) -> None:
-    (one, _) = desk.questions(home, "airflow", PROPOSED)
+    (one, _) = desk.questions(home, "airflow", PROPOSED, PROPOSED)
     for _ in range(2):
         said = desk.answer(home, one.of, one.digest, "Approve", "cem", APPROVED)
         assert "1 more approval is needed" in said
 
 
 def test_a_rejection_is_recorded_once_and_frees_what_is_due(home: Home) -> None:
-    (one, _) = desk.questions(home, "airflow", PROPOSED)
+    (one, _) = desk.questions(home, "airflow", PROPOSED, PROPOSED)
     for _ in range(2):
         said = desk.answer(home, one.of, one.digest, "Reject", "cem", APPROVED)
         assert "is rejected: what it would have paid is due" in said
@@ -54,7 +55,7 @@ def test_a_rejection_is_recorded_once_and_frees_what_is_due(home: Home) -> None:
 
 
 def test_the_proposer_answers_nothing(home: Home) -> None:
-    (one, _) = desk.questions(home, "cem", PROPOSED)
+    (one, _) = desk.questions(home, "cem", PROPOSED, PROPOSED)
     with pytest.raises(TerminalError, match="who proposed a batch cannot approve it"):
         desk.answer(home, one.of, one.digest, "Approve", "cem", APPROVED)
     with pytest.raises(TerminalError, match="approve what you have seen"):

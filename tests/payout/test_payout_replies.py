@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from made_replies import LATER, read, report, returned
-from payout_home import ABROAD, PROPOSED, RETAIL, approved, balance, made_home, proposed, released, with_account
+from payout_home import ABROAD, AIR, PROPOSED, RETAIL, approved, balance, made_home, proposed, released, with_account
 
 from settlement import books, payout_books
 from settlement.errors import TerminalError
@@ -103,7 +103,10 @@ def test_a_part_that_comes_back_is_due_again_and_paid_again_and_the_rest_stays_p
     assert effects(told) == [("P000001-001", "back")]
     assert "60.00 USD came back, the rest stays paid" in told.statuses[0].words
     assert (balance(home, "asset:transit"), balance(home, "liability:payable")) == (-290_00, -60_00)
-    assert effects(read(home, returned("P000001-001", "40.00"))) == [("P000001-001", "to_look_at")]
+    told_again = returned("P000001-001", "60.00").replace(b"<Id>N1<", b"<Id>N2<")
+    for content, words in ((told_again, "more is told"), (returned("P000001-001", "40.01"), "more is told")):
+        (status,) = read(home, content).statuses
+        assert (status.effect, words in status.words) == ("to_look_at", True)
     assert state(home, batch) == "acknowledged"
     following = approved(home, proposed(home, at=LATER), "cem", "dora", at=LATER)
     (again,) = following.payouts
@@ -112,6 +115,31 @@ def test_a_part_that_comes_back_is_due_again_and_paid_again_and_the_rest_stays_p
     assert (balance(home, "asset:transit"), balance(home, "liability:payable")) == (-350_00, 0)
     assert conservation.broken(books.connect(home)) == []
     assert steps.propose(home, books.connect(home), "ann", LATER).batches == ()
+
+
+def test_a_payment_comes_back_in_parts_until_nothing_is_left_and_each_account_gets_what_it_paid(tmp_path: Path) -> None:
+    home = made_home(tmp_path / "home", ((RETAIL, "A", 100_01), (AIR, "A", 200_02)))
+    with_account(home, "A", ABROAD)
+    batch = released(home)
+    for amount in ("100.01", "200.02"):
+        assert effects(read(home, returned("P000001-001", amount))) == [("P000001-001", "back")]
+        assert conservation.broken(books.connect(home)) == []
+    assert state(home, batch) == "returned"
+    assert (balance(home, "asset:transit"), balance(home, f"liability:payable:{RETAIL}")) == (0, -100_01)
+    (again,) = proposed(home, at=LATER).payouts
+    assert (again.amount_minor, again.remittance) == (300_03, "P000002 returned P000001-001")
+    (status,) = read(home, returned("P000001-001", "100.01").replace(b"<Id>N1<", b"<Id>N2<")).statuses
+    assert (status.effect, "is back already" in status.words) == ("to_look_at", True)
+
+
+def test_a_part_of_the_amount_of_an_earlier_one_may_be_the_same_told_again(tmp_path: Path) -> None:
+    home = made_home(tmp_path / "home", DUES[:1])
+    with_account(home, "A", ABROAD)
+    released(home)
+    for effect in ("back", "to_look_at"):
+        content = returned("P000001-001", "20.00").replace(b"<Id>N1<", f"<Id>N{effect}<".encode())
+        assert effects(read(home, content)) == [("P000001-001", effect)]
+    assert balance(home, "asset:transit") == -80_00
 
 
 def test_a_word_that_contradicts_moves_nothing(home: Home) -> None:

@@ -36,6 +36,7 @@ from settlement import account_books, books, payout_books
 from settlement.errors import RetryableError, TerminalError
 from settlement.model.payout import AccountState, Batch
 from settlement.payout import steps
+from settlement.payout.text import batch_lines
 from settlement.store import Home
 
 TOTAL = sum(amount for _, _, amount in DUES)
@@ -275,10 +276,15 @@ def test_a_night_is_looked_at_again_where_it_tells_more_and_words_on_what_was_se
         return steps.look(home, engine(home), batch.batch_id, "eve", RELEASED)
 
     assert (look().last_look, len(look().last_overrides)) == ((NIGHT, 1), 2)
+    assert [str(line) for line in batch_lines(look(), {}, "")].count(
+        f"overridden   {RELEASED} by cem: looked at by hand"
+    ) == 1
     report.parent.mkdir()
     report.write_bytes(content)
     again = look()
     assert (again.last_look, again.last_overrides, steps.failing(again)) == ((NIGHT, 2), (), [])
+    told = "\n".join(str(line) for line in batch_lines(again, {}, ""))
+    assert (told.count("overridden   "), told.count("spent word   ")) == (0, 2)
     assert {check.name for check in again.checks if not check.passed} == {"data_quality"}
     assert look() == again
     assert steps.release(home, engine(home), batch.batch_id, "cem", RELEASED).state == "sent"

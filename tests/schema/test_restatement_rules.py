@@ -143,3 +143,13 @@ def test_orders_of_one_person_are_taken_over_and_none_is_made_any_more(
         assert steps.withdraw(home, one.order_id, "bea", MOMENT, "proposed anew").state == "withdrawn"
     with pytest.raises(TerminalError, match="ordered by two persons"):
         write(engine, before.format("2011-01-05"))
+
+
+def test_the_next_order_is_counted_behind_one_that_was_written_and_not_proposed(tmp_path: Path) -> None:
+    engine = books.connect(Home(root=tmp_path))
+    assert restate_books.next_number(engine) == 1
+    write(engine, order(7))
+    assert (restate_books.orders(engine), restate_books.next_number(engine)) == ([], 8)
+    write(engine, event(7, 1, "none", "proposed", "ann"), event(7, 2, "proposed", "approved", "bea"))
+    assert [one.number for one in restate_books.approved_until(engine, date(2011, 1, 3))] == [7]
+    assert restate_books.approved_until(engine, date(2011, 1, 2)) == []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from made_replies import LATER, read, report
+from made_replies import LATER, read, report, returned
 from payout_home import ABROAD, APPROVED, bank_entry, bank_shows, made_home, proposed, with_account
 from written_rows import write
 
@@ -17,8 +17,10 @@ from settlement import books, close_books, delivery_books, quarantine_books, res
 from settlement.books import StageRun
 from settlement.errors import RetryableError, TerminalError
 from settlement.evidence.seal import add_seal
+from settlement.model.decision import Meaning
 from settlement.model.journal import Entry, Posting
-from settlement.payout import cash, steps
+from settlement.payout import cash, decisions, steps
+from settlement.payout.decisions import Proposed
 from settlement.schema import restatement_rules
 from settlement.store import KeptFile
 
@@ -55,6 +57,14 @@ def engine(tmp_path: Path, on_each_database: object) -> sa.Engine:
     read(home, report(batch, ("P000001-001", "ACSC")))
     bank_shows(home, date(2011, 1, 1), bank_entry(-100_00, end_to_end_id="P000001-001"))
     cash.tie(home, engine, "fay", LATER)
+    read(home, returned("P000001-001", "60.00"))
+    read(home, returned("P000001-009", "60.00"))
+    shown = (60_00, -100_00, 100_00)
+    bank_shows(home, date(2011, 1, 2), *(bank_entry(amount, end_to_end_id="P000001-001") for amount in shown))
+    cash.tie(home, engine, "fay", LATER)
+    (waits,) = decisions.waiting(home, engine)
+    said = Proposed(subject=waits.subject, meaning=Meaning.BACK, reason="x", payments=("P000001-001",), amount="1.00")
+    decisions.propose(home, engine, said, "ann", LATER)
     one = StageRun(business_date=NIGHT, stage="match", inputs_digest="1", outputs_digest="2")
     file = KeptFile(path="out/x", sha256="0", size_bytes=1)
     books.commit_stage(engine, one, [entry()], files=[file], last=partial(add_seal, business_date=NIGHT, config=()))

@@ -27,7 +27,7 @@ def upgrade() -> None:
     for table, key in _KEYS.items():
         rules.append_only(connection, table, [key])
         rules.noted(connection, table, key)
-    payout_rules.make(connection, payout_rules.RULED)
+    payout_rules.make(connection, payout_rules.RULED_CASH)
     delivery_rules.make(connection)
 
 
