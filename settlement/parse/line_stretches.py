@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final, Protocol, TypeVar
 
+from settlement.model.layout import Layout
 from settlement.parse.declared_cut import Fault
 
 _LOOK: Final = 1 << 16
@@ -72,6 +73,11 @@ def ends_by_byte(encoding: str) -> bool:
     return "".join(alone) == bytes(range(_BYTES)).decode(encoding, "replace") and alone.count("\n") == 1
 
 
+def in_parts(layout: Layout) -> bool:
+    """Whether files of a layout of lines are read in stretches; the encoding of one decides."""
+    return ends_by_byte(str(layout.spec.get("encoding", "utf-8"))) or layout.format == "fixed_width"
+
+
 def in_stretches(
     content: memoryview, part_bytes: int, take: Callable[[Stretch], TakenT | Fault | None], end: int, step: int = 0
 ) -> Iterator[TakenT | Fault]:
@@ -94,7 +100,7 @@ def in_stretches(
         last = min(last, len(content))
         taken = take(Stretch(content=content[first:last], first=first, before=before, more=last < len(content)))
         if taken is None:
-            size = 2 * (last - first)
+            size = 2 * max(size, last - first)
             continue
         yield taken
         if isinstance(taken, Fault) or taken.last == len(content):
