@@ -202,8 +202,11 @@ def test_rows_are_handed_on_before_the_end() -> None:
 
 @pytest.mark.parametrize(
     ("encoding", "told"),
-    [("utf-8", True), ("gbk", True), ("cp500", True), ("latin-1", True), ("utf-16", False), ("utf-7", False), ("iso2022_jp", False), ("hz", False)],
-)  # fmt: skip
+    [
+        *((name, True) for name in ("utf-8", "gbk", "cp500", "latin-1")),
+        *((name, False) for name in ("utf-16", "utf-7", "iso2022_jp", "hz")),
+    ],
+)
 def test_encodings_whose_line_ends_are_told_by_a_byte(encoding: str, told: bool) -> None:
     assert ends_by_byte(encoding) is told
 
