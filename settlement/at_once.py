@@ -17,11 +17,18 @@ import polars as pl
 from settlement.errors import TerminalError
 from settlement.model.layout import Layout
 from settlement.model.stage import Bounds, Progress
+from settlement.parse.line_stretches import in_parts
 
 RESIDENT: Final = 320 * 2**20
 """What the program and its libraries take before the first row, and what small files take."""
 _MIB: Final = 2**20
-_IN_PARTS: Final = {"mastercard_ipm": (8, 0), "visa_ctf": (8, 2)}
+_IN_PARTS: Final = {
+    "delimited": (8, 0),
+    "fixed_width": (8, 0),
+    "json_lines": (24, 0),
+    "mastercard_ipm": (8, 0),
+    "visa_ctf": (8, 2),
+}
 """What a reader that reads in parts takes for a byte of a part, and for a byte of the file."""
 _WHOLE: Final = 7
 """What any other reader takes for a byte of its file."""
@@ -33,12 +40,13 @@ def needs(deliveries: pl.DataFrame, layouts: Sequence[Layout], bounds: Bounds) -
 
     A file that came packed or encrypted counts as it came: how large it becomes is not known before.
     """
-    formats = {layout.layout: layout.format for layout in layouts}
+    known = {layout.layout: layout for layout in layouts}
     found = {}
     for row in deliveries.filter(pl.col("fate") == "registered").iter_rows(named=True):
-        of_part, of_file = _IN_PARTS.get(formats.get(row["layout"], ""), (0, _WHOLE))
-        size = int(row["size_bytes"])
-        found[str(row["file"])] = min(size, bounds.part_bytes) * of_part + size * of_file
+        layout, size = known.get(row["layout"]), int(row["size_bytes"])
+        of_part, of_file = (0, _WHOLE) if layout is None else _IN_PARTS.get(layout.format, (0, _WHOLE))
+        part = min(size, bounds.part_bytes) if layout is None or in_parts(layout) else size
+        found[str(row["file"])] = part * of_part + size * of_file
     return found
 
 

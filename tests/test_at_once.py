@@ -21,6 +21,7 @@ def _needs(size: int, bounds: Bounds) -> dict[str, int]:
         ("mc", "mastercard_ipm", size, "registered"),
         ("visa", "visa_ctf", size, "registered"),
         ("lines", "unionpay_acom", size, "registered"),
+        ("cells", "club_sales", size, "registered"),
         ("out", "visa_ctf", size, "refused"),
     ]
     deliveries = pl.DataFrame(rows, schema=["file", "layout", "size_bytes", "fate"], orient="row")
@@ -31,14 +32,15 @@ def test_a_file_in_parts_needs_less_or_nothing_of_its_size() -> None:
     bounds = Bounds(part_bytes=_MIB)
     small, large = _needs(10 * _MIB, bounds), _needs(1000 * _MIB, bounds)
     assert small["mc"] == large["mc"]
-    assert small["lines"] * 100 == large["lines"]
-    assert 0 < large["visa"] - small["visa"] < (large["lines"] - small["lines"]) // 2
+    assert small["lines"] == large["lines"]
+    assert small["cells"] * 100 == large["cells"]
+    assert 0 < large["visa"] - small["visa"] < (large["cells"] - small["cells"]) // 2
     assert "out" not in large
 
 
 def test_too_little_memory_names_the_least() -> None:
     needed = _needs(100 * _MIB, Bounds())
-    with pytest.raises(TerminalError, match=r"too little to read lines: give at least (\d+)MiB") as refused:
+    with pytest.raises(TerminalError, match=r"too little to read cells: give at least (\d+)MiB") as refused:
         at_once.room(Bounds(memory=400 * _MIB), needed)
     least = int(str(refused.value).rpartition(" ")[2].removesuffix("MiB."))
     assert at_once.room(Bounds(memory=least * _MIB), needed) >= max(needed.values())

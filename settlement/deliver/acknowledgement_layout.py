@@ -14,7 +14,8 @@ from typing import Annotated, Any, Final, Literal, Self
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from settlement.parse.declared_cut import Fault, shape_fault
+from settlement.parse.declared_cut import Fault
+from settlement.parse.declared_outline import Outline, outline_with, shape_fault
 from settlement.parse.delimited import cut_file as cut_delimited
 from settlement.parse.delimited_spec import CELLS, DelimitedSpec
 from settlement.parse.fixed_width import FixedSpec
@@ -111,10 +112,12 @@ def read_told(layout: AcknowledgementLayout, content: bytes) -> Told | str:
     """What a file tells, or in words for the partner why it does not fit its layout."""
     spec = layout.read_spec()
     view = memoryview(content)
-    cut = cut_delimited(view, spec) if isinstance(spec, _Delimited) else cut_fixed_width(view, spec)
+    size = max(len(view), 1)
+    cuts = cut_delimited(view, spec, size) if isinstance(spec, _Delimited) else cut_fixed_width(view, spec, size)
+    cut = next(cuts)
     if isinstance(cut, Fault):
         return cut.detail
-    fault = shape_fault(spec, cut)
+    fault = shape_fault(spec, outline_with(Outline(), spec, cut))
     if fault is not None:
         return fault.detail
     if cut.strays.height:

@@ -1,4 +1,4 @@
-"""A file of a declared layout cut into lines and fields, and whether it is whole: what both readers hand on."""
+"""A part of a file of a declared layout cut into lines and fields: what its readers hand on."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ import numpy.typing as npt
 import polars as pl
 
 from settlement.model.clearing import Why
-from settlement.parse.candidates import shown
-from settlement.parse.declared_spec import DeclaredSpec, LineKind
+from settlement.parse.declared_spec import LineKind
 from settlement.parse.line_bytes import Container, LineBytes
 from settlement.parse.source import ByteCount
 
@@ -44,12 +43,16 @@ class Lines:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cut:
-    """A file cut into lines and fields.
+    """A part of a file cut into lines and fields; lines are told by their number in the file.
 
     Attributes
     ----------
     records:
         Physical lines.
+    first, last, before:
+        The first byte of the part in the file, the one behind its last, and lines of the file before it.
+    more:
+        Whether parts follow.
     ended:
         Whether the last line has its end.
     numbers, tags:
@@ -69,11 +72,15 @@ class Cut:
     bytes:
         How the file's bytes lie in its lines; of a container, how they are shared among its rows.
     blank:
-        Lines without a character, from 0.
+        Lines without a character, from 0 in the part.
     """
 
     records: int
     ended: bool
+    first: int = 0
+    last: int = 0
+    before: int = 0
+    more: bool = False
     numbers: pl.Series
     tags: pl.Series
     lines: tuple[Lines, ...]
@@ -85,21 +92,26 @@ class Cut:
     bytes: LineBytes | Container | None = None
     blank: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
+    @property
+    def after(self) -> int:
+        """Lines of the file up to the end of the part."""
+        return self.before + self.records
+
     def count_bytes(self, tables: Mapping[str, pl.DataFrame]) -> ByteCount | None:
         """Where the bytes went, once it is known which record is in which table."""
         match self.bytes:
             case LineBytes():
-                return self.bytes.count(tables, self.blank)
+                return self.bytes.count(tables, self.blank, self.before)
             case Container():
                 return self.bytes.count(tables)
             case _:
                 return None
 
 
-def decoded(content: memoryview, encoding: str) -> memoryview | Fault:
-    """The content as UTF-8 without byte order mark; a fault that names the byte where it is not in its encoding.
+def decoded(content: memoryview, encoding: str, first: int = 0) -> memoryview | Fault:
+    """The content, from byte ``first`` of its file on, as UTF-8 and without the byte order mark of the file.
 
-    What is UTF-8 already is not copied.
+    A fault names the byte where it is not in its encoding. What is UTF-8 already is not copied.
     """
     plain = encoding.lower() in UTF8
     if plain and all(bytes(content[at : at + _BLOCK]).isascii() for at in range(0, len(content), _BLOCK)):
@@ -107,50 +119,11 @@ def decoded(content: memoryview, encoding: str) -> memoryview | Fault:
     try:
         text = str(content, encoding)
     except UnicodeDecodeError as error:
+        at = first + error.start + 1
         if error.end >= len(content) and "end of data" in error.reason:
-            return Fault(why=Why.TRUNCATED, detail=f"it ends inside a character (byte {error.start + 1})")
-        return Fault(why=Why.UNREADABLE, detail=f"byte {error.start + 1} is not {encoding} text")
+            return Fault(why=Why.TRUNCATED, detail=f"it ends inside a character (byte {at})")
+        return Fault(why=Why.UNREADABLE, detail=f"byte {at} is not {encoding} text")
     if plain:
-        marked = bytes(content[: len(codecs.BOM_UTF8)]) == codecs.BOM_UTF8
+        marked = not first and bytes(content[: len(codecs.BOM_UTF8)]) == codecs.BOM_UTF8
         return content[len(codecs.BOM_UTF8) :] if marked else content
-    return memoryview(text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}").encode())
-
-
-def shape_fault(spec: DeclaredSpec, cut: Cut) -> Fault | None:
-    """Whether the file ends, and has its header and trailer once, in their places and whole; None if it does."""
-    if not cut.ended:
-        return Fault(why=Why.TRUNCATED, detail="its last line has no end")
-    if not cut.records and not isinstance(cut.bytes, Container):
-        return Fault(why=Why.EMPTY, detail="it has no lines")
-    return _first_fault(spec, cut) or _last_fault(spec, cut) or _once_fault(spec, cut)
-
-
-def _first_fault(spec: DeclaredSpec, cut: Cut) -> Fault | None:
-    for number, tag in enumerate(spec.first):
-        if number >= cut.tags.len():
-            return Fault(why=Why.TRUNCATED, detail=f"it ends before its line `{tag}`")
-        if cut.tags[number] != tag:
-            detail = f"line {cut.numbers[number]} should be `{tag}` and is `{shown(cut.tags[number])}`"
-            return Fault(why=Why.UNREADABLE, detail=detail)
-    return None
-
-
-def _last_fault(spec: DeclaredSpec, cut: Cut) -> Fault | None:
-    if not spec.last or (cut.tags.len() and cut.tags[-1] in spec.last):
-        return None
-    ends = "/".join(spec.last)
-    before = cut.numbers.filter(cut.tags.is_in([tag for tag in spec.last if spec.kind_of(tag).once]))
-    if before.len():
-        return Fault(why=Why.UNREADABLE, detail=f"lines follow its last line `{ends}` (line {before[0]})")
-    return Fault(why=Why.TRUNCATED, detail=f"it ends without its last line `{ends}`")
-
-
-def _once_fault(spec: DeclaredSpec, cut: Cut) -> Fault | None:
-    for tag in (tag for kind in spec.kinds if kind.once for tag in kind.tags):
-        if (cut.tags == tag).sum() > 1:
-            return Fault(why=Why.UNREADABLE, detail=f"the line `{tag}` stands in it more than once")
-        wrong = cut.strays.filter(pl.col("tag") == tag)
-        if wrong.height:
-            detail = f"line {wrong['record'][0]} (`{tag}`) has not the fields of its layout"
-            return Fault(why=Why.UNREADABLE, detail=detail)
-    return None
+    return memoryview((text if first else text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}")).encode())

@@ -1,15 +1,16 @@
 """From the lines of a declared layout to tables, rejects, control records and totals.
 
-The readers of delimited and fixed-width files cut a file into lines and fields; what follows is the same for both
-and stands here: is the file whole and in order, what does it say of itself, which rows can be used, do the totals
-re-add. Every line ends in exactly one place: a row of its table, a control record, or a reject.
+The readers of declared formats cut a file into lines and fields, a large one part by part; what follows is the same
+for all and stands here: is the file whole and in order, what does it say of itself, which rows can be used, do the
+totals re-add. Every line ends in exactly one place: a row of its table, a control record, or a reject.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from itertools import islice
 from typing import Final
 
 import polars as pl
@@ -18,29 +19,111 @@ from settlement.model.clearing import RejectReason, Why
 from settlement.model.table import Column
 from settlement.model.tables import TABLES
 from settlement.parse.candidates import candidate, shown
-from settlement.parse.column_rule import ColumnRule, FieldType
-from settlement.parse.declared_cut import Cut, Fault, Lines, shape_fault
+from settlement.parse.column_rule import ColumnRule, CurrencyFrom, FieldType
+from settlement.parse.declared_cut import Cut, Fault, Lines
+from settlement.parse.declared_outline import Outline, first_fault, outline_with, shape_fault
 from settlement.parse.declared_spec import DeclaredSpec
-from settlement.parse.declared_totals import control_totals, settlement, with_amounts
+from settlement.parse.declared_totals import Tally, control_totals, settlement, tally
 from settlement.parse.fields import Context, Conversion, convert
-from settlement.parse.source import ControlTotal, Parsed, Source
-from settlement.parse.source_fields import Check, field, made_name, source_name
+from settlement.parse.kept import handed_on
+from settlement.parse.record_bytes import places
+from settlement.parse.source import ByteCount, ControlTotal, Parsed, Source, forget
+from settlement.parse.source_fields import Check, field, made_name
 from settlement.parse.written import as_plain, raw_name
 
 _TOLD_OF_REJECTS: Final = ("amount_minor", "currency", "batch", "net_minor", "net_currency")
 """What a reject says of its row beside the reason, where the layout makes it and it could be read."""
 
 
-def assemble(source: Source, spec: DeclaredSpec, cut: Cut) -> Parsed:
-    """The file as read: a fault with what it could still tell, or its tables and totals."""
-    cut = _plainly(spec, cut)
-    facts = _facts(spec, cut)
-    sender = facts.get(spec.file.sender or "", source.layout.sender)
-    told = _told_date(spec, facts)
-    file_date = told if isinstance(told, date) else source.file_date
-    named = [facts.get(name, "") for name in spec.file.id]
-    internal_id = "-".join(named) if named and all(named) else None
-    fault = shape_fault(spec, cut) or (told if isinstance(told, Fault) else None)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What the rows of a file rest on besides their lines: what the file tells of itself, and its business date."""
+
+    facts: Mapping[str, str]
+    file_date: date | None
+
+
+def assemble(source: Source, spec: DeclaredSpec, cuts: Callable[[], Iterator[Cut | Fault]]) -> Parsed:
+    """The file as read: a fault with what it could still tell, or its tables and totals.
+
+    ``cuts`` cuts it anew, part by part; a fault is the last. What the parts tell is added up, and clearing rows are
+    handed on as they come.
+    """
+    outline, found, count = Outline(), Tally(), ByteCount()
+    known: _Known | Fault | None = None
+    held: dict[str, list[pl.DataFrame]] = {}
+    rejected_at: dict[int, tuple[int, int]] = {}
+    for part in cuts():
+        if isinstance(part, Fault):
+            return _faulty(part, source.layout.sender, source.file_date, None)
+        cut = _plainly(spec, part)
+        outline = outline_with(outline, spec, cut)
+        known = known or _known(source, spec, outline, cuts if cut.more else None)
+        if isinstance(known, _Known):
+            tables = _tables(source, spec, cut, known)
+            rejected = tables["reject"]["record"]
+            found += tally(spec.controls, cut, known.facts, rejected)
+            count += cut.count_bytes(tables) or ByteCount()
+            rejected_at |= _rejected_at(source, cut, rejected)
+            for name, rows in tables.items():
+                held.setdefault(name, []).append(rows)
+            if "clearing" in held:
+                held["clearing"] = handed_on(source, held["clearing"])
+        forget(source.content, cut.last)
+        source.seen(cut.last, cut.after)
+    fault = _fault(source, spec, outline, whole=True) or (known if isinstance(known, Fault) else None)
+    controls = [] if fault else [*control_totals(spec.controls, found, outline.facts)]
+    fault = fault or next((told for told in controls if isinstance(told, Fault)), None)
+    if fault:
+        return _faulty(fault, _sender(source, spec, outline), _file_date(source, spec, outline), _id(spec, outline))
+    totals = tuple(told for told in controls if isinstance(told, ControlTotal))
+    amount, currency, text = settlement(spec, outline.settled, totals)
+    return Parsed(
+        sender=_sender(source, spec, outline),
+        file_date=_file_date(source, spec, outline),
+        internal_id=_id(spec, outline),
+        records=outline.records,
+        net_settlement_minor=amount,
+        net_settlement_currency=currency,
+        payout_text=text,
+        controls=_with_line_count(totals, outline.records),
+        bytes=count,
+        rejected_at=rejected_at,
+        tables={name: pl.concat(rows) for name, rows in held.items()},
+    )
+
+
+def _known(
+    source: Source, spec: DeclaredSpec, outline: Outline, cuts: Callable[[], Iterator[Cut | Fault]] | None
+) -> _Known | Fault:
+    """What the first part tells of the file, or the fault for which no row needs to be made.
+
+    What only a later part tells, such as a trailer, is looked for by ``cuts``; None where there is no later part.
+    """
+    if cuts is not None and not _needed(spec) <= outline.facts.keys():
+        for part in islice(cuts(), 1, None):
+            if isinstance(part, Fault):
+                return part
+            outline = outline_with(outline, spec, _plainly(spec, part))
+        cuts = None
+    fault = _fault(source, spec, outline, whole=cuts is None)
+    return fault or _Known(facts=outline.facts, file_date=_file_date(source, spec, outline))
+
+
+def _needed(spec: DeclaredSpec) -> set[str]:
+    """What rows and sums take of what the file tells of itself."""
+    rules = [rule for kind in spec.kinds for rule in kind.columns.values()]
+    found = {name for rule in rules for name in rule.references()}
+    told = [total.currency.header for total in spec.totals() if isinstance(total.currency, CurrencyFrom)]
+    return {*found, *(name for name in (*told, spec.file.date) if name is not None)}
+
+
+def _fault(source: Source, spec: DeclaredSpec, outline: Outline, *, whole: bool) -> Fault | None:
+    """Why a file cannot be used; where its outline is not the whole one, only what no later line can mend."""
+    fault = shape_fault(spec, outline) if whole else first_fault(spec, outline)
+    told = _told_date(spec, outline.facts)
+    fault = fault or (told if isinstance(told, Fault) else None)
+    file_date = _file_date(source, spec, outline)
     if fault is None and source.file_date not in {None, file_date}:
         fault = Fault(why=Why.UNREADABLE, detail=f"its header says {file_date}, its name says {source.file_date}")
     dated = any(
@@ -49,29 +132,28 @@ def assemble(source: Source, spec: DeclaredSpec, cut: Cut) -> Parsed:
     )
     if fault is None and file_date is None and dated:
         fault = Fault(why=Why.UNREADABLE, detail="neither its name nor its header tells a business date")
-    if fault:
-        return _faulty(fault, sender, file_date, internal_id)
-    tables = _tables(source, spec, cut, facts, file_date)
-    rejected = tables["reject"]["record"]
-    read = with_amounts(cut, spec.controls)
-    controls = [found for control in spec.controls for found in control_totals(control, read, facts, rejected)]
-    unread = [found for found in controls if isinstance(found, Fault)]
-    if unread:
-        return _faulty(unread[0], sender, file_date, internal_id)
-    totals = tuple(found for found in controls if isinstance(found, ControlTotal))
-    amount, currency, text = settlement(spec, cut, totals)
-    return Parsed(
-        sender=sender,
-        file_date=file_date,
-        internal_id=internal_id,
-        records=cut.records,
-        net_settlement_minor=amount,
-        net_settlement_currency=currency,
-        payout_text=text,
-        controls=_with_line_count(totals, cut.records),
-        bytes=cut.count_bytes(tables),
-        tables=tables,
-    )
+    return fault
+
+
+def _sender(source: Source, spec: DeclaredSpec, outline: Outline) -> str:
+    return outline.facts.get(spec.file.sender or "", source.layout.sender)
+
+
+def _file_date(source: Source, spec: DeclaredSpec, outline: Outline) -> date | None:
+    told = _told_date(spec, outline.facts)
+    return told if isinstance(told, date) else source.file_date
+
+
+def _id(spec: DeclaredSpec, outline: Outline) -> str | None:
+    named = [outline.facts.get(name, "") for name in spec.file.id]
+    return "-".join(named) if named and all(named) else None
+
+
+def _rejected_at(source: Source, cut: Cut, rejected: pl.Series) -> dict[int, tuple[int, int]]:
+    """First byte and size of the rejected records of a part, of a format whose records can be told by bytes."""
+    records = (rejected - cut.before).to_list()
+    found = places(source.content[cut.first : cut.last], source.layout, records)
+    return {cut.before + record: (cut.first + place.offset, place.length) for record, place in found.items()}
 
 
 def _plainly(spec: DeclaredSpec, cut: Cut) -> Cut:
@@ -93,34 +175,9 @@ def _with_line_count(totals: tuple[ControlTotal, ...], records: int) -> tuple[Co
     return (ControlTotal(control="lines", declared=None, computed=records), *totals)
 
 
-def unreadable(source: Source, fault: Fault) -> Parsed:
-    """A file that could not even be cut into lines."""
-    return _faulty(fault, source.layout.sender, source.file_date, None)
-
-
 def _faulty(fault: Fault, sender: str, file_date: date | None, internal_id: str | None) -> Parsed:
     sentence = f"The file cannot be used: {fault.detail}. Ask {sender} to send it again."
     return Parsed(sender=sender, file_date=file_date, internal_id=internal_id, fault=fault.why, detail=sentence)
-
-
-def _facts(spec: DeclaredSpec, cut: Cut) -> dict[str, str]:
-    """What head and single lines tell of the file: ``TAG.field``, or fields of the first line after their names."""
-    facts: dict[str, str] = dict(cut.told)
-    for lines in cut.lines:
-        if lines.kind.once and lines.frame.height and not spec.names_in_file:
-            facts.update({f"{lines.tag}.{name}": text for name, text in _first_row(lines.frame).items()})
-    if spec.names_in_file and cut.numbers.len():
-        first = [
-            lines.frame for lines in cut.lines if lines.frame.height and lines.frame["record"][0] == cut.numbers[0]
-        ]
-        facts.update(_first_row(first[0]) if first else {})
-    return facts
-
-
-def _first_row(frame: pl.DataFrame) -> dict[str, str]:
-    row = frame.row(0, named=True)
-    mark = source_name("")
-    return {name.removeprefix(mark): text for name, text in row.items() if name.startswith(mark)}
 
 
 def _told_date(spec: DeclaredSpec, facts: Mapping[str, str]) -> date | Fault | None:
@@ -136,17 +193,17 @@ def _told_date(spec: DeclaredSpec, facts: Mapping[str, str]) -> date | Fault | N
     return found
 
 
-def _tables(
-    source: Source, spec: DeclaredSpec, cut: Cut, facts: Mapping[str, str], file_date: date | None
-) -> dict[str, pl.DataFrame]:
-    """All rows of the file by candidate table, sorted by line."""
+def _tables(source: Source, spec: DeclaredSpec, cut: Cut, known: _Known) -> dict[str, pl.DataFrame]:
+    """All rows of a part by candidate table, sorted by line."""
     parts: dict[str, list[pl.DataFrame]] = {"reject": [_stray_rejects(cut.strays)]}
     for records, line_class in ((cut.heads, "HEADER"), (cut.comments, "COMMENT")):
         if records:
             told = pl.DataFrame({"record": records}, schema={"record": pl.Int64})
             parts.setdefault("control_record", []).append(told.with_columns(pl.lit(line_class).alias("class")))
     for lines in cut.lines:
-        context = Context(spec=spec, tag=lines.tag, header=facts, business_date=file_date, cards=source.cards)
+        context = Context(
+            spec=spec, tag=lines.tag, header=known.facts, business_date=known.file_date, cards=source.cards
+        )
         rows, rejects = _rows(lines, context)
         parts.setdefault(lines.kind.table, []).append(rows)
         parts["reject"].append(rejects)
@@ -155,7 +212,7 @@ def _tables(
         "side": pl.lit(None if side is None else side.value, dtype=pl.String),
         "feed": pl.lit(source.layout.feed),
         "delivered_on": pl.lit(source.delivered_on, dtype=pl.Date),
-        "posting_date": pl.lit(file_date, dtype=pl.Date),
+        "posting_date": pl.lit(known.file_date, dtype=pl.Date),
     }
     tables = {}
     for name, frames in parts.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import polars as pl
@@ -18,33 +18,89 @@ from settlement.parse.column_rule import CurrencyFrom
 from settlement.parse.declared_cut import Cut, Fault
 from settlement.parse.declared_spec import Control, DeclaredSpec, Total
 from settlement.parse.source import ControlTotal
-from settlement.parse.source_fields import field, source_name
+from settlement.parse.source_fields import field as text_of
+from settlement.parse.source_fields import source_name
 from settlement.parse.views import decimal_column
 
 _SPLIT: Final = 10**6
 _MOST_DIGITS: Final = 18
 
+_Key = tuple[str, int, str | None]
+"""A control, the place of a total in it, and the value that the total is ``by``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """What the totals of a layout come to over some parts of a file.
+
+    Attributes
+    ----------
+    numbers:
+        Counts and sums by control, place of the total in it, and the value that it is ``by``.
+    values:
+        The distinct values of those that count them.
+    """
+
+    numbers: Mapping[_Key, int] = field(default_factory=dict)
+    values: Mapping[_Key, pl.Series] = field(default_factory=dict)
+
+    def __add__(self, later: Tally) -> Tally:
+        numbers = dict(self.numbers)
+        for key, number in later.numbers.items():
+            numbers[key] = numbers.get(key, 0) + number
+        both = {key: pl.concat([self.values[key], some]).unique() for key, some in later.values.items() if key in self}
+        return Tally(numbers=numbers, values={**self.values, **later.values, **both})
+
+    def __contains__(self, key: _Key) -> bool:
+        return key in self.values
+
+    def total(self, key: _Key, total: Total) -> int:
+        """What one total comes to; 0 where no line is in it."""
+        if key in self.values:
+            return self.values[key].len()
+        number = self.numbers.get(key, 0)
+        return number if total.modulo is None else number % total.modulo
+
+
+def tally(controls: Sequence[Control], cut: Cut, facts: Mapping[str, str], rejected: pl.Series) -> Tally:
+    """What all totals come to over a part; ``rejected`` are the numbers of its lines that cannot be used."""
+    cut = _with_amounts(cut, controls)
+    numbers: dict[_Key, int] = {}
+    values: dict[_Key, pl.Series] = {}
+    for control in controls:
+        for place, total in _totals(control):
+            for value in [None] if total.by is None else _values(total, total.by, cut):
+                key, narrowed = (control.name, place, value), total if value is None else _only(total, value)
+                if total.distinct is None:
+                    numbers[key] = _total(narrowed, cut, facts, rejected)
+                elif taken := _taken(narrowed, cut):
+                    values[key] = pl.concat(frame[source_name(total.distinct)] for frame in taken).unique()
+    return Tally(numbers=numbers, values=values)
+
 
 def control_totals(
-    control: Control, cut: Cut, facts: Mapping[str, str], rejected: pl.Series
+    controls: Sequence[Control], found: Tally, facts: Mapping[str, str]
 ) -> Iterator[ControlTotal | Fault]:
-    """The one total of a control, or one for each value of the field that it is ``by``, named after the value."""
-    totals = [total for total in (*control.of, control.declared) if isinstance(total, Total) and total.by]
-    if not totals:
-        yield _control_total(control, cut, facts, rejected)
-        return
-    values = {value for total in totals for value in _values(total, str(total.by), cut)}
-    for value in sorted(values):
-        of = tuple(_only(total, value) for total in control.of)
-        declared = _only(control.declared, value) if isinstance(control.declared, Total) else None
-        narrowed = control.model_copy(update={"of": of, "declared": declared})
-        found = _control_total(narrowed, cut, facts, rejected)
-        yield (
-            replace(found, control=f"{control.name}[{mask_text(value)}]") if isinstance(found, ControlTotal) else found
-        )
+    """The one total of each control, or one for each value of the field that it is ``by``, named after the value."""
+    for control in controls:
+        if all(total.by is None for _, total in _totals(control)):
+            yield _control_total(control, None, found, facts)
+            continue
+        keys = (*found.numbers, *found.values)
+        for by in sorted({value for name, _, value in keys if name == control.name and value is not None}):
+            told = _control_total(control, by, found, facts)
+            named = f"{control.name}[{mask_text(by)}]"
+            yield replace(told, control=named) if isinstance(told, ControlTotal) else told
 
 
-def with_amounts(cut: Cut, controls: Sequence[Control]) -> Cut:
+def _totals(control: Control) -> Iterator[tuple[int, Total]]:
+    """The totals of a control with their places; that of what is declared has the last."""
+    yield from enumerate(control.of)
+    if isinstance(control.declared, Total):
+        yield len(control.of), control.declared
+
+
+def _with_amounts(cut: Cut, controls: Sequence[Control]) -> Cut:
     """The cut with every field that a total adds as whole numbers beside its text, each read once for all totals."""
     totals = [total for control in controls for total in (*control.of, control.declared) if isinstance(total, Total)]
     plain = [total for total in totals if total.currency is None]
@@ -87,15 +143,12 @@ def _only(total: Total, value: str) -> Total:
     return total.model_copy(update={"where": {**total.where, str(total.by): [value]}, "by": None})
 
 
-def _control_total(control: Control, cut: Cut, facts: Mapping[str, str], rejected: pl.Series) -> ControlTotal | Fault:
-    """One total as declared and as its lines give it; a fault where the declared one is no number.
-
-    ``rejected`` are the numbers of the lines that cannot be used.
-    """
-    computed = sum(_total(total, cut, facts, rejected) for total in control.of)
+def _control_total(control: Control, value: str | None, found: Tally, facts: Mapping[str, str]) -> ControlTotal | Fault:
+    """One total as declared and as its lines give it; a fault where the declared one is no number."""
+    computed = sum(found.total((control.name, place, value), total) for place, total in enumerate(control.of))
     declared: int | None
     if isinstance(control.declared, Total):
-        declared = _total(control.declared, cut, facts, rejected)
+        declared = found.total((control.name, len(control.of), value), control.declared)
     elif isinstance(control.declared, str):
         text = facts.get(control.declared, "").strip()
         if control.declared_currency is not None:
@@ -118,23 +171,24 @@ def _total(total: Total, cut: Cut, facts: Mapping[str, str], rejected: pl.Series
 
     Of the lines that are rejected for something else, a sum of ``usable`` lines takes nothing either.
     """
+    frames = _taken(total, cut)
+    if total.count:
+        strays = [] if total.where else list(filter(total.takes, cut.strays["tag"]))
+        return sum(frame.height for frame in frames) + len(strays)
+    if total.usable:
+        frames = [frame.filter(~pl.col("record").is_in(rejected.implode())) for frame in frames]
+    return sum(_sum(frame, total, facts) for frame in frames)
+
+
+def _taken(total: Total, cut: Cut) -> list[pl.DataFrame]:
+    """The lines of a total with what it needs of them; those of an unknown tag count with the strays."""
     read = () if total.currency is not None else (*total.add, *total.subtract)
     others = set(total.fields()).difference(read) | {*total.where, *total.negate}
     taken = ["record", *sorted({*map(_amount_name, read), *map(source_name, others)})]
     told = [lines.frame for lines in cut.lines if lines.frame.height and total.takes(lines.tag)]
-    frames = [_where(frame.select(taken), total.where) for frame in told]
-    if total.count:
-        strays = [] if total.where else list(filter(total.takes, cut.strays["tag"]))
-        return sum(frame.height for frame in frames) + len(strays)
-    if not total.lines and cut.unknown is not None:
-        frames.append(_where(cut.unknown.select(taken), total.where))
-    if total.distinct is not None:
-        values = [frame[source_name(total.distinct)] for frame in frames]
-        return pl.concat(values).n_unique() if values else 0
-    if total.usable:
-        frames = [frame.filter(~pl.col("record").is_in(rejected.implode())) for frame in frames]
-    amount = sum(_sum(frame, total, facts) for frame in frames)
-    return amount if total.modulo is None else amount % total.modulo
+    if not total.lines and not total.count and cut.unknown is not None:
+        told.append(cut.unknown)
+    return [_where(frame.select(taken), total.where) for frame in told]
 
 
 def _sum(frame: pl.DataFrame, total: Total, facts: Mapping[str, str]) -> int:
@@ -144,7 +198,7 @@ def _sum(frame: pl.DataFrame, total: Total, facts: Mapping[str, str]) -> int:
             value = value + sign * _amount(name, total, facts)
     value = value.fill_null(0)
     if total.negate:
-        negative = pl.all_horizontal(field(name).is_in(texts) for name, texts in total.negate.items())
+        negative = pl.all_horizontal(text_of(name).is_in(texts) for name, texts in total.negate.items())
         value = pl.when(negative).then(-value).otherwise(value)
     # Two partial sums, because a sum of large amounts may pass 64 bits.
     parts = frame.select(value=value).select(
@@ -157,30 +211,28 @@ def _sum(frame: pl.DataFrame, total: Total, facts: Mapping[str, str]) -> int:
 def _amount(name: str, total: Total, facts: Mapping[str, str]) -> pl.Expr:
     if total.currency is None:
         return pl.col(_amount_name(name))
-    text = field(name)
+    text = text_of(name)
     read = major_to_minor(text, currency_text(total.currency, facts), signed=True)
     return pl.when(text == "").then(pl.lit(0, dtype=pl.Int64)).otherwise(read)
 
 
 def _where(frame: pl.DataFrame, where: Mapping[str, list[str]]) -> pl.DataFrame:
     for name, texts in where.items():
-        frame = frame.filter(field(name).is_in(texts))
+        frame = frame.filter(text_of(name).is_in(texts))
     return frame
 
 
 def settlement(
-    spec: DeclaredSpec, cut: Cut, totals: Sequence[ControlTotal]
+    spec: DeclaredSpec, line: Mapping[str, str] | None, totals: Sequence[ControlTotal]
 ) -> tuple[int | None, str | None, str | None]:
-    """Amount, currency and text under which the bank shows the file; nothing where the line is absent."""
+    """Amount, currency and text under which the bank shows the file; nothing where the ``line`` of it is absent."""
     settled = spec.settlement
     if settled is None:
         return None, None, None
     if isinstance(settled.currency, CurrencyFrom):
         total = next(total for total in totals if total.control == settled.control)
         return total.computed, settled.currency.value, None
-    frames = [lines.frame for lines in cut.lines if lines.tag == settled.line and lines.frame.height]
     amount = next(total.declared for total in totals if total.control == settled.control)
-    if not frames:
+    if line is None:
         return None, None, None
-    row = frames[0].row(0, named=True)
-    return amount, row[source_name(settled.currency)], mask_text(row[source_name(str(settled.text))])
+    return amount, line[settled.currency], mask_text(line[str(settled.text)])

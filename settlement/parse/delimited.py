@@ -7,27 +7,24 @@ header lines included. A quoted field may hold separators and line ends; line nu
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import polars as pl
 
-from settlement.kernels.choice import cores
-from settlement.kernels.parse import byte_places
 from settlement.model.clearing import Why
 from settlement.model.layout import Layout
-from settlement.parse.declared_cut import STRAYS, UTF8, Cut, Fault, Lines, decoded
-from settlement.parse.declared_rows import assemble, unreadable
+from settlement.parse.declared_cut import STRAYS, Cut, Fault, Lines
+from settlement.parse.declared_rows import assemble
 from settlement.parse.declared_spec import ANY_LINE, read_spec
-from settlement.parse.delimited_lines import Records, cut_fields, find_records, split_fields
-from settlement.parse.delimited_spec import CELLS, DelimitedKind, DelimitedSpec
-from settlement.parse.line_bytes import LineBytes, line_bytes
+from settlement.parse.delimited_lines import Records, cut_fields, split_fields
+from settlement.parse.delimited_pieces import NO_END, Piece, pieces
+from settlement.parse.delimited_spec import CELLS, DelimitedSpec
 from settlement.parse.source import Parsed, Source
 from settlement.parse.source_fields import source_name
 from settlement.parse.workbook_cells import column_number
-
-_NO_END: Final = Fault(why=Why.TRUNCATED, detail="its last line has no end")
 
 
 def check_layout(layout: Layout) -> None:
@@ -38,41 +35,42 @@ def check_layout(layout: Layout) -> None:
 def read(source: Source) -> Parsed:
     """Read one delimited file; a file that cannot be used whole comes back with its fault."""
     spec = read_spec(source.layout, DelimitedSpec)
-    cut = cut_file(source.content, spec)
-    return unreadable(source, cut) if isinstance(cut, Fault) else assemble(source, spec, cut)
+    return assemble(source, spec, partial(cut_file, source.content, spec, source.bounds.part_bytes))
 
 
-def cut_file(content: memoryview, spec: DelimitedSpec) -> Cut | Fault:
-    """The file cut into lines and fields; a fault where that cannot be done."""
-    text = decoded(content, spec.encoding)
-    if isinstance(text, Fault):
-        return text
-    if len(text) and byte_places(np.frombuffer(text, np.uint8), ord("\r"), cores()).size:
-        text = memoryview(bytes(text).replace(b"\r\n", b"\n"))
-    ended = bytes(text[-1:]) in {b"\n", b""}
-    records = find_records(text if ended else text[: bytes(text).rfind(b"\n") + 1], spec, spec.head_lines)
-    if isinstance(records, Fault):
-        return records if ended else _NO_END
-    sizes = _sizes(content, spec, records) if ended else None
-    if isinstance(sizes, Fault):
-        return sizes
-    cut = _cut_named(records, spec, sizes, ended) if spec.names_line else _cut_tagged(records, spec, sizes, ended)
-    return _NO_END if isinstance(cut, Fault) and not ended else cut
+def cut_file(content: memoryview, spec: DelimitedSpec, part_bytes: int) -> Iterator[Cut | Fault]:
+    """The file cut into lines and fields, in parts of about so many bytes; a fault where that cannot be done."""
+    again = partial(pieces, content, spec, part_bytes)
+    named: _Named | Fault | None = None
+    ended = True
+    for piece in again():
+        if isinstance(piece, Fault):
+            yield piece
+            return
+        if named is None:
+            named = _by_heading(piece.records, spec) if spec.names_line else _by_tag(piece, again, spec)
+        # A fault of the text further on comes before one of the names.
+        ended = piece.ended
+        if isinstance(named, _Named):
+            yield _cut_named(piece, spec, named) if spec.names_line else _cut_tagged(piece, spec, named)
+    if isinstance(named, Fault):
+        yield named if ended else NO_END
 
 
-def _sizes(content: memoryview, spec: DelimitedSpec, records: Records) -> LineBytes | Fault:
-    """The bytes of each record as they are in the file."""
-    if spec.encoding.lower() in UTF8 and len(records.text) == len(content):
-        found: LineBytes | None = LineBytes(sizes=records.ends - records.starts + 1)
-    else:
-        found = line_bytes(content, spec.encoding, records.count)
-    if found is None:
-        return Fault(why=Why.UNREADABLE, detail=f"its lines cannot be told apart in {spec.encoding}")
-    return found if records.owners is None else found.owned(records.owners)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Named:
+    """The fields of the lines of each tag, in order, and what the head tells.
+
+    Where a line above the data names the fields, it names those of all tags, and ``wanted`` are the places of those
+    that the layout needs.
+    """
+
+    fields: Mapping[str, list[str]]
+    told: Mapping[str, str]
+    wanted: Sequence[int] = ()
 
 
-def _cut_named(records: Records, spec: DelimitedSpec, sizes: LineBytes | None, ended: bool) -> Cut | Fault:
-    """Lines whose fields a line above them names."""
+def _by_heading(records: Records, spec: DelimitedSpec) -> _Named | Fault:
     if records.count <= spec.head_lines:
         return Fault(why=Why.EMPTY, detail="it has no lines")
     found = split_fields(records.text_of(spec.head_lines), spec)
@@ -84,8 +82,45 @@ def _cut_named(records: Records, spec: DelimitedSpec, sizes: LineBytes | None, e
     if isinstance(names, str):
         return Fault(why=Why.UNREADABLE, detail=names)
     wanted = [place for place, name in enumerate(names) if name in {*spec.used(), *more}]
-    below = records.last_line(spec.head_lines) + 1
-    data = cut_fields(records, spec, len(names), wanted or [0], below)
+    return _Named(fields={ANY_LINE: names}, told=told, wanted=wanted or [0])
+
+
+def _by_tag(piece: Piece, again: Callable[[], Iterator[Piece | Fault]], spec: DelimitedSpec) -> _Named | Fault:
+    """The fields as the layout tells them; those that lines name are looked for in the whole file."""
+    kinds = [kind for kind in spec.lines if kind.names is not None]
+    found = _named_in_file(again() if piece.more else [piece], spec) if kinds else {}
+    fields: dict[str, list[str]] = {}
+    for kind in spec.lines:
+        told = kind.fields if kind.names is None else found.get(kind.names)
+        if told is None:
+            told = f"it has no line `{kind.names}` that names its fields"
+        elif kind.names is not None and not isinstance(told, str):
+            used = [*spec.used_by(kind), *((spec.kind_field,) if spec.kind_field else ())]
+            told = spec.named(told, f"the line `{kind.names}`", used)
+        if isinstance(told, str):
+            return Fault(why=Why.UNREADABLE, detail=told)
+        fields |= dict.fromkeys(kind.tags, told)
+    return _Named(fields=fields, told=_told(piece.records, spec))
+
+
+def _named_in_file(all_pieces: Iterable[Piece | Fault], spec: DelimitedSpec) -> dict[str, list[str] | str]:
+    """The fields that the lines of each tag name which names fields, or why they cannot be told."""
+    found: dict[str, list[str] | str] = {}
+    for piece in all_pieces:
+        if isinstance(piece, Fault):
+            break
+        for tag in dict.fromkeys(kind.names for kind in spec.lines if kind.names is not None):
+            for line, fields in _lines_with_tag(piece.records, spec, tag):
+                told = found.setdefault(tag, fields[1:])
+                if not isinstance(told, str) and told != fields[1:]:
+                    found[tag] = f"line {piece.before + line + 1} (`{tag}`) names other fields than the one before it"
+    return found
+
+
+def _cut_named(piece: Piece, spec: DelimitedSpec, named: _Named) -> Cut:
+    """Lines whose fields a line above them names."""
+    names, wanted = named.fields[ANY_LINE], named.wanted
+    data = _fields(piece, spec, len(names), wanted)
     whole = _fits(len(names), spec)
     tag = pl.lit(ANY_LINE) if spec.kind_field is None else pl.col(f"f{names.index(spec.kind_field)}")
     known_tags = [tag for kind in spec.lines for tag in kind.tags]
@@ -102,32 +137,16 @@ def _cut_named(records: Records, spec: DelimitedSpec, sizes: LineBytes | None, e
         for kind in spec.lines
         for tag in kind.tags
     )
-    return Cut(
-        records=records.count,
-        ended=ended,
-        numbers=data["record"],
-        tags=data["tag"],
-        lines=lines,
-        strays=_strays(records, strays, spec.kind_field),
-        unknown=strays.filter(pl.col("whole")).select("record", *columns),
-        heads=[*range(1, spec.head + 1)],
-        comments=_comments(records, below),
-        told=told,
-        bytes=sizes,
-        blank=_blank(records, below),
-    )
+    unknown = strays.filter(pl.col("whole")).select("record", *columns)
+    strays = _strays(piece, strays, spec.kind_field)
+    return replace(_cut(piece, spec, named, data), lines=lines, strays=strays, unknown=unknown)
 
 
-def _cut_tagged(records: Records, spec: DelimitedSpec, sizes: LineBytes | None, ended: bool) -> Cut | Fault:
+def _cut_tagged(piece: Piece, spec: DelimitedSpec, named: _Named) -> Cut:
     """Lines whose first field is their tag and whose other fields the layout, or the line of a tag, names."""
-    names: dict[str, list[str]] = {}
-    for kind in spec.lines:
-        named = kind.fields if kind.names is None else _named_by(records, spec, kind)
-        if isinstance(named, str):
-            return Fault(why=Why.UNREADABLE, detail=named)
-        names |= dict.fromkeys(kind.tags, named or [])
+    names = named.fields
     width = 1 + max(len(fields) for fields in names.values())
-    data = cut_fields(records, spec, width, range(width), spec.head_lines)
+    data = _fields(piece, spec, width, range(width))
     if spec.tagged:
         data = data.rename({"f0": "tag"}).with_columns(_full_tag(spec, names).alias("tag"))
     else:
@@ -147,19 +166,43 @@ def _cut_tagged(records: Records, spec: DelimitedSpec, sizes: LineBytes | None, 
     strays = data.filter(~fits).with_columns(parted.is_not_null().alias("whole"), parted.alias("told"))
     shared = next(iter(names[tag] for kind in spec.lines if kind.names for tag in kind.tags), [])
     unknown = strays.filter(pl.col("whole")).select("record", *_columns(spec, shared)) if several else None
+    strays = _strays(piece, strays, spec.kind_field)
+    return replace(_cut(piece, spec, named, data), lines=tuple(lines), strays=strays, unknown=unknown)
+
+
+def _below(piece: Piece, spec: DelimitedSpec) -> int:
+    """Lines of the head in a piece."""
+    if piece.before:
+        return 0
+    return piece.records.last_line(spec.head_lines) + 1 if spec.names_line else spec.head_lines
+
+
+def _fields(piece: Piece, spec: DelimitedSpec, width: int, wanted: Sequence[int]) -> pl.DataFrame:
+    """The fields of the records of a piece below the head, each with its number in the file."""
+    found = cut_fields(piece.records, spec, width, wanted, _below(piece, spec))
+    return found.with_columns(pl.col("record") + piece.before) if piece.before else found
+
+
+def _cut(piece: Piece, spec: DelimitedSpec, named: _Named, data: pl.DataFrame) -> Cut:
+    """The piece as cut, without the fields of its lines."""
+    records, begins, below = piece.records, not piece.before, _below(piece, spec)
+    head = spec.head if spec.names_line else min(spec.head_lines, records.count)
     return Cut(
         records=records.count,
-        ended=ended,
+        ended=piece.ended,
+        first=piece.first,
+        last=piece.last,
+        before=piece.before,
+        more=piece.more,
         numbers=data["record"],
         tags=data["tag"],
-        lines=tuple(lines),
-        strays=_strays(records, strays, spec.kind_field),
-        unknown=unknown,
-        heads=[*range(1, min(spec.head_lines, records.count) + 1)],
-        comments=_comments(records, spec.head_lines),
-        told=_told(records, spec),
-        bytes=sizes,
-        blank=_blank(records, spec.head_lines),
+        lines=(),
+        strays=pl.DataFrame(schema=STRAYS),
+        heads=[*range(1, head + 1)] if begins else [],
+        comments=_comments(piece, below),
+        told=named.told if begins else {},
+        bytes=piece.sizes,
+        blank=_blank(records, below),
     )
 
 
@@ -181,30 +224,17 @@ def _full_tag(spec: DelimitedSpec, names: Mapping[str, list[str]]) -> pl.Expr:
     return tag
 
 
-def _named_by(records: Records, spec: DelimitedSpec, kind: DelimitedKind) -> list[str] | str:
-    """The fields of a kind of lines as the line with its tag ``names`` tells them, or why they cannot be told."""
-    told: list[str] | None = None
-    for line in _lines_with_tag(records, spec, str(kind.names)):
-        fields = split_fields(records.text_of(line), spec) or []
-        if told is not None and fields[1:] != told:
-            return f"line {line + 1} (`{kind.names}`) names other fields than the one before it"
-        told = fields[1:]
-    if told is None:
-        return f"it has no line `{kind.names}` that names its fields"
-    used = [*spec.used_by(kind), *((spec.kind_field,) if spec.kind_field else ())]
-    return spec.named(told, f"the line `{kind.names}`", used)
-
-
-def _lines_with_tag(records: Records, spec: DelimitedSpec, tag: str) -> Iterable[int]:
-    """The lines, from 0, whose first field is the tag."""
+def _lines_with_tag(records: Records, spec: DelimitedSpec, tag: str) -> Iterator[tuple[int, list[str]]]:
+    """The lines, from 0, whose first field is the tag, with their fields."""
     quote = b"(?:%b)?" % re.escape((spec.quote or "").encode())
     end = b"(?:%b|$)" % re.escape(spec.separator.encode())
     first = b"(?m)^" + quote + re.escape(tag.encode()) + quote + end
-    for found in re.finditer(first, records.text):
+    behind = int(records.ends[-1]) if records.count else 0
+    for found in re.finditer(first, records.text[:behind]):
         line = int(np.searchsorted(records.starts, found.start()))
         fields = split_fields(records.text_of(line), spec)
         if fields and fields[0] == tag:
-            yield line
+            yield line, fields
 
 
 def _fits(width: int, spec: DelimitedSpec) -> pl.Expr:
@@ -227,9 +257,9 @@ def _told(records: Records, spec: DelimitedSpec) -> Mapping[str, str]:
     return told
 
 
-def _comments(records: Records, below: int) -> list[int]:
-    found = np.flatnonzero(records.comment)
-    return [int(line) + 1 for line in found[found >= below]]
+def _comments(piece: Piece, below: int) -> list[int]:
+    found = np.flatnonzero(piece.records.comment)
+    return [piece.before + int(line) + 1 for line in found[found >= below]]
 
 
 def _blank(records: Records, below: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -237,9 +267,10 @@ def _blank(records: Records, below: int) -> np.ndarray[tuple[int], np.dtype[np.i
     return found[found >= below]
 
 
-def _strays(records: Records, strays: pl.DataFrame, kind_field: str | None = None) -> pl.DataFrame:
+def _strays(piece: Piece, strays: pl.DataFrame, kind_field: str | None = None) -> pl.DataFrame:
     """Lines that fit no kind; where a line names the fields and the number of fields is right, it is the tag."""
-    texts = pl.Series("line", [records.text_of(record - 1) for record in strays["record"]], dtype=pl.String)
+    told = [piece.records.text_of(record - piece.before - 1) for record in strays["record"]]
+    texts = pl.Series("line", told, dtype=pl.String)
     wrong_tag = pl.col("whole") if kind_field is not None else pl.lit(value=False)
     return strays.select(
         pl.col("record"),

@@ -19,8 +19,6 @@ import polars as pl
 from settlement.kernels.choice import cores
 from settlement.kernels.parse import delimited_fields, line_fields
 from settlement.kernels.text_views import text_column
-from settlement.model.clearing import Why
-from settlement.parse.declared_cut import Fault
 from settlement.parse.delimited_spec import Dialect
 
 _Index = npt.NDArray[np.int64]
@@ -48,6 +46,8 @@ class Records:
         The line on which the record of each line starts; None where each line is a record.
     blank, comment:
         Lines without a character, and lines that are comments.
+    opened:
+        The line on which a quote opens that is never closed; None where all are.
     """
 
     text: memoryview
@@ -59,6 +59,7 @@ class Records:
     owners: _Index | None
     blank: _Mask
     comment: _Mask
+    opened: int | None = None
 
     @property
     def count(self) -> int:
@@ -71,13 +72,27 @@ class Records:
             return record
         return int(np.searchsorted(self.owners, record, side="right")) - 1
 
+    def head(self, lines: int) -> Records:
+        """The first lines, none of which is open at their end."""
+        return Records(
+            text=self.text,
+            starts=self.starts[:lines],
+            ends=self.ends[:lines],
+            fields=self.fields[:lines],
+            simple=self.simple[:lines],
+            quoted=self.quoted,
+            owners=None if self.owners is None else self.owners[:lines],
+            blank=self.blank[:lines],
+            comment=self.comment[:lines],
+        )
+
     def text_of(self, record: int) -> str:
         """The text of a record without its end."""
         return str(self.text[self.starts[record] : self.ends[self.last_line(record)]], "utf-8")
 
 
-def find_records(text: memoryview, dialect: Dialect, head: int) -> Records | Fault:
-    """Find the records; a fault where a quote that opens is never closed. ``head`` lines are titles without quoting."""
+def find_records(text: memoryview, dialect: Dialect, head: int) -> Records:
+    """Find the records of a text that begins with one; ``head`` lines are titles without quoting."""
     data = np.frombuffer(text, np.uint8) if text else np.zeros(0, np.uint8)
     marks = [ord(mark) if mark else -1 for mark in (dialect.separator, dialect.quote, dialect.escape)]
     ends, fields, quotes, state = line_fields(data, *marks)
@@ -85,7 +100,7 @@ def find_records(text: memoryview, dialect: Dialect, head: int) -> Records | Fau
     blank = ends == starts
     comment = _comments(text, starts, ends, dialect)
     others = np.flatnonzero(state == _OTHER)
-    owners = None
+    owners = opened = None
     if others.size:
         odd = np.zeros(ends.size, np.bool_)
         odd[others] = quotes[others] % 2 == 1
@@ -95,8 +110,7 @@ def find_records(text: memoryview, dialect: Dialect, head: int) -> Records | Fau
             odd &= ~comment
         inside = np.cumsum(odd) % 2 == 1
         if inside.size and inside[-1]:
-            opened = int(np.flatnonzero(odd)[-1]) + 1
-            return Fault(why=Why.UNREADABLE, detail=f"a quote that opens on line {opened} is never closed")
+            opened = int(np.flatnonzero(odd)[-1])
         begins = np.concatenate([np.ones(1, np.bool_), ~inside[:-1]])
         if not begins.all():
             owners = np.maximum.accumulate(np.where(begins, np.arange(ends.size), 0))
@@ -115,6 +129,7 @@ def find_records(text: memoryview, dialect: Dialect, head: int) -> Records | Fau
         owners=owners,
         blank=blank,
         comment=comment,
+        opened=opened,
     )
 
 

@@ -8,8 +8,9 @@ encoding or, where the layout says what stands between the fields, has something
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Annotated, Final, Literal
 
 import numpy as np
@@ -22,9 +23,10 @@ from settlement.kernels.parse import fixed_fields, whole_lines
 from settlement.kernels.text_views import text_column
 from settlement.model.layout import Layout
 from settlement.parse.declared_cut import STRAYS, UTF8, Cut, Fault, Lines, decoded
-from settlement.parse.declared_rows import assemble, unreadable
+from settlement.parse.declared_rows import assemble
 from settlement.parse.declared_spec import ANY_LINE, DeclaredSpec, FixedKind, LineKind, Span, read_spec
 from settlement.parse.line_bytes import LineBytes
+from settlement.parse.line_stretches import Stretch, in_stretches
 from settlement.parse.source import Parsed, Source
 from settlement.parse.source_fields import source_name
 
@@ -103,15 +105,24 @@ def check_layout(layout: Layout) -> None:
 def read(source: Source) -> Parsed:
     """Read one fixed-width file; a file that cannot be used whole comes back with its fault."""
     spec = read_spec(source.layout, FixedSpec)
-    cut = cut_file(source.content, spec)
-    return unreadable(source, cut) if isinstance(cut, Fault) else assemble(source, spec, cut)
+    return assemble(source, spec, partial(cut_file, source.content, spec, source.bounds.part_bytes))
 
 
-def cut_file(content: memoryview, spec: FixedSpec) -> Cut | Fault:
-    """The file cut into lines and fields; a fault where that cannot be done."""
+def cut_file(content: memoryview, spec: FixedSpec, part_bytes: int) -> Iterator[Cut | Fault]:
+    """The file cut into lines and fields, in parts of about so many bytes; a fault where that cannot be done."""
+    end = -1 if spec.end is None else spec.end
+    # A character of several bytes may lie in two lines where nothing ends them.
+    size = len(content) if end < 0 and spec.encoding.lower() in UTF8 else part_bytes
+    return in_stretches(content, size, partial(_cut_stretch, spec), end, spec.line_length)
+
+
+def _cut_stretch(spec: FixedSpec, stretch: Stretch) -> Cut | Fault:
+    content = stretch.content
     buffer = np.frombuffer(content, np.uint8)
-    if spec.encoding.lower() in UTF8 and (fault := _undecoded(content, spec.encoding)):
-        return fault
+    if spec.encoding.lower() in UTF8:
+        found = decoded(content, spec.encoding, stretch.first)
+        if isinstance(found, Fault):
+            return found
     starts, lengths, ended, separated = _lines(buffer, spec)
     sizes = np.diff(np.append(starts, buffer.size)) if ended else None
     if spec.line_end == "lf":
@@ -120,13 +131,15 @@ def cut_file(content: memoryview, spec: FixedSpec) -> Cut | Fault:
     if spec.short_lines:
         buffer, starts, lengths = _filled_up(buffer, starts, lengths, spec)
     whole = lengths == spec.line_length if separated else _whole(buffer, starts, lengths, spec)
-    cut = _cut(buffer, starts, lengths, whole, spec, ended=ended)
-    return cut if sizes is None else replace(cut, bytes=LineBytes(sizes=sizes))
-
-
-def _undecoded(content: memoryview, encoding: str) -> Fault | None:
-    found = decoded(content, encoding)
-    return found if isinstance(found, Fault) else None
+    return replace(
+        _cut(buffer, starts, lengths, whole, spec, before=stretch.before),
+        ended=ended,
+        first=stretch.first,
+        last=stretch.first + len(content),
+        before=stretch.before,
+        more=stretch.more,
+        bytes=None if sizes is None else LineBytes(sizes=sizes),
+    )
 
 
 def _filled_up(buffer: _Bytes, starts: _Index, lengths: _Index, spec: FixedSpec) -> tuple[_Bytes, _Index, _Index]:
@@ -177,7 +190,7 @@ def _even(count: int, step: int, length: int) -> tuple[_Index, _Index]:
 
 
 def _cut(
-    buffer: _Bytes, starts: _Index, lengths: _Index, whole: npt.NDArray[np.bool_], spec: FixedSpec, *, ended: bool
+    buffer: _Bytes, starts: _Index, lengths: _Index, whole: npt.NDArray[np.bool_], spec: FixedSpec, *, before: int
 ) -> Cut:
     blank = np.flatnonzero(lengths == 0)
     tags = _tags(buffer, starts, lengths, spec)
@@ -188,7 +201,7 @@ def _cut(
             rows = np.flatnonzero(whole & (tags == tag).to_numpy())
             names = [source_name(name) for name in kind.fields]
             texts, legible = _fields(buffer, starts[rows], [spec.span(place) for place in kind.fields.values()], spec)
-            record = pl.Series("record", rows + 1, dtype=pl.Int64)
+            record = pl.Series("record", rows + (before + 1), dtype=pl.Int64)
             frame = pl.DataFrame([record, *(text.alias(name) for name, text in zip(names, texts, strict=True))])
             if not legible.all():
                 frame, rows = frame.filter(pl.Series(legible)), rows[legible]
@@ -198,14 +211,14 @@ def _cut(
     stray = np.flatnonzero(~known)
     shown = [bytes(buffer[starts[n] : starts[n] + lengths[n]]).decode(spec.encoding, "replace") for n in stray]
     strays = pl.DataFrame(
-        {"record": stray + 1, "tag": tags.gather(stray), "field": ["line"] * stray.size, "text": shown},
+        {"record": stray + (before + 1), "tag": tags.gather(stray), "field": ["line"] * stray.size, "text": shown},
         schema=STRAYS,
     )
     filled = np.flatnonzero(lengths > 0)
     return Cut(
         records=starts.size,
-        ended=ended,
-        numbers=pl.Series("record", filled + 1, dtype=pl.Int64),
+        ended=True,
+        numbers=pl.Series("record", filled + (before + 1), dtype=pl.Int64),
         tags=tags.gather(filled) if blank.size else tags,
         blank=blank,
         lines=tuple(lines),

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -21,9 +22,10 @@ from settlement.model.clearing import Why
 from settlement.model.layout import Layout
 from settlement.parse.candidates import shown
 from settlement.parse.declared_cut import STRAYS, Cut, Fault, Lines, decoded
-from settlement.parse.declared_rows import assemble, unreadable
+from settlement.parse.declared_rows import assemble
 from settlement.parse.declared_spec import ANY_LINE, DeclaredSpec, LineKind, read_spec
 from settlement.parse.line_bytes import line_bytes
+from settlement.parse.line_stretches import Stretch, ends_by_byte, in_stretches
 from settlement.parse.source import Parsed, Source
 from settlement.parse.source_fields import source_name
 
@@ -82,31 +84,33 @@ def check_layout(layout: Layout) -> None:
 def read(source: Source) -> Parsed:
     """Read one file of JSON lines; a file that cannot be used whole comes back with its fault."""
     spec = read_spec(source.layout, JsonSpec)
-    text = decoded(source.content, spec.encoding)
-    if isinstance(text, Fault):
-        return unreadable(source, text)
-    cut = _cut(source.content, bytes(text), spec)
-    return unreadable(source, cut) if isinstance(cut, Fault) else assemble(source, spec, cut)
+    size = source.bounds.part_bytes if ends_by_byte(spec.encoding) else len(source.content)
+    cut = partial(_cut, spec, {name: _steps(path) for name, path in spec.fields.items()})
+    return assemble(source, spec, lambda: in_stretches(source.content, size, cut, "\n".encode(spec.encoding)[-1]))
 
 
-def _cut(content: memoryview, text: bytes, spec: JsonSpec) -> Cut | Fault:
+def _cut(spec: JsonSpec, steps: Mapping[str, list[str | int]], stretch: Stretch) -> Cut | Fault:
+    decoded_text = decoded(stretch.content, spec.encoding, stretch.first)
+    if isinstance(decoded_text, Fault):
+        return decoded_text
+    text = bytes(decoded_text)
     ends = line_fields(np.frombuffer(text, np.uint8), ord("\n"), -1, -1)[0] if text else np.zeros(0, np.int64)
     starts = np.concatenate([np.zeros(1, np.int64), ends[:-1] + 1]) if ends.size else ends
     ended = text.endswith(b"\n") or not text
-    sizes = line_bytes(content, spec.encoding, ends.size) if ended else None
+    sizes = line_bytes(stretch.content, spec.encoding, ends.size, stretch.first) if ended else None
     if ended and sizes is None:
         return Fault(why=Why.UNREADABLE, detail=f"its lines cannot be told apart in {spec.encoding}")
-    steps = {name: _steps(path) for name, path in spec.fields.items()}
+    lines, before = zip(starts, ends, strict=True), stretch.before
     known = [tag for kind in spec.lines for tag in kind.tags]
     found: dict[str, tuple[list[int], list[list[str]]]] = {tag: ([], []) for tag in known}
     unknown: tuple[list[int], list[list[str]]] = ([], [])
     strays: list[tuple[int, str, str, str]] = []
     tags: list[tuple[int, str]] = []
     blank = []
-    for number, (start, end) in enumerate(zip(starts, ends, strict=True), start=1):
+    for number, (start, end) in enumerate(lines, start=before + 1):
         line = text[start:end].strip(b"\r\t ")
         if not line:
-            blank.append(number - 1)
+            blank.append(number - before - 1)
             continue
         tag = ""
         try:
@@ -123,6 +127,10 @@ def _cut(content: memoryview, text: bytes, spec: JsonSpec) -> Cut | Fault:
     return Cut(
         records=ends.size,
         ended=ended,
+        first=stretch.first,
+        last=stretch.first + len(stretch.content),
+        before=before,
+        more=stretch.more,
         numbers=pl.Series("record", [number for number, _ in tags], dtype=pl.Int64),
         tags=pl.Series("tag", [tag for _, tag in tags], dtype=pl.String),
         lines=tuple(

@@ -53,14 +53,15 @@ class LineBytes:
         np.add.at(sizes, owners, self.sizes)
         return LineBytes(sizes=sizes, mark=self.mark)
 
-    def count(self, tables: Mapping[str, pl.DataFrame], blank: _Index) -> ByteCount:
+    def count(self, tables: Mapping[str, pl.DataFrame], blank: _Index, before: int = 0) -> ByteCount:
         """Accepted, rejected, control and padding bytes, from the records of each table and the blank lines.
 
-        A line that is in none of them is in none of the sums, so that the law of bytes finds it.
+        Records are numbered in their file, which has ``before`` lines above these. A line that is in none of them is
+        in none of the sums, so that the law of bytes finds it.
         """
         parts = {"reject": 0, "control_record": 0, "": 0}
         for name, frame in tables.items():
-            rows = frame["record"].to_numpy() - 1
+            rows = frame["record"].to_numpy() - (before + 1)
             parts[name if name in parts else ""] += int(self.sizes[rows].sum())
         return ByteCount(
             accepted=parts[""],
@@ -96,11 +97,14 @@ class Container:
         return ByteCount(accepted=accepted, rejected=rejected, control=control + self.size - self.data)
 
 
-def line_bytes(content: memoryview, encoding: str, lines: int) -> LineBytes | None:
-    """The bytes of each of the file's ``lines`` lines, all of which have an end; None where they cannot be told."""
+def line_bytes(content: memoryview, encoding: str, lines: int, first: int = 0) -> LineBytes | None:
+    """The bytes of each of ``lines`` lines, all of which have an end; None where they cannot be told.
+
+    The content begins with byte ``first`` of its file, which alone may begin with a mark.
+    """
     name = codecs.lookup(encoding).name.replace("_", "-")
     units, mark = _UNITS.get(name, "<u1"), 0
-    for bom, told in _MARKS.get(name, {}).items():
+    for bom, told in () if first else _MARKS.get(name, {}).items():
         if bytes(content[: len(bom)]) == bom:
             units, mark = told, len(bom)
     width = np.dtype(units).itemsize

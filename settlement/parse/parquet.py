@@ -16,7 +16,7 @@ from settlement.model.layout import Layout
 from settlement.parse.candidates import shown
 from settlement.parse.column_rule import FieldType
 from settlement.parse.declared_cut import STRAYS, Cut, Fault, Lines
-from settlement.parse.declared_rows import assemble, unreadable
+from settlement.parse.declared_rows import assemble
 from settlement.parse.declared_spec import ANY_LINE, LineKind, read_spec
 from settlement.parse.delimited_spec import HeadingsSpec
 from settlement.parse.line_bytes import Container
@@ -64,8 +64,7 @@ def check_layout(layout: Layout) -> None:
 def read(source: Source) -> Parsed:
     """Read one Parquet file; a file that cannot be used whole comes back with its fault."""
     spec = read_spec(source.layout, ParquetSpec)
-    cut = _cut(source.content, spec)
-    return unreadable(source, cut) if isinstance(cut, Fault) else assemble(source, spec, cut)
+    return assemble(source, spec, lambda: iter([_cut(source.content, spec)]))
 
 
 def _cut(content: memoryview, spec: ParquetSpec) -> Cut | Fault:

@@ -17,7 +17,7 @@ from settlement.model.clearing import Why
 from settlement.model.layout import Layout
 from settlement.parse.candidates import shown
 from settlement.parse.declared_cut import STRAYS, Cut, Fault, Lines
-from settlement.parse.declared_rows import assemble, unreadable
+from settlement.parse.declared_rows import assemble
 from settlement.parse.declared_spec import ANY_LINE, LineKind, read_spec
 from settlement.parse.delimited_spec import CELLS, Cell, HeadingsSpec
 from settlement.parse.line_bytes import Container
@@ -73,14 +73,18 @@ def check_layout(layout: Layout) -> None:
 def read(source: Source) -> Parsed:
     """Read one workbook; a file that cannot be used whole comes back with its fault."""
     spec = read_spec(source.layout, WorkbookSpec)
-    rows = sheet_rows(source.content, spec.sheet)
+    return assemble(source, spec, lambda: iter([_cut_sheet(source.content, spec)]))
+
+
+def _cut_sheet(content: memoryview, spec: WorkbookSpec) -> Cut | Fault:
+    rows = sheet_rows(content, spec.sheet)
     if isinstance(rows, Fault):
-        return unreadable(source, rows)
+        return rows
     columns = _columns(rows, spec)
     if isinstance(columns, Fault):
-        return unreadable(source, columns)
-    packed = Container(size=len(source.content), data=packed_cells(source.content, spec.sheet))
-    return assemble(source, spec, replace(_cut(rows, columns, spec), bytes=packed))
+        return columns
+    packed = Container(size=len(content), data=packed_cells(content, spec.sheet))
+    return replace(_cut(rows, columns, spec), bytes=packed)
 
 
 def _columns(rows: _Rows, spec: WorkbookSpec) -> dict[str, int] | Fault:
