@@ -30,10 +30,8 @@ cdef _pair_sides(const uint64_t[::1] left_hash, const uint32_t[::1] left_check, 
     with nogil:
         _lay_out(&left, &plan)
         _lay_out(&right, &plan)
-        if left.bounds[parts] < left.count:  # rows that no partition holds
-            for chunk in prange(plan.chunks, num_threads=plan.threads, schedule="dynamic", chunksize=1):
-                memset(partner + left.count * chunk // plan.chunks, 255,
-                       (left.count * (chunk + 1) // plan.chunks - left.count * chunk // plan.chunks) * sizeof(int32_t))
+        if told and left.bounds[parts] < left.count:  # rows that no partition holds
+            memset(partner, 255, left.count * sizeof(int32_t))
     cdef uint32_t near = _largest(&right, &plan, NEAR_ROWS), far = _largest(&right, &plan, PLACE)
     cdef int64_t room = _room(near, told)
     tables_array = np.empty(max(plan.threads * room, _room(far, told)), dtype=np.uint32)
@@ -47,6 +45,8 @@ cdef _pair_sides(const uint64_t[::1] left_hash, const uint32_t[::1] left_check, 
         for part in prange(parts, num_threads=plan.threads, schedule="dynamic", chunksize=4):
             if right.bounds[part + 1] - right.bounds[part] <= NEAR_ROWS:
                 _pair(&left, &right, part, tables + threadid() * room, &result)
+        for chunk in prange(0 if told else plan.chunks, num_threads=plan.threads, schedule="dynamic", chunksize=1):
+            _gather(&left, &plan, chunk, threadid(), partner)
     return partner_array, *many
 
 

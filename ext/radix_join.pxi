@@ -31,12 +31,16 @@ cdef void _chain(const Row* right, uint32_t rights, uint32_t* table, uint32_t sl
         after[i - 1], slot[0] = slot[0], i
 
 
-cdef void _join(const Row* left, uint32_t lefts, const Row* right, uint32_t* table, uint32_t slots, uint32_t* after,
-                int32_t* partner, const Row* behind) noexcept nogil:
+cdef inline void _tell(Row* left, uint32_t i, uint32_t told) noexcept nogil:
+    """What a left row has found, or 0, over the rows of its partition that are already read."""
+    memcpy(<char*>left + i * sizeof(uint32_t), &told, sizeof(uint32_t))
+
+
+cdef void _join(Row* left, uint32_t lefts, const Row* right, uint32_t* table, uint32_t slots, uint32_t* after,
+                const Row* behind) noexcept nogil:
     cdef uint32_t i, top
     cdef uint32_t* link
     for i in range(lefts):
-        __builtin_prefetch(partner + left[i + AHEAD if i + AHEAD < lefts else i].row, 1)
         __builtin_prefetch(behind + lefts - i - 1, 0)
         link = _slot(left + i, table, slots)
         top = link[0]
@@ -44,10 +48,10 @@ cdef void _join(const Row* left, uint32_t lefts, const Row* right, uint32_t* tab
             link = after + top - 1
             top = link[0]
         if top:
-            partner[left[i].row] = right[top - 1].row
             link[0] = after[top - 1]
+            _tell(left, i, <uint32_t>right[top - 1].row + 1)
         else:
-            partner[left[i].row] = -1
+            _tell(left, i, 0)
 
 
 cdef inline uint32_t _next_same(const Row* right, uint32_t at, const uint32_t* after) noexcept nogil:
@@ -117,25 +121,49 @@ cdef inline int64_t _room(uint32_t rights, bint told) noexcept nogil:
 
 cdef void _pair(const Side* left_side, const Side* right_side, int64_t part, uint32_t* table,
                 const Result* result) noexcept nogil:
-    cdef const Row* left = left_side.rows + left_side.bounds[part]
+    cdef Row* left = left_side.rows + left_side.bounds[part]
     cdef const Row* right = right_side.rows + right_side.bounds[part]
     cdef uint32_t lefts = left_side.bounds[part + 1] - left_side.bounds[part]
     cdef uint32_t rights = right_side.bounds[part + 1] - right_side.bounds[part]
     cdef uint32_t slots = _slots(rights)
     cdef uint32_t* after = table + slots
     cdef uint32_t i
-    if not rights:
+    if not rights and result.left_many == NULL:
+        memset(<char*>left, 0, lefts * sizeof(uint32_t))
+    elif not rights:
         for i in range(lefts):
             result.partner[left[i].row] = -1
     if not lefts or not rights:
         return
     _chain(right, rights, table, slots, after, left)
     if result.left_many == NULL:
-        _join(left, lefts, right, table, slots, after, result.partner, right + rights)
+        _join(left, lefts, right, table, slots, after, right + rights)
         return
     memset(after + rights, 0, rights * sizeof(uint32_t))
     _join_told(left, lefts, right, table, slots, after, after + rights, result.partner, result.left_many,
                result.right_many, right + rights)
+
+
+cdef void _gather(const Side* side, const Plan* plan, int64_t chunk, int thread, int32_t* partner) noexcept nogil:
+    """What each partition tells of its rows, in the order in which ``_scatter`` put them there."""
+    cdef int64_t i, low = side.count * chunk // plan.chunks, high = side.count * (chunk + 1) // plan.chunks
+    cdef const char* at
+    cdef uint64_t part
+    cdef uint32_t told
+    cdef const uint32_t* cursor = side.cursor + ((chunk - 1) << plan.bits) if chunk else side.bounds
+    cdef uint32_t* places = plan.first + (<int64_t>thread << plan.bits)
+    memcpy(places, cursor, sizeof(uint32_t) << plan.bits)
+    for i in range(low, high):
+        if side.hash[i] == 0 or (side.live != NULL and side.live[i] == 0):
+            partner[i] = -1
+            continue
+        part = _part(side.hash[i], plan.bits)
+        # 16 bytes a row up to the partition's start, 4 a row from there
+        at = <const char*>(side.rows + side.bounds[part]) + (places[part] - side.bounds[part]) * sizeof(uint32_t)
+        places[part] += 1
+        __builtin_prefetch(at + 64, 0)
+        memcpy(&told, at, sizeof(uint32_t))
+        partner[i] = <int32_t>told - 1
 
 
 cdef uint32_t _largest(const Side* side, const Plan* plan, uint32_t limit) noexcept nogil:

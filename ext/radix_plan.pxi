@@ -23,9 +23,9 @@ cdef int _shape(Plan* plan, int64_t lefts, int64_t rights, int threads, int bits
     if threads < 1 or bits > MOST_BITS:
         raise ValueError(f"threads must be at least 1, and bits at most {MOST_BITS}.")
     plan.threads = threads
-    # Some thousand rows a partition; with more partitions than 2**11 the write buffers cost more than they save.
+    # Some thousand rows a partition; with more partitions than 2**10 the write buffers cost more than they save.
     if bits < 0:
-        bits = min(MOST_BITS, max(min(11, (most >> 13).bit_length()), (most >> 14).bit_length()))
+        bits = min(MOST_BITS, max(min(10, (most >> 13).bit_length()), (most >> 15).bit_length()))
     plan.bits = bits
     plan.chunks = 4 * threads if most > NEAR_ROWS else 1
     return 0

@@ -128,7 +128,7 @@ def kernel_bytes(lefts: int, rights: int, threads: int = 1, bits: int = -1, told
     """
     most = max(lefts, rights)
     if bits < 0:
-        bits = min(_MOST_BITS, max(min(11, (most >> 13).bit_length()), (most >> 14).bit_length()))
+        bits = min(_MOST_BITS, max(min(10, (most >> 13).bit_length()), (most >> 15).bit_length()))
     parts = 1 << bits
     chunks = 4 * threads if most > _NEAR_ROWS else 1
     arena = 64 * 9 + 16 * (lefts + rights + 16 * threads * parts) + 4 * (2 * chunks + threads + 2) * parts
