@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from explain_home import write
 from payout_frames import night
-from rate.settled import FEE, FIRST_NIGHT, HEAD, beneficiaries, closed, version
+from rate.settled import EXAMPLE, FEE, FIRST_NIGHT, HEAD, beneficiaries, closed, version
 
 from settlement.explain import Explanation, explain_line, parse_line_address, render_text
 from settlement.store import Home
@@ -26,7 +26,14 @@ clause = "1"
 booked_in = "original_period"
 recomputes = "all_terms"
 reopens = { within = 1, counted_in = "months", later = "parked" }
-interest = { clause = "1", rate_a_year = 0.18, day_count = "actual_365", due_days = 0, rounding = "half_away" }
+
+[settlement.adjustments.interest]
+clause = "1"
+rate_a_year = 0.18
+day_count = "actual_365"
+due_days = 0
+due_counted_in = "days"
+rounding = "half_away"
 
 [settlement.advance]
 clause = "1"
@@ -38,6 +45,7 @@ paid = [{ on = 2009-01-15, amount = 300.00, to = "A" }]
 clause = "1"
 kind = "withholding"
 rate = 0.15
+on = "earned_and_not_recouped"
 beneficiaries = ["A"]
 owed_by = "payer"
 owed_to = "Revenue Service"
@@ -46,6 +54,7 @@ rounding = "half_away"
 [settlement.hold]
 clause = "1"
 share = 0.155
+beneficiaries = ["A"]
 released_after = 1
 counted_in = "periods"
 rounding = "half_away"
@@ -63,7 +72,7 @@ def settled(root: Path, settlement: str) -> Home:
     found = Home(root=root)
     file = found.config / "contracts" / "partner" / "2009-01-01.toml"
     file.parent.mkdir(parents=True)
-    file.write_text(HEAD + beneficiaries({"A": 1}) + FEE + settlement, encoding="utf-8")
+    file.write_text(HEAD + beneficiaries({"A": 1}) + FEE + settlement + EXAMPLE, encoding="utf-8")
     # The first night ever, from which on the contract's dated advances count.
     write(found, "file", (FIRST_NIGHT - night(1)).days + 1, [{"file": "2009-01-01/MC.ipm", "fate": "accepted"}])
     for number, rows in enumerate(closed(version(settlement, {"A": 1}), FEES), start=1):

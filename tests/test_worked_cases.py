@@ -32,6 +32,7 @@ clause = "1"
 counts = "reconciled"
 amount = "bank_amount_less_cashback"
 takes_back = ["refund", "reversal", "chargeback"]
+gives_back = []
 store = "any"
 mcc_in = "any"
 mcc_not_in = "none"
@@ -63,6 +64,7 @@ below_threshold = "carry"
 clause = "1"
 booked_in = "current_period"
 recomputes = "all_terms"
+reopens = {{ counted_in = "no_limit" }}
 """
 COUNTED = """
 [measures.{name}]

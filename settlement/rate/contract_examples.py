@@ -13,7 +13,10 @@ from settlement.rate.forms import exactly, illustrate, is_counted, quantity_name
 
 
 def check_examples(contract: Contract) -> None:
-    """Refuse an example that does not come out."""
+    """Refuse a contract without a worked case, and an example that does not come out."""
+    if not contract.examples:
+        sentence = "there are none; a contract needs at least one worked case: add an `[[examples]]` table."
+        raise refuse("examples", sentence)
     terms = {term.id: term for term in contract.terms}
     for number, example in enumerate(contract.examples, start=1):
         where = f"example {number} ({example.text})"

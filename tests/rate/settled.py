@@ -26,9 +26,17 @@ measure = "volume"
 rate = 0.0100
 rounding = { unit = "minor", mode = "half_away", scope = "period" }
 """
+EXAMPLE = """
+[[examples]]
+term = "fee"
+text = "one per cent"
+given = { volume = 12_345.00 }
+gives = 123.45
+"""
 EXTRA = FEE.replace('"fee"', '"extra"') + 'parts = [{ to = "A", weight = 1 }, { to = "B", weight = 2 }]\n'
 """A second term, whose parts are said."""
-PLAIN = """
+NO_LIMIT = 'reopens = { counted_in = "no_limit" }\n'
+PLAIN = f"""
 [settlement]
 clause = "1"
 order = ["terms", "adjustments", "split", "carry", "threshold"]
@@ -39,7 +47,7 @@ below_threshold = "carry"
 [settlement.adjustments]
 clause = "1"
 recomputes = "all_terms"
-"""
+{NO_LIMIT}"""
 """A settlement of the fewest steps; what adjustments are booked in is to be said behind it."""
 MONTHS = [f"{year}-{month:02}" for year in (2009, 2010) for month in range(1, 13)]
 FIRST_NIGHT = date(2009, 1, 1)
@@ -53,7 +61,8 @@ def version(
     settlement: str, weights: Mapping[str, int], terms: str = FEE, *, effective: str = "2009-01-01"
 ) -> ContractVersion:
     """A contract with one fee, or other terms, and a settlement."""
-    return read_contract(f"contracts/partner/{effective}.toml", HEAD + beneficiaries(weights) + terms + settlement)
+    text = HEAD + beneficiaries(weights) + terms + settlement + EXAMPLE
+    return read_contract(f"contracts/partner/{effective}.toml", text)
 
 
 def facts_on(day: date) -> Facts:

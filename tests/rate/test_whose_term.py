@@ -40,6 +40,12 @@ id = "fixed"
 form = "dated_amounts"
 clause = "1"
 amounts = [{{ on = 2010-12-15, amount = 0.15 }}]
+
+[[examples]]
+term = "earned"
+text = "one per cent"
+given = {{ volume = 1_000.00 }}
+gives = 10.00
 """
 
 
