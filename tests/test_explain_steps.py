@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from explain_home import write
 from payout_frames import night
-from rate.settled import EXAMPLE, FEE, FIRST_NIGHT, HEAD, beneficiaries, closed, version
+from rate.settled import FEE, FIRST_NIGHT, HEAD, beneficiaries, closed, version
 
 from settlement.explain import Explanation, explain_line, parse_line_address, render_text
 from settlement.store import Home
@@ -72,7 +72,7 @@ def settled(root: Path, settlement: str) -> Home:
     found = Home(root=root)
     file = found.config / "contracts" / "partner" / "2009-01-01.toml"
     file.parent.mkdir(parents=True)
-    file.write_text(HEAD + beneficiaries({"A": 1}) + FEE + settlement + EXAMPLE, encoding="utf-8")
+    file.write_text(HEAD + beneficiaries({"A": 1}) + FEE + settlement, encoding="utf-8")
     # The first night ever, from which on the contract's dated advances count.
     write(found, "file", (FIRST_NIGHT - night(1)).days + 1, [{"file": "2009-01-01/MC.ipm", "fate": "accepted"}])
     for number, rows in enumerate(closed(version(settlement, {"A": 1}), FEES), start=1):

@@ -17,6 +17,7 @@ title = "A worked case"
 payer = "the issuing bank"
 programme = "CARD"
 currency = "{currency}"
+examples = []
 clauses = {{ 1 = "As published." }}
 
 [period]

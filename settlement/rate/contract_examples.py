@@ -13,10 +13,7 @@ from settlement.rate.forms import exactly, illustrate, is_counted, quantity_name
 
 
 def check_examples(contract: Contract) -> None:
-    """Refuse a contract without a worked case, and an example that does not come out."""
-    if not contract.examples:
-        sentence = "there are none; a contract needs at least one worked case: add an `[[examples]]` table."
-        raise refuse("examples", sentence)
+    """Refuse an example that does not come out."""
     terms = {term.id: term for term in contract.terms}
     for number, example in enumerate(contract.examples, start=1):
         where = f"example {number} ({example.text})"

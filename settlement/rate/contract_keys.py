@@ -64,7 +64,7 @@ KEYS: Final[Mapping[str, str]] = {
     "entry": "Which entry of the ledger is paid for, or the change of the reserve.",
     "every": "How far apart the instalments are.",
     "exact": "What the term gives before it is rounded, in major units.",
-    "examples": "Worked cases of the terms, at least one; the file is refused where one does not come out.",
+    "examples": "Worked cases of the terms, which must come out whenever the file is read; [] where there are none.",
     "expires_after": "After how many months the points of a period expire.",
     "exclude": "Classes of accounts that do not count from a condition day on.",
     "first_purchase": "By when the card must have been used for the first time.",

@@ -192,11 +192,9 @@ def _check_reopening(rule: Reopening) -> None:
     if unlimited and (rule.within is not None or rule.later is not None):
         raise refuse(where, "where there is `no_limit` nothing comes later; drop `within` and `later`.")
     if not unlimited and (rule.within is None or rule.later is None):
-        sentence = f"it says neither how many {rule.counted_in} nor what becomes of what is known later"
-        told = sentence if rule.within is rule.later is None else sentence.replace("neither", "not", 1)
-        raise refuse(
-            where, f'{told}; write such as `{{ within = 3, counted_in = "{rule.counted_in}", later = "parked" }}`.'
-        )
+        said = f'`{{ within = 3, counted_in = "{rule.counted_in}", later = "parked" }}`'
+        told = f"a window says how many {rule.counted_in} it is and what becomes of what is known later"
+        raise refuse(where, f"{told}; write such as {said}.")
     if rule.within is not None and rule.within <= 0:
         raise refuse(where, f"within {rule.within} {rule.counted_in} nothing could come; write 1 or more.")
 

@@ -143,8 +143,7 @@ def _sentence(first: ErrorDetails, content: Mapping[str, object]) -> str:
         case "unexpected_keyword_argument":
             return f"{where}: `{field}` is not a word of this table; {nearest(field, _words_at(location[:-1]))}"
         case "missing":
-            words = _words_at(location)
-            how = f"as {listed(words)}." if words and _is_word(location) else _how_to_say(location, field)
+            how = _how_to_say(location, field)
             return f"{where}: `{field}` is not said; a contract must say it: add it, {how}"
         case "union_tag_not_found":
             tag = str(first["ctx"]["discriminator"]).strip("'")
@@ -163,6 +162,10 @@ def _sentence(first: ErrorDetails, content: Mapping[str, object]) -> str:
 def _how_to_say(location: Location, field: str) -> str:
     """``as `threshold = ...`: The smallest balance that is paid.``, with the keys of what is a table."""
     here = _bare(_at(location))
+    told = meaning(getattr(_bare(_at(location[:-1])), "__name__", ""), field)
+    because = f": {told[:1].lower()}{told[1:]}" if told else "."
+    if _is_word(location):
+        return f"as {listed(_words_at(location))}{because}"
     is_list = get_origin(here) is tuple
     of = _bare(get_args(here)[0]) if is_list else here
     keys = ", ".join(f"{key} = ..." for key, is_needed in _fields(of).items() if is_needed)
@@ -170,9 +173,9 @@ def _how_to_say(location: Location, field: str) -> str:
     written_so = f"{field} = {f'[{value}]' if is_list else value}"
     if is_list and len(location) == 1:
         written_so = f"[[{field}]]" + (f" with {keys}" if keys else "")
-    words = f" of {listed(_closed_words(of))}" if is_list and _closed_words(of) else ""
-    told = meaning(getattr(_bare(_at(location[:-1])), "__name__", ""), field)
-    return f"as `{written_so}`{words}" + (f": {told[:1].lower()}{told[1:]}" if told else ".")
+    closed = _closed_words(of) if is_list else []
+    words = f" with {'any of ' * (len(closed) > 1)}{', '.join(f'`{word}`' for word in closed)}" if closed else ""
+    return f"as `{written_so}`{words}{because}"
 
 
 def _closed_words(kind: object) -> list[str]:

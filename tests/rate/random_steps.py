@@ -82,14 +82,15 @@ def taxes(draw: st.DrawFn, *, recoups: bool) -> list[str]:
         owing = draw(st.sampled_from(("payer", "beneficiary"))) if kind == "value_added" else "payer"
         said = f'clause = "1"\nkind = "{kind}"\nrate = 0.{draw(st.integers(1, 49)):02}\nbeneficiaries = ["A"]\n'
         said += f'owed_by = "{owing}"\nowed_to = "Revenue"\nrounding = "half_away"'
+        of: tuple[str, ...] = ()
         if several:
             after = [name for name in of_one_line if draw(st.booleans())]
             said += f'\nid = "t{number}"' + (f"\nafter = {json.dumps(after)}" if after else "")
             of = draw(st.sampled_from(((), ("fee",), ("extra",), ("extra", "fee"))))
             said += f"\nof = {json.dumps(of)}" if of else ""
             of_one_line += [f"t{number}"] * (kind == "withholding" or owing == "beneficiary")
-            on_all = draw(st.booleans()) or (of and recoups)
-            said += f'\non = "{"earned" if on_all else "earned_and_not_recouped"}"'
+        on_all = draw(st.booleans()) or (of and recoups)
+        said += f'\non = "{"earned" if on_all else "earned_and_not_recouped"}"'
         found.append(f"[[settlement.taxes]]\n{said}")
     return found
 

@@ -15,7 +15,7 @@ from settlement.rate.stated import PayoutRow, read_stated
 from settlement.rate.statement import statement
 
 _KINDS = (Path(__file__).resolve().parents[1] / "docs" / "contract_of_kinds.toml").read_text("utf-8")
-HEAD = _KINDS.partition("[[beneficiaries]]")[0]
+HEAD = "examples = []\n" + _KINDS.partition("[[beneficiaries]]")[0]
 """The contract of the page of kinds up to its beneficiaries."""
 FEE = """
 [[terms]]
@@ -25,13 +25,6 @@ clause = "1"
 measure = "volume"
 rate = 0.0100
 rounding = { unit = "minor", mode = "half_away", scope = "period" }
-"""
-EXAMPLE = """
-[[examples]]
-term = "fee"
-text = "one per cent"
-given = { volume = 12_345.00 }
-gives = 123.45
 """
 EXTRA = FEE.replace('"fee"', '"extra"') + 'parts = [{ to = "A", weight = 1 }, { to = "B", weight = 2 }]\n'
 """A second term, whose parts are said."""
@@ -61,7 +54,7 @@ def version(
     settlement: str, weights: Mapping[str, int], terms: str = FEE, *, effective: str = "2009-01-01"
 ) -> ContractVersion:
     """A contract with one fee, or other terms, and a settlement."""
-    text = HEAD + beneficiaries(weights) + terms + settlement + EXAMPLE
+    text = HEAD + beneficiaries(weights) + terms + settlement
     return read_contract(f"contracts/partner/{effective}.toml", text)
 
 

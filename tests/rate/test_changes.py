@@ -154,7 +154,9 @@ def daily_with_all_steps() -> dict[str, str]:
     known = "2011-01-01"
     return {
         "contracts/orient-estate/2009-01-01.toml": text,
-        f"contracts/orient-estate/2010-12-30.known-{known}.toml": f"known_on = {known}\n{amended[:examples]}",
+        f"contracts/orient-estate/2010-12-30.known-{known}.toml": (
+            f"known_on = {known}\nexamples = []\n{amended[:examples]}"
+        ),
     }
 
 

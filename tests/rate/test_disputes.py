@@ -351,7 +351,7 @@ def test_an_author_is_led_to_say_what_gives_back() -> None:
         f"[measures.{name}]: `gives_back` is not said; a contract must say it"
         for name in ("own_volume", "elsewhere_volume")
     ]
-    assert "`gives_back = [...]` of one of `second_presentment`, `chargeback_reversal`" in silent.problems[0].sentence
+    assert "`gives_back = [...]` with any of `second_presentment`, `chargeback_reversal`" in silent.problems[0].sentence
     with pytest.raises(TerminalError, match=r"\[measures.own_volume\], gives_back: no chargeback takes anything back"):
         read_contract(
             source,

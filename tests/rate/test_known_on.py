@@ -26,7 +26,7 @@ AGAIN = "contracts/partner/2010-05-01.known-2010-11-20.toml"
 def file(rate: str, known_on: str = "") -> str:
     said = f"known_on = {known_on}\n" if known_on else ""
     term = f'[[terms]]\nid = "rate"\nform = "rate"\nclause = "1"\nmeasure = "volume"\nrate = {rate}\n{ROUNDING}\n'
-    return f"{said}{HEAD}\n{term}"
+    return f"{said}examples = []\n{HEAD}\n{term}"
 
 
 DOCUMENTS = {FIRST: file("0.0050"), MAY: file("0.0100", "2010-09-15"), AGAIN: file("0.0080", "2010-11-20")}

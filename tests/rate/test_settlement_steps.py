@@ -196,7 +196,7 @@ rounding = "half_away"
 clause = "1"
 id = "retention"
 share = 0.10
-beneficiaries = ["A"]
+beneficiaries = ["A", "B"]
 released_after = 2
 counted_in = "periods"
 rounding = "half_away"
@@ -205,7 +205,7 @@ rounding = "half_away"
 clause = "1"
 id = "reserve"
 share = 0.20
-beneficiaries = ["A"]
+beneficiaries = ["A", "B"]
 released_after = 1
 counted_in = "periods"
 after = ["retention"]
@@ -291,7 +291,10 @@ def test_the_plain_words_tell_several_taxes_and_holds_in_their_order() -> None:
     assert taxes.startswith("In this order. State: 5.00 % of what is earned and not recouped is withheld from A;")
     assert "Federal: 10.00 % of what is earned and not recouped after the tax of state is withheld from A;" in taxes
     assert "Extras: 7.00 % value added tax on what extra gives is added for A;" in taxes
-    assert "Reserve: 20.00 % of what the statement adds to a balance, less what retention holds, as far as" in holds
+    assert (
+        "Reserve: 20.00 % of what the statement adds to the balances of A and B, less what retention holds, as far as"
+        in holds
+    )
 
 
 @pytest.mark.parametrize(

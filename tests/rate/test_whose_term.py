@@ -113,4 +113,6 @@ def test_weights_stay_as_long_as_earlier_terms_are_split_by_them() -> None:
         for n, who in enumerate(("ISSUER", "NETWORK", "ACQUIRER"))
     )
     with pytest.raises(TerminalError, match="splits terms by weight"):
-        read_contracts({SOURCE: HEAD + TERMS, "contracts/partner/2011-01-01.toml": "\n".join(lines) + "\n" + own})
+        read_contracts(
+            {SOURCE: HEAD + TERMS, "contracts/partner/2011-01-01.toml": "\n".join(["examples = []", *lines, own])}
+        )
