@@ -372,7 +372,8 @@ def test_a_change_of_an_account_is_told_with_the_record_it_moves(home: Home) -> 
 
 def test_another_version_of_the_contract_is_a_cause_before_what_came_since(home: Home) -> None:
     folder = home.config / "contracts" / "harbor-retail"
-    text = (folder / "2009-01-01.toml").read_text(encoding="utf-8").partition("[[examples]]")[0]
+    read = (folder / "2009-01-01.toml").read_text(encoding="utf-8")
+    text = "examples = []\n" + read.partition("[[examples]]")[0]
     (folder / "2010-10-01.toml").write_text(text.replace("\nrate = 0.0030", "\nrate = 0.0050"), encoding="utf-8")
     new = {"version": date(2010, 10, 1)}
     write(home, "rated", 1, volume(1, 100_000))

@@ -113,6 +113,7 @@ def test_so_it_is_under_other_calendars_and_exchange_rates(seed: int) -> None:
 STEPS = """[settlement.hold]
 clause = "statement"
 share = 0.25
+beneficiaries = ["ORIENT-CLUB"]
 released_after = 2
 counted_in = "days"
 rounding = "half_away"
