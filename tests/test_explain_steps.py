@@ -26,7 +26,14 @@ clause = "1"
 booked_in = "original_period"
 recomputes = "all_terms"
 reopens = { within = 1, counted_in = "months", later = "parked" }
-interest = { clause = "1", rate_a_year = 0.18, day_count = "actual_365", due_days = 0, rounding = "half_away" }
+
+[settlement.adjustments.interest]
+clause = "1"
+rate_a_year = 0.18
+day_count = "actual_365"
+due_days = 0
+due_counted_in = "days"
+rounding = "half_away"
 
 [settlement.advance]
 clause = "1"
@@ -38,6 +45,7 @@ paid = [{ on = 2009-01-15, amount = 300.00, to = "A" }]
 clause = "1"
 kind = "withholding"
 rate = 0.15
+on = "earned_and_not_recouped"
 beneficiaries = ["A"]
 owed_by = "payer"
 owed_to = "Revenue Service"
@@ -47,6 +55,7 @@ rounding = "half_away"
 clause = "1"
 kind = "holdback"
 share = 0.155
+beneficiaries = ["A"]
 released_after = 1
 counted_in = "periods"
 rounding = "half_away"

@@ -316,7 +316,7 @@ def test_what_came_after_a_period_may_change_is_no_cause_of_its_adjustment(home:
     """The quarter may change until the fourth night; what the fifth told is parked."""
     (file,) = [path for path in (home.config / "contracts").glob("*/*.toml") if f'"{C2}"' in path.read_text("utf-8")]
     said = 'reopens = { within = 1, counted_in = "days", later = "parked" }'
-    text = file.read_text("utf-8").replace('recomputes = "all_terms"', f'recomputes = "all_terms"\n{said}')
+    text = file.read_text("utf-8").replace('reopens = { counted_in = "no_limit" }', said)
     file.write_text(text, encoding="utf-8")
     for number, record, quantity in ((1, 1, 100_000), (4, 2, 10_000), (5, 3, 20_000)):
         write(home, "rated", number, volume(record, quantity))
@@ -372,7 +372,8 @@ def test_a_change_of_an_account_is_told_with_the_record_it_moves(home: Home) -> 
 
 def test_another_version_of_the_contract_is_a_cause_before_what_came_since(home: Home) -> None:
     folder = home.config / "contracts" / "harbor-retail"
-    text = (folder / "2009-01-01.toml").read_text(encoding="utf-8").partition("[[examples]]")[0]
+    read = (folder / "2009-01-01.toml").read_text(encoding="utf-8")
+    text = "examples = []\n" + read.partition("[[examples]]")[0]
     (folder / "2010-10-01.toml").write_text(text.replace("\nrate = 0.0030", "\nrate = 0.0050"), encoding="utf-8")
     new = {"version": date(2010, 10, 1)}
     write(home, "rated", 1, volume(1, 100_000))

@@ -17,6 +17,7 @@ title = "A worked case"
 payer = "the issuing bank"
 programme = "CARD"
 currency = "{currency}"
+examples = []
 clauses = {{ 1 = "As published." }}
 
 [period]
@@ -32,6 +33,7 @@ clause = "1"
 counts = "reconciled"
 amount = "bank_amount_less_cashback"
 takes_back = ["refund", "reversal", "chargeback"]
+gives_back = []
 store = "any"
 mcc_in = "any"
 mcc_not_in = "none"
@@ -63,6 +65,7 @@ below_threshold = "carry"
 clause = "1"
 booked_in = "current_period"
 recomputes = "all_terms"
+reopens = {{ counted_in = "no_limit" }}
 """
 COUNTED = """
 [measures.{name}]

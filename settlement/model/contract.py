@@ -79,7 +79,7 @@ class AdjustmentRule:
     clause: Text
     booked_in: Literal["current_period", "original_period"]
     recomputes: Literal["all_terms"]
-    reopens: Reopening | None = None
+    reopens: Reopening
     interest: Interest | None = None
 
 
@@ -94,7 +94,7 @@ class Advance:
     __pydantic_config__: ClassVar[ConfigDict] = CLOSED
     clause: Text
     recouped: Literal["from_positive_balance"]
-    recoups: Literal["own", "pool"] = "own"
+    recoups: Literal["own", "pool"]
     paid: tuple[DatedAdvance, ...] = ()
 
 
@@ -127,7 +127,7 @@ class Settlement:
 
     def holds_of(self, beneficiary: str) -> tuple[Hold, ...]:
         """What holds back of a beneficiary's balance, in its order."""
-        return tuple(hold for hold in self.all_holds if not hold.beneficiaries or beneficiary in hold.beneficiaries)
+        return tuple(hold for hold in self.all_holds if beneficiary in hold.beneficiaries)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,8 +165,8 @@ class Contract:
     terms: tuple[AnyTerm, ...]
     beneficiaries: tuple[Beneficiary, ...]
     settlement: Settlement
+    examples: tuple[Example, ...]
     mcc_lists: dict[str, tuple[Text, ...]] = field(default_factory=dict)
-    examples: tuple[Example, ...] = ()
     known_on: Day | None = None
 
     @property

@@ -114,7 +114,7 @@ class VolumeMeasure:
 
     ``mcc_in`` and ``mcc_not_in`` name a list of ``mcc_lists``, or ``any`` and ``none``; ``account_classes`` lists
     classes, or ``any`` alone. Without ``convert`` all records are in the contract's currency. ``gives_back`` names what
-    restores that which a chargeback took; where it is left out, as where it is empty, nothing does.
+    restores that which a chargeback took; where it is empty, nothing does.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = CLOSED
@@ -123,11 +123,11 @@ class VolumeMeasure:
     counts: Literal["reconciled"]
     amount: Literal["bank_amount_less_cashback"]
     takes_back: tuple[Negative, ...]
+    gives_back: tuple[Restoring, ...]
     store: Store
     mcc_in: Text
     mcc_not_in: Text
     account_classes: tuple[Text, ...]
-    gives_back: tuple[Restoring, ...] | None = None
     opening: tuple[Opening, ...] = ()
     convert: EventConversion | None = None
 

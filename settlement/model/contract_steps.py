@@ -76,11 +76,11 @@ class Tax:
     kind: TaxKind
     rate: Exact
     beneficiaries: tuple[Text, ...]
+    on: TaxBase
     owed_by: Owing
     owed_to: Text
     rounding: Rounding
     id: Text | None = None
-    on: TaxBase = TaxBase.NOT_RECOUPED
     of: tuple[Text, ...] = ()
     after: tuple[Text, ...] = ()
 
@@ -100,20 +100,20 @@ class Hold:
     """A share of what a statement adds to a balance, held back until some days or periods after its close.
 
     ``kind`` says which account of the books it stands on: what is held back is payable on its day, a reserve secures
-    what may still be taken back. It is on the balances of all beneficiaries where it names none. ``id`` tells several
-    holds of a beneficiary apart; they are taken in the order of the file, each on all that is added, without what
-    those that ``after`` names hold.
+    what may still be taken back. It is on the balances of the beneficiaries that it names. ``id`` tells several holds
+    of a beneficiary apart; they are taken in the order of the file, each on all that is added, without what those that
+    ``after`` names hold.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = CLOSED
     clause: Text
     kind: HoldKind
     share: Exact
+    beneficiaries: tuple[Text, ...]
     released_after: Whole
     counted_in: Literal["days", "banking_days", "periods"]
     rounding: Rounding
     id: Text | None = None
-    beneficiaries: tuple[Text, ...] = ()
     after: tuple[Text, ...] = ()
 
     @property
@@ -131,15 +131,18 @@ class Interest:
     rate_a_year: Exact
     day_count: DayCount
     due_days: Whole
+    due_counted_in: Literal["days", "banking_days"]
     rounding: Rounding
-    due_counted_in: Literal["days", "banking_days"] = "days"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reopening:
-    """How long after its last day a closed period may still change; what is known later is told and not paid."""
+    """How long after its last day a closed period may still change; what is known later is told and not paid.
+
+    With ``no_limit`` it always may, and nothing is known later: ``within`` and ``later`` are left out.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = CLOSED
-    within: Whole
-    counted_in: Literal["days", "months"]
-    later: Literal["parked"]
+    counted_in: Literal["days", "months", "no_limit"]
+    within: Whole | None = None
+    later: Literal["parked"] | None = None

@@ -102,12 +102,13 @@ def changed(version: Contract, rule: AdjustmentRule, at: tuple[Period, date], li
 
 def reopened_until(rule: AdjustmentRule, period: Period) -> date | None:
     """The last day on which a closed period may still change; None where it always may."""
-    if rule.reopens is None:
+    within = rule.reopens.within
+    if within is None:
         return None
     if rule.reopens.counted_in == "days":
-        return period.last + timedelta(days=rule.reopens.within)
+        return period.last + timedelta(days=within)
     # The last day of a month goes to the last day of a month, however long it is.
-    return month_after(period.last + timedelta(days=1), rule.reopens.within) - timedelta(days=1)
+    return month_after(period.last + timedelta(days=1), within) - timedelta(days=1)
 
 
 def allotted(contract: Contract, amounts: Mapping[str, int]) -> dict[str, int]:

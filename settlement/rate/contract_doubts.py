@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from settlement.model.contract import Contract, ContractVersion, Step
 from settlement.model.contract_amounts import Bracket
-from settlement.model.contract_measures import AccountsWithin, Negative, UnitMeasure, VolumeMeasure
+from settlement.model.contract_measures import AccountsWithin, UnitMeasure, VolumeMeasure
 from settlement.model.contract_terms import (
     DatedPrice,
     DatedRate,
@@ -36,7 +36,6 @@ def doubts(version: ContractVersion) -> list[Refusal]:
         *_falling_totals(contract),
         *_negative_rates(contract),
         *_past_dates(version),
-        *_unanswered(contract),
         *_unreached(contract),
         *_unpaid(contract),
         *_unillustrated(contract),
@@ -98,21 +97,6 @@ def _negative_rates(contract: Contract) -> Iterator[Refusal]:
             yield refuse(
                 term_place(term),
                 f"`loss_share` {term.loss_share} pays for a loss; write it without its sign to bear one.",
-            )
-
-
-def _unanswered(contract: Contract) -> Iterator[Refusal]:
-    """Volumes that chargebacks take from, of which nothing says what gives back."""
-    for name, measure in contract.measures.items():
-        if not isinstance(measure, VolumeMeasure) or measure.gives_back is not None:
-            continue
-        if Negative.CHARGEBACK in measure.takes_back:
-            yield refuse(
-                f"[measures.{name}]",
-                "a chargeback takes back, and nothing says what gives back what it took: write "
-                '`gives_back = ["second_presentment", "chargeback_reversal"]`, or `gives_back = []` for '
-                "nothing.",
-                below=("takes_back",),
             )
 
 

@@ -78,7 +78,7 @@ def examine(source: str, text: str) -> Examined:
         contract = READER.validate_python(content)
     except ValidationError as error:
         told = sentences_for(error, content)
-        found = [Problem(line=_line_at(place, content, lines), sentence=said.lstrip(", ")) for place, said in told]
+        found = [Problem(line=_line_at(place, content, lines), sentence=said.lstrip(":, ")) for place, said in told]
         return _refused([*unnamed, *found])
     found = [located(refusal) for refusal in _refusals(contract)]
     if unnamed:

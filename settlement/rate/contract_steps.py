@@ -11,7 +11,7 @@ from typing import Final
 
 from settlement.errors import TerminalError
 from settlement.model.contract import Contract, ContractVersion, Step
-from settlement.model.contract_steps import Hold, Owing, Tax, TaxBase, TaxKind
+from settlement.model.contract_steps import Hold, Owing, Reopening, Tax, TaxBase, TaxKind
 from settlement.model.money import exponent, to_minor
 from settlement.model.statement_lines import HELD, RESERVE_KEPT, VALUE_ADDED_TAX, WITHHOLDING_TAX
 from settlement.rate.contract_fixing import check_weekend
@@ -83,6 +83,9 @@ def _check_base(where: str, tax: Tax, contract: Contract) -> None:
 def _check_named(where: str, one: Tax | Hold, before: Sequence[Tax | Hold], contract: Contract) -> None:
     """Refuse a tax or a hold of a stranger, and two whose lines nobody could tell apart."""
     known = [beneficiary.id for beneficiary in contract.beneficiaries]
+    if not one.beneficiaries:
+        does = "taxes" if isinstance(one, Tax) else "holds back from"
+        raise refuse(where, f"it {does} nobody; name the beneficiaries whose payouts it is on.")
     for name in one.beneficiaries:
         if name not in known:
             raise refuse(where, f"`{name}` is no beneficiary; {nearest(name, known)}")
@@ -91,12 +94,12 @@ def _check_named(where: str, one: Tax | Hold, before: Sequence[Tax | Hold], cont
     ids = [other.id for other in before if other.id is not None]
     if one.id in ids:
         raise refuse(where, f"the id `{one.id}` is used twice; give each its own.")
-    for name in one.beneficiaries or known:
+    for name in one.beneficiaries:
         for other in before:
-            if name in (other.beneficiaries or known) and other.line == one.line:
+            if name in other.beneficiaries and other.line == one.line:
                 sentence = f"{name} has {_WORDS[one.line]} already; give this one an `id`, or write one of both."
                 raise refuse(where, sentence)
-    _check_after(where, one, before, known)
+    _check_after(where, one, before)
 
 
 def check_same_taxes(earlier: ContractVersion, later: ContractVersion) -> None:
@@ -114,7 +117,7 @@ def check_same_taxes(earlier: ContractVersion, later: ContractVersion) -> None:
                 )
 
 
-def _check_after(where: str, one: Tax | Hold, before: Sequence[Tax | Hold], known: Sequence[str]) -> None:
+def _check_after(where: str, one: Tax | Hold, before: Sequence[Tax | Hold]) -> None:
     """Refuse ``after`` of what does not come before, or is of other beneficiaries."""
     ids = [other.id for other in before if other.id is not None]
     for name, count in Counter(one.after).items():
@@ -127,7 +130,7 @@ def _check_after(where: str, one: Tax | Hold, before: Sequence[Tax | Hold], know
         if isinstance(other, Tax) and other.adds_up_to_nothing:
             sentence = f"after = `{name}` changes nothing: its two lines add up to zero; leave it out of `after`."
             raise refuse(where, sentence)
-        left = [who for who in one.beneficiaries or known if who not in (other.beneficiaries or known)]
+        left = [who for who in one.beneficiaries if who not in other.beneficiaries]
         if left:
             raise refuse(where, f"after = `{name}` is none of {left[0]}; let both name the same beneficiaries.")
 
@@ -143,8 +146,6 @@ _WORDS: Final = {
 
 
 def _check_tax(where: str, tax: Tax) -> None:
-    if not tax.beneficiaries:
-        raise refuse(where, "it taxes nobody; name the beneficiaries whose payouts it is on.")
     if not 0 < tax.rate < 1:
         raise refuse(where, f"a rate of {written(tax.rate)} is none of a tax; write one such as 0.10 for 10 %.")
     if any(mark in tax.owed_to for mark in ";=:\n") or not tax.owed_to.strip():
@@ -176,16 +177,26 @@ def _check_hold(where: str, rule: Hold) -> None:
 
 def _check_late(contract: Contract) -> None:
     rule = contract.settlement.adjustments
-    if rule.reopens is not None and rule.reopens.within <= 0:
-        raise refuse(
-            "[settlement.adjustments], reopens",
-            f"within {rule.reopens.within} {rule.reopens.counted_in} nothing could come; write 1 or more.",
-        )
+    _check_reopening(rule.reopens)
     if rule.interest is not None and rule.interest.rate_a_year <= 0:
         raise refuse("[settlement.adjustments.interest]", "a rate of zero or less is no interest; drop the table.")
     if rule.interest is not None and rule.interest.due_days < 0:
         sentence = "`due_days` counts from the period's last day; write 0 or more."
         raise refuse("[settlement.adjustments.interest]", sentence)
+
+
+def _check_reopening(rule: Reopening) -> None:
+    """Refuse a window without its length, and a length where there is no window."""
+    where = "[settlement.adjustments], reopens"
+    unlimited = rule.counted_in == "no_limit"
+    if unlimited and (rule.within is not None or rule.later is not None):
+        raise refuse(where, "where there is `no_limit` nothing comes later; drop `within` and `later`.")
+    if not unlimited and (rule.within is None or rule.later is None):
+        said = f'`{{ within = 3, counted_in = "{rule.counted_in}", later = "parked" }}`'
+        told = f"a window says how many {rule.counted_in} it is and what becomes of what is known later"
+        raise refuse(where, f"{told}; write such as {said}.")
+    if rule.within is not None and rule.within <= 0:
+        raise refuse(where, f"within {rule.within} {rule.counted_in} nothing could come; write 1 or more.")
 
 
 def _check_banking_days(contract: Contract) -> None:

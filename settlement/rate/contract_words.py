@@ -9,7 +9,7 @@ from decimal import Decimal
 from difflib import get_close_matches
 from enum import StrEnum
 from types import UnionType
-from typing import Annotated, Final, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
@@ -143,8 +143,7 @@ def _sentence(first: ErrorDetails, content: Mapping[str, object]) -> str:
         case "unexpected_keyword_argument":
             return f"{where}: `{field}` is not a word of this table; {nearest(field, _words_at(location[:-1]))}"
         case "missing":
-            words = _words_at(location)
-            how = f"as {listed(words)}." if words and _is_word(location) else _how_to_say(location, field)
+            how = _how_to_say(location, field)
             return f"{where}: `{field}` is not said; a contract must say it: add it, {how}"
         case "union_tag_not_found":
             tag = str(first["ctx"]["discriminator"]).strip("'")
@@ -162,11 +161,26 @@ def _sentence(first: ErrorDetails, content: Mapping[str, object]) -> str:
 
 def _how_to_say(location: Location, field: str) -> str:
     """``as `threshold = ...`: The smallest balance that is paid.``, with the keys of what is a table."""
-    here = _at(location)
-    keys = [name for name, is_needed in _fields(here).items() if is_needed]
-    written_so = f"{field} = {{ {', '.join(f'{key} = ...' for key in keys)} }}" if keys else f"{field} = ..."
+    here = _bare(_at(location))
     told = meaning(getattr(_bare(_at(location[:-1])), "__name__", ""), field)
-    return f"as `{written_so}`" + (f": {told[:1].lower()}{told[1:]}" if told else ".")
+    because = f": {told[:1].lower()}{told[1:]}" if told else "."
+    if _is_word(location):
+        return f"as {listed(_words_at(location))}{because}"
+    is_list = get_origin(here) is tuple
+    of = _bare(get_args(here)[0]) if is_list else here
+    keys = ", ".join(f"{key} = ..." for key, is_needed in _fields(of).items() if is_needed)
+    value = f"{{ {keys} }}" if keys else "..."
+    written_so = f"{field} = {f'[{value}]' if is_list else value}"
+    if is_list and len(location) == 1:
+        written_so = f"[[{field}]]" + (f" with {keys}" if keys else "")
+    closed = _closed_words(of) if is_list else []
+    words = f" with {'any of ' * (len(closed) > 1)}{', '.join(f'`{word}`' for word in closed)}" if closed else ""
+    return f"as `{written_so}`{words}{because}"
+
+
+def _closed_words(kind: object) -> list[str]:
+    """The words of a closed list; none where anything else may stand."""
+    return [word.value for word in kind] if isinstance(kind, type) and issubclass(kind, StrEnum) else []
 
 
 def _rank(error: ErrorDetails) -> int:
@@ -244,7 +258,8 @@ def _step(here: object, part: str | int) -> object:
 def _bare(here: object) -> object:
     while get_origin(here) is Annotated:
         here = get_args(here)[0]
-    if get_origin(here) is UnionType:
+    # A closed list of words or nothing is a Union, a class or nothing a UnionType.
+    if get_origin(here) in {Union, UnionType}:
         some = [a for a in get_args(here) if a is not type(None)]
         if len(some) == 1:
             return _bare(some[0])

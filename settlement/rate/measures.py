@@ -255,7 +255,7 @@ def _volume(contract: Contract, measure: Measure, facts: Facts, *more: pl.Expr) 
 
 def _counted(contract: Contract, measure: VolumeMeasure, facts: Facts, *more: pl.Expr) -> pl.DataFrame:
     """Records of a volume, each in its own currency; with ``EXCHANGE_DAY`` where the measure converts them."""
-    kinds = ["purchase", *(kind.value for kind in (*measure.takes_back, *(measure.gives_back or ())))]
+    kinds = ["purchase", *(kind.value for kind in (*measure.takes_back, *measure.gives_back))]
     wanted = (pl.col("programme") == contract.programme) & pl.col("kind").is_in(kinds)
     if measure.store is not Store.ANY:
         wanted &= pl.col("own_store") == (measure.store is Store.OWN)

@@ -35,8 +35,8 @@ def of_adjustments(contract: Contract) -> str:
     """What a closed period that differs adds, without the interest on it."""
     rule = contract.settlement.adjustments
     booked = " The books put it in the closed period itself." if rule.booked_in == "original_period" else ""
-    late = ""
-    if rule.reopens is not None:
+    late = " However late something becomes known of a period, the period changes by it."
+    if rule.reopens.within is not None:
         within = counted(rule.reopens.within, rule.reopens.counted_in)
         late = (
             f" What becomes known of a period later than {within} after its last day is parked: it is told with its "
@@ -139,7 +139,7 @@ _KEPT: Final = {
 def of_hold(hold: Hold) -> str:
     """One hold: how much of what it keeps back, of whom, and until when."""
     after = spoken(counted(hold.released_after, hold.counted_in))
-    whose = f"the balances of {listing(list(hold.beneficiaries))}" if hold.beneficiaries else "a balance"
+    whose = f"the balance{'s' * (len(hold.beneficiaries) > 1)} of {listing(list(hold.beneficiaries))}"
     less = f", less what {all_spoken(hold.after)} hold{'s' * (len(hold.after) == 1)}" if hold.after else ""
     return (
         f"{_named(hold)}{percent(hold.share)} of what the statement adds to {whose}{less}, as far as it covers that, "

@@ -61,6 +61,7 @@ clause = "1"
 counts = "reconciled"
 amount = "bank_amount_less_cashback"
 takes_back = ["refund", "reversal", "chargeback"]
+gives_back = []
 store = "{store}"
 mcc_in = "{mccs}"
 mcc_not_in = "none"
@@ -90,6 +91,7 @@ below_threshold = "carry"
 clause = "1"
 booked_in = "current_period"
 recomputes = "all_terms"
+reopens = { counted_in = "no_limit" }
 """
 _PURCHASE_DATE: Final = (
     'rate_date = { purchase = "transaction_date", negative = "purchase_transaction_date", '
@@ -107,10 +109,27 @@ def contracts() -> tuple[ContractVersion, ...]:
     """The four: plain rates; rates by class and date, and tiers; units at dated prices; rates record by record."""
     numbers = range(TERMS)
     texts = {
-        PLAIN: _text(PLAIN, "month", "posting_date", map(_rate, numbers)),
-        "BENCH-TIERS": _text("BENCH-TIERS", "quarter", "purchase_posting_date", map(_dated_or_tiered, numbers)),
-        "BENCH-UNITS": _text("BENCH-UNITS", "month", "posting_date", map(_units, numbers)),
-        "BENCH-RECORDS": _text("BENCH-RECORDS", "month", "posting_date", map(_record_rate, numbers)),
+        PLAIN: _text(
+            PLAIN, "month", "posting_date", [*map(_rate, numbers), _example(0, "volume_0 = 1_000.00", "1.00")]
+        ),
+        "BENCH-TIERS": _text(
+            "BENCH-TIERS",
+            "quarter",
+            "purchase_posting_date",
+            [*map(_dated_or_tiered, numbers), _example(1, "volume_1 = 500_000.00", "500.00")],
+        ),
+        "BENCH-UNITS": _text(
+            "BENCH-UNITS",
+            "month",
+            "posting_date",
+            [*map(_units, numbers), _example(0, '"points_0_at_0.0120" = 1_000, "points_0_at_0.0140" = 0', "12.00")],
+        ),
+        "BENCH-RECORDS": _text(
+            "BENCH-RECORDS",
+            "month",
+            "posting_date",
+            [*map(_record_rate, numbers), _example(0, "amount = 100.00, left_of_purchase = 0.00", "0.10")],
+        ),
     }
     return tuple(read_contract(f"contracts/{name.lower()}/{FIRST}.toml", text) for name, text in texts.items())
 
@@ -144,6 +163,10 @@ def _term(number: int, form: str, scope: str, measure: str, *said: str) -> str:
         _ROUNDING.format(scope=scope),
     ]
     return "\n".join(line for line in lines if line) + "\n"
+
+
+def _example(number: int, given: str, gives: str) -> str:
+    return f'\n[[examples]]\nterm = "term_{number}"\ntext = "a case"\ngiven = {{ {given} }}\ngives = {gives}\n'
 
 
 def _rate(number: int) -> str:

@@ -120,7 +120,7 @@ class Settling:
         for old, before in enumerate(self.stated):
             if known[old] == before:
                 continue
-            if "reopens" in rule and last_day(month) > self.until(rule["reopens"], old):
+            if "within" in rule["reopens"] and last_day(month) > self.until(rule["reopens"], old):
                 parked |= {(old, term): known[old][term] - before[term] for term in before}
                 continue
             moves.append((before, known[old]))
@@ -139,7 +139,7 @@ class Settling:
         if "interest" not in rule:
             return 0
         said = rule["interest"]
-        due, now = self.after(last_day(old), said["due_days"], said.get("due_counted_in", "days")), last_day(month)
+        due, now = self.after(last_day(old), said["due_days"], said["due_counted_in"]), last_day(month)
         days, year = (now - due).days, 365
         if said["day_count"] != "actual_365":
             year = 360
@@ -170,7 +170,7 @@ class Settling:
             for name in opens:
                 opens[name] += lines[name]["recouped"]
         above = {name: max(0, balance) for name, balance in balances.items()}
-        if rule.get("recoups", "own") == "own":
+        if rule["recoups"] == "own":
             return {name: max(0, min(opens[name], above[name])) for name in balances}
         whole = min(sum(opens.values()), sum(above.values()))
         return shared(whole, above) if whole > 0 else dict.fromkeys(balances, 0)
@@ -184,7 +184,7 @@ class Settling:
             if tax["kind"] == "gross_up":
                 rate = 1 / (1 - rate) - 1
             base = self.split(*self.gives(moves, tax["of"]))[name] if "of" in tax else share
-            base -= back if tax.get("on", "earned_and_not_recouped") == "earned_and_not_recouped" else 0
+            base -= back if tax["on"] == "earned_and_not_recouped" else 0
             for other in tax.get("after", []):
                 base += sum(amount for line, amount in found if line.endswith("." + other))
             before = self.bases.get((name, number), 0)

@@ -39,10 +39,12 @@ def settlements(draw: st.DrawFn) -> str:
     if draw(st.booleans()):
         within, unit = draw(st.sampled_from(((1, "months"), (3, "months"), (20, "days"), (70, "days"))))
         adjustments.append(f'reopens = {{ within = {within}, counted_in = "{unit}", later = "parked" }}')
+    else:
+        adjustments.append('reopens = { counted_in = "no_limit" }')
     if draw(st.booleans()):
         count = draw(st.sampled_from(("actual_365", "actual_360", "thirty_360")))
         said = f'rate_a_year = 0.18, day_count = "{count}", due_days = {draw(st.integers(0, 60))}'
-        said += draw(st.sampled_from(("", ', due_counted_in = "banking_days"')))
+        said += draw(st.sampled_from((', due_counted_in = "days"', ', due_counted_in = "banking_days"')))
         adjustments.append(f'interest = {{ clause = "1", {said}, rounding = "half_away" }}')
     tables.append("[settlement.adjustments]\n" + "\n".join(adjustments))
     if draw(st.booleans()):
@@ -80,13 +82,15 @@ def taxes(draw: st.DrawFn, *, recoups: bool) -> list[str]:
         owing = draw(st.sampled_from(("payer", "beneficiary"))) if kind == "value_added" else "payer"
         said = f'clause = "1"\nkind = "{kind}"\nrate = 0.{draw(st.integers(1, 49)):02}\nbeneficiaries = ["A"]\n'
         said += f'owed_by = "{owing}"\nowed_to = "Revenue"\nrounding = "half_away"'
+        of: tuple[str, ...] = ()
         if several:
             after = [name for name in of_one_line if draw(st.booleans())]
             said += f'\nid = "t{number}"' + (f"\nafter = {json.dumps(after)}" if after else "")
             of = draw(st.sampled_from(((), ("fee",), ("extra",), ("extra", "fee"))))
             said += f"\nof = {json.dumps(of)}" if of else ""
             of_one_line += [f"t{number}"] * (kind == "withholding" or owing == "beneficiary")
-            said += '\non = "earned"' if draw(st.booleans()) or (of and recoups) else ""
+        on_all = draw(st.booleans()) or (of and recoups)
+        said += f'\non = "{"earned" if on_all else "earned_and_not_recouped"}"'
         found.append(f"[[settlement.taxes]]\n{said}")
     return found
 
@@ -105,6 +109,6 @@ def holds(draw: st.DrawFn) -> list[str]:
             said += f'\nid = "h{number}"' + (f'\nafter = ["h{number - 1}"]' * (number > 0 and draw(st.booleans())))
             # What comes after a hold of A alone is of A alone too.
             of_a = of_a or draw(st.booleans())
-            said += '\nbeneficiaries = ["A"]' if of_a else ""
+        said += '\nbeneficiaries = ["A"]' if of_a else '\nbeneficiaries = ["A", "B"]'
         found.append(f"[{'[settlement.holds]' if several else 'settlement.hold'}]\n{said}")
     return found

@@ -54,7 +54,8 @@ class RandomContract:
             self.points,
             self.prepaid,
         )
-        self.add("rate", f'measure = "volume"\nrate = 0.0{self.random.randrange(1, 999):03}\n{ROUNDING}')
+        rate = self.random.randrange(1, 999)
+        self.add("rate", f'measure = "volume"\nrate = 0.0{rate:03}\n{ROUNDING}')
         for _ in range(self.random.randrange(2, 7)):
             self.random.choice(makers)()
         head = HEAD.replace('calendar = "month"\nyear = "calendar"', self.says.toml)
@@ -63,7 +64,8 @@ class RandomContract:
             head = re.sub(
                 'type = "monthly_profit"\nclause = "1"\n(.+\n){3}', 'type = "month_end_balances"\nclause = "1"\n', head
             )
-        self.text = f"{head}\n" + "\n".join(self.terms)
+        example = f'[[examples]]\nterm = "t0"\ntext = "a case"\ngiven = {{ volume = 10_000.00 }}\ngives = {rate}.00\n'
+        self.text = f"{head}\n" + "\n".join([*self.terms, example])
         start = self.says.periods(START, START)[0]
         self.effective = start.first if start.first == START else start.last + timedelta(days=1)
         days = MOST_DAYS if self.says.calendar in SHORT else 2 * MOST_DAYS

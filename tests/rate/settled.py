@@ -15,7 +15,7 @@ from settlement.rate.stated import PayoutRow, read_stated
 from settlement.rate.statement import statement
 
 _KINDS = (Path(__file__).resolve().parents[1] / "docs" / "contract_of_kinds.toml").read_text("utf-8")
-HEAD = _KINDS.partition("[[beneficiaries]]")[0]
+HEAD = "examples = []\n" + _KINDS.partition("[[beneficiaries]]")[0]
 """The contract of the page of kinds up to its beneficiaries."""
 FEE = """
 [[terms]]
@@ -28,7 +28,8 @@ rounding = { unit = "minor", mode = "half_away", scope = "period" }
 """
 EXTRA = FEE.replace('"fee"', '"extra"') + 'parts = [{ to = "A", weight = 1 }, { to = "B", weight = 2 }]\n'
 """A second term, whose parts are said."""
-PLAIN = """
+NO_LIMIT = 'reopens = { counted_in = "no_limit" }\n'
+PLAIN = f"""
 [settlement]
 clause = "1"
 order = ["terms", "adjustments", "split", "carry", "threshold"]
@@ -39,7 +40,7 @@ below_threshold = "carry"
 [settlement.adjustments]
 clause = "1"
 recomputes = "all_terms"
-"""
+{NO_LIMIT}"""
 """A settlement of the fewest steps; what adjustments are booked in is to be said behind it."""
 MONTHS = [f"{year}-{month:02}" for year in (2009, 2010) for month in range(1, 13)]
 FIRST_NIGHT = date(2009, 1, 1)
@@ -53,7 +54,8 @@ def version(
     settlement: str, weights: Mapping[str, int], terms: str = FEE, *, effective: str = "2009-01-01"
 ) -> ContractVersion:
     """A contract with one fee, or other terms, and a settlement."""
-    return read_contract(f"contracts/partner/{effective}.toml", HEAD + beneficiaries(weights) + terms + settlement)
+    text = HEAD + beneficiaries(weights) + terms + settlement
+    return read_contract(f"contracts/partner/{effective}.toml", text)
 
 
 def facts_on(day: date) -> Facts:

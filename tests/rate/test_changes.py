@@ -114,6 +114,7 @@ STEPS = """[settlement.hold]
 clause = "statement"
 kind = "holdback"
 share = 0.25
+beneficiaries = ["ORIENT-CLUB"]
 released_after = 2
 counted_in = "days"
 rounding = "half_away"
@@ -122,6 +123,7 @@ rounding = "half_away"
 clause = "statement"
 kind = "withholding"
 rate = 0.10
+on = "earned_and_not_recouped"
 beneficiaries = ["ORIENT-CLUB"]
 owed_by = "payer"
 owed_to = "Revenue"
@@ -141,10 +143,9 @@ def daily_with_all_steps() -> dict[str, str]:
     text = contract_documents()["contracts/orient-estate/2009-01-01.toml"]
     for old, new in {
         '"carry", "threshold"]': '"carry", "recoup", "tax", "hold", "threshold"]',
-        'recomputes = "all_terms"': 'recomputes = "all_terms"\n'
-        'reopens = { within = 2, counted_in = "days", later = "parked" }\n'
+        'reopens = { counted_in = "no_limit" }': 'reopens = { within = 2, counted_in = "days", later = "parked" }\n'
         'interest = { clause = "adjustment", rate_a_year = 0.18, day_count = "actual_365", due_days = 0, '
-        'rounding = "half_away" }',
+        'due_counted_in = "days", rounding = "half_away" }',
         "[[examples]]": STEPS,
     }.items():
         assert old in text
@@ -155,7 +156,9 @@ def daily_with_all_steps() -> dict[str, str]:
     known = "2011-01-01"
     return {
         "contracts/orient-estate/2009-01-01.toml": text,
-        f"contracts/orient-estate/2010-12-30.known-{known}.toml": f"known_on = {known}\n{amended[:examples]}",
+        f"contracts/orient-estate/2010-12-30.known-{known}.toml": (
+            f"known_on = {known}\nexamples = []\n{amended[:examples]}"
+        ),
     }
 
 

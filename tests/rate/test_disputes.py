@@ -131,6 +131,13 @@ below_threshold = "carry"
 clause = "1"
 booked_in = "current_period"
 recomputes = "all_terms"
+reopens = { counted_in = "no_limit" }
+
+[[examples]]
+term = "rate"
+text = "1.23 %"
+given = { volume = 1_000.00 }
+gives = 12.30
 """
 
 
@@ -340,11 +347,11 @@ def test_an_author_is_led_to_say_what_gives_back() -> None:
     source = "contracts/harbor-retail/2009-01-01.toml"
     text = contract_documents()[source]
     silent = examine(source, text.replace("gives_back = []\n", ""))
-    assert [warning.sentence.split(":")[0] for warning in silent.warnings] == [
-        "[measures.own_volume]",
-        "[measures.elsewhere_volume]",
+    assert [problem.sentence.partition(": add it, ")[0] for problem in silent.problems] == [
+        f"[measures.{name}]: `gives_back` is not said; a contract must say it"
+        for name in ("own_volume", "elsewhere_volume")
     ]
-    assert 'write `gives_back = ["second_presentment"' in silent.warnings[0].sentence
+    assert "`gives_back = [...]` with any of `second_presentment`, `chargeback_reversal`" in silent.problems[0].sentence
     with pytest.raises(TerminalError, match=r"\[measures.own_volume\], gives_back: no chargeback takes anything back"):
         read_contract(
             source,

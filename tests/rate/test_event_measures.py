@@ -44,7 +44,9 @@ def contract(kind: str, said: str, place: tuple[str, str] = PLACES[0]) -> str:
     """A contract with one measure over events, and a term over it."""
     own, negative = place
     placed = f'place = {{ purchase = "{own}", negative = "{negative}", refund_without_purchase = "{own}" }}'
-    head = HEAD.replace(HEAD[HEAD.index("place = {") : HEAD.index("\nclause", HEAD.index("place = {"))], placed, 1)
+    head = "examples = []\n" + HEAD.replace(
+        HEAD[HEAD.index("place = {") : HEAD.index("\nclause", HEAD.index("place = {"))], placed, 1
+    )
     measure = f'[measures.counted]\ntype = "{kind}"\nclause = "1"\n{said}\n'
     return f'{head}\n{measure}\n[[terms]]\nid = "term"\nclause = "1"\nmeasure = "counted"\n{FORMS[kind]}\n'
 

@@ -26,7 +26,7 @@ AGAIN = "contracts/partner/2010-05-01.known-2010-11-20.toml"
 def file(rate: str, known_on: str = "") -> str:
     said = f"known_on = {known_on}\n" if known_on else ""
     term = f'[[terms]]\nid = "rate"\nform = "rate"\nclause = "1"\nmeasure = "volume"\nrate = {rate}\n{ROUNDING}\n'
-    return f"{said}{HEAD}\n{term}"
+    return f"{said}examples = []\n{HEAD}\n{term}"
 
 
 DOCUMENTS = {FIRST: file("0.0050"), MAY: file("0.0100", "2010-09-15"), AGAIN: file("0.0080", "2010-11-20")}
@@ -134,9 +134,9 @@ def test_the_opening_balance_comes_into_the_first_statement_of_a_contract_that_w
 def test_what_is_known_while_a_period_may_change_is_paid_though_no_statement_closes_then(
     known_on: str, state: str, amount: str
 ) -> None:
-    reopens = 'booked_in = "current_period"\nreopens = { within = 10, counted_in = "days", later = "parked" }'
+    reopens = '{ within = 10, counted_in = "days", later = "parked" }'
     (late,) = versions_of(
-        [read_contract(FIRST, file("0.0100").replace('booked_in = "current_period"', reopens))]
+        [read_contract(FIRST, file("0.0100").replace('{ counted_in = "no_limit" }', reopens))]
     ).values()
     rows = ("P1,purchase,2010-01-05,,1000.00,USD,", f"P2,purchase,2010-01-06,{known_on},500.00,USD,")
     told = work_out(late, read_events("e.csv", events(*rows)), date(2010, 2, 28)).statement

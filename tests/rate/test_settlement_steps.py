@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from rate.oracle_steps import Settling
 from rate.random_steps import WEIGHTS, fees, settlements
-from rate.settled import EXTRA, FEE, HEAD, PLAIN, beneficiaries, closed, own, told_on, version
+from rate.settled import EXTRA, FEE, HEAD, NO_LIMIT, PLAIN, beneficiaries, closed, own, told_on, version
 
 from settlement.errors import TerminalError
 from settlement.model.clearing import TOLD_ONLY, StatementState
@@ -64,9 +64,8 @@ def nothing_is_lost(statements: list[list[PayoutRow]]) -> None:
                 assert told_held[0] + told_held[1] - row.amount_minor == told_held[2]
 
 
-REOPENS = f"""{PLAIN}booked_in = "current_period"
-reopens = {{ within = 10, counted_in = "days", later = "parked" }}
-"""
+WINDOW = 'reopens = { within = 10, counted_in = "days", later = "parked" }\n'
+REOPENS = f'{PLAIN.replace(NO_LIMIT, WINDOW)}booked_in = "current_period"\n'
 
 
 def test_what_was_known_in_time_is_paid_though_the_statement_closes_later() -> None:
@@ -96,9 +95,9 @@ def test_a_difference_that_is_taken_back_in_time_is_not_paid() -> None:
 
 
 def test_a_hold_that_a_later_version_drops_is_released_on_its_day() -> None:
-    hold = '[settlement.hold]\nclause = "1"\nkind = "holdback"\nshare = 1\nreleased_after = 2\n'
-    hold += 'counted_in = "periods"\nrounding = "down"\n'
-    plain = REOPENS.replace('reopens = { within = 10, counted_in = "days", later = "parked" }\n', "")
+    hold = '[settlement.hold]\nclause = "1"\nkind = "holdback"\nshare = 1\nbeneficiaries = ["A"]\n'
+    hold += 'released_after = 2\ncounted_in = "periods"\nrounding = "down"\n'
+    plain = f'{PLAIN}booked_in = "current_period"\n'
     holding = version(plain.replace('"carry", "threshold"', '"carry", "hold", "threshold"') + hold, {"A": 1})
     rows = told_on(holding, date(2009, 1, 31), [{"fee": 700}], [])
     assert own(rows, "A") == {"share": 700, "carry_in": 0, "held": -700, "released": 0, "payout": 0, "carry_out": 0}
@@ -116,6 +115,7 @@ def test_taxes_to_date_telescope(mode: Rounding) -> None:
 clause = "1"
 kind = "withholding"
 rate = 0.15
+on = "earned_and_not_recouped"
 beneficiaries = ["A"]
 owed_by = "payer"
 owed_to = "Revenue"
@@ -130,9 +130,9 @@ rounding = "{mode}"
 
 
 def test_an_advance_that_a_later_file_dates_back_is_told_by_the_next_statement() -> None:
-    plain = REOPENS.replace('reopens = { within = 10, counted_in = "days", later = "parked" }\n', "")
+    plain = f'{PLAIN}booked_in = "current_period"\n'
     paid = 'paid = [{ on = 2009-01-15, amount = 3.00, to = "A" }]'
-    advance = f'[settlement.advance]\nclause = "1"\nrecouped = "from_positive_balance"\n{paid}\n'
+    advance = f'[settlement.advance]\nclause = "1"\nrecouped = "from_positive_balance"\nrecoups = "own"\n{paid}\n'
     amended = version(plain.replace('"carry", "threshold"', '"carry", "recoup", "threshold"') + advance, {"A": 1})
     rows = told_on(version(plain, {"A": 1}), date(2009, 1, 31), [{"fee": 100}], [])
     rows += told_on(amended, date(2009, 2, 28), [{"fee": 100}, {"fee": 120}], rows)
@@ -152,6 +152,7 @@ clause = "1"
 id = "state"
 kind = "withholding"
 rate = 0.05
+on = "earned_and_not_recouped"
 beneficiaries = ["A"]
 owed_by = "payer"
 owed_to = "Revenue of the state"
@@ -162,6 +163,7 @@ clause = "1"
 id = "federal"
 kind = "withholding"
 rate = 0.10
+on = "earned_and_not_recouped"
 after = ["state"]
 beneficiaries = ["A"]
 owed_by = "payer"
@@ -173,6 +175,7 @@ clause = "1"
 id = "fees"
 kind = "value_added"
 rate = 0.20
+on = "earned_and_not_recouped"
 of = ["fee"]
 beneficiaries = ["A"]
 owed_by = "beneficiary"
@@ -184,6 +187,7 @@ clause = "1"
 id = "extras"
 kind = "value_added"
 rate = 0.07
+on = "earned_and_not_recouped"
 of = ["extra"]
 beneficiaries = ["A"]
 owed_by = "beneficiary"
@@ -195,6 +199,7 @@ clause = "1"
 kind = "holdback"
 id = "retention"
 share = 0.10
+beneficiaries = ["A", "B"]
 released_after = 2
 counted_in = "periods"
 rounding = "half_away"
@@ -204,6 +209,7 @@ clause = "1"
 kind = "reserve"
 id = "reserve"
 share = 0.20
+beneficiaries = ["A", "B"]
 released_after = 1
 counted_in = "periods"
 after = ["retention"]
@@ -248,6 +254,7 @@ clause = "1"
 id = "t"
 kind = "withholding"
 rate = 0.20
+on = "earned_and_not_recouped"
 of = ["fee"]
 beneficiaries = ["A"]
 owed_by = "payer"
@@ -300,7 +307,10 @@ def test_the_plain_words_tell_several_taxes_and_holds_in_their_order() -> None:
     assert taxes.startswith("In this order. State: 5.00 % of what is earned and not recouped is withheld from A;")
     assert "Federal: 10.00 % of what is earned and not recouped after the tax of state is withheld from A;" in taxes
     assert "Extras: 7.00 % value added tax on what extra gives is added for A;" in taxes
-    assert "Reserve: 20.00 % of what the statement adds to a balance, less what retention holds, as far as" in holds
+    assert (
+        "Reserve: 20.00 % of what the statement adds to the balances of A and B, less what retention holds, as far as"
+        in holds
+    )
     assert "is put in reserve against what may still be taken back and released by the first statement" in holds
 
 

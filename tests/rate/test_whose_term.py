@@ -40,6 +40,12 @@ id = "fixed"
 form = "dated_amounts"
 clause = "1"
 amounts = [{{ on = 2010-12-15, amount = 0.15 }}]
+
+[[examples]]
+term = "earned"
+text = "one per cent"
+given = {{ volume = 1_000.00 }}
+gives = 10.00
 """
 
 
@@ -107,4 +113,6 @@ def test_weights_stay_as_long_as_earlier_terms_are_split_by_them() -> None:
         for n, who in enumerate(("ISSUER", "NETWORK", "ACQUIRER"))
     )
     with pytest.raises(TerminalError, match="splits terms by weight"):
-        read_contracts({SOURCE: HEAD + TERMS, "contracts/partner/2011-01-01.toml": "\n".join(lines) + "\n" + own})
+        read_contracts(
+            {SOURCE: HEAD + TERMS, "contracts/partner/2011-01-01.toml": "\n".join(["examples = []", *lines, own])}
+        )

@@ -129,9 +129,9 @@ def test_what_is_known_of_a_period_after_its_time_is_in_no_statement(seed: int) 
                 row["amount_minor"] = row["amount_minor"] % 100_000 + 50_000
     club = "C4-CLB-CLUB"
     source = "contracts/orient-estate/2009-01-01.toml"
-    text, booked = contract_documents()[source], 'booked_in = "current_period"'
-    assert booked in text
-    timed = text.replace(booked, f'{booked}\nreopens = {{ within = 1, counted_in = "days", later = "parked" }}')
+    text, always = contract_documents()[source], '{ counted_in = "no_limit" }'
+    assert always in text
+    timed = text.replace(always, '{ within = 1, counted_in = "days", later = "parked" }')
     outputs = rate_history(history.nights, {source: timed})
     told = [PayoutRow(**row) for output in outputs for row in output["payout"].iter_rows(named=True)]
     assert any(row.state == "PARKED" and row.as_of == history.nights[-1].day for row in told)
