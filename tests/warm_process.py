@@ -12,9 +12,12 @@ from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from settlement import cli
+
 _FORKS = multiprocessing.get_context("forkserver")
+_COMMANDS = sorted(path.stem for path in Path(cli.__file__).parent.glob("*_commands.py"))
 # They start no thread, as nothing that is forked may have another.
-_FORKS.set_forkserver_preload(["pytest", "settlement.deliver.send", "settlement.payout.steps"])
+_FORKS.set_forkserver_preload(["pytest", *(f"settlement.{name}" for name in _COMMANDS)])
 
 
 def started(said: Path, work: Callable[..., int], *arguments: str) -> BaseProcess:
@@ -25,6 +28,22 @@ def started(said: Path, work: Callable[..., int], *arguments: str) -> BaseProces
     process = _FORKS.Process(target=_run, args=(dict(os.environ), str(said), work, arguments))
     process.start()
     return process
+
+
+def ended(said: Path, work: Callable[..., int], *arguments: str) -> tuple[int | None, str]:
+    """How ``work`` ends that is begun as ``started`` does, and what it has printed."""
+    said.unlink(missing_ok=True)
+    process = started(said, work, *arguments)
+    process.join()
+    return process.exitcode, said.read_text(encoding="utf-8")
+
+
+def settle(folder: str, *words: str) -> int:
+    """``settle`` with these words, called in this folder."""
+    os.chdir(folder)
+    sys.argv = ["settle", *words]
+    cli.main()
+    return 0
 
 
 def _run(environment: dict[str, str], said: str, work: Callable[..., int], arguments: tuple[str, ...]) -> None:

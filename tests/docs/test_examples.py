@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
+
+from warm_process import ended, settle
 
 from settlement.model.tables_page import tables_page
 
@@ -24,9 +23,8 @@ def test_the_commands_of_the_pages(tmp_path: Path) -> None:
     commands = [command for page in PAGES for command in _commands(page)]
     assert len(commands) >= 9
     for command in commands:
-        words = [sys.executable, "-c", "from settlement.cli import main; main()", *shlex.split(command)[1:]]
-        done = subprocess.run(words, check=False, cwd=tmp_path, capture_output=True, text=True, env=dict(os.environ))
-        assert done.returncode == 0, f"{command}\n{done.stderr}"
+        code, told = ended(tmp_path / "said", settle, str(tmp_path), *shlex.split(command)[1:])
+        assert code == 0, f"{command}\n{told}"
     assert (tmp_path / "breaks.csv").exists()
     assert (tmp_path / "home" / "report" / "business_date=2025-12-31" / "index.html").exists()
 

@@ -1,10 +1,9 @@
-"""Runs a night and dies by SIGKILL at a named point: ``killed_run.py HOME DATE STAGE POINT``."""
+"""What a process does that runs a night and is killed at a named point of a stage."""
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -15,8 +14,7 @@ from settlement.model.stage import Bounds
 IN_PARTS = Bounds(part_bytes=4096, part_rows=50)
 
 
-def main() -> None:
-    home, night, stage, point = sys.argv[1:]
+def main(home: str, night: str, stage: str, point: str) -> int:
     original_commit, original_publish, original_save = books.commit_stage, store.publish, store.save_unit
 
     def die() -> None:
@@ -43,6 +41,7 @@ def main() -> None:
         store.keeping_parts = _dying_after_a_part(stage, die)
     books.commit_stage, store.publish, store.save_unit = commit_stage, publish, save_unit
     runner.run_night(store.open_home(Path(home)), date.fromisoformat(night), until="pay", bounds=IN_PARTS)
+    return 0
 
 
 def _dying_after_a_part(stage, die):
@@ -61,7 +60,3 @@ def _dying_after_a_part(stage, die):
             yield keep_and_die
 
     return keeping_parts
-
-
-if __name__ == "__main__":
-    main()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from datetime import date
 from pathlib import Path
 
 import pytest
+from laws import killed_run
+from warm_process import ended, settle, started
 
 from settlement import books, originals, reperform, runner, store
 from settlement.home import create_home
@@ -16,8 +16,6 @@ from settlement.model.stage import Bounds
 from settlement.stages import STAGES
 from settlement.store import Home
 
-KILLED = Path(__file__).with_name("killed_run.py")
-RUN = "import sys; from settlement.cli import main; main()"
 SETTLING = [stage.name for stage in STAGES][: [stage.name for stage in STAGES].index("pay") + 1]
 
 
@@ -27,10 +25,9 @@ def home(tmp_path: Path, sample_dir: Path) -> Home:
     return store.open_home(tmp_path / "home")
 
 
-def _killed(home: Home, night: date, stage: str, point: str) -> int:
-    return subprocess.run(
-        [sys.executable, str(KILLED), str(home.root), str(night), stage, point], check=False, capture_output=True
-    ).returncode
+def _killed(home: Home, night: date, stage: str, point: str) -> int | None:
+    code, _ = ended(home.root.parent / "said", killed_run.main, str(home.root), str(night), stage, point)
+    return code
 
 
 @pytest.mark.parametrize("point", ["after_unit", "before_publish", "before_commit", "after_commit"])
@@ -76,12 +73,12 @@ def test_what_is_read_at_once_changes_no_byte(tmp_path: Path, sample_dir: Path, 
 
 def test_two_runners_at_once(home: Home, settled_home: Home) -> None:
     night = originals.delivery_dates(home)[0]
-    command = [sys.executable, "-c", RUN, "run", "--home", str(home.root), "--business-date", str(night)]
-    both = [
-        subprocess.Popen([*command, "--until", "pay"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)
-    ]
-    errors = [process.communicate()[1].decode() for process in both]
-    assert [process.returncode for process in both] == [0, 0], errors
+    words = ("run", "--home", str(home.root), "--business-date", str(night), "--until", "pay")
+    said = [home.root.parent / f"said_{number}" for number in range(2)]
+    both = [started(file, settle, str(home.root.parent), *words) for file in said]
+    for process in both:
+        process.join()
+    assert [process.exitcode for process in both] == [0, 0], [file.read_text(encoding="utf-8") for file in said]
     assert runner.books_digest(home, night) == runner.books_digest(settled_home, night)
 
 

@@ -1,7 +1,7 @@
-"""Runs ``settle match`` and takes a signal at a named point: ``killed_match.py SIGNAL POINT PARTS ARGUMENT ...``.
+"""What a process does that runs ``settle match`` and takes a signal at a named point.
 
-``POINT`` is ``progress-3``, the third word of progress, or ``rename-1``, the moment before outputs are moved the first
-time. ``PARTS`` above 0 deals the rows out to so many buckets, whatever the memory.
+``point`` is ``progress-3``, the third word of progress, or ``rename-1``, the moment before outputs are moved the first
+time. ``parts`` above 0 deals the rows out to so many buckets, whatever the memory.
 """
 
 from __future__ import annotations
@@ -19,9 +19,8 @@ from settlement.reconcile.phases import phases
 from settlement.reconcile.plan import Plan
 
 
-def main() -> None:
-    name, point, parts = sys.argv[1:4]
-    sys.argv = ["settle", "match", *sys.argv[4:]]
+def main(name: str, point: str, parts: str, *words: str) -> int:
+    sys.argv = ["settle", "match", *words]
     kind, _, number = point.partition("-")
     seen = dict.fromkeys(("progress", "rename"), 0)
 
@@ -49,11 +48,8 @@ def main() -> None:
     if int(parts):
         run.planned = partial(_planned, int(parts))
     cli.main()
+    return 0
 
 
 def _planned(parts: int, rules: Any, *_: Any) -> Plan:
     return Plan(phases=phases(rules), buckets=parts, batch=7, room=2**30)
-
-
-if __name__ == "__main__":
-    main()

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from random_cases import nightly
+from reconcile import killed_match
 from reconcile_runs import HEAD, row, write_csv
+from warm_process import ended
 
-SCRIPT = Path(__file__).with_name("killed_match.py")
 PASSES = """
 [[pass]]
 name = "exact"
@@ -30,16 +28,12 @@ MOVES = ["rename-1", "rename-2"]
 POINTS = [*(f"progress-{number}" for number in range(1, 7)), *MOVES]
 
 
-def _command(folder: Path, name: str, point: str, parts: int, *more: str) -> list[str]:
-    files = (str(folder / "left.csv"), str(folder / "right.csv"))
-    named = ("--rules", str(folder / "rules.toml"), "--out", str(folder / "out"))
+def _run(place: Path, name: str, point: str, parts: int, *more: str) -> tuple[int | None, str]:
+    files = (str(place / "left.csv"), str(place / "right.csv"))
+    named = ("--rules", str(place / "rules.toml"), "--out", str(place / "out"))
     memory = ("--memory", "400MB") if parts else ()
-    return [sys.executable, str(SCRIPT), name, point, str(parts), *files, *named, *memory, *more]
-
-
-def _run(folder: Path, name: str, point: str, parts: int, *more: str) -> subprocess.CompletedProcess[str]:
-    command = _command(folder, name, point, parts, *more)
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=dict(os.environ))
+    said = place.parent / f"{place.name}.said"
+    return ended(said, killed_match.main, name, point, str(parts), *files, *named, *memory, *more)
 
 
 def _files(folder: Path, shift: int, rules: str) -> None:
@@ -77,30 +71,32 @@ def test_a_killed_run_leaves_the_outputs_before_it_and_hinders_no_other(
     tmp_path: Path, parts: int, rules: str, more: tuple[str, ...], points: list[str]
 ) -> None:
     _files(tmp_path, 0, rules)
-    assert _run(tmp_path, "SIGKILL", "progress-0", parts, *more).returncode == 0
+    code, told = _run(tmp_path, "SIGKILL", "progress-0", parts, *more)
+    assert code == 0, told
     before = _content(tmp_path / "out")
     _files(tmp_path, 2, rules)
     for point in points:
-        done = _run(tmp_path, "SIGKILL", point, parts, *more)
-        assert done.returncode == -signal.SIGKILL, done.stderr
+        code, told = _run(tmp_path, "SIGKILL", point, parts, *more)
+        assert code == -signal.SIGKILL, told
         # Between the two moves alone the folder is away; the next run brings it back before it does anything else.
         standing = [path for path in (tmp_path / "out", *tmp_path.glob(".out.*.earlier")) if path.exists()]
         assert [_content(path) for path in standing] == [before], point
-    finished = _run(tmp_path, "SIGKILL", "progress-0", parts, *more)
-    assert finished.returncode == 0, finished.stderr
+    code, told = _run(tmp_path, "SIGKILL", "progress-0", parts, *more)
+    assert code == 0, told
     after = _content(tmp_path / "out")
     assert after["summary.json"] != before["summary.json"]
     assert list(tmp_path.glob(".out*")) == []
     (tmp_path / "anew").mkdir()
     _files(tmp_path / "anew", 2, rules)
-    assert _run(tmp_path / "anew", "SIGKILL", "progress-0", parts, *more).returncode == 0
+    code, told = _run(tmp_path / "anew", "SIGKILL", "progress-0", parts, *more)
+    assert code == 0, told
     assert _content(tmp_path / "anew" / "out") == after
 
 
 @pytest.mark.parametrize("parts", [0, 5])
 def test_an_interrupt_is_one_sentence_and_leaves_nothing(tmp_path: Path, parts: int) -> None:
     _files(tmp_path, 2, HEAD + PASSES)
-    done = _run(tmp_path, "SIGINT", "progress-3", parts)
-    assert done.returncode == 130
-    assert done.stderr.splitlines()[-1] == "settle: Stopped. Nothing was published half: run the same command again."
+    code, told = _run(tmp_path, "SIGINT", "progress-3", parts)
+    assert code == 130
+    assert told.splitlines()[-1] == "settle: Stopped. Nothing was published half: run the same command again."
     assert sorted(path.name for path in tmp_path.iterdir()) == ["left.csv", "right.csv", "rules.toml"]
