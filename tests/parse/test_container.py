@@ -120,7 +120,6 @@ def test_the_limit_on_bytes_holds_whatever_the_ratio() -> None:
     [
         _zip(),
         _zip(("a", b"1"), ("b", b"2")),
-        _zip(*((f"{n}", b"") for n in range(70_000))),
         _zip(("folder/", b"")),
         _zip(("a", LINES), method=zipfile.ZIP_BZIP2),
         _zip(("a", LINES), method=zipfile.ZIP_LZMA),
@@ -130,10 +129,15 @@ def test_the_limit_on_bytes_holds_whatever_the_ratio() -> None:
         _zip(("a", _zip(("b", LINES)))),
         _zip(("a", gzip.compress(LINES))),
     ],
-    ids=["none", "two", "many", "folder", "bzip2", "lzma", "polyglot", "password", "no zip", "zip in zip", "gz in zip"],
+    ids=["none", "two", "folder", "bzip2", "lzma", "polyglot", "password", "no zip", "zip in zip", "gz in zip"],
 )
 def test_archives_that_are_not_one_plain_file(content: bytes) -> None:
     assert _why(_open(content, Layer.ZIP)) is Why.UNREADABLE
+
+
+def test_an_archive_of_more_files_than_its_end_can_count() -> None:
+    """Made here and not beside the others, as every worker would make it."""
+    assert _why(_open(_zip(*((f"{n}", b"") for n in range(70_000))), Layer.ZIP)) is Why.UNREADABLE
 
 
 def test_a_workbook_may_be_packed_though_it_is_an_archive() -> None:
