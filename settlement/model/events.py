@@ -34,6 +34,8 @@ class EventKind(StrEnum):
     PROFIT_LINE = "profit_line"
     OPENING = "opening"
     FX_RATE = "fx_rate"
+    OPEN_DAY = "open_day"
+    CLOSED_DAY = "closed_day"
     RETRACTED = "retracted"
 
 
@@ -48,6 +50,10 @@ ACCOUNTS: Final = (
     EventKind.ACCOUNT_FIRST_USED,
     EventKind.ACCOUNT_CLOSED,
 )
+DAYS: Final = (EventKind.OPEN_DAY, EventKind.CLOSED_DAY)
+"""What a bank calendar tells of a day."""
+STANDING: Final = (EventKind.OPENING, EventKind.FX_RATE, *DAYS)
+"""What is of no programme and is counted by no measure."""
 REFERS: Final[Mapping[EventKind, tuple[EventKind, ...]]] = {
     EventKind.REFUND: (EventKind.PURCHASE,),
     EventKind.REVERSAL: (EventKind.PURCHASE, EventKind.REFUND),
@@ -68,6 +74,7 @@ NEEDS: Final[Mapping[EventKind, tuple[str, ...]]] = {
     EventKind.PROFIT_LINE: ("item", "amount"),
     EventKind.OPENING: ("item",),
     EventKind.FX_RATE: ("from_currency", "to_currency", "rate"),
+    **dict.fromkeys(DAYS, ("calendar",)),
 }
 """The columns that a kind cannot do without, beside id, kind and date."""
 
@@ -80,7 +87,7 @@ COLUMNS: Final = (
 """The columns of every event, as they are written."""
 ATTRIBUTES: Final = (
     *("programme", "account_class", "channel", "mcc", "own_store", "item", "version", "contract"),
-    *("from_currency", "to_currency", "rate"),
+    *("from_currency", "to_currency", "rate", "calendar"),
 )
 """Further columns that kinds of events have a meaning for; any other is an attribute that measures may select by."""
 

@@ -8,11 +8,11 @@ from typing import Final
 
 from settlement.model.contract import Contract, ContractVersion
 from settlement.model.contract_measures import EVENT_MEASURES, EventSelection, EventUnits
-from settlement.model.events import COLUMNS, EventKind
+from settlement.model.events import COLUMNS, STANDING, EventKind
 from settlement.rate.contract_words import refuse
 
 _WORD: Final = re.compile(r"[a-z][a-z0-9_]*")
-_NOT_COUNTED: Final = (EventKind.RETRACTED, EventKind.OPENING, EventKind.FX_RATE)
+_NOT_COUNTED: Final = (EventKind.RETRACTED, *STANDING)
 
 
 def kinds_named(versions: Iterable[ContractVersion]) -> frozenset[str]:

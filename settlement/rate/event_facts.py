@@ -12,10 +12,10 @@ import polars as pl
 from settlement.errors import TerminalError
 from settlement.model.contract import Contract, ContractVersion
 from settlement.model.contract_measures import openings
-from settlement.model.events import ACCOUNTS, LINE, RECORDS, EventKind, Events
+from settlement.model.events import ACCOUNTS, DAYS, LINE, RECORDS, STANDING, EventKind, Events
 from settlement.rate.contract_words import nearest
 from settlement.rate.disputes import AMOUNT, DISPUTED, RESTORING, in_dispute
-from settlement.rate.facts import Facts
+from settlement.rate.facts import Calendars, Facts
 
 _OF_ACCOUNT: Final = ("programme", "account_class", "channel")
 _ON: Final[Mapping[str, EventKind]] = {
@@ -60,6 +60,7 @@ def facts_on(events: Events, versions: Sequence[ContractVersion], day: date) -> 
         opening=_opening(events, versions, of[EventKind.OPENING]),
         rates=_rates(events, of[EventKind.FX_RATE]),
         events=told,
+        calendars=_calendars(events, rows.filter(pl.col("kind").is_in(DAYS))),
     )
 
 
@@ -84,8 +85,7 @@ def _of_programme(events: Events, versions: Sequence[ContractVersion], rows: pl.
     """The rows with their programme, the contract's where they say none, all money of it in the contract's currency."""
     contracts = [version.contract for version in versions]
     programmes = sorted({contract.programme for contract in contracts})
-    of_none = (EventKind.OPENING, EventKind.FX_RATE)
-    silent = rows.filter(pl.col("programme").is_null() & ~pl.col("kind").is_in(of_none)).sort(LINE)
+    silent = rows.filter(pl.col("programme").is_null() & ~pl.col("kind").is_in(STANDING)).sort(LINE)
     if len(programmes) > 1 and silent.height:
         raise TerminalError(
             f"{events.at(silent[LINE][0])}: contract {contracts[0].id} is of {' and '.join(programmes)}: say "
@@ -263,3 +263,13 @@ def opening_items(contract: Contract) -> set[str]:
 def _rates(events: Events, rows: pl.DataFrame) -> pl.DataFrame:
     _once(events, rows, ["from_currency", "to_currency", "event_date"], "the rate of two currencies and a day")
     return rows.select("from_currency", "to_currency", "rate", rate_date="event_date")
+
+
+def _calendars(events: Events, rows: pl.DataFrame) -> Calendars:
+    _once(events, rows, ["calendar", "event_date"], "the day of a bank calendar")
+
+    def told(calendar: str, _: date) -> dict[date, bool]:
+        own = rows.filter(pl.col("calendar") == calendar)
+        return {day: kind == EventKind.OPEN_DAY for day, kind in own.select("event_date", "kind").iter_rows()}
+
+    return told

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from settlement.model.contract import Contract, ContractVersion
 from settlement.model.contract_measures import EventAccounts
 from settlement.model.contract_terms import Term, looks_at
-from settlement.model.events import ACCOUNTS, LINE, EventKind, Events
+from settlement.model.events import ACCOUNTS, LINE, STANDING, EventKind, Events
 from settlement.rate.measures import limit_of
 from settlement.rate.reference_measures import days_from_opening
 
@@ -59,7 +59,8 @@ class EventGroups:
     events:
         All events.
     standing:
-        Opening positions and exchange rates, which no contribution is made of, with all versions of each.
+        Opening positions, exchange rates and days of bank calendars, which no contribution is made of, with all
+        versions of each.
     groups, accounts, about:
         The group of each row, its account, -1 where it names none, and whether it tells about an account.
     names:
@@ -130,7 +131,7 @@ def event_groups(events: Events, versions: Sequence[ContractVersion]) -> EventGr
     dates = rows["event_date"].to_physical().fill_null(_NONE).to_numpy().astype(np.int64)[about]
     comes = np.concatenate([dates + days for days in after])
     # Another kind under the same id takes them out.
-    ids = rows.filter(pl.col("kind").is_in([EventKind.OPENING, EventKind.FX_RATE])).select("event_id").unique()
+    ids = rows.filter(pl.col("kind").is_in(STANDING)).select("event_id").unique()
     return EventGroups(
         events=events,
         standing=replace(events, rows=rows.join(ids, on="event_id", how="semi", maintain_order="left")),

@@ -12,7 +12,7 @@ from typing import Any, Final
 import polars as pl
 
 from settlement.errors import TerminalError
-from settlement.model.events import LINE, NEEDS, RECORDS, REFERS, EventKind, Events
+from settlement.model.events import DAYS, LINE, NEEDS, RECORDS, REFERS, EventKind, Events
 from settlement.model.money import is_currency, to_minor
 from settlement.rate.contract_words import nearest
 from settlement.rate.events_file import read_table
@@ -100,6 +100,8 @@ class _Check:
             self.refuse(rows, wrong, f"{column} `{{{column}}}` is no date: write one such as 2010-12-31.")
         undated = pl.col("event_date").is_null() & (pl.col("kind") != EventKind.RETRACTED)
         self.refuse(rows, undated, "{named} has no event_date: write the day on which it happened.")
+        ahead = pl.col("kind").is_in(DAYS) & pl.col("known_on").is_null()
+        self.refuse(rows, ahead, "{named} does not say from when on the calendar tells it: write known_on.")
         unknown = pl.coalesce(_DATES).is_null()
         self.refuse(rows, unknown, "{named} does not say from when on it is out: write known_on.")
         rows = rows.with_columns(pl.col(_DATES).str.to_date("%Y-%m-%d"))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import partial
+from functools import cache
 from typing import Final
 
 import polars as pl
@@ -32,6 +32,10 @@ CLEARING: Final = [*dict.fromkeys((*_BANK, *_MERCHANT, "side", "kind"))]
 _ACCOUNT_STATE: Final = ["programme", "account_class", "channel", "opened_on", "closed_on", "first_purchase_on"]
 REFERENCES: Final = ("file", "account_event", "enrolment", "store", "opening_position", "fx_rate", "pnl")
 """The tables that ``standing_facts`` reads."""
+
+
+Calendars = Callable[[str, date], Mapping[date, bool]]
+"""The days that a bank calendar has told up to a day, and whether each is open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +63,9 @@ class Facts:
         Opening positions by contract and item; an item that has not come is 0.
     rates:
         One row a pair of currencies and date, the exchange rate as the latest file told it.
-    calendar_rows:
-        Gives the rows of table ``calendar_day`` of all nights, and of table ``file``, each with its ``business_date``;
-        None where the facts are not of a home. They are read where a contract names a bank calendar, and nowhere else.
+    calendars:
+        Tells the days of bank calendars; None where nothing tells any. It is asked where a contract names a bank
+        calendar, and nowhere else.
     events:
         All events of an events table, with their attributes; None in a night, where the other facts tell them.
     """
@@ -77,7 +81,7 @@ class Facts:
     opening: Mapping[tuple[str, str], int]
     rates: pl.DataFrame
     events: pl.DataFrame | None = None
-    calendar_rows: Callable[[], tuple[pl.LazyFrame, pl.LazyFrame]] | None = None
+    calendars: Calendars | None = None
 
     def rates_of(self, one: str, other: str) -> Mapping[date, str]:
         """Units of ``other`` for one of ``one`` by date, as the feed writes them."""
@@ -86,9 +90,7 @@ class Facts:
 
     def open_days(self, calendar: str) -> Mapping[date, bool]:
         """Of a bank calendar the days that are told, and whether each is open, as known after the facts' day."""
-        if self.calendar_rows is None:
-            return {}
-        return open_days(*self.calendar_rows(), calendar, self.day)
+        return {} if self.calendars is None else self.calendars(calendar, self.day)
 
 
 def no_facts(day: date, first_night: date, opening: Mapping[tuple[str, str], int]) -> Facts:
@@ -129,12 +131,13 @@ def gather_standing(inputs: StageInput, day: date) -> Facts:
     """The same with no record."""
     told = {name: known(inputs, name, PACKED[name]) for name in REFERENCES}
     facts = standing_facts(told, first_night(told["file"], inputs.business_date), day)
-    return replace(facts, calendar_rows=partial(calendar_rows, inputs, told["file"]))
+    return replace(facts, calendars=calendars(inputs, told["file"]))
 
 
-def calendar_rows(inputs: StageInput, files: pl.LazyFrame) -> tuple[pl.LazyFrame, pl.LazyFrame]:
-    """The rows of bank calendars of all nights, with the files that they stand in."""
-    return known(inputs, "calendar_day", ["file", "record", "retracted", "calendar", "day", "kind"]), files
+def calendars(inputs: StageInput, files: pl.LazyFrame) -> Calendars:
+    """What the feeds of bank calendars have told; their rows are read when it is first asked."""
+    rows = cache(lambda: known(inputs, "calendar_day", ["file", "record", "retracted", "calendar", "day", "kind"]))
+    return lambda calendar, day: open_days(rows(), files, calendar, day)
 
 
 def with_all_records(facts: Facts, inputs: StageInput) -> Facts:

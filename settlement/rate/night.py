@@ -45,7 +45,7 @@ from settlement.rate.contract_file import read_contracts
 from settlement.rate.facts import (
     REFERENCES,
     Facts,
-    calendar_rows,
+    calendars,
     first_night,
     known,
     standing_facts,
@@ -131,14 +131,14 @@ class _Scene:
         # Of a file is asked only which date its rows have.
         self._told = sorted({day for name in REFERENCES[1:] for day in _days(references[name])})
         self._folded = cache(lambda night: standing_facts(references, first, night))
-        self._calendar_rows = cache(lambda: calendar_rows(inputs, references["file"]))
+        self._calendars = calendars(inputs, references["file"])
         self.gathered = cache(lambda night: with_all_records(self.standing(night), inputs))
         self._basis, self._totals = (self._last_night(name) for name in ("rated_basis", "rated_total"))
 
     def standing(self, night: date) -> Facts:
         """The facts known after a night without a record: those of the last night that told of any."""
         told = max((day for day in self._told if day <= night), default=night)
-        return replace(self._folded(told), day=night, calendar_rows=self._calendar_rows)
+        return replace(self._folded(told), day=night, calendars=self._calendars)
 
     def _earlier(self, table: str) -> pl.LazyFrame:
         return self.packed[table].select(*PACKED[table], "business_date")

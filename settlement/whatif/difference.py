@@ -142,9 +142,13 @@ def _changes(clause: str, place: str, before: object, after: object) -> Iterator
         one, other = old.get(name), new.get(name)
         if one == other:
             continue
-        if any(isinstance(table_of(side).get("clause"), str) for side in (one, other) if is_table(side)):
-            own = other if other is not None else one
-            yield from _changes(table_of(own)["clause"], f"{place}.{name}", one, other)
+        if _clause(one) or _clause(other):
+            yield from _changes(_clause(other) or _clause(one), f"{place}.{name}", one, other)
+        elif isinstance(one, tuple | list) and isinstance(other, tuple | list) and all(map(_clause, (*one, *other))):
+            first, second = _paired(one, other)
+            for key in dict.fromkeys([*second, *first]):
+                entry, changed = first.get(key), second.get(key)
+                yield from _changes(_clause(changed) or _clause(entry), f"{place}.{name} {key}", entry, changed)
         else:
             for text in _leaves(name, one, other):
                 yield Change(clause=clause, place=place, text=text)
@@ -177,15 +181,26 @@ def _entries(name: str, before: Sequence[Any], after: Sequence[Any]) -> Iterator
         if told:
             yield f"{name} {' and '.join(told)}"
         return
-    old, new = _numbered(before), _numbered(after)
-    if len(before) != len(after):
-        named = [{_key(entry): entry for entry in entries} for entries in (before, after)]
-        if len(named[0]) == len(before) and len(named[1]) == len(after):
-            old, new = named
+    old, new = _paired(before, after)
     for key in dict.fromkeys([*new, *old]):
         # An entry of one side alone is told whole: what names it is in it.
         both = key in old and key in new
         yield from _leaves(f"{name} {key}" if both else name, old.get(key), new.get(key))
+
+
+def _paired(before: Sequence[Any], after: Sequence[Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The tables of two lists by their number where both have as many, else by what names them."""
+    if len(before) != len(after):
+        named = [{_key(entry): entry for entry in entries} for entries in (before, after)]
+        if len(named[0]) == len(before) and len(named[1]) == len(after):
+            return named[0], named[1]
+    return _numbered(before), _numbered(after)
+
+
+def _clause(value: object) -> str:
+    """The clause that a table rests on; empty for what is no table or has none of its own."""
+    clause = table_of(value).get("clause") if is_table(value) else None
+    return clause if isinstance(clause, str) else ""
 
 
 def _numbered(entries: Sequence[Any]) -> dict[str, Any]:

@@ -93,11 +93,13 @@ def test_a_batch_through_all_of_its_commands(home: Home, tmp_path: Path) -> None
     back.write_bytes(returned("P000001-001", "2.00"))
     assert "2.00 USD came back, the rest stays paid" in says(home, "payouts", "read", str(back), by="fay", day=6)
     back.write_bytes(returned("P000001-001", "1.00"))
+    assert "1.00 USD came back, the rest stays paid" in says(home, "payouts", "read", str(back), by="fay", day=6)
+    back.write_bytes(returned("P000001-001", "99999.00"))
     assert "1 of what the bank tells moved nothing" in refused(home, "payouts", "read", str(back), by="fay", day=6)
     listed = says(home, "payouts", "list", "--state", "acknowledged")
     assert "1 batches." in listed
     said = says(home, "payouts", "check")
-    assert "USD: earned 56136.05 = paid 56134.05 + due 2.00" in said
+    assert "USD: earned 56136.05 = paid 56133.05 + due 3.00" in said
 
 
 def test_a_change_against_the_payout_before_is_told(home: Home) -> None:

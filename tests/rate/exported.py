@@ -16,10 +16,12 @@ Row = dict[str, Any]
 COLUMNS: Final = (
     *("event_id", "kind", "known_on", "event_date", "posting_date", "amount_minor", "currency", "quantity"),
     *("account_id", "refers_to", "programme", "account_class", "channel", "mcc", "own_store", "item", "version"),
-    *("contract", "from_currency", "to_currency", "rate"),
+    *("contract", "from_currency", "to_currency", "rate", "calendar"),
 )
 CURRENCIES: Final = {"CLB": "CNY"}
 """The currencies of programmes that are not in USD: a balance of a home has none of its own."""
+CALENDAR: Final = "CN-BANKS"
+"""The bank calendar that contracts of tests name."""
 _DAYS: Final = {"opened_on": "opened", "closed_on": "closed", "first_purchase_on": "first_used"}
 
 
@@ -64,6 +66,9 @@ def _events(facts: Facts) -> Iterator[Row]:
         pair = {key: row[key] for key in ("from_currency", "to_currency", "rate")}
         name = f"{row['from_currency']}/{row['to_currency']}/{row['rate_date']}"
         yield {"event_id": name, "kind": "fx_rate", "event_date": row["rate_date"], **pair}
+    for day, is_open in facts.open_days(CALENDAR).items():
+        kind = "open_day" if is_open else "closed_day"
+        yield {"event_id": f"{CALENDAR}/{day}", "kind": kind, "event_date": day, "calendar": CALENDAR}
 
 
 def _records(records: pl.DataFrame) -> Iterator[Row]:

@@ -21,6 +21,7 @@ from rate.histories import (
     tables_of,
 )
 from rate.random_terms import HEAD, ROUNDING
+from rate.test_fixings import bank_calendar
 
 from settlement.model.stage import StageInput
 from settlement.model.tables import TABLES
@@ -69,6 +70,14 @@ def test_an_amendment_is_used_from_the_day_on_which_it_is_known(seed: int) -> No
     _compare(gathered(nights), payouts, AMENDED)
     restated = pl.concat(payouts).filter(pl.col("state") == "RESTATED", pl.col("period") == "2010-12")
     assert restated["as_of"].min() == min(night.day for night in nights if night.day > date(2010, 12, 31))
+
+
+def test_a_bank_calendar_that_is_told_anew() -> None:
+    nights, documents = bank_calendar()
+    nights[0].add("opening_position", contract="C4-CLB-CLUB", item="carry_forward_ORIENT-CLUB", value=0, unit="minor")
+    payouts = [output["payout"] for output in rate_history(nights, documents)]
+    assert any("refixed" in told for told in payouts[1]["quantities"].drop_nulls())
+    _compare(gathered(nights), payouts, documents)
 
 
 def test_the_nights_with_truth() -> None:

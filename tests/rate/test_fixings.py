@@ -179,7 +179,7 @@ def test_banking_days_up_to_a_day_of_the_month(to_day: int, last: str, days: lis
     assert [str(day) for day in banking_days(rule.mean, date.fromisoformat(last), {})] == days
 
 
-def test_the_bank_calendar_says_which_days_are_open_as_known_at_the_statement() -> None:
+def bank_calendar() -> tuple[list[Night], dict[str, str]]:
     """That the 25th, a Saturday, was open and the 21st closed becomes known after December has closed."""
     nights = [night("2010-12-31"), night("2011-01-01")]
     card(nights[0], "CLB")
@@ -191,7 +191,11 @@ def test_the_bank_calendar_says_which_days_are_open_as_known_at_the_statement() 
     for calendar, day, kind in (("CN-BANKS", 25, "OPEN"), ("CN-BANKS", 21, "CLOSED"), ("OTHER", 22, "CLOSED")):
         nights[1].add("calendar_day", calendar=calendar, day=date(2010, 12, day), kind=kind)
     text = fixed_club(MEAN).replace("holidays = [", 'calendar = "CN-BANKS", holidays = [')
-    first, second = rate_history(nights, {"contracts/orient-estate/2009-01-01.toml": text})
+    return nights, {"contracts/orient-estate/2009-01-01.toml": text}
+
+
+def test_the_bank_calendar_says_which_days_are_open_as_known_at_the_statement() -> None:
+    first, second = rate_history(*bank_calendar())
     assert [row[:3] for row in converted(first)] == [("2010-12", 635, "CLOSED")]
     # (0.149 + 0.15 + 0.1524 + 0.153 + 0.16) / 5 = 0.15288 of 4,200 fen.
     ((period, amount, _, told),) = converted(second)

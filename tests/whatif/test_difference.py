@@ -155,6 +155,25 @@ def test_tiers_go_by_their_number_or_by_their_bound() -> None:
     ]
 
 
+def test_each_of_several_holds_and_taxes_rests_on_its_own_clause() -> None:
+    hold = (
+        '[[settlement.holds]]\nid = "{}"\nclause = "{}"\nkind = "holdback"\nshare = {}\nbeneficiaries = '
+        '["HARBOR-RETAIL"]\nreleased_after = 2\ncounted_in = "periods"\nrounding = "half_away"\n\n'
+    )
+    last = "[settlement.adjustments]"
+    order = ('"carry", "threshold"]', '"carry", "hold", "threshold"]')
+    first, second = hold.format("first", "1", "0.10"), hold.format("second", "2", "0.20")
+    before = edited(order, (last, first + second + last))
+    after = edited(order, (last, first.replace("0.10", "0.15") + second + last))
+    assert [(one.clause, one.place, one.text) for one in changes(before, after)] == [
+        ("1", "settlement.holds 1", "share 0.10 -> 0.15")
+    ]
+    fewer = edited(order, (last, first + last))
+    ((clause, place, text),) = [(one.clause, one.place, one.text) for one in changes(before, fewer)]
+    assert (clause, place) == ("2", "settlement.holds id second")
+    assert text.startswith("taken out: ")
+
+
 def test_the_order_of_terms_is_told() -> None:
     one = edited()
     terms = (one.terms[1], one.terms[0], *one.terms[2:])
