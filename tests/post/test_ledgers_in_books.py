@@ -57,7 +57,7 @@ BETWEEN = (date(2012, 2, 22), date(2012, 3, 21), date(2012, 4, 10), date(2012, 4
 
 def contract() -> str:
     """The recipe with points that expire after two months, for which the operator gives back half a cent each."""
-    text = RECIPE.read_text("utf-8").partition("[[examples]]")[0]
+    text = "examples = []\n" + RECIPE.read_text("utf-8").partition("[[examples]]")[0]
     text = text.replace("expires_after = 36", "expires_after = 2").replace("price = 0\n", "price = -0.0050\n")
     return text.replace("[[beneficiaries]]\n", MORE, 1)
 

@@ -137,6 +137,7 @@ below_threshold = "carry"
 clause = "1"
 booked_in = "current_period"
 recomputes = "all_terms"
+reopens = { counted_in = "no_limit" }
 
 [settlement.advance]
 clause = "1"
@@ -148,6 +149,7 @@ paid = [{ on = 2009-01-15, amount = 3.00, to = "A" }]
 clause = "1"
 kind = "withholding"
 rate = 0.10
+on = "earned_and_not_recouped"
 beneficiaries = ["A"]
 owed_by = "payer"
 owed_to = "Revenue"
@@ -158,6 +160,7 @@ clause = "1"
 kind = "holdback"
 id = "late"
 share = 0.20
+beneficiaries = ["A"]
 released_after = 2
 counted_in = "periods"
 rounding = "half_away"
@@ -167,6 +170,7 @@ clause = "1"
 kind = "reserve"
 id = "rolling"
 share = 0.15
+beneficiaries = ["A"]
 released_after = 1
 counted_in = "periods"
 rounding = "half_away"

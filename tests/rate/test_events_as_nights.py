@@ -30,7 +30,7 @@ from settlement.rate.events_check import read_events
 from settlement.rate.facts import Facts, gather
 from settlement.rate.worked import work_out
 
-VOLUME = HEAD.replace(
+VOLUME = "examples = []\n" + HEAD.replace(
     'account_classes = ["any"]', 'account_classes = ["any"]\nopening = [{ item = "volume_before" }]', 1
 )
 RATE = f'[[terms]]\nid = "rate"\nform = "rate"\nclause = "1"\nmeasure = "volume"\n{ROUNDING}\nrate = '

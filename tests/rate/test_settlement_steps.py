@@ -239,8 +239,8 @@ NOTHING = {"fee": 0, "extra": 0}
 
 def test_what_was_held_back_is_released_as_such_after_the_hold_has_become_a_reserve() -> None:
     holding = PLAIN.replace('"carry", "threshold"', '"carry", "hold", "threshold"') + 'booked_in = "current_period"\n'
-    holding += '[settlement.hold]\nclause = "1"\nkind = "holdback"\nshare = 0.5\nreleased_after = 1\n'
-    holding += 'counted_in = "periods"\nrounding = "down"\n'
+    holding += '[settlement.hold]\nclause = "1"\nkind = "holdback"\nshare = 0.5\nbeneficiaries = ["A"]\n'
+    holding += 'released_after = 1\ncounted_in = "periods"\nrounding = "down"\n'
     rows = told_on(version(holding, {"A": 1}), date(2009, 1, 31), [{"fee": 700}], [])
     amended = version(holding.replace("holdback", "reserve"), {"A": 1})
     last = own(told_on(amended, date(2009, 2, 28), [{"fee": 700}, {"fee": 100}], rows), "A")
