@@ -77,7 +77,7 @@ def render_chart(series: Mapping[str, Mapping[str, int]], currency: str) -> str:
     names = max(len(name) for name in series)
     return "\n".join(
         [
-            f"What the terms give together by month, in {currency}",
+            f"What the terms give together by month, or by period where that is longer, in {currency}",
             *_bars(series, months, largest, currency, (width, names)),
         ]
     )
