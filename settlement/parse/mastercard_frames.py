@@ -150,7 +150,10 @@ def read_stream(content: memoryview, spec: IpmSpec, part_bytes: int) -> Framed:
 
 
 def _framed(found: _Bytes, part_bytes: int) -> Framed:
-    """A stream is whole if its end mark is there and nothing but the filling of its own block follows."""
+    """A stream is whole if its end mark is there and nothing but the filling of its own block follows.
+
+    Writers that fill a block when they close add one of filling alone where the end mark ends a block.
+    """
     cuts: list[tuple[int, int, int]] = []
     begin, count = 0, 0
     first: Stream | None = None
@@ -165,7 +168,8 @@ def _framed(found: _Bytes, part_bytes: int) -> Framed:
             break
         found.forget(begin)
     blank = not ended or _blank(found, begin, part_bytes)
-    short = found.size - begin < found.data
+    rest = found.size - begin
+    short = rest < found.data or rest == found.data < found.block
     return Framed(
         bytes=found,
         count=count,

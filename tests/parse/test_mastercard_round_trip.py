@@ -188,6 +188,26 @@ def test_what_the_open_writer_writes_is_what_is_read(
     _assert_accounts(read, content)
 
 
+def test_a_block_of_filling_alone_follows_an_end_mark_that_ends_its_block() -> None:
+    """The open writer closes with one; a second is nothing that a writer adds."""
+    told: dict[str, Any] = {
+        "what": ("1240", "200", "000000", False), "amount": 100, "foreign": 100, "currency": "840",
+        "foreign_currency": "840", "moment": datetime(2010, 12, 1), "fees": [], "cashback_ppm": 0,  # noqa: DTZ001
+        "settled_after": 0, "name": "", "mcc": 5411, "icc": False, "follows": "",
+    }  # fmt: skip
+    messages = _file([told | {"name": "A"}, *[told] * 13])
+    plain, content = (_written(messages, "cp500", blocked=blocked) for blocked in (False, True))
+    assert len(plain) % 1012 == 0
+    assert content[-1014:] == b"\x40" * 1014
+    read = mastercard_ipm.read(source_of(NAME, content))
+    assert read.fault is None, read.detail
+    _assert_accounts(read, content)
+    exact = mastercard_ipm.read(source_of(NAME, content[:-1014]))
+    assert exact.fault is None, exact.detail
+    assert exact.tables["clearing"].rows() == read.tables["clearing"].rows()
+    assert mastercard_ipm.read(source_of(NAME, content + b"\x40" * 1014)).fault is not None
+
+
 def _assert_accounts(read: Parsed, content: bytes) -> None:
     """Each message is in one place, and each byte in one of four."""
     if read.fault is not None:
