@@ -65,11 +65,11 @@ sanitize: env  ## the kernels' own tests over kernels built with the compiler's 
 	  PYTHONPATH=. PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
 	  $(CURDIR)/$(BIN)/python -m pytest -n 0 -q --capture=sys -p no:cacheprovider tests/kernels -k "not oracle"
 
-nightly: env  ## the same random tests on ten million cases of kernels, a million mutated records of each format, many random contracts and runs
+nightly: env  ## the same random tests on ten million cases of kernels, a million mutated records of each format, a million random histories of contracts, many runs
 	@SETTLEMENT_CASES=10000000 $(BIN)/python -m pytest tests/kernels -k oracle
 	@SETTLEMENT_CASES=1000000 $(BIN)/python -m pytest tests/parse/test_mutated_records.py tests/parse/test_mastercard_round_trip.py -k mutated
 	@SETTLEMENT_CASES=20000 $(BIN)/python -m pytest tests/kernels tests/match tests/parse tests/reconcile
-	@SETTLEMENT_CASES=16000 $(BIN)/python -m pytest tests/rate/test_random_terms.py tests/rate/test_changes.py tests/rate/test_event_measures.py
+	@SETTLEMENT_CASES=8000 $(BIN)/python -m pytest tests/rate/test_random_terms.py tests/rate/test_changes.py tests/rate/test_event_measures.py
 
 clean:
 	rm -rf $(VENV) .airflow build *.egg-info settlement/kernels/*.so ext/*.c
