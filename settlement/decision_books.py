@@ -5,12 +5,14 @@ Rows are added and never edited. What each step demands is refused by the databa
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Final
+
 import sqlalchemy as sa
 
-from settlement import books
+from settlement import books, step_books
 from settlement.errors import TerminalError
 from settlement.model.decision import Decision, DecisionId, DecisionState, Meaning
-from settlement.model.steps import Step
 from settlement.payout_tables import DECISION, DECISION_EVENT, DECISION_PAYMENT
 
 
@@ -20,10 +22,7 @@ def decisions(engine: books.Engine) -> list[Decision]:
     One without a step was never proposed, and is none.
     """
     with books.transaction(engine) as connection:
-        steps: dict[str, list[Step]] = {}
-        for row in connection.execute(sa.select(DECISION_EVENT).order_by(DECISION_EVENT.c.number)).mappings():
-            told = {name: value for name, value in row.items() if name not in {"decision_id", "digest"}}
-            steps.setdefault(row["decision_id"], []).append(Step(**told))
+        steps = step_books.steps_in(connection, DECISION_EVENT)
         payments: dict[str, list[tuple[str, int]]] = {}
         for one in connection.execute(sa.select(DECISION_PAYMENT).order_by(DECISION_PAYMENT.c.payment_id)):
             payments.setdefault(one.decision_id, []).append((one.payment_id, one.amount_minor))
@@ -40,7 +39,7 @@ def decisions(engine: books.Engine) -> list[Decision]:
             fee_minor=row.fee_minor,
             reason=row.reason,
             digest=row.digest,
-            steps=tuple(steps[row.decision_id]),
+            steps=steps[row.decision_id],
         )
         for row in rows
         if row.decision_id in steps
@@ -60,10 +59,8 @@ def one_decision(engine: books.Engine, decision_id: str) -> Decision:
 
 
 def next_number(engine: books.Engine) -> int:
-    """The number of the next decision: behind all that stand, also such as have no step."""
-    with books.transaction(engine) as connection:
-        last: int = connection.execute(sa.select(sa.func.coalesce(sa.func.max(DECISION.c.number), 0))).scalar_one()
-        return last + 1
+    """The number of the next decision."""
+    return step_books.next_number(engine, DECISION.c.number)
 
 
 def add_decision(connection: books.Connection, decision: Decision, person: str, moment: str) -> None:
@@ -90,19 +87,5 @@ def add_decision(connection: books.Connection, decision: Decision, person: str, 
     add_step(connection, decision, DecisionState.PROPOSED, person, moment)
 
 
-def add_step(  # noqa: PLR0917 - the step's own parts
-    connection: books.Connection, decision: Decision, state: DecisionState, person: str, moment: str, note: str = ""
-) -> None:
-    """Add a step behind the last one that is known of the decision; the books refuse it where another came between."""
-    last = decision.steps[-1] if decision.steps else None
-    row = {
-        "decision_id": decision.decision_id,
-        "number": last.number + 1 if last else 1,
-        "was": last.state if last else "none",
-        "state": state.value,
-        "person": person,
-        "moment": moment,
-        "digest": decision.digest,
-        "note": note,
-    }
-    connection.execute(sa.insert(DECISION_EVENT), [row])
+add_step: Final = partial(step_books.add_step, DECISION_EVENT)
+"""Add a step to a decision."""

@@ -10,17 +10,18 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
+from functools import partial
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from settlement import account_books, books
+from settlement import account_books, books, step_books
 from settlement.errors import TerminalError
 from settlement.model.accounts import DUE
+from settlement.model.decision import DecisionState, Meaning
 from settlement.model.journal import BESIDE_NIGHTS, PART_BACK, Entry
 from settlement.model.payment_status import Outcome
 from settlement.model.payout import Batch, BatchId, BatchState, Check, Due, Effect, Override, PaymentFile, Payout, Way
-from settlement.model.steps import Step
 from settlement.payout_tables import (
     BATCH,
     CASH,
@@ -155,22 +156,8 @@ def add_override(connection: books.Connection, batch_id: BatchId, override: Over
     connection.execute(sa.insert(WORD), [{"batch_id": batch_id, **asdict(override)}])
 
 
-def add_step(  # noqa: PLR0917 - the step's own parts
-    connection: books.Connection, batch: Batch, state: BatchState, person: str, moment: str, note: str = ""
-) -> None:
-    """Add a step behind the last one that is known of the batch; the books refuse it where another came between."""
-    last = batch.steps[-1] if batch.steps else None
-    row = {
-        "batch_id": batch.batch_id,
-        "number": last.number + 1 if last else 1,
-        "was": last.state if last else "none",
-        "state": state.value,
-        "person": person,
-        "moment": moment,
-        "digest": batch.digest,
-        "note": note,
-    }
-    connection.execute(sa.insert(EVENT), [row])
+add_step: Final = partial(step_books.add_step, EVENT)
+"""Add a step to a batch."""
 
 
 def add_release(  # noqa: PLR0917 - what belongs to one step
@@ -270,7 +257,7 @@ def cash_of(connection: books.Connection, until: date = date.max) -> dict[Place,
     for row in connection.execute(sa.select(OFFSET).where(OFFSET.c.entry_key.in_(booked))):
         found |= {(row.statement, row.entry): (), (row.other_statement, row.other_entry): ()}
     columns = DECISION.c.statement, DECISION.c.entry
-    charges = _approved().where(DECISION.c.meaning == "charge").with_only_columns(*columns)
+    charges = _approved().where(DECISION.c.meaning == Meaning.CHARGE).with_only_columns(*columns)
     key = sa.literal("payout_cash/") + DECISION.c.statement + "/" + sa.cast(DECISION.c.entry, sa.String)
     for statement, entry in connection.execute(charges.where(key.in_(booked))):
         found[statement, entry] = ()
@@ -281,7 +268,9 @@ def _approved() -> sa.Select[Any]:
     """Decisions that two persons have taken."""
     return sa.select(DECISION).join(
         DECISION_EVENT,
-        sa.and_(DECISION_EVENT.c.decision_id == DECISION.c.decision_id, DECISION_EVENT.c.state == "approved"),
+        sa.and_(
+            DECISION_EVENT.c.decision_id == DECISION.c.decision_id, DECISION_EVENT.c.state == DecisionState.APPROVED
+        ),
     )
 
 
@@ -347,7 +336,7 @@ def batches_in(connection: books.Connection) -> list[Batch]:
     told, cash = _told(connection), _cash(connection)
     statements = _by(connection, STATEMENT, "payment_id", STATEMENT.c.entry_key, STATEMENT.c.account)
     payouts = _by(connection, PAYOUT, "batch_id", PAYOUT.c.payment_id)
-    steps = _by(connection, EVENT, "batch_id", EVENT.c.number)
+    steps = step_books.steps_in(connection, EVENT)
     checks = _by(connection, CHECK, "batch_id", CHECK.c.night, CHECK.c.partner, CHECK.c.name)
     for batch_id, again in _by(
         connection, CHECK_AGAIN, "batch_id", *(CHECK_AGAIN.c[name] for name in ("night", "look", "partner", "name"))
@@ -375,7 +364,7 @@ def batches_in(connection: books.Connection) -> list[Batch]:
         Batch(
             **row,
             payouts=tuple(payout_of(one, row["currency"]) for one in payouts.get(row["batch_id"], ())),
-            steps=tuple(Step(**_without(one, "batch_id", "digest")) for one in steps[row["batch_id"]]),
+            steps=steps[row["batch_id"]],
             checks=tuple(Check(**_without(one, "batch_id", "passed")) for one in checks.get(row["batch_id"], ())),
             overrides=tuple(Override(**_without(one, "batch_id")) for one in words.get(row["batch_id"], ())),
         )
@@ -407,7 +396,7 @@ def _told(connection: books.Connection) -> dict[str, _Told]:
         _approved()
         .join(DECISION_PAYMENT, DECISION_PAYMENT.c.decision_id == DECISION.c.decision_id)
         .outerjoin(STATUS, sa.and_(STATUS.c.sha256 == DECISION.c.sha256, STATUS.c.line == DECISION.c.line))
-        .where(DECISION.c.meaning == "back")
+        .where(DECISION.c.meaning == Meaning.BACK)
         .with_only_columns(DECISION_PAYMENT.c.payment_id, DECISION_PAYMENT.c.amount_minor, STATUS.c.outcome)
         .order_by(DECISION.c.number)
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from settlement import account_books, books
+from settlement.step_books import steps_table
 
 BATCH = sa.Table(
     "payout_batch",
@@ -92,18 +93,7 @@ FILE = sa.Table(
     sa.Column("sha256", sa.String(64), nullable=False),
     sa.Column("content", sa.LargeBinary, nullable=False),
 )
-EVENT = sa.Table(
-    "payout_event",
-    books.METADATA,
-    sa.Column("batch_id", sa.ForeignKey("payout_batch.batch_id"), primary_key=True),
-    sa.Column("number", sa.Integer, primary_key=True),
-    sa.Column("was", sa.String(20), nullable=False),
-    sa.Column("state", sa.String(20), nullable=False),
-    sa.Column("person", sa.String(100), nullable=False),
-    sa.Column("moment", sa.String(20), nullable=False),
-    sa.Column("digest", sa.String(64), nullable=False),
-    sa.Column("note", sa.String(400), nullable=False),
-)
+EVENT = steps_table("payout_event", "batch_id", "payout_batch")
 REPLY = sa.Table(
     "payout_reply",
     books.METADATA,
@@ -189,15 +179,4 @@ DECISION_PAYMENT = sa.Table(
     sa.Column("payment_id", sa.ForeignKey("payout.payment_id"), primary_key=True),
     sa.Column("amount_minor", sa.BigInteger, nullable=False),
 )
-DECISION_EVENT = sa.Table(
-    "payout_decision_event",
-    books.METADATA,
-    sa.Column("decision_id", sa.ForeignKey("payout_decision.decision_id"), primary_key=True),
-    sa.Column("number", sa.Integer, primary_key=True),
-    sa.Column("was", sa.String(20), nullable=False),
-    sa.Column("state", sa.String(20), nullable=False),
-    sa.Column("person", sa.String(100), nullable=False),
-    sa.Column("moment", sa.String(20), nullable=False),
-    sa.Column("digest", sa.String(64), nullable=False),
-    sa.Column("note", sa.String(400), nullable=False),
-)
+DECISION_EVENT = steps_table("payout_decision_event", "decision_id", "payout_decision")

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from datetime import date
+from functools import partial
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from settlement import books
+from settlement import books, step_books
 from settlement.errors import TerminalError
 from settlement.model.restatement import (
     GIVEN,
@@ -25,7 +26,7 @@ from settlement.model.restatement import (
     Subject,
 )
 from settlement.model.stage import Restatement
-from settlement.model.steps import Step
+from settlement.step_books import steps_in, steps_table, write_steps
 
 ORDERED_ALONE = sa.Table(
     "restatement",
@@ -65,18 +66,7 @@ DIFFERENCE = sa.Table(
     sa.Column("standing_minor", sa.BigInteger, nullable=False),
     sa.Column("performed_minor", sa.BigInteger, nullable=False),
 )
-EVENT = sa.Table(
-    "restatement_event",
-    books.METADATA,
-    sa.Column("order_id", sa.ForeignKey("restatement_order.order_id"), primary_key=True),
-    sa.Column("number", sa.Integer, primary_key=True),
-    sa.Column("was", sa.String(20), nullable=False),
-    sa.Column("state", sa.String(20), nullable=False),
-    sa.Column("person", sa.String(100), nullable=False),
-    sa.Column("moment", sa.String(20), nullable=False),
-    sa.Column("digest", sa.String(64), nullable=False),
-    sa.Column("note", sa.String(400), nullable=False),
-)
+EVENT = steps_table("restatement_event", "order_id", "restatement_order")
 _RESTATEMENT: Final = ("business_date", "first_night", "last_night", "reason")
 _CONFIGURATION: Final = tuple(asdict(Configuration()))
 
@@ -112,10 +102,8 @@ def approved_until(engine: books.Engine, night: date) -> list[RestatementOrder]:
 
 
 def next_number(engine: books.Engine) -> int:
-    """The number of the next order: behind all that stand, also such as have no step."""
-    with books.transaction(engine) as connection:
-        last: int = connection.execute(sa.select(sa.func.coalesce(sa.func.max(ORDER.c.number), 0))).scalar_one()
-        return last + 1
+    """The number of the next order."""
+    return step_books.next_number(engine, ORDER.c.number)
 
 
 def one_order(engine: books.Engine, order_id: str) -> RestatementOrder:
@@ -134,10 +122,7 @@ def orders(engine: books.Engine) -> list[RestatementOrder]:
 
 def orders_in(connection: books.Connection) -> list[RestatementOrder]:
     """All orders as a transaction that is under way sees them; one without a step was never proposed, and is none."""
-    steps: dict[str, list[Step]] = {}
-    for row in connection.execute(sa.select(EVENT).order_by(EVENT.c.number)).mappings():
-        told = {name: value for name, value in row.items() if name not in {"order_id", "digest"}}
-        steps.setdefault(row["order_id"], []).append(Step(**told))
+    steps = steps_in(connection, EVENT)
     differences: dict[str, list[Difference]] = {}
     for row in connection.execute(sa.select(DIFFERENCE).order_by(DIFFERENCE.c.line)).mappings():
         told = {name: value for name, value in row.items() if name not in {"order_id", "line", "subject"}}
@@ -148,7 +133,7 @@ def orders_in(connection: books.Connection) -> list[RestatementOrder]:
             restatement=Restatement(**{name: row[name] for name in _RESTATEMENT}),
             configuration=Configuration(**{name: row[name] for name in _CONFIGURATION}),
             differences=tuple(differences.get(row["order_id"], ())),
-            steps=tuple(steps[row["order_id"]]),
+            steps=steps[row["order_id"]],
             **{name: row[name] for name in ("number", "known_after", "trial", "digest")},
         )
         for row in connection.execute(sa.select(ORDER).order_by(ORDER.c.number)).mappings()
@@ -167,22 +152,11 @@ def add_order(connection: books.Connection, order: RestatementOrder) -> None:
     ]
     if differences:
         connection.execute(sa.insert(DIFFERENCE), differences)
-    _write_steps(connection, order, order.steps)
+    write_steps(EVENT, connection, order, order.steps)
 
 
-def add_step(  # noqa: PLR0917 - the step's own parts
-    connection: books.Connection, order: RestatementOrder, state: OrderState, person: str, moment: str, note: str = ""
-) -> None:
-    """Add a step behind the last one that is known of the order; the books refuse it where another came between."""
-    last = order.steps[-1]
-    step = Step(number=last.number + 1, was=last.state, state=state, person=person, moment=moment, note=note)
-    _write_steps(connection, order, [step])
-
-
-def _write_steps(connection: books.Connection, order: RestatementOrder, steps: Sequence[Step]) -> None:
-    names = [column.name for column in EVENT.columns if column.name not in {"order_id", "digest"}]
-    key = {"order_id": order.order_id, "digest": order.digest}
-    connection.execute(sa.insert(EVENT), [key | {name: getattr(step, name) for name in names} for step in steps])
+add_step: Final = partial(step_books.add_step, EVENT)
+"""Add a step to an order."""
 
 
 def carry_out(connection: books.Connection, night: date, moment: str) -> None:

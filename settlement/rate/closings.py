@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import reduce
+from functools import partial, reduce
 from typing import Final
 
 from settlement.model.clearing import StatementState
@@ -19,9 +19,9 @@ from settlement.model.contract import ContractVersion, known_versions
 from settlement.model.contract_convert import ExchangeRate
 from settlement.model.dates import Period, period_from
 from settlement.model.ledger_entries import LedgerRow
-from settlement.rate.evaluate import evaluate, first_period, in_force, looks_back, periods_known
+from settlement.rate.evaluate import evaluate, first_period, looks_back, periods_known
 from settlement.rate.facts import Facts
-from settlement.rate.ledger_entries import parts_of_lines, things_to_date
+from settlement.rate.ledger_entries import ledger_entries
 from settlement.rate.stated import NOTHING_STATED, PayoutRow, Stated, with_statement
 from settlement.rate.statement import statement
 from settlement.rate.sums import Sums
@@ -70,13 +70,16 @@ NOTHING_BEFORE: Final = Before(read=lambda _: NOTHING_STATED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closing:
-    """One statement: the versions known after its day, the terms of the periods it looks at, its rows and entries."""
+    """One statement: the versions known after its day, the terms of the periods it looks at, and its rows.
+
+    ``entries`` works out its ledger entries, which the books alone ask for.
+    """
 
     day: date
     versions: tuple[ContractVersion, ...]
     lines: Mapping[Period, Lines]
     rows: list[PayoutRow]
-    entries: list[LedgerRow]
+    entries: Callable[[], list[LedgerRow]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,12 +150,16 @@ def closings(
         }
         stated = replace(told.stated, terms={**nothing, **told.stated.terms})
         fresh = statement(known, facts, lines, stated)
-        things = things_to_date(in_force(known, max(lines)).contract, facts, sums, lines)
-        entries = [*parts_of_lines(known, fresh, stated), *things]
         told = told.after(fresh)
         made.append(fresh)
         seen = Seen(day=one, versions=known, opening=facts.opening, sums=sums, differing=differing(fresh))
-        yield Closing(day=one, versions=known, lines=lines, rows=fresh, entries=entries)
+        yield Closing(
+            day=one,
+            versions=known,
+            lines=lines,
+            rows=fresh,
+            entries=partial(ledger_entries, known, facts, sums, lines, rows=fresh, stated=stated),
+        )
 
 
 def _begun(versions: Sequence[ContractVersion], day: date) -> bool:

@@ -24,7 +24,21 @@ from settlement.rate.sums import Sums
 from settlement.rate.windows import Lines, Scene
 
 
-def parts_of_lines(
+def ledger_entries(
+    versions: Sequence[ContractVersion],
+    facts: Facts,
+    sums: Sums,
+    lines: Mapping[Period, Lines],
+    *,
+    rows: Sequence[PayoutRow],
+    stated: Stated,
+) -> list[LedgerRow]:
+    """What of one statement are entries of ledgers of their own, and what the ledgers of things have come to by it."""
+    things = _things_to_date(in_force(versions, max(lines)).contract, facts, sums, lines)
+    return [*_parts_of_lines(versions, rows, stated), *things]
+
+
+def _parts_of_lines(
     versions: Sequence[ContractVersion], rows: Sequence[PayoutRow], stated: Stated
 ) -> Iterator[LedgerRow]:
     """The guarantees, breakage and reserves in the lines of one statement, each once; those of nothing are left out.
@@ -88,7 +102,7 @@ def _entry(term: Term) -> LedgerEntry | None:
     return None
 
 
-def things_to_date(contract: Contract, facts: Facts, sums: Sums, lines: Mapping[Period, Lines]) -> Iterator[LedgerRow]:
+def _things_to_date(contract: Contract, facts: Facts, sums: Sums, lines: Mapping[Period, Lines]) -> Iterator[LedgerRow]:
     """What each ledger of things has come to up to the last of the periods, as known now.
 
     Terms over the same points are over one ledger, and so are those over the same inventory.

@@ -91,7 +91,7 @@ def run(inputs: StageInput) -> StageOutput:
         for closing in _statements(contracts[contract_id], scene, sums, seen):
             rows += closing.rows
             # Of things the last statement tells what there is to date.
-            entries |= {(one.contract, one.period, one.term, one.adjusts, one.entry): one for one in closing.entries}
+            entries |= {(one.contract, one.period, one.term, one.adjusts, one.entry): one for one in closing.entries()}
         name = pl.lit(contract_id).alias("contract")
         changes.append(_difference(rated.now, rated.before))
         totals.append(rated.totals.with_columns(name).select(TABLES["rated_total"].schema.names()))

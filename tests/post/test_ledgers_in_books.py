@@ -88,7 +88,7 @@ def settled(late: str | None, retracted: str | None = None) -> tuple[list[Closin
     facts, sums = (lambda day: known_then(day).facts), (lambda day: known_then(day).sums)
     made = list(closings([version], END, facts, sums, between=BETWEEN))
     return made, post_nights(
-        [{"payout": frame("payout", one.rows), "ledger": frame("ledger", one.entries)} for one in made]
+        [{"payout": frame("payout", one.rows), "ledger": frame("ledger", one.entries())} for one in made]
     )
 
 

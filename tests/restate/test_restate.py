@@ -467,7 +467,7 @@ def test_a_proposal_that_is_killed_leaves_nothing_and_is_made_by_the_next(
     home, found, nights = unordered
     with monkeypatch.context() as patch:
         if step == "event":
-            patch.setattr(restate_books, "_write_steps", killed)
+            patch.setattr(restate_books, "write_steps", killed)
         else:
             patch.setattr(restate_books, "asdict", _dying_on(Restatement if step == "order" else Difference))
         with pytest.raises(KeyboardInterrupt):
