@@ -12,6 +12,7 @@ SOURCES = sorted((HERE / "ext").glob("*.pyx"))
 # These use several threads.
 THREADED = (
     "radix_",
+    "subset_",
     *(
         f"parse_{name}"
         for name in ("cards", "delimited", "digits", "elements", "fixed", "places", "position", "runs", "span")

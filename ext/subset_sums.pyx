@@ -1,9 +1,9 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 """Kernels: sums without a key. The twin is ``settlement.kernels.sums_twin``."""
 
+from cython.parallel cimport prange, threadid
 from libc.stdint cimport int32_t, int64_t, uint8_t
-from libc.stdlib cimport free, malloc
-from libc.string cimport memset
+from libc.stdlib cimport calloc, free, malloc
 
 import numpy as np
 
@@ -12,38 +12,63 @@ include "sums_search.pxi"
 include "sums_told.pxi"
 
 
-cdef int _find(const int32_t[::1] start, const int64_t[::1] amounts, const int64_t[::1] targets,
-               const int64_t[::1] tolerances, int32_t most, int64_t steps, uint8_t[::1] status,
-               int32_t[:, ::1] members, int32_t[:, ::1] second, uint8_t[::1] equal, Search* s,
-               uint8_t* chosen) noexcept nogil:
-    cdef Py_ssize_t group
+cdef int _answer(Py_ssize_t group, const int32_t[::1] start, const int64_t[::1] amounts, const int64_t[::1] targets,
+                 const int64_t[::1] tolerances, int32_t most, int64_t steps, uint8_t[::1] status,
+                 int32_t[:, ::1] members, int32_t[:, ::1] second, uint8_t[::1] equal, Search* s) noexcept nogil:
+    """One target; 1 where memory is short."""
     cdef int32_t row
     cdef int told
-    for group in range(targets.shape[0]):
-        s.count = start[group + 1] - start[group]
-        s.most, s.steps = min(most, s.count), steps
-        # Where any number of rows will do, only 0, 1 and more must be told apart.
-        s.counted = MOST if s.most < s.count else 2
-        s.low, s.high = targets[group] - tolerances[group], targets[group] + tolerances[group]
-        for row in range(s.count):
-            s.rows[row].amount, s.rows[row].row = amounts[start[group] + row], row
-            s.rows[row].half = -1
-        told = _search(s)
-        if told < 0:
-            return -1
-        status[group] = told
-        if told == NONE or told == GAVE_UP:
-            continue
-        _mark(s, 0, chosen)
-        _write(chosen, s.count, start[group], members[group])
-        if told == AMBIGUOUS:
-            _mark(s, 1, chosen)
-        elif _swap(s, chosen):
-            status[group], equal[group] = AMBIGUOUS, 1
-        else:
-            continue
-        _write(chosen, s.count, start[group], second[group])
+    s.count = start[group + 1] - start[group]
+    s.most, s.steps = min(most, s.count), steps
+    # Where any number of rows will do, only 0, 1 and more must be told apart.
+    s.counted = MOST if s.most < s.count else 2
+    s.low, s.high = targets[group] - tolerances[group], targets[group] + tolerances[group]
+    for row in range(s.count):
+        s.rows[row].amount, s.rows[row].row = amounts[start[group] + row], row
+        s.rows[row].half = -1
+    told = _search(s)
+    if told < 0:
+        return 1
+    status[group] = told
+    if told == NONE or told == GAVE_UP:
+        return 0
+    _mark(s, 0)
+    _write(s, start[group], &members[group, 0])
+    if told == AMBIGUOUS:
+        _mark(s, 1)
+    elif _swap(s):
+        status[group], equal[group] = AMBIGUOUS, 1
+    else:
+        return 0
+    _write(s, start[group], &second[group, 0])
     return 0
+
+
+cdef Search* _searches(int threads, int64_t largest) noexcept nogil:
+    """A search for each thread, with room for the largest group; NULL where memory is short."""
+    cdef int thread
+    cdef bint short = False
+    cdef Search* searches = <Search*>calloc(threads, sizeof(Search))
+    if searches == NULL:
+        return NULL
+    for thread in range(threads):
+        searches[thread].rows = <Row*>malloc((largest + 1) * sizeof(Row))
+        searches[thread].chosen = <uint8_t*>malloc(largest + 1)
+        short = short or searches[thread].rows == NULL or searches[thread].chosen == NULL
+    if short:
+        _let_go(searches, threads)
+        return NULL
+    return searches
+
+
+cdef void _let_go(Search* searches, int threads) noexcept nogil:
+    cdef int thread, each
+    for thread in range(threads):
+        for each in range(4):
+            free(searches[thread].lists[each].rows)
+        free(searches[thread].rows)
+        free(searches[thread].chosen)
+    free(searches)
 
 
 def _check(group_start, amounts, targets, tolerances):
@@ -60,7 +85,7 @@ def _check(group_start, amounts, targets, tolerances):
 
 def find_subsets(const int32_t[::1] group_start not None, const int64_t[::1] amounts not None,
                  const int64_t[::1] targets not None, const int64_t[::1] tolerances not None,
-                 Py_ssize_t most_members, int64_t most_steps):
+                 Py_ssize_t most_members, int64_t most_steps, int threads=1):
     """Find for each target the one subset of its group, of two rows or more, whose sum is within tolerance.
 
     Parameters
@@ -75,6 +100,8 @@ def find_subsets(const int32_t[::1] group_start not None, const int64_t[::1] amo
         Greatest number of rows in a subset, 2 to 16383.
     most_steps : int
         Greatest number of sums formed and of pairs of sums compared for one target.
+    threads : int
+        Threads to use; each target is searched by one.
 
     Returns
     -------
@@ -103,6 +130,8 @@ def find_subsets(const int32_t[::1] group_start not None, const int64_t[::1] amo
     _check(starts, np.asarray(amounts), np.asarray(targets), np.asarray(tolerances))
     if not 2 <= most_members <= MOST or most_steps < 1:
         raise ValueError(f"most_members must lie in 2 .. {MOST} and most_steps be at least 1.")
+    if threads < 1:
+        raise ValueError("threads must be at least 1.")
     largest = int(np.diff(starts).max()) if groups else 0
     cdef int32_t most = min(most_members, largest)
     members_array = np.full((groups, most), -1, dtype=np.int32)
@@ -110,19 +139,15 @@ def find_subsets(const int32_t[::1] group_start not None, const int64_t[::1] amo
     status_array, equal_array = np.zeros(groups, dtype=np.uint8), np.zeros(groups, dtype=np.uint8)
     cdef int32_t[:, ::1] members = members_array, second = second_array
     cdef uint8_t[::1] status = status_array, equal = equal_array
-    cdef Search s
-    memset(&s, 0, sizeof(Search))
-    s.rows = <Row*>malloc((largest + 1) * sizeof(Row))
-    cdef uint8_t* chosen = <uint8_t*>malloc(largest + 1)
-    cdef int fault = -1
-    if s.rows != NULL and chosen != NULL:
-        with nogil:
-            fault = _find(group_start, amounts, targets, tolerances, most, most_steps, status, members, second, equal,
-                          &s, chosen)
-    for fault_at in range(4):
-        free(s.lists[fault_at].rows)
-    free(s.rows)
-    free(chosen)
+    cdef Search* searches = _searches(threads, largest)
+    cdef Py_ssize_t group
+    cdef int fault = 0
+    if searches == NULL:
+        raise MemoryError
+    for group in prange(groups, nogil=True, num_threads=threads, schedule="dynamic", chunksize=32):
+        fault |= _answer(group, group_start, amounts, targets, tolerances, most, most_steps, status, members, second,
+                         equal, searches + threadid())
+    _let_go(searches, threads)
     if fault:
         raise MemoryError
     return status_array, members_array, second_array, equal_array

@@ -44,6 +44,7 @@ cdef struct Search:
     int64_t steps
     Sums[4] lists                      # the halves first, then two to merge into
     uint64_t[2][2] ways                # found subset, half
+    uint8_t* chosen                    # by row: whether the subset that is looked at takes it
 
 
 cdef int _by_magnitude(const void* a, const void* b) noexcept nogil:

@@ -23,27 +23,28 @@ cdef Py_ssize_t _unsafe(const int32_t[::1] start, const int64_t[::1] amounts, co
     return -1
 
 
-cdef bint _swap(Search* s, uint8_t* chosen) noexcept nogil:
+cdef bint _swap(Search* s) noexcept nogil:
     """Put another row of equal amount in the place of a chosen one; 0 where none is."""
     cdef int32_t i
     for i in range(s.count - 1):
-        if chosen[s.rows[i].row] and not chosen[s.rows[i + 1].row] and s.rows[i].amount == s.rows[i + 1].amount:
-            chosen[s.rows[i].row], chosen[s.rows[i + 1].row] = 0, 1
+        if s.chosen[s.rows[i].row] and not s.chosen[s.rows[i + 1].row] and s.rows[i].amount == s.rows[i + 1].amount:
+            s.chosen[s.rows[i].row], s.chosen[s.rows[i + 1].row] = 0, 1
             return 1
     return 0
 
 
-cdef void _mark(Search* s, int found, uint8_t* chosen) noexcept nogil:
+cdef void _mark(Search* s, int found) noexcept nogil:
     cdef int32_t i
     cdef Row one
     for i in range(s.count):
         one = s.rows[i]
-        chosen[one.row] = one.half >= 0 and <int32_t>(s.ways[found][one.half] >> one.shift) & one.mask >= one.rank
+        s.chosen[one.row] = one.half >= 0 and (
+            <int32_t>(s.ways[found][one.half] >> one.shift) & one.mask >= one.rank)
 
 
-cdef void _write(const uint8_t* chosen, int32_t count, int32_t first, int32_t[::1] line) noexcept nogil:
+cdef void _write(const Search* s, int32_t first, int32_t* line) noexcept nogil:
     cdef int32_t row, used = 0
-    for row in range(count):
-        if chosen[row]:
+    for row in range(s.count):
+        if s.chosen[row]:
             line[used] = first + row
             used += 1

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from settlement.errors import TerminalError
-from settlement.kernels.choice import NOT_BUILT, use_compiled
+from settlement.kernels.choice import NOT_BUILT, patient_threads, use_compiled
 
 if use_compiled():
     try:
-        from settlement.kernels._subset_sums import find_subsets as _find_subsets
-        from settlement.kernels._subset_sums import whole_groups as _whole_groups
+        with patient_threads():
+            from settlement.kernels._subset_sums import find_subsets as _find_subsets
+            from settlement.kernels._subset_sums import whole_groups as _whole_groups
     except ImportError:
         raise TerminalError(NOT_BUILT) from None
 else:
@@ -68,6 +69,7 @@ def find_subsets(
     *,
     most_members: int,
     most_steps: int = MOST_STEPS,
+    threads: int = 1,
 ) -> Subsets:
     """Find for each target the one subset of its group, of two rows or more, whose sum is within tolerance.
 
@@ -80,7 +82,7 @@ def find_subsets(
         Where the magnitudes of a group, its target and tolerance together reach 2**62 minor units.
     """
     try:
-        return Subsets(*_find_subsets(group_start, amounts, targets, tolerances, most_members, most_steps))
+        return Subsets(*_find_subsets(group_start, amounts, targets, tolerances, most_members, most_steps, threads))
     except OverflowError as fault:
         raise _too_great(fault) from None
 

@@ -41,6 +41,7 @@ def find_subsets(  # noqa: PLR0917 (the kernel's own order)
     tolerances: Amounts,
     most_members: int,
     most_steps: int,
+    threads: int = 1,
 ) -> tuple[Flags, NDArray[np.int32], NDArray[np.int32], Flags]:
     """Find for each target the one subset of its group, of two rows or more, whose sum is within tolerance.
 
@@ -56,6 +57,8 @@ def find_subsets(  # noqa: PLR0917 (the kernel's own order)
         Greatest number of rows in a subset, 2 to 16383.
     most_steps : int
         Greatest number of sums formed and of pairs of sums compared for one target.
+    threads : int
+        Threads to use; each target is searched by one.
 
     Returns
     -------
@@ -82,6 +85,8 @@ def find_subsets(  # noqa: PLR0917 (the kernel's own order)
     _check(group_start, amounts, targets, tolerances)
     if not 2 <= most_members <= _MOST or most_steps < 1:  # noqa: PLR2004
         raise ValueError(f"most_members must lie in 2 .. {_MOST} and most_steps be at least 1.")
+    if threads < 1:
+        raise ValueError("threads must be at least 1.")
     groups = len(targets)
     width = min(most_members, int(np.diff(group_start).max())) if groups else 0
     members, second = (np.full((groups, width), -1, dtype=np.int32) for _ in range(2))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from secrets import randbits
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from settlement.kernels.choice import cores
 from settlement.match.closest import closest, meeting
 from settlement.match.wording import ROUND_MINOR, ends_alike
 from settlement.reconcile.candidates import in_window
@@ -39,11 +41,10 @@ _CASH_BACK_SCORE: Final = 200
 """A difference of whole tens in one shop says more than a nearer amount, but for one that is within a tenth."""
 _KEY_SCORE: Final = 500
 _LONE_KEY_SCORE: Final = 900
-_SPARE_BITS: Final = 5
-_SEED: Final = randbits(64)
-"""Whoever writes the files cannot know it, so no texts can be chosen that the sieve lets through."""
 _USED_SCORE: Final = 2**61
 """What is open always comes nearer than what another row has."""
+
+_Look = Callable[[], Iterable[pl.DataFrame]]
 
 
 def near_misses(
@@ -64,28 +65,24 @@ def near_misses(
     numbers = range(len(rules.passes)) if passes is None else passes
     asked = [(number, rules.passes[number]) for number in numbers if rules.passes[number].one_to_one]
     (ours, ours_at), (theirs, theirs_at) = left.open(), right.open()
-    found = []
+    looks: list[_Look] = []
     for number, rule in asked:
-        if not rule.keys:
-            # Amount and date alone are no near miss; where they fit, it is the texts that do not.
-            parts = _of_pass(rules, number, rule, ours, theirs) if rule.text else ()
-            found += [_typed(part).filter(pl.col("reason") == "fits") for part in parts]
-        else:
-            found += [_typed(part) for part in _of_pass(rules, number, rule, ours, theirs)]
-        for key, pair in enumerate(rule.pairs):
-            if pair not in apart:
-                found += misses_but_for(rules, number, key, ours, theirs)
-    best = _best(_of_whole(_together(found), ours_at, theirs_at), undecided)
+        looks.append(partial(_met, rules, number, rule, ours, theirs))
+        looks += [
+            partial(misses_but_for, rules, number, key, ours, theirs)
+            for key, pair in enumerate(rule.pairs)
+            if pair not in apart
+        ]
+    best = _best(_of_whole(_together(looks), ours_at, theirs_at), undecided)
     # What another row has is nearest only where nothing open is.
     alone = {which: flags.copy() for which, flags in undecided.items()}
     for side in (left, right):
         alone[side.which][best.filter(pl.col("side") == side.which)["position"].to_numpy()] = False
-    keyed = [(number, rule) for number, rule in asked if looks_at_used(rule)]
-    used = []
+    looks = []
     for mine, other in ((left, right), (right, left)):
         rows = np.flatnonzero(alone[mine.which] & mine.among(OPEN)).astype(np.int32)
-        used += [_typed(part) for number, rule in keyed for part in _used(number, rule, mine, other, rows)]
-    return pl.concat([best, _best(_together(used), alone)])
+        looks += [partial(_used, number, rule, mine, other, rows) for number, rule in asked if looks_at_used(rule)]
+    return pl.concat([best, _best(_together(looks), alone)])
 
 
 def looks_at_used(rule: Pass) -> bool:
@@ -115,8 +112,21 @@ def misses_but_for(rules: Rules, number: int, key: int, left: Rows, right: Rows)
     return [_typed(part) for part in _without(rule, number, key, left, right)]
 
 
-def _together(found: list[pl.DataFrame]) -> pl.DataFrame:
-    return pl.concat([pl.DataFrame(schema=NEAR), *found])
+def _met(rules: Rules, number: int, rule: Pass, left: Rows, right: Rows) -> Iterator[pl.DataFrame]:
+    """Near misses of open rows that agree in all keys of a pass."""
+    if rule.keys:
+        yield from _of_pass(rules, number, rule, left, right)
+    elif rule.text:
+        # Amount and date alone are no near miss; where they fit, it is the texts that do not.
+        for part in _of_pass(rules, number, rule, left, right):
+            yield part.filter(pl.col("reason") == "fits")
+
+
+def _together(looks: Sequence[_Look]) -> pl.DataFrame:
+    """What all of them see; they look at once, for none needs another."""
+    with ThreadPoolExecutor(cores()) as beside:
+        seen = beside.map(lambda look: [_typed(part) for part in look()], looks)
+        return pl.concat([pl.DataFrame(schema=NEAR), *(part for parts in seen for part in parts)])
 
 
 def _best(found: pl.DataFrame, asked: Mapping[str, NDArray[np.bool_]]) -> pl.DataFrame:
@@ -314,22 +324,16 @@ def _used(number: int, rule: Pass, mine: Rows, other: Rows, rows: Positions) -> 
 
 
 def _used_rows(rule: Pass, side: Rows, asked: pl.DataFrame) -> Positions:
-    """Positions of the rows, matched or held, that may have the keys of one that is asked for; ascending."""
-    # Of millions of rows only those are compared whose most telling text has the hash of one that is asked for.
-    counts = [asked[f"key_{at}"].n_unique() for at in range(len(rule.pairs))]
-    best = counts.index(max(counts))
-    # In a table of so many places one row in thirty comes through by chance.
-    bits = asked.height.bit_length() + _SPARE_BITS
-    told = np.zeros(1 << bits, dtype=np.bool_)
-    told[_sieved(asked[f"key_{best}"], bits)] = True
-    maybe = told[_sieved(side.frame[TEXT + getattr(rule.pairs[best], side.which)], bits)]
-    found: Positions = np.flatnonzero(maybe & side.among(MATCHED, HELD)).astype(np.int32)
-    return found
-
-
-def _sieved(texts: pl.Series, bits: int) -> NDArray[np.uint64]:
-    hashes: NDArray[np.uint64] = texts.hash(_SEED).to_numpy()
-    return hashes >> np.uint64(64 - bits)
+    """The rows that are matched or held, and have the keys of a row that is asked for."""
+    texts = {f"key_{at}": TEXT + getattr(pair, side.which) for at, pair in enumerate(rule.pairs)}
+    # Of millions of rows the most telling key leaves few to compare by all of them.
+    first = max(texts, key=lambda key: asked[key].n_unique())
+    on = [*texts, "currency"]
+    met = side.frame.lazy().select("currency", **{key: pl.col(name) for key, name in texts.items()})
+    met = met.with_row_index("place").join(asked.lazy().select(first), on=first, how="semi")
+    met = met.join(asked.lazy().select(on), on=on, how="semi").select("place")
+    found: Positions = np.sort(met.collect(engine="streaming")["place"].to_numpy()).astype(np.int32)
+    return found[np.isin(side.state[found], (MATCHED, HELD))]
 
 
 def _told(rule: Pass, side: Rows, rows: Positions) -> pl.DataFrame:

@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from settlement.kernels.choice import cores
 from settlement.kernels.sums import Searched as Shown
 from settlement.kernels.sums import find_subsets
 from settlement.reconcile.candidates import in_window
@@ -215,6 +216,7 @@ def _answers(
         high - low,
         most_members=search.most_members,
         most_steps=search.most_steps,
+        threads=cores(),
     )
     for number, (target, mine, other, _) in enumerate(asked):
         status, by_order = Shown(int(found.status[number])), False

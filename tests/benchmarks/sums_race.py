@@ -86,6 +86,7 @@ def _sums(sides: Sides, left_open: NDArray[np.int32], right_open: NDArray[np.int
         sides.left["amount"].to_numpy()[left_open[asked]],
         np.zeros(len(asked), np.int64),
         most_members=MOST_MEMBERS,
+        threads=THREADS,
     )
     return {
         "targets": len(asked),

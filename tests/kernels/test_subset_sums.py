@@ -35,8 +35,8 @@ def columns(groups):
     return start, amounts, targets, tolerances
 
 
-def find(find_subsets, groups, most=20, steps=10**6):
-    status, members, second, equal = find_subsets(*columns(groups), most, steps)
+def find(find_subsets, groups, most=20, steps=10**6, threads=1):
+    status, members, second, equal = find_subsets(*columns(groups), most, steps, threads)
     assert [a.dtype for a in (status, members, second, equal)] == [np.uint8, np.int32, np.int32, np.uint8]
     subsets = ([[row for row in line if row >= 0] for line in part.tolist()] for part in (members, second))
     return list(zip(status.tolist(), *subsets, equal.tolist(), strict=True))
@@ -123,6 +123,17 @@ def test_groups_do_not_see_each_other(find_subsets) -> None:
     ]
 
 
+@pytest.mark.parametrize("threads", [2, 3, 40])
+def test_any_number_of_threads_tells_the_same(threads) -> None:
+    rng = np.random.default_rng(32)
+    sizes = rng.integers(0, 18, 400)
+    groups = [(rows := rng.integers(-40, 900, size).tolist(), sum(rows[:4]) + size % 2, size % 3) for size in sizes]
+    told = find(_subset_sums.find_subsets, groups)
+    assert {one[0] for one in told} == {Searched.PROVED_NONE, Searched.FOUND, Searched.AMBIGUOUS}
+    assert find(_subset_sums.find_subsets, groups, threads=threads) == told
+    assert find(_subset_sums.find_subsets, groups[:3], threads=threads) == told[:3]
+
+
 @WAYS
 @SEEDED
 @given(amounts=AMOUNTS, data=st.data(), tolerance=st.integers(0, 3), most=st.integers(2, 15))
@@ -207,8 +218,10 @@ def test_wrong_input_is_refused(find_subsets) -> None:
     for most in (1, 2**14):
         with pytest.raises(ValueError, match=r"must lie in 2 \.\. 16383"):
             find_subsets(start, amounts, targets, tolerances, most, 100)
-    with pytest.raises(ValueError, match="at least 1"):
+    with pytest.raises(ValueError, match="most_steps be at least 1"):
         find_subsets(start, amounts, targets, tolerances, 5, 0)
+    with pytest.raises(ValueError, match="threads must be at least 1"):
+        find_subsets(start, amounts, targets, tolerances, 5, 100, 0)
 
 
 def test_one_search_in_words() -> None:
