@@ -43,6 +43,7 @@ from settlement.model.contract_terms import (
     Term,
     UnitPriceTerm,
     WholeTierTerm,
+    looks_at,
 )
 from settlement.model.dates import PeriodKind
 from settlement.model.money import is_currency
@@ -295,12 +296,15 @@ def _check_rounding(contract: Contract) -> None:
 
 
 def _check_prices(contract: Contract) -> None:
-    """Units that a limit counts by account have one price: nobody could say which of them the limit takes."""
+    """Units that a limit counts by account have one price, and stand alone: nobody could say what the limit takes."""
     for term in contract.terms:
-        if isinstance(term, UnitPriceTerm) and len(term.prices) > 1:
-            measure = contract.measures[term.measure]
-            if isinstance(measure, UnitMeasure) and measure.account_limit is not None:
-                raise refuse(term_place(term), "units with a limit by account have one price; leave one price only.")
+        measures = {name: contract.measures.get(name) for name in looks_at(term)}
+        limited = [name for name, one in measures.items() if isinstance(one, UnitMeasure) and one.account_limit]
+        if limited and isinstance(term, UnitPriceTerm) and len(term.prices) > 1:
+            raise refuse(term_place(term), "units with a limit by account have one price; leave one price only.")
+        if len(limited) > 1:
+            names = " and ".join(f"`{name}`" for name in limited)
+            raise refuse(term_place(term), f"{names} limit an account each; name one of them only.")
 
 
 def _check_settlement(contract: Contract) -> None:
