@@ -20,6 +20,7 @@ from settlement.model.contract_terms import (
     InstalmentsTerm,
     MinimumPurchaseTerm,
     PickTerm,
+    PoolShareTerm,
     SumTerm,
     Term,
     TiersTerm,
@@ -39,12 +40,9 @@ def check_named(contract: Contract) -> None:
             case TiersTerm():
                 _check_method(contract, term, before)
             case SumTerm():
-                if not term.adds and not term.takes:
-                    raise refuse(term_place(term), "adds and takes name nothing; name at least one measure or term.")
-                check_names(contract, term, (*term.adds, *term.takes), before, Counted.MONEY)
-                if term.window not in {Window.PERIOD, Window.PREVIOUS_PERIOD}:
-                    sentence = f"a sum over `{term.window}` would be given again in every period; write `period`,"
-                    raise refuse(term_place(term), f"{sentence} or put `tiers` over it.")
+                _check_sum(contract, term, before)
+            case PoolShareTerm():
+                _check_pool(contract, term, before)
             case GateTerm():
                 _check_driver(contract, term, term.driver, before)
                 _check_terms(term, before)
@@ -54,6 +52,26 @@ def check_named(contract: Contract) -> None:
                 check_names(contract, term, term.of, before, Counted.COUNT)
             case InstalmentsTerm() if term.number <= 0:
                 raise refuse(term_place(term), "number must be above 0; write how many instalments there are.")
+
+
+def _check_sum(contract: Contract, term: SumTerm, before: Sequence[str]) -> None:
+    if not term.adds and not term.takes:
+        raise refuse(term_place(term), "adds and takes name nothing; name at least one measure or term.")
+    check_names(contract, term, (*term.adds, *term.takes), before, Counted.MONEY)
+    if term.window not in {Window.PERIOD, Window.PREVIOUS_PERIOD}:
+        sentence = f"a sum over `{term.window}` would be given again in every period; write `period`,"
+        raise refuse(term_place(term), f"{sentence} or put `tiers` over it.")
+
+
+def _check_pool(contract: Contract, term: PoolShareTerm, before: Sequence[str]) -> None:
+    where = term_place(term)
+    check_names(contract, term, term.pool, before, Counted.MONEY)
+    check_names(contract, term, term.among, before, Counted(term.counts))
+    both = [name for name in term.pool if name in term.among]
+    if both:
+        raise refuse(where, f"`{both[0]}` is shared and shares; name in `among` what the pool is shared by.")
+    if term.of not in term.among:
+        raise refuse(where, f"of = `{term.of}` is not among those that share; {nearest(term.of, term.among)}")
 
 
 def _check_method(contract: Contract, term: TiersTerm, before: Sequence[str]) -> None:

@@ -17,6 +17,7 @@ from settlement.model.contract_terms import (
     MinimumTerm,
     PickTerm,
     PointsTerm,
+    PoolShareTerm,
     PrepaidTerm,
     SumTerm,
     Term,
@@ -120,6 +121,15 @@ def _sum(contract: Contract, term: SumTerm) -> str:
     )
 
 
+def _pool_share(_: Contract, term: PoolShareTerm) -> str:
+    return (
+        f"The part of {all_spoken(term.pool)} {_WINDOWS[Window(term.window)]} that {all_spoken([term.of])} has among "
+        f"{listing([all_spoken([name]) for name in term.among])}; minor units that are left over go to the largest "
+        "fractions cut off, of equal ones to the name that sorts first. What is below zero has no part; where nothing "
+        "is above zero, nobody has one."
+    )
+
+
 def _pick(_: Contract, term: PickTerm) -> str:
     return f"The {'smallest' if term.form == 'least' else 'largest'} of {all_spoken(term.of)}."
 
@@ -176,6 +186,7 @@ FORMS: Final[Mapping[type[Term], Callable[[Contract, Any], str]]] = {
     InstalmentsTerm: _instalments,
     MinimumPurchaseTerm: _minimum_purchase,
     SumTerm: _sum,
+    PoolShareTerm: _pool_share,
     PickTerm: _pick,
     GateTerm: _gate,
     CapTerm: _cap,

@@ -160,7 +160,8 @@ def test_two_limits_in_one_term_are_refused() -> None:
     text = "examples = []\n" + HEAD + LIMITED.replace("ROUNDING", ROUNDING)
     more = LIMITED[: LIMITED.index("[[terms]]")].replace("few]", "fewer]")
     text = text.replace('["few", "miles"]', '["few", "fewer"]') + more
-    assert refusal({"contracts/partner/2009-01-01.toml": text}).endswith("`few` and `fewer` limit an account each; name one of them only.")
+    sentence = refusal({"contracts/partner/2009-01-01.toml": text})
+    assert sentence.endswith("`few` and `fewer` limit an account each; name one of them only.")
 
 
 def records(rows: list[tuple[str, int, int | None]]) -> tuple[pl.DataFrame, dict[str, Any]]:
