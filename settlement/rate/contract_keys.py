@@ -113,7 +113,7 @@ KEYS: Final[Mapping[str, str]] = {
     "mcc_not_in": "The list of [mcc_lists] whose merchant categories do not count, or none.",
     "mean": "Which days a fixing is the mean of; with the rate `mean_of_banking_days`.",
     "measure": "The name of the measure in [measures] that the term looks at.",
-    "measures": "What the terms look at, by name.",
+    "measures": "What the terms look at, by name; `[measures]` alone where they count nothing, as a bonus does.",
     "method": "Each tier for its own part (`marginal`), one tier for all (`whole`), or one tier's amount (`amount`).",
     "missing": "What a fixing takes for a day without a rate.",
     "mode": "How halves are rounded.",

@@ -1,7 +1,8 @@
 """That an event which takes back another tells what a measure selects by, where it would count otherwise than that one.
 
 Each event is selected by its own attributes. One that leaves a cell empty would not count where the event that it
-refers to does, or count where that does not: an amount given for good, or taken back that was never given.
+refers to does, or count where that does not: an amount given for good, or taken back that was never given. The records
+of nights are taken as they were delivered; whoever writes a table can say what he means.
 """
 
 from __future__ import annotations

@@ -22,7 +22,6 @@ from settlement.model.tables import TABLES
 from settlement.rate.adjustments import reopened_until
 from settlement.rate.closings import Closing, closings
 from settlement.rate.evaluate import in_force, periods_known
-from settlement.rate.event_attributes import check_attributes
 from settlement.rate.event_days import KnownOn, known_on
 from settlement.rate.event_groups import EventGroups, event_groups
 from settlement.rate.forms import exactly
@@ -74,7 +73,6 @@ def work_out(
     TerminalError
         Where the events do not fit the contract, or no period lies within the days.
     """
-    check_attributes(events, versions)
     groups = event_groups(events, versions)
     # The last day is asked for first and last, and of all events; a statement asks for its own day, after those before.
     at_last = known_on(groups, versions, day)
