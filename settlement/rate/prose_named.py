@@ -87,7 +87,8 @@ def _based(contract: Contract, base: Base) -> str:
 def _driven(driver: Driver | None) -> str:
     if driver is None:
         return "it"
-    per = f" per {all_spoken(driver.per)}, cut to {driver.decimals} decimals and 0 where there is nothing to divide by," if driver.per else ""
+    cut = f"cut to {driver.decimals} decimals and 0 where there is nothing to divide by"
+    per = f" per {all_spoken(driver.per)}, {cut}," if driver.per else ""
     return f"{all_spoken(driver.of)}{per} {_WINDOWS[driver.window]}"
 
 
