@@ -227,7 +227,6 @@ KEYS: Final[Mapping[str, str]] = {
     "Part.weight": "The weight of its part.",
     "where": "Attributes of events, and the words of which an event must have one; {} asks for nothing.",
     "where_not": "Attributes of events, and the words of which an event may have none; {} leaves nothing out.",
-    "SumTerm.window": "The time over which it is taken: the period or the one before; over a longer one stand `tiers`.",
     "Base.window": "The time over which it is taken; the last 12 full months only pick a bracket, in a driver.",
     "window": "The time over which the quantity is taken.",
     "within": "How many days or months after its last day.",

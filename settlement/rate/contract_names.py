@@ -40,9 +40,12 @@ def check_named(contract: Contract) -> None:
             case TiersTerm():
                 _check_method(contract, term, before)
             case SumTerm():
-                _check_sum(contract, term, before)
-            case PoolShareTerm():
-                _check_pool(contract, term, before)
+                if not term.adds and not term.takes:
+                    raise refuse(term_place(term), "adds and takes name nothing; name at least one measure or term.")
+                check_names(contract, term, (*term.adds, *term.takes), before, Counted.MONEY)
+                if term.window not in {Window.PERIOD, Window.PREVIOUS_PERIOD}:
+                    sentence = f"a sum over `{term.window}` would be given again in every period; write `period`,"
+                    raise refuse(term_place(term), f"{sentence} or put `tiers` over it.")
             case GateTerm():
                 _check_driver(contract, term, term.driver, before)
                 _check_terms(term, before)
@@ -54,24 +57,18 @@ def check_named(contract: Contract) -> None:
                 raise refuse(term_place(term), "number must be above 0; write how many instalments there are.")
 
 
-def _check_sum(contract: Contract, term: SumTerm, before: Sequence[str]) -> None:
-    if not term.adds and not term.takes:
-        raise refuse(term_place(term), "adds and takes name nothing; name at least one measure or term.")
-    check_names(contract, term, (*term.adds, *term.takes), before, Counted.MONEY)
-    if term.window not in {Window.PERIOD, Window.PREVIOUS_PERIOD}:
-        sentence = f"a sum over `{term.window}` would be given again in every period; write `period`,"
-        raise refuse(term_place(term), f"{sentence} or put `tiers` over it.")
-
-
-def _check_pool(contract: Contract, term: PoolShareTerm, before: Sequence[str]) -> None:
-    where = term_place(term)
-    check_names(contract, term, term.pool, before, Counted.MONEY)
-    check_names(contract, term, term.among, before, Counted(term.counts))
-    both = [name for name in term.pool if name in term.among]
-    if both:
-        raise refuse(where, f"`{both[0]}` is shared and shares; name in `among` what the pool is shared by.")
-    if term.of not in term.among:
-        raise refuse(where, f"of = `{term.of}` is not among those that share; {nearest(term.of, term.among)}")
+def check_pools(contract: Contract) -> None:
+    """Refuse a part of a pool whose pool is no money, that is none of those that share it, or that shares itself."""
+    for number, term in enumerate(contract.terms):
+        if isinstance(term, PoolShareTerm):
+            before, where = [one.id for one in contract.terms[:number]], term_place(term)
+            check_names(contract, term, term.pool, before, Counted.MONEY)
+            check_names(contract, term, term.among, before, Counted(term.counts))
+            for name in term.pool:
+                if name in term.among:
+                    raise refuse(where, f"`{name}` is shared and shares; name in `among` what the pool is shared by.")
+            if term.of not in term.among:
+                raise refuse(where, f"of = `{term.of}` is not among those that share; {nearest(term.of, term.among)}")
 
 
 def _check_method(contract: Contract, term: TiersTerm, before: Sequence[str]) -> None:

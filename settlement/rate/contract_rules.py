@@ -55,7 +55,7 @@ from settlement.rate.contract_examples import check_examples
 from settlement.rate.contract_exceptions import check_exceptions
 from settlement.rate.contract_fixing import check_conversion, check_same_currency
 from settlement.rate.contract_ledgers import check_ledgers
-from settlement.rate.contract_names import check_named
+from settlement.rate.contract_names import check_named, check_pools
 from settlement.rate.contract_shares import check_payees, check_shares
 from settlement.rate.contract_steps import STEPS_WITH_TABLES, check_same_taxes, check_steps, clauses_of_steps
 from settlement.rate.contract_words import Refusal, listed, nearest, refuse, term_place
@@ -379,6 +379,7 @@ RULES: Final[tuple[Callable[[Contract], None], ...]] = (
     check_events,
     _check_term_measures,
     check_named,
+    check_pools,
     check_ledgers,
     check_shares,
     check_dated_rates,
