@@ -54,7 +54,7 @@ from settlement.rate.contract_events import check_events
 from settlement.rate.contract_examples import check_examples
 from settlement.rate.contract_exceptions import check_exceptions
 from settlement.rate.contract_fixing import check_conversion, check_same_currency
-from settlement.rate.contract_ledgers import check_ledgers
+from settlement.rate.contract_ledgers import check_ledgers, check_same_inventory
 from settlement.rate.contract_names import check_named, check_pools
 from settlement.rate.contract_shares import check_payees, check_shares
 from settlement.rate.contract_steps import STEPS_WITH_TABLES, check_same_taxes, check_steps, clauses_of_steps
@@ -113,6 +113,7 @@ def check_versions(versions: Sequence[ContractVersion]) -> None:
         check_same_currency(earlier, later)
         check_payees(earlier, later)
         check_same_taxes(earlier, later)
+        check_same_inventory(earlier, later)
 
 
 def _check_names(contract: Contract) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from rate.test_contract_file import refusal
 
 from settlement import cli
 
@@ -602,3 +603,12 @@ def test_what_a_person_works_out_comes_out(settled: dict[str, pl.DataFrame], nam
     label = pl.concat_str("term", "beneficiary", separator=" ", ignore_nulls=True)
     told = own.group_by(label.alias("line"), maintain_order=True).agg("amount")
     assert {line: amounts for line, amounts in told.iter_rows() if line in lines} == lines
+
+
+def test_a_later_file_lists_what_was_bought_before_it() -> None:
+    first, later = (f"contracts/partner/2024-0{month}-01.toml" for month in (1, 4))
+    left_out = PREPAID.replace("{ on = 2024-01-15, quantity = 1_000_000 }, ", "")
+    assert refusal({first: PREPAID, later: left_out}) == (
+        f"{later}, clause 1 (beyond): 1,000,000 that were bought on 2024-01-15 are left out, and what is left of them "
+        f"would be lost; list them as {first} does."
+    )
