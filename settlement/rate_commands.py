@@ -21,6 +21,7 @@ from settlement.model.dates import period_from
 from settlement.model.events import LINE, Events
 from settlement.rate.contract_events import kinds_named
 from settlement.rate.contract_file import read_contract, versions_of
+from settlement.rate.event_attributes import check_attributes
 from settlement.rate.events_check import MAY_BE_CARD, read_events
 from settlement.rate.worked import Worked, work_out
 from settlement.reconcile.cards import is_card
@@ -53,6 +54,7 @@ def rate(
     versions = _versions(contract)
     read = read_events(events.name, content_of(_existing(events, "events")), kinds_named(versions))
     _refuse_cards(read)
+    check_attributes(read, versions)
     worked = work_out(versions, read, night_of(as_of), None if period is None else _days(period))
     _write(worked, out, [events, *_files(contract)])
     _show(worked)

@@ -136,6 +136,18 @@ def test_what_is_read_is_not_written_over(settle: Run) -> None:
     )
 
 
+def test_what_takes_back_tells_what_the_other_counts_by(settle: Run) -> None:
+    refund = "R2,refund,2011-01-05,2011-01-06,33.33,USD,A1,P2,false,\n"
+    Path("events.csv").write_text(EVENTS + refund, "utf-8")
+    assert settle()[0] == 0
+    # A category that does not count elsewhere: the refund would take back what was never given.
+    Path("events.csv").write_text(EVENTS.replace(",false,5999", ",false,6010") + refund, "utf-8")
+    assert settle()[2] == (
+        "settle: events.csv, line 5: refund R2 leaves `mcc` empty, by which [measures.elsewhere_volume] selects; P2, "
+        "to which it refers, has `6010`: write its own.\n"
+    )
+
+
 def test_card_numbers_are_refused_and_not_told(settle: Run) -> None:
     Path("events.csv").write_text(EVENTS.replace("A1", "4111111111111111"), "utf-8")
     code, _, err = settle()

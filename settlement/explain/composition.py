@@ -15,12 +15,13 @@ from settlement.explain.scene import OF_A_TERM, Part, Scene, part_of
 from settlement.explain.steps import STEPS, Composition, interest, moves, parked
 from settlement.model.clearing import TOLD_ONLY, StatementState
 from settlement.model.contract_frame import Window
-from settlement.model.contract_measures import UnitMeasure, openings
+from settlement.model.contract_measures import openings
 from settlement.model.contract_terms import (
     CapTerm,
     MinimumTerm,
     PointsTerm,
     PrepaidTerm,
+    Term,
     TiersTerm,
     UnitPriceTerm,
     WholeTierTerm,
@@ -31,6 +32,7 @@ from settlement.model.dates import Calendar, Period, PeriodKind, period_from, ye
 from settlement.model.money import minor, split_largest_remainder
 from settlement.model.statement_lines import ADJUSTMENT, INTEREST, kind_of
 from settlement.rate.contract_words import written_minor
+from settlement.rate.measures import limit_of, measured_in
 from settlement.rate.per_record import LIMIT
 from settlement.rate.windows import Lines
 
@@ -75,11 +77,12 @@ def _of_term(scene: Scene, now: Mapping[Period, Lines]) -> Composition:
         case WholeTierTerm():
             return Composition(rule="", parts=_openings(scene), notes=_given_before(scene, term, now))
         case PointsTerm() | PrepaidTerm():
-            return replace(_on_names(scene, now), notes=_ledger(scene, term, now))
+            return replace(_on_names(scene, now), notes=_ledger(scene, term, now) + _limits(scene, term))
         case UnitPriceTerm():
             return Composition(rule="", parts=_openings(scene), notes=_limits(scene, term))
         case _:
-            return _on_names(scene, now)
+            found = _on_names(scene, now)
+            return found if term is None else replace(found, notes=found.notes + _limits(scene, term))
 
 
 def _on_names(scene: Scene, now: Mapping[Period, Lines]) -> Composition:
@@ -182,13 +185,17 @@ def _ledger(scene: Scene, term: PointsTerm | PrepaidTerm, now: Mapping[Period, L
     )
 
 
-def _limits(scene: Scene, term: UnitPriceTerm) -> tuple[str, ...]:
+def _limits(scene: Scene, term: Term) -> tuple[str, ...]:
     """Which accounts a limit by account holds for, those first from whose units it takes or to which it adds most."""
-    measure = scene.version.contract.measures[term.measure] if scene.version else None
-    if not isinstance(measure, UnitMeasure) or measure.account_limit is None:
+    named = limit_of(scene.version.contract, term) if scene.version else None
+    if scene.version is None or named is None:
         return ()
+    name, limit = named
+    unit = measured_in(scene.version.contract, name)
     own = (pl.col("period") == scene.address.period) & (pl.col("term") == term.id)
-    by_limit = pl.col("quantity").filter(pl.col("selector") == LIMIT).sum().alias("by_limit")
+    # Of several measures that the term names, the limit is on the units of one.
+    own &= pl.col("selector").is_in([name, LIMIT]) | (len(looks_at(term)) == 1)
+    by_limit = pl.col("quantity").filter(pl.col("file").is_null()).sum().alias("by_limit")
     found = (
         scene.contributions()
         .filter(own)
@@ -198,15 +205,14 @@ def _limits(scene: Scene, term: UnitPriceTerm) -> tuple[str, ...]:
         .sort(-pl.col("by_limit").abs(), "account_id")
         .collect()
     )
-    limit = measure.account_limit
     told = [f"an account counts for {limit.least:,} at least and {limit.most:,} at most in a {limit.window}"]
     told += [
-        f"account {account}: {counted - by_limit:,} {measure.unit}, by the limit {counted:,}"
+        f"account {account}: {counted - by_limit:,} {unit}, by the limit {counted:,}"
         for account, by_limit, counted in found.head(_MOST_ACCOUNTS).iter_rows()
     ]
     if found.height > _MOST_ACCOUNTS:
         rest = found["by_limit"][_MOST_ACCOUNTS:]
-        told.append(f"and {len(rest)} more accounts, which the limit changes by {rest.sum():,} {measure.unit}")
+        told.append(f"and {len(rest)} more accounts, which the limit changes by {rest.sum():,} {unit}")
     return tuple(told)
 
 

@@ -35,7 +35,10 @@ class Bracket:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Driver:
-    """What picks the bracket: a quantity, or a quantity ``per`` another as a ratio cut to ``decimals``."""
+    """What picks the bracket: a quantity, or a quantity ``per`` another as a ratio cut to ``decimals``.
+
+    A ratio is 0 where what it divides by is 0.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = CLOSED
     of: tuple[Text, ...]

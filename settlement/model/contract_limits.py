@@ -1,4 +1,4 @@
-"""Forms of terms that rest on other terms: caps, guarantees, sums, the least or the greatest, and gates."""
+"""Forms of terms that rest on other terms: caps, guarantees, sums, parts of pools, the least or greatest, gates."""
 
 from __future__ import annotations
 
@@ -51,6 +51,23 @@ class SumTerm(TermFrame):
     hurdle: Exact | None = None
     least: Exact | None = None
     most: Exact | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolShareTerm(TermFrame):
+    """``pool_share``: gives the part of a pool of money that one quantity has ``among`` all that share it.
+
+    The parts of all of them sum to the pool: units that are left over go to the largest fractions, of equal ones to the
+    name that sorts first. What counts below zero has no part; where nothing counts, nobody has one.
+    """
+
+    form: Literal["pool_share"]
+    pool: tuple[Text, ...]
+    of: Text
+    among: tuple[Text, ...]
+    counts: Literal["money", "count"]
+    window: Literal["period"]
+    residue: Literal["largest_remainder"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -194,7 +194,7 @@ class ProfitMeasure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountLimit:
-    """The fewest and the most units that the records of one account count for in one period."""
+    """The fewest and the most units that the records of one account count for in one period, in every term."""
 
     __pydantic_config__: ClassVar[ConfigDict] = CLOSED
     least: Whole

@@ -17,7 +17,7 @@ from pydantic import ConfigDict, Field
 from settlement.model.contract_amounts import DatedAmountsTerm, InstalmentsTerm, MinimumPurchaseTerm, TiersTerm
 from settlement.model.contract_frame import BelowZero, Scope, TermFrame, TermRounding
 from settlement.model.contract_ledgers import PointsTerm, PrepaidTerm
-from settlement.model.contract_limits import CapTerm, GateTerm, MinimumTerm, PickTerm, SumTerm
+from settlement.model.contract_limits import CapTerm, GateTerm, MinimumTerm, PickTerm, PoolShareTerm, SumTerm
 from settlement.model.contract_measures import CLOSED, Dating, Day, Exact, Text, Whole
 
 
@@ -212,6 +212,7 @@ Term = (
     | InstalmentsTerm
     | MinimumPurchaseTerm
     | SumTerm
+    | PoolShareTerm
     | PickTerm
     | GateTerm
     | PointsTerm
@@ -226,7 +227,7 @@ OF_ONE_MEASURE: Final = (
 """The forms over one measure."""
 WITHOUT_ROUNDING: Final = (
     *(BountyTerm, CapTerm, MinimumTerm),
-    *(DatedAmountsTerm, InstalmentsTerm, PickTerm, GateTerm),
+    *(DatedAmountsTerm, InstalmentsTerm, PoolShareTerm, PickTerm, GateTerm),
 )
 """The forms that give whole minor units as they are."""
 
@@ -251,6 +252,8 @@ def looks_at(term: Term) -> tuple[str, ...]:
             found = (*base, *(() if term.driver is None else (*term.driver.of, *term.driver.per)))
         case SumTerm():
             found = (*term.adds, *term.takes)
+        case PoolShareTerm():
+            found = (*term.pool, *term.among)
         case PointsTerm():
             found = (*term.issued, *term.redeemed)
         case GateTerm():
@@ -282,6 +285,7 @@ __all__ = [
     "MinimumTerm",
     "PickTerm",
     "PointsTerm",
+    "PoolShareTerm",
     "PrepaidTerm",
     "RateByTerm",
     "RateTerm",

@@ -96,6 +96,8 @@ def is_count(name: str, term: Mapping[str, Any]) -> bool:
         return bool(term.get("base", {}).get("counts") == "count")
     if form in {"tiers", "gate"} and name in {"driver", "driver_per"}:
         return bool(term.get("driver", {}).get("counts") == "count")
+    if form == "pool_share":
+        return term.get("counts") == "count" and name in term.get("among", ())
     return form in _FORMS_OF_THINGS and name not in _MONEY
 
 

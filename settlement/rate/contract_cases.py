@@ -27,6 +27,7 @@ from settlement.model.contract_terms import (
     MinimumTerm,
     PickTerm,
     PointsTerm,
+    PoolShareTerm,
     PrepaidTerm,
     RateByTerm,
     RateTerm,
@@ -234,6 +235,12 @@ def _sum(contract: Contract, term: SumTerm) -> Iterator[Given]:
         yield from ({name: quantity} for quantity in _around(bound))
 
 
+def _pool_share(contract: Contract, term: PoolShareTerm) -> Iterator[Given]:
+    """A pool that all have an equal part in, that one has alone, and that nobody has."""
+    pool = {term.pool[0]: _much(contract)}
+    yield from ({**pool, **counted} for counted in (dict.fromkeys(term.among, 1), {term.of: 1}, {term.of: 0}))
+
+
 def _pick(contract: Contract, term: PickTerm) -> Iterator[Given]:
     first, *others = term.of
     same = dict.fromkeys(others, _much(contract))
@@ -270,6 +277,7 @@ _BOUNDS: Final[Mapping[type[Term], Callable[[Contract, Any], Iterator[Given]]]] 
     InstalmentsTerm: _instalments,
     MinimumPurchaseTerm: _minimum_purchase,
     SumTerm: _sum,
+    PoolShareTerm: _pool_share,
     PickTerm: _pick,
     GateTerm: _gate,
     PointsTerm: _points,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from settlement.model.contract import Contract
+from settlement.errors import TerminalError
+from settlement.model.contract import Contract, ContractVersion
 from settlement.model.contract_frame import Counted
 from settlement.model.contract_terms import PointsTerm, PrepaidTerm, Term
 from settlement.model.money import is_currency
@@ -31,6 +32,20 @@ def check_ledgers(contract: Contract) -> None:
                     raise refuse(term_place(term), "what is bought is a number above 0; write how many there are.")
                 if not term.bought and term.opening_inventory is None:
                     raise refuse(term_place(term), "nothing was bought before; write `bought`, or use `unit_price`.")
+
+
+def check_same_inventory(earlier: ContractVersion, later: ContractVersion) -> None:
+    """Refuse a version that leaves out what was bought before it: its ledger is worked out from the first period on."""
+    told = {term.id: term for term in later.contract.terms if isinstance(term, PrepaidTerm)}
+    for term in earlier.contract.terms:
+        if not isinstance(term, PrepaidTerm) or term.id not in told or earlier.effective == later.effective:
+            continue
+        for one in term.bought:
+            if one.on < later.effective and one not in told[term.id].bought:
+                raise TerminalError(
+                    f"{later.source}, {term_place(told[term.id])}: {one.quantity:,} that were bought on {one.on} are "
+                    f"left out, and what is left of them would be lost; list them as {earlier.source} does."
+                )
 
 
 def _check_points(contract: Contract, term: PointsTerm, before: Sequence[str]) -> None:

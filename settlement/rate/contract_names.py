@@ -20,6 +20,7 @@ from settlement.model.contract_terms import (
     InstalmentsTerm,
     MinimumPurchaseTerm,
     PickTerm,
+    PoolShareTerm,
     SumTerm,
     Term,
     TiersTerm,
@@ -54,6 +55,20 @@ def check_named(contract: Contract) -> None:
                 check_names(contract, term, term.of, before, Counted.COUNT)
             case InstalmentsTerm() if term.number <= 0:
                 raise refuse(term_place(term), "number must be above 0; write how many instalments there are.")
+
+
+def check_pools(contract: Contract) -> None:
+    """Refuse a part of a pool whose pool is no money, that is none of those that share it, or that shares itself."""
+    for number, term in enumerate(contract.terms):
+        if isinstance(term, PoolShareTerm):
+            before, where = [one.id for one in contract.terms[:number]], term_place(term)
+            check_names(contract, term, term.pool, before, Counted.MONEY)
+            check_names(contract, term, term.among, before, Counted(term.counts))
+            for name in term.pool:
+                if name in term.among:
+                    raise refuse(where, f"`{name}` is shared and shares; name in `among` what the pool is shared by.")
+            if term.of not in term.among:
+                raise refuse(where, f"of = `{term.of}` is not among those that share; {nearest(term.of, term.among)}")
 
 
 def _check_method(contract: Contract, term: TiersTerm, before: Sequence[str]) -> None:

@@ -43,6 +43,7 @@ from settlement.model.contract_terms import (
     Term,
     UnitPriceTerm,
     WholeTierTerm,
+    looks_at,
 )
 from settlement.model.dates import PeriodKind
 from settlement.model.money import is_currency
@@ -53,8 +54,8 @@ from settlement.rate.contract_events import check_events
 from settlement.rate.contract_examples import check_examples
 from settlement.rate.contract_exceptions import check_exceptions
 from settlement.rate.contract_fixing import check_conversion, check_same_currency
-from settlement.rate.contract_ledgers import check_ledgers
-from settlement.rate.contract_names import check_named
+from settlement.rate.contract_ledgers import check_ledgers, check_same_inventory
+from settlement.rate.contract_names import check_named, check_pools
 from settlement.rate.contract_shares import check_payees, check_shares
 from settlement.rate.contract_steps import STEPS_WITH_TABLES, check_same_taxes, check_steps, clauses_of_steps
 from settlement.rate.contract_words import Refusal, listed, nearest, refuse, term_place
@@ -112,6 +113,7 @@ def check_versions(versions: Sequence[ContractVersion]) -> None:
         check_same_currency(earlier, later)
         check_payees(earlier, later)
         check_same_taxes(earlier, later)
+        check_same_inventory(earlier, later)
 
 
 def _check_names(contract: Contract) -> None:
@@ -295,12 +297,15 @@ def _check_rounding(contract: Contract) -> None:
 
 
 def _check_prices(contract: Contract) -> None:
-    """Units that a limit counts by account have one price: nobody could say which of them the limit takes."""
+    """Units that a limit counts by account have one price, and stand alone: nobody could say what the limit takes."""
     for term in contract.terms:
-        if isinstance(term, UnitPriceTerm) and len(term.prices) > 1:
-            measure = contract.measures[term.measure]
-            if isinstance(measure, UnitMeasure) and measure.account_limit is not None:
-                raise refuse(term_place(term), "units with a limit by account have one price; leave one price only.")
+        measures = {name: contract.measures.get(name) for name in looks_at(term)}
+        limited = [name for name, one in measures.items() if isinstance(one, UnitMeasure) and one.account_limit]
+        if limited and isinstance(term, UnitPriceTerm) and len(term.prices) > 1:
+            raise refuse(term_place(term), "units with a limit by account have one price; leave one price only.")
+        if len(limited) > 1:
+            names = " and ".join(f"`{name}`" for name in limited)
+            raise refuse(term_place(term), f"{names} limit an account each; name one of them only.")
 
 
 def _check_settlement(contract: Contract) -> None:
@@ -375,6 +380,7 @@ RULES: Final[tuple[Callable[[Contract], None], ...]] = (
     check_events,
     _check_term_measures,
     check_named,
+    check_pools,
     check_ledgers,
     check_shares,
     check_dated_rates,

@@ -12,7 +12,7 @@ from typing import Final
 
 from settlement.model.contract import ContractVersion
 from settlement.model.contract_frame import Window
-from settlement.model.contract_limits import CapTerm, GateTerm, PickTerm, SumTerm
+from settlement.model.contract_limits import CapTerm, GateTerm, PickTerm, PoolShareTerm, SumTerm
 from settlement.model.contract_measures import UnitMeasure, openings
 from settlement.model.contract_terms import (
     OF_ONE_MEASURE,
@@ -48,7 +48,7 @@ from settlement.rate.quantities import OverNames, OverTime, of_days, of_names
 from settlement.rate.sums import Sums
 from settlement.rate.windows import Lines, Scene, given_before, given_over, quantity
 
-_OF_OWN_PERIOD: Final = (*OF_ONE_MEASURE, DatedAmountsTerm, InstalmentsTerm, PickTerm)
+_OF_OWN_PERIOD: Final = (*OF_ONE_MEASURE, DatedAmountsTerm, InstalmentsTerm, PickTerm, PoolShareTerm)
 """Forms that look at no other period than their own; of those with windows, the window tells it."""
 
 

@@ -29,6 +29,7 @@ from settlement.model.contract_terms import (
     MinimumTerm,
     PickTerm,
     PointsTerm,
+    PoolShareTerm,
     PrepaidTerm,
     RateByTerm,
     RateTerm,
@@ -55,7 +56,7 @@ from settlement.rate.amounts import (
     tiers,
 )
 from settlement.rate.ledgers import PREPAID, names_of_points, of_points, of_prepaid
-from settlement.rate.limits import gate, pick, sum_of
+from settlement.rate.limits import gate, pick, pool_share, sum_of
 
 PAID_TO_DATE = "paid_to_date"
 ACCOUNTS = "accounts"
@@ -274,6 +275,7 @@ _EXACT: Final[Mapping[type[Term], Callable[[Any, str, Mapping[str, int]], Fracti
     InstalmentsTerm: instalments,
     MinimumPurchaseTerm: minimum_purchase,
     SumTerm: sum_of,
+    PoolShareTerm: pool_share,
     PickTerm: pick,
     GateTerm: gate,
     PointsTerm: of_points,
@@ -310,6 +312,7 @@ _NAMES: Final[Mapping[type[Term], Callable[[Any], tuple[str, ...]]]] = {
     InstalmentsTerm: lambda _: (BEFORE, DUE),
     MinimumPurchaseTerm: lambda _: (BOUGHT,),
     SumTerm: lambda term: (*term.adds, *term.takes),
+    PoolShareTerm: lambda term: (*term.pool, *term.among),
     PickTerm: lambda term: term.of,
     GateTerm: lambda term: (*_of_driver(term.driver), *term.of),
     PointsTerm: lambda term: (*names_of_points(term), *((PAID_TO_DATE,) if term.entry == "reserve" else ())),
@@ -324,6 +327,8 @@ def is_counted(term: Term, name: str) -> bool:
             return True
         case PointsTerm() | PrepaidTerm():
             return name != PAID_TO_DATE
+        case PoolShareTerm():
+            return name in term.among and term.counts == "count"
         case TiersTerm() if name == BASE and term.base is not None:
             return term.base.counts is Counted.COUNT
         case TiersTerm() | GateTerm() if name in {DRIVER, DRIVER_PER} and term.driver is not None:

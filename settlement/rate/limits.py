@@ -1,12 +1,15 @@
-"""What sums, the least or greatest, and gates of terms give: exact rationals of minor units, rounded in ``forms``."""
+"""What sums, parts of a pool, the least or greatest, and gates give: exact rationals of minor units.
+
+What is no whole number of them is rounded in ``forms``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
 
-from settlement.model.contract_limits import GateTerm, PickTerm, SumTerm
-from settlement.model.money import minor
+from settlement.model.contract_limits import GateTerm, PickTerm, PoolShareTerm, SumTerm
+from settlement.model.money import minor, split_largest_remainder
 from settlement.rate.amounts import driven
 
 
@@ -17,6 +20,13 @@ def sum_of(term: SumTerm, currency: str, given: Mapping[str, int]) -> Fraction:
     found = Fraction(term.rate) * above
     found = found if term.least is None else max(found, Fraction(minor(term.least, currency)))
     return found if term.most is None else min(found, Fraction(minor(term.most, currency)))
+
+
+def pool_share(term: PoolShareTerm, _: str, given: Mapping[str, int]) -> Fraction:
+    """The part of the pool that one quantity has among all, in whole minor units; nothing where none is above zero."""
+    weights = {name: max(0, given[name]) for name in term.among}
+    pool = sum(given[name] for name in term.pool)
+    return Fraction(split_largest_remainder(pool, weights)[term.of] if any(weights.values()) else 0)
 
 
 def pick(term: PickTerm, _: str, given: Mapping[str, int]) -> Fraction:

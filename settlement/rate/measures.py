@@ -49,7 +49,7 @@ from settlement.rate.disputes import BEFORE, with_disputes
 from settlement.rate.event_measures import accounts_counted, added, events_counted
 from settlement.rate.facts import Facts
 from settlement.rate.foreign import TAKEN_DAY, in_own_currency, rates_taken
-from settlement.rate.per_record import OF_RECORDS, commissions, limited, units
+from settlement.rate.per_record import LIMIT, OF_RECORDS, commissions, limited, units
 from settlement.rate.reference_measures import accounts_of, balances_of, profits_of
 
 SCHEMA: Final = pl.Schema(
@@ -130,9 +130,10 @@ def settled_by(versions: Sequence[ContractVersion], index: int) -> pl.Expr:
 
 def by_account(versions: Sequence[ContractVersion], rows: pl.DataFrame) -> pl.DataFrame:
     """What each account has in each period of a term that limits it: ``units`` without the limit, and ``rows``."""
-    named = [(version.effective, term.id) for version, term, _ in _limited(versions)]
-    terms = pl.DataFrame(named, schema={"version": pl.Date(), "term": pl.String()}, orient="row")
-    of_limited = rows.join(terms, on=["version", "term"], how="semi")
+    named = [(version.effective, term.id, _rated_as(term, name)) for version, term, name, _ in _limited(versions)]
+    schema = {"version": pl.Date(), "term": pl.String(), "selector": pl.String()}
+    terms = pl.DataFrame(named, schema=schema, orient="row")
+    of_limited = rows.join(terms, on=list(schema), how="semi")
     # In 128 bits, so that a sum that has no place in 64 is refused, not wrapped.
     units_of = pl.col("quantity").cast(pl.Int128()).sum().cast(pl.Int64())
     return of_limited.group_by(ACCOUNT).agg(units=units_of, rows=pl.len().cast(pl.Int64()))
@@ -141,32 +142,35 @@ def by_account(versions: Sequence[ContractVersion], rows: pl.DataFrame) -> pl.Da
 def limits(versions: Sequence[ContractVersion], accounts: pl.DataFrame) -> pl.DataFrame:
     """A contribution for each account and period whose units, as ``by_account`` tells them, are brought to a limit."""
     frames = [SCHEMA.to_frame()]
-    for version, term, limit in _limited(versions):
+    for version, term, name, limit in _limited(versions):
         of_term = accounts.filter((pl.col("version") == version.effective) & (pl.col("term") == term.id))
         told = limited(of_term, limit).with_columns(
             pl.lit(version.contract.id).alias("contract"),
             pl.lit(term.clause).alias("clause"),
-            pl.lit(measured_in(version.contract, term.measure)).alias("unit"),
+            pl.lit(LIMIT if isinstance(term, UnitPriceTerm) else name).alias("selector"),
+            pl.lit(measured_in(version.contract, name)).alias("unit"),
         )
         frames.append(told.select(SCHEMA.names()))
     return pl.concat(frames)
 
 
-def _limited(versions: Sequence[ContractVersion]) -> list[tuple[ContractVersion, UnitPriceTerm, AccountLimit]]:
-    """The terms that limit what an account has in a period."""
-    found = []
-    for version in versions:
-        for term in version.contract.terms:
-            limit = limit_of(version.contract, term)
-            if isinstance(term, UnitPriceTerm) and limit is not None:
-                found.append((version, term, limit))
-    return found
+def _limited(versions: Sequence[ContractVersion]) -> list[tuple[ContractVersion, Term, str, AccountLimit]]:
+    """The terms that limit what an account has in a period, with the measure that says so."""
+    terms = [(version, term) for version in versions for term in version.contract.terms]
+    found = [(version, term, limit_of(version.contract, term)) for version, term in terms]
+    return [(version, term, *limit) for version, term, limit in found if limit is not None]
 
 
-def limit_of(contract: Contract, term: Term) -> AccountLimit | None:
-    """What limits an account in a period of a term; None for most terms."""
-    measure = contract.measures[term.measure] if isinstance(term, UnitPriceTerm) else None
-    return measure.account_limit if isinstance(measure, UnitMeasure) else None
+def _rated_as(term: Term, measure: str) -> str:
+    """The selector of what a term is rated on of a measure: units at their only price have the price's."""
+    return next(iter(term.selectors)) if isinstance(term, UnitPriceTerm) else measure
+
+
+def limit_of(contract: Contract, term: Term) -> tuple[str, AccountLimit] | None:
+    """The measure of a term that limits an account in a period, and its limit; None for most terms."""
+    named = ((name, contract.measures.get(name)) for name in looks_at(term))
+    limits_said = ((name, one.account_limit) for name, one in named if isinstance(one, UnitMeasure))
+    return next(((name, limit) for name, limit in limits_said if limit is not None), None)
 
 
 def _unit(contract: Contract, term: Term) -> pl.Expr:

@@ -17,7 +17,7 @@ from settlement.model.money import Rounding, exponent, minor
 from settlement.rate.disputes import BEFORE, RESTORING
 
 LIMIT: Final = "limit"
-"""The selector of what a limit adds to, or takes from, the units of one account."""
+"""The selector of what a limit adds to, or takes from, the units of one account, where units have a price."""
 PURCHASES: Final = "purchases"
 NEGATIVES: Final = "negatives"
 OF_RECORDS: Final = ("kind", "posting_date", "origin_file", "origin_record")
@@ -42,9 +42,7 @@ def limited(accounts: pl.DataFrame, limit: AccountLimit) -> pl.DataFrame:
     """What brings the ``units`` of each account and period to the limit, as ``quantity``, where that is not nothing."""
     rest = pl.col("units").clip(limit.least, limit.most) - pl.col("units")
     return (
-        accounts.with_columns(
-            quantity=rest, selector=pl.lit(LIMIT), file=pl.lit(None, pl.String()), record=pl.lit(None, pl.Int64())
-        )
+        accounts.with_columns(quantity=rest, file=pl.lit(None, pl.String()), record=pl.lit(None, pl.Int64()))
         .filter(pl.col("quantity") != 0)
         .drop("units")
     )

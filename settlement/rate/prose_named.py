@@ -17,6 +17,7 @@ from settlement.model.contract_terms import (
     MinimumTerm,
     PickTerm,
     PointsTerm,
+    PoolShareTerm,
     PrepaidTerm,
     SumTerm,
     Term,
@@ -86,7 +87,8 @@ def _based(contract: Contract, base: Base) -> str:
 def _driven(driver: Driver | None) -> str:
     if driver is None:
         return "it"
-    per = f" per {all_spoken(driver.per)}, cut to {driver.decimals} decimals," if driver.per else ""
+    cut = f"cut to {driver.decimals} decimals and 0 where there is nothing to divide by"
+    per = f" per {all_spoken(driver.per)}, {cut}," if driver.per else ""
     return f"{all_spoken(driver.of)}{per} {_WINDOWS[driver.window]}"
 
 
@@ -117,6 +119,15 @@ def _sum(contract: Contract, term: SumTerm) -> str:
     most = "" if term.most is None else f", {money(contract, term.most)} at most"
     return (
         f"{percent(term.rate)} of {adds}{takes} {_WINDOWS[term.window]}{hurdle}{least}{most}. {rounded(term.rounding)}"
+    )
+
+
+def _pool_share(_: Contract, term: PoolShareTerm) -> str:
+    return (
+        f"The part of {all_spoken(term.pool)} {_WINDOWS[Window(term.window)]} that {all_spoken([term.of])} has among "
+        f"{listing([all_spoken([name]) for name in term.among])}; minor units that are left over go to the largest "
+        "fractions cut off, of equal ones to the name that sorts first. What is below zero has no part; where nothing "
+        "is above zero, nobody has one."
     )
 
 
@@ -176,6 +187,7 @@ FORMS: Final[Mapping[type[Term], Callable[[Contract, Any], str]]] = {
     InstalmentsTerm: _instalments,
     MinimumPurchaseTerm: _minimum_purchase,
     SumTerm: _sum,
+    PoolShareTerm: _pool_share,
     PickTerm: _pick,
     GateTerm: _gate,
     CapTerm: _cap,

@@ -16,9 +16,11 @@ from settlement.model.contract_terms import (
     MinimumPurchaseTerm,
     PickTerm,
     PointsTerm,
+    PoolShareTerm,
     PrepaidTerm,
     SumTerm,
     TiersTerm,
+    looks_at,
 )
 from settlement.model.dates import Period, month_after
 from settlement.rate.amounts import BASE, BEFORE, BOUGHT, DRIVER, DRIVER_PER, DUE
@@ -27,7 +29,7 @@ from settlement.rate.ledgers import Flow, names_of_points, points, prepaid
 from settlement.rate.windows import Scene, given_before, given_in, given_over, quantity
 
 OverLedgers = PointsTerm | PrepaidTerm
-OverNames = TiersTerm | SumTerm | PickTerm | GateTerm | CapTerm | MinimumPurchaseTerm | OverLedgers
+OverNames = TiersTerm | SumTerm | PoolShareTerm | PickTerm | GateTerm | CapTerm | MinimumPurchaseTerm | OverLedgers
 OverTime = DatedAmountsTerm | InstalmentsTerm
 
 
@@ -36,8 +38,8 @@ def of_names(term: OverNames, scene: Scene) -> dict[str, int]:
     match term:
         case TiersTerm():
             return _of_brackets(term, scene)
-        case SumTerm():
-            return {name: quantity(scene, name, term.window) for name in (*term.adds, *term.takes)}
+        case SumTerm() | PoolShareTerm():
+            return {name: quantity(scene, name, Window(term.window)) for name in looks_at(term)}
         case GateTerm() | PickTerm():
             driven = _driven(term.driver, scene) if isinstance(term, GateTerm) else {}
             return {**driven, **{name: given_in(scene, name, scene.period) for name in term.of}}

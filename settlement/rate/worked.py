@@ -13,6 +13,7 @@ import polars as pl
 from settlement.errors import TerminalError
 from settlement.model.clearing import StatementState
 from settlement.model.contract import ContractVersion, known_versions
+from settlement.model.contract_measures import ACCOUNTS_UNIT
 from settlement.model.contract_terms import RecordRateTerm
 from settlement.model.dates import Period, period_of
 from settlement.model.events import EventKind, Events
@@ -24,7 +25,7 @@ from settlement.rate.evaluate import in_force, periods_known
 from settlement.rate.event_days import KnownOn, known_on
 from settlement.rate.event_groups import EventGroups, event_groups
 from settlement.rate.forms import exactly
-from settlement.rate.per_record import LIMIT, PURCHASES
+from settlement.rate.per_record import PURCHASES
 from settlement.rate.stated import PayoutRow
 
 _LINE: Final = ("as_of", "contract", "version", "clause", "term", "period", "selector")
@@ -145,7 +146,7 @@ def _lines(groups: EventGroups, closing: Closing, rows: pl.DataFrame) -> pl.Data
         .with_columns(
             as_of=pl.lit(closing.day),
             # What a limit takes from an account has no event.
-            event_id=pl.coalesce("file", pl.when(pl.col("selector") != LIMIT).then("opening_event")),
+            event_id=pl.coalesce("file", pl.when(pl.col("unit") == ACCOUNTS_UNIT).then("opening_event")),
         )
         .join(standing.select("event_id", "kind", "event_date"), on="event_id", how="left")
         .join(_exact_by_event(closing, rows, standing), on=["version", "term", "event_id"], how="left")

@@ -156,6 +156,20 @@ class Reading:
             found = Fraction(term["most"] * 100)
         return rounded(found)
 
+    def pool_share(self, term: Table, now: int) -> int:
+        pool = self.over(term["pool"], "period", now)
+        counts = {name: max(0, self.one(name, now)) for name in term["among"]}
+        whole = sum(counts.values())
+        if not whole:
+            return 0
+        parts = {name: Fraction(abs(pool) * count, whole) for name, count in counts.items()}
+        cut = {name: part.__floor__() for name, part in parts.items()}
+        while sum(cut.values()) < abs(pool):
+            # The largest fraction that is still cut off; of equal ones the name that sorts first.
+            short = min(parts, key=lambda name: (cut[name] - parts[name], name))
+            cut[short] += 1
+        return cut[term["of"]] if pool >= 0 else -cut[term["of"]]
+
     def least(self, term: Table, now: int) -> int:
         return min(self.one(name, now) for name in term["of"])
 

@@ -53,6 +53,7 @@ class RandomContract:
             self.due,
             self.points,
             self.prepaid,
+            self.pool_share,
         )
         rate = self.random.randrange(1, 999)
         self.add("rate", f'measure = "volume"\nrate = 0.0{rate:03}\n{ROUNDING}')
@@ -142,6 +143,14 @@ class RandomContract:
         takes = self.random.choice(("[]", *(f'["{name}"]' for name in MONEY if name not in adds)))
         body = f'adds = {adds}\ntakes = {takes}\nwindow = "{window}"\nrate = 0.{self.random.randrange(1, 999):03}'
         self.add("sum", f"{body}\n{bounds}{ROUNDING}")
+
+    def pool_share(self) -> None:
+        pool = self.random.choice(self.money())
+        counts, names = self.random.choice((("money", MONEY), ("count", COUNTS)))
+        among = self.random.sample([name for name in names if name != pool], self.random.randrange(2, 4))
+        listed = ", ".join(f'"{name}"' for name in among)
+        body = f'pool = ["{pool}"]\nof = "{among[0]}"\namong = [{listed}]\ncounts = "{counts}"\nwindow = "period"'
+        self.add("pool_share", f'{body}\nresidue = "largest_remainder"')
 
     def pick(self) -> None:
         if len(self.ids) > 1:

@@ -12,6 +12,9 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rate.histories import RandomHistory, rate_history
+from rate.random_terms import HEAD, ROUNDING
+from rate.test_contract_file import refusal
 
 from settlement.model.contract_measures import AccountLimit, UnitMeasure
 from settlement.model.contract_terms import RecordRateTerm, Scope, TermRounding
@@ -87,11 +90,78 @@ def test_a_limit_holds_by_account_and_period(accounts: dict[tuple[str, str], int
     told = [(account, period, units) for (account, period), units in accounts.items()]
     schema = {"account_id": pl.String, "period": pl.String, "units": pl.Int64}
     found = limited(pl.DataFrame(told, schema=schema, orient="row"), AccountLimit(least=0, most=1000, window="period"))
-    assert (found["selector"] == LIMIT).all()
     assert found["file"].null_count() == found.height
     rest = {key: max(0, min(1000, units)) - units for key, units in accounts.items()}
     expected = {key: units for key, units in rest.items() if units}
     assert {(row["account_id"], row["period"]): row["quantity"] for row in found.iter_rows(named=True)} == expected
+
+
+LIMITED = """
+[measures.few]
+type = "units"
+clause = "1"
+of = "volume"
+unit = "FEW"
+per = 1.00
+blocks = "whole_per_record"
+account_limit = { least = 0, most = 60, window = "period" }
+
+[[terms]]
+id = "priced"
+form = "unit_price"
+clause = "1"
+measure = "few"
+quantity = "few"
+rate_date = { purchase = "posting_date", negative = "posting_date", refund_without_purchase = "posting_date" }
+opening_rate_date = "first_night"
+prices = [{ price = 0.03 }]
+ROUNDING
+
+[[terms]]
+id = "bracketed"
+form = "tiers"
+clause = "1"
+method = "marginal"
+base = { of = ["few"], window = "period", counts = "count" }
+less = "nothing"
+below_zero = "first_rate"
+tiers = [{ from = 0, price = 0.03 }]
+ROUNDING
+
+[[terms]]
+id = "beside"
+form = "minimum_purchase"
+clause = "1"
+of = ["few", "miles"]
+window = "period"
+checkpoint = "close_of_last_period"
+least = 1_000_000
+price = 0.03
+ROUNDING
+"""
+
+
+def test_a_limit_holds_in_every_form_that_counts_the_units_night_by_night() -> None:
+    source, text = "contracts/partner/2009-01-01.toml", "examples = []\n" + HEAD + LIMITED.replace("ROUNDING", ROUNDING)
+    reached = False
+    for night in rate_history(RandomHistory(3).nights, {source: text}):
+        rated = night["rated"].filter(pl.col("unit") == "FEW").group_by("term", "period").agg(pl.col("quantity").sum())
+        sums = {term: rated.filter(pl.col("term") == term).drop("term").sort("period").rows() for term in rated["term"]}
+        assert sums.get("priced") == sums.get("bracketed") == sums.get("beside")
+        told = {(row["term"], row["period"]): row for row in night["payout"].iter_rows(named=True)}
+        for term, period in told:
+            if term == "priced":
+                assert told["bracketed", period]["amount_minor"] == told[term, period]["amount_minor"]
+        reached |= not night["rated"].filter(pl.col("selector") == LIMIT).is_empty()
+    assert reached
+
+
+def test_two_limits_in_one_term_are_refused() -> None:
+    text = "examples = []\n" + HEAD + LIMITED.replace("ROUNDING", ROUNDING)
+    more = LIMITED[: LIMITED.index("[[terms]]")].replace("few]", "fewer]")
+    text = text.replace('["few", "miles"]', '["few", "fewer"]') + more
+    sentence = refusal({"contracts/partner/2009-01-01.toml": text})
+    assert sentence.endswith("`few` and `fewer` limit an account each; name one of them only.")
 
 
 def records(rows: list[tuple[str, int, int | None]]) -> tuple[pl.DataFrame, dict[str, Any]]:

@@ -81,7 +81,7 @@ def test_the_random_contracts_have_every_form() -> None:
     }
     assert forms == {
         *("rate", "tiers", "sum", "least", "greatest", "gate", "cap", "minimum_guarantee", "minimum_purchase"),
-        *("dated_amounts", "instalments", "points", "prepaid"),
+        *("dated_amounts", "instalments", "points", "prepaid", "pool_share"),
     }
 
 
