@@ -103,8 +103,7 @@ _WAITS = "its balance of 8.40 USD waits for the batch that takes it over"
         (
             Report(batch="7", sales=850, carried=840),
             850,
-            "its balance of 8.40 USD waits for the batch that takes it over; "
-            "its lines come to 8.50 USD and it is closed by 8.40 USD",
+            f"{_WAITS}; its lines come to 8.50 USD and it is closed by 8.40 USD",
         ),
         (Report(batch="7", sales=850), 850, "its lines come to 8.50 USD and its report has no end"),
     ],
