@@ -7,6 +7,9 @@ batches had accounts has none: the other side of its balance is the settlement a
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import date
+
 import polars as pl
 
 from settlement.model import accounts
@@ -71,12 +74,14 @@ def _entry(inputs: StageInput, key: str, text: str, posting: Posting, other: str
     return Entry(key=key, business_date=inputs.business_date, kind="settlement", text=text, postings=(posting, back))
 
 
-def paid_batches(inputs: StageInput) -> dict[str, str]:
-    """The account of the batch that each file up to tonight pays out, of those whose batches have accounts."""
+def paid_batches(inputs: StageInput, files: Iterable[str]) -> dict[str, str]:
+    """The account of the batch that each of some files pays out, of those whose batches have accounts."""
     paid = pl.col("feed").is_not_null() & (pl.col("closed_by") == BatchEnd.PAYOUT)
+    # A file's name begins with its delivery folder, which is the night that told of its batches.
+    nights = {date.fromisoformat(file.partition("/")[0]) for file in files} - {inputs.business_date}
     columns = ["file", "feed", "batch"]
     frames = (
-        inputs.history["batch_tie"].filter(paid).select(columns).collect(),
+        inputs.of_nights("batch_tie", sorted(nights)).filter(paid).select(columns).collect(),
         inputs.tables["batch_tie"].filter(paid).select(columns),
     )
     return {

@@ -70,7 +70,8 @@ def _statement_entries(inputs: StageInput) -> list[Entry]:
     if not ties:
         return []
     before = _last_judged(inputs.history["cash_tie"], inputs.tables["cash_tie"])
-    clearing = _clearing_accounts(inputs)
+    tied = {tie["ties_to"] for tie in (*ties, *before.values())} - {None}
+    clearing = _clearing_accounts(inputs) | paid_batches(inputs, tied)
     bank_accounts = {(r["file"], r["record"]): r["account"] for r in inputs.tables["statement_entry"].rows(named=True)}
     entries = []
     for tie in ties:
@@ -160,12 +161,11 @@ def _last_judged(history: pl.LazyFrame, tonight: pl.DataFrame) -> dict[tuple[str
 
 
 def _clearing_accounts(inputs: StageInput) -> dict[str, str]:
-    """Where the cash of each accepted file up to tonight is expected: its batch's account, or its own."""
+    """The account of each accepted file up to tonight that has a feed."""
     columns = ["file", "feed"]
     good = (pl.col("fate") == Fate.ACCEPTED) & pl.col("feed").is_not_null()
     frames: Iterable[pl.DataFrame] = (
         inputs.history["file"].filter(good).select(columns).collect(),
         inputs.tables["file"].filter(good).select(columns),
     )
-    files = {file: accounts.CLEARING.at(feed, file) for frame in frames for file, feed in frame.iter_rows()}
-    return files | paid_batches(inputs)
+    return {file: accounts.CLEARING.at(feed, file) for frame in frames for file, feed in frame.iter_rows()}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 from collections import Counter
 from datetime import date
+from pathlib import Path
 
 from payout_home import with_account
 from typer.testing import CliRunner
@@ -22,11 +24,29 @@ AT = "2026-01-05T1{}:00:00Z"
 
 
 def run(home: Home, night: date) -> None:
-    (home.root / "inbox" / str(night)).mkdir()
-    (home.root / "inbox" / str(night) / "NOTICE.txt").write_text("nothing more\n", encoding="utf-8")
+    """A night with two batches of the acquirer: one carries what it lacks over to the other."""
+    folder = home.root / "inbox" / str(night)
+    folder.mkdir()
+    report(home, folder / "ACQ_SETTLEMENT_US_20260201.csv", 4003, ("Fee", -10), ("Balancetransfer", 10))
+    lines = (("Balancetransfer", -10), ("Fee", 25), ("MerchantPayout", -15))
+    report(home, folder / "ACQ_SETTLEMENT_US_20260202.csv", 4004, *lines)
     words = ["run", "--home", str(home.root), "--business-date", str(night), "--until", "pay"]
     done = CliRunner().invoke(commands, words)
     assert done.exit_code == 0, (done.output, done.exception)
+
+
+def report(home: Home, path: Path, batch: int, *lines: tuple[str, int]) -> None:
+    """An acquirer's report with the columns of those that came before; amounts are dollars, + to the merchant."""
+    with next((home.root / "inbox").rglob("ACQ_SETTLEMENT_US_*.csv")).open(encoding="utf-8") as before:
+        columns = next(csv.reader(before))
+    with path.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.DictWriter(out, columns, restval="")
+        writer.writeheader()
+        for name, amount in lines:
+            told = {"Merchant Account": "MERIDIANPAY_US", "Type": name, "Modification Reference": f"{name} {batch}"}
+            side = "Net Credit (NC)" if amount > 0 else "Net Debit (NC)"
+            money = {"Net Currency": "USD", side: f"{abs(amount)}.00", "Batch Number": batch}
+            writer.writerow(told | money)
 
 
 def pay(home: Home) -> None:
@@ -107,3 +127,8 @@ def test_nights_and_payouts_book_every_account_of_the_chart(copied_home: Home) -
     run(home, AFTER)
     holds(home)
     assert not_booked(home) == []
+    night, found = trial_balance(home, None, "asset:batch_clearing:")
+    assert [one.balance_minor for one in found] == [0, 0, 0, 15_00]
+    assert [item.text for item in balances.open_items(home, night, found)] == [
+        "its payout of 15.00 USD has not come yet"
+    ]
