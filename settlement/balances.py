@@ -73,7 +73,11 @@ def open_items(home: Home, night: date, balances: Iterable[Balance]) -> list[Ope
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Batches:
-    """Rows of ``batch_tie`` by feed and batch, and of ``batch_carry`` by either batch; bank entries by file."""
+    """What is told of batches.
+
+    Rows of ``batch_tie`` by feed and batch, of ``batch_carry`` by the batch that takes over and by the one that has
+    carried over, and bank entries by the file that they tie to.
+    """
 
     told: Mapping[tuple[str, ...], Sequence[Mapping[str, Any]]]
     taken: Mapping[tuple[str, str, str], Mapping[str, Any]]
@@ -193,9 +197,8 @@ def _payout_open(
     payout = f"its payout of {amount_text(announced, currency)}"
     refs = " and ".join(sorted(tie["entry_ref"] for tie in entries))
     difference = amount_text(came - announced, currency)
-    return announced - came, f"bank entry {refs} differs from {payout} by {difference}" if refs else (
-        f"{payout} has not come yet"
-    )
+    text = f"bank entry {refs} differs from {payout} by {difference}" if refs else f"{payout} has not come yet"
+    return announced - came, text
 
 
 def _balance_open(row: Mapping[str, Any], carried: Mapping[tuple[str, str, str], Mapping[str, Any]]) -> tuple[int, str]:

@@ -14,7 +14,7 @@ from typing import Final
 
 from settlement import books, payout_books
 from settlement.explain.address import LineAddress
-from settlement.explain.text import money_text
+from settlement.explain.text import money_text, plain
 from settlement.explain.walk import Explanation
 from settlement.model.clearing import StatementState
 from settlement.model.journal import Entry, Posting
@@ -83,7 +83,7 @@ def _payments(engine: books.Engine, close: str) -> list[str]:
 
 def booked_text(told: Booked, limit: int | None) -> str:
     """The entries with their postings, the last ``limit`` of them, and what all of them come to by account."""
-    return "\n".join(_lines(told, limit))
+    return "\n".join(map(plain, _lines(told, limit)))
 
 
 def _lines(told: Booked, limit: int | None) -> Iterator[str]:
@@ -91,9 +91,8 @@ def _lines(told: Booked, limit: int | None) -> Iterator[str]:
         yield f"Not booked: {told.why_not}"
         return
     shown = told.entries if limit is None else told.entries[-limit:]
-    yield (
-        "Booked" if len(shown) == len(told.entries) else f"Booked, the last {len(shown)} of {len(told.entries)} entries"
-    )
+    more = len(told.entries) - len(shown)
+    yield f"Booked, the last {len(shown)} of {len(told.entries)} entries" if more else "Booked"
     for entry in shown:
         yield f"  {entry.business_date}  {entry.key}"
         yield from _postings(entry.postings)

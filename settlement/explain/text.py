@@ -30,10 +30,10 @@ def render_text(explanation: Explanation, limit: int | None = SHOWN) -> str:
         list(_subtotals(explanation)),
         list(_contributions(explanation, limit)),
     ]
-    return "\n\n".join("\n".join(map(_plain, block)) for block in blocks if block)
+    return "\n\n".join("\n".join(map(plain, block)) for block in blocks if block)
 
 
-def _plain(line: str) -> str:
+def plain(line: str) -> str:
     """A line without characters that would steer the terminal; names come from outside."""
     return "".join(character if character.isprintable() else "\ufffd" for character in line)
 

@@ -39,7 +39,13 @@ class _Batch:
         return re.sub(r"[0-9]+$", "", self.batch)
 
     @property
+    def numbered(self) -> bool:
+        """Whether the name ends in a number."""
+        return self.series != self.batch
+
+    @property
     def number(self) -> int:
+        """That number, 0 where there is none."""
         return int(self.batch.removeprefix(self.series) or 0)
 
 
@@ -142,18 +148,16 @@ def _linked(carriers: Iterable[_Batch], takers: Iterable[_Batch]) -> list[tuple[
 
 
 def _next(carrier: _Batch, taker: _Batch) -> bool:
-    numbered = carrier.series != carrier.batch and taker.series != taker.batch
-    return numbered and _same_row(carrier, taker) and carrier.number + 1 == taker.number
+    return carrier.numbered and _in_one_row(carrier, taker) and carrier.number + 1 == taker.number
 
 
 def _same_amount(carrier: _Batch, taker: _Batch) -> bool:
-    if carrier.balance_minor != taker.balance_minor or not _same_row(carrier, taker):
+    if carrier.balance_minor != taker.balance_minor or not _in_one_row(carrier, taker):
         return False
     return (carrier.number, carrier.file) < (taker.number, taker.file) and carrier.batch != taker.batch
 
 
-def _same_row(carrier: _Batch, taker: _Batch) -> bool:
-    """Whether both are batches of one feed and currency, in one row of numbers."""
-    same = (carrier.feed, carrier.currency) == (taker.feed, taker.currency)
-    numbered = carrier.series != carrier.batch and taker.series != taker.batch
-    return same and (not numbered or carrier.series == taker.series)
+def _in_one_row(carrier: _Batch, taker: _Batch) -> bool:
+    """Whether both are batches of one feed and currency that are numbered alike, or have no numbers."""
+    same = (carrier.feed, carrier.currency, carrier.numbered) == (taker.feed, taker.currency, taker.numbered)
+    return same and (not carrier.numbered or carrier.series == taker.series)
