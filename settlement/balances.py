@@ -1,7 +1,8 @@
 """The trial balance of the books by account, and why each clearing or suspense account that is not zero is not.
 
-Amounts come from the journal, reasons from what the night's stage ``match`` has judged (``cash_tie``): the two must
-meet. A balance that nothing explains is told as such, with what to look at.
+Amounts come from the journal, reasons from what the night's stage ``match`` has judged (``cash_tie``, ``batch_tie``,
+``batch_carry``): the two must meet, those of a batch to the minor unit. A balance that nothing explains is told as
+such, with what to look at.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
 
+import polars as pl
+
 from settlement import books, payout_books, store
 from settlement.books import Balance
 from settlement.errors import TerminalError
 from settlement.model import accounts
-from settlement.model.clearing import CashStatus
-from settlement.model.money import to_major
+from settlement.model.clearing import BatchEnd, CashStatus
+from settlement.model.money import amount_text, to_major
 from settlement.model.payout import Batch, Payout
 from settlement.payout import cash
 from settlement.store import Home
@@ -58,17 +61,49 @@ def trial_balance(home: Home, until: date | None, prefix: str) -> tuple[date, li
 
 def open_items(home: Home, night: date, balances: Iterable[Balance]) -> list[OpenItem]:
     """Each clearing and suspense account that is not zero after a night, with what explains it."""
+    open_now = [one for one in balances if one.balance_minor and accounts.kind_of(one.account).clears]
     ties = store.scan_history(home, "cash_tie", night + timedelta(days=1)).sort("business_date").collect()
     judged = {(row["camt_file"], row["entry"]): row for row in ties.iter_rows(named=True)}
     by_file: dict[str, list[dict[str, Any]]] = {}
     for row in judged.values():
         by_file.setdefault(row["ties_to"] or "", []).append(row)
-    payments = _payments(home)
-    return [
-        _explained(balance, night, judged, by_file, payments)
-        for balance in balances
-        if balance.balance_minor and accounts.kind_of(balance.account).clears
-    ]
+    batches, payments = _batches(home, night, open_now, by_file), _payments(home)
+    return [_explained(balance, night, judged, batches, payments) for balance in open_now]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Batches:
+    """What is told of batches.
+
+    Rows of ``batch_tie`` by feed and batch, of ``batch_carry`` by the batch that takes over and by the one that has
+    carried over, and bank entries by the file that they tie to.
+    """
+
+    told: Mapping[tuple[str, ...], Sequence[Mapping[str, Any]]]
+    taken: Mapping[tuple[str, str, str], Mapping[str, Any]]
+    carried: Mapping[tuple[str, str, str], Mapping[str, Any]]
+    cash: Mapping[str, Sequence[Mapping[str, Any]]]
+
+
+def _batches(
+    home: Home, night: date, open_now: Iterable[Balance], by_file: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> _Batches:
+    """What is told of the batches whose accounts are open."""
+    wanted = {accounts.BATCH_CLEARING.names(one.account) for one in open_now} - {None}
+    if not wanted:
+        return _Batches(told={}, taken={}, carried={}, cash=by_file)
+    until = night + timedelta(days=1)
+    told: dict[tuple[str, ...], list[dict[str, Any]]] = {names: [] for names in wanted if names is not None}
+    ties = store.scan_history(home, "batch_tie", until).filter(pl.col("feed").is_not_null())
+    for row in ties.sort("file", "batch", "currency").collect().iter_rows(named=True):
+        told.get((row["feed"], row["batch"]), []).append(row)
+    carries = store.scan_history(home, "batch_carry", until).collect().rows(named=True)
+    return _Batches(
+        told=told,
+        taken={(row["file"], row["batch"], row["currency"]): row for row in carries},
+        carried={(row["from_file"], row["from_batch"], row["currency"]): row for row in carries},
+        cash=by_file,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +128,7 @@ def _explained(
     balance: Balance,
     night: date,
     judged: Mapping[tuple[str, int], Mapping[str, Any]],
-    by_file: Mapping[str, Sequence[Mapping[str, Any]]],
+    batches: _Batches,
     payments: _Payments,
 ) -> OpenItem:
     kind = accounts.kind_of(balance.account)
@@ -101,7 +136,9 @@ def _explained(
     item: str | None = None
     match kind:
         case accounts.CLEARING:
-            item, text = _of_file(balance, names[1], by_file.get(names[1], []))
+            item, text = _of_file(balance, names[1], batches.cash.get(names[1], []))
+        case accounts.BATCH_CLEARING:
+            item, text = _of_batch(balance, names, batches)
         case accounts.SUSPENSE:
             item, text = _of_entry(accounts.bank_entry_of(balance.account) or ("", 0), judged, payments)
         case accounts.TRANSIT:
@@ -121,6 +158,82 @@ def _of_file(balance: Balance, file: str, ties: Sequence[Mapping[str, Any]]) -> 
             return file, f"bank entry {tie['entry_ref']} differs from it by {difference}"
     found = " and ".join(sorted(f"{tie['entry_ref']} ({tie['status']})" for tie in ties))
     return None, f"the cash of {file} came by bank entry {found}, yet this stands open: look for entries booked by hand"
+
+
+def _of_batch(balance: Balance, names: tuple[str, ...], batches: _Batches) -> tuple[str | None, str]:
+    """What is open of a batch, cause by cause; together they must be what stands on its account."""
+    told = batches.told.get(names, [])
+    mine = [row for row in told if row["currency"] == balance.currency]
+    open_minor, texts = 0, []
+    causes = (
+        _payout_open(told, balance.currency, batches.cash),
+        *(_balance_open(row, batches.carried) for row in mine if row["closed_by"] == BatchEnd.BALANCE),
+        *(_balance_unknown(row, batches.taken) for row in mine if row["balance_minor"]),
+        _residual_open(mine),
+    )
+    for amount, text in causes:
+        open_minor += amount
+        texts += [text] if amount else []
+    if open_minor != balance.balance_minor or not texts:
+        said = f" ({'; '.join(texts)})" if texts else ""
+        left = amount_text(balance.balance_minor - open_minor, balance.currency)
+        return None, f"nothing tells why {left} of it stand open{said}: look for entries booked by hand"
+    return f"{names[0]} {names[1]}", "; ".join(texts)
+
+
+def _payout_open(
+    told: Sequence[Mapping[str, Any]], currency: str, cash: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> tuple[int, str]:
+    """What of a batch's payout has not come; the entries of its files may be in another currency."""
+    paid = [row for row in told if row["closed_by"] == BatchEnd.PAYOUT]
+    announced = sum(row["closing_minor"] for row in paid if row["currency"] == currency)
+    entries = [
+        tie for file in {row["file"] for row in paid} for tie in cash.get(file, []) if tie["currency"] == currency
+    ]
+    came = sum(
+        tie["direction"] * tie["amount_minor"] - (tie["diff_minor"] if tie["status"] == CashStatus.SHORT_BY_FEE else 0)
+        for tie in entries
+    )
+    payout = f"its payout of {amount_text(announced, currency)}"
+    refs = " and ".join(sorted(tie["entry_ref"] for tie in entries))
+    difference = amount_text(came - announced, currency)
+    text = f"bank entry {refs} differs from {payout} by {difference}" if refs else f"{payout} has not come yet"
+    return announced - came, text
+
+
+def _balance_open(row: Mapping[str, Any], carried: Mapping[tuple[str, str, str], Mapping[str, Any]]) -> tuple[int, str]:
+    """What of the balance that a batch carries over no later batch has taken over."""
+    link, amount = carried.get(_key(row)), row["closing_minor"]
+    balance = f"its balance of {amount_text(amount, row['currency'])}"
+    if link is None:
+        return amount, f"{balance} waits for the batch that takes it over"
+    took = amount_text(link["taken_minor"], row["currency"])
+    return amount - link["taken_minor"], f"batch {link['batch']} took over {took}, and {balance} was carried over"
+
+
+def _balance_unknown(
+    row: Mapping[str, Any], taken: Mapping[tuple[str, str, str], Mapping[str, Any]]
+) -> tuple[int, str]:
+    """What a batch says it takes over while no batch is known that has carried it over."""
+    amount = row["balance_minor"]
+    text = f"the batch from which it took over {amount_text(amount, row['currency'])} has not come yet"
+    return (0, text) if _key(row) in taken else (-amount, text)
+
+
+def _residual_open(rows: Sequence[Mapping[str, Any]]) -> tuple[int, str]:
+    """What the lines of a batch come to less what closes it."""
+    residual = -sum(row["residual_minor"] for row in rows)
+    if not residual:
+        return 0, ""
+    currency = rows[0]["currency"]
+    comes_to = f"its lines come to {amount_text(sum(row['batch_minor'] for row in rows), currency)}"
+    closing = [row["closing_minor"] for row in rows if row["closing_minor"] is not None]
+    closed = f"it is closed by {amount_text(sum(closing), currency)}" if closing else "its report has no end"
+    return residual, f"{comes_to} and {closed}"
+
+
+def _key(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    return row["file"], row["batch"], row["currency"]
 
 
 def _of_entry(

@@ -307,9 +307,17 @@ def _booked(connection: sa.Connection, keys: Sequence[str]) -> dict[str, tuple[P
 
 
 def read_entries(
-    engine: sa.Engine, until: date, after: date | None = None, kinds: Sequence[str] | None = None
+    engine: sa.Engine,
+    until: date,
+    after: date | None = None,
+    kinds: Sequence[str] | None = None,
+    below: Sequence[str] | None = None,
 ) -> list[Entry]:
-    """All entries of nights up to ``until``, itself included, sorted by key; after a night, or of some kinds alone."""
+    """All entries of nights up to ``until``, itself included, sorted by key.
+
+    ``after`` leaves out those up to a night; ``kinds`` are the only kinds; ``below`` the only keys, each with what
+    stands below it behind a slash.
+    """
     query = (
         sa.select(ENTRY, POSTING.c.account, POSTING.c.currency, POSTING.c.amount_minor)
         .join(POSTING, POSTING.c.entry_key == ENTRY.c.entry_key)
@@ -318,10 +326,16 @@ def read_entries(
     )
     query = query if after is None else query.where(ENTRY.c.business_date > after)
     query = query if kinds is None else query.where(ENTRY.c.kind.in_(kinds))
+    if below is not None:
+        keys = ENTRY.c.entry_key
+        query = query.where(sa.or_(keys.in_(below), *(keys.startswith(f"{key}/", autoescape=True) for key in below)))
     heads: dict[str, tuple[date, str, str, str | None]] = {}
     lines: dict[str, list[Posting]] = {}
     with reached(), engine.connect() as connection:
         for row in connection.execute(query):
+            # A small letter is like a great one in some databases.
+            if below is not None and not f"{row.entry_key}/".startswith(tuple(f"{key}/" for key in below)):
+                continue
             heads[row.entry_key] = (row.business_date, row.kind, row.text, row.corrects)
             lines.setdefault(row.entry_key, []).append(
                 Posting(account=row.account, currency=row.currency, amount_minor=row.amount_minor)

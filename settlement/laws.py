@@ -111,12 +111,25 @@ def _assert_bank(inputs: StageInput, output: StageOutput) -> None:
         raise LawBrokenError("Nothing disappears: transactions told for a bank entry are not judged, or judged twice.")
 
 
+def _assert_batches(inputs: StageInput, output: StageOutput) -> None:
+    """What a batch carries over is taken over once, and a batch takes over once."""
+    carries = output.tables["batch_carry"]
+    if carries.is_empty():
+        return
+    before = inputs.history["batch_carry"]
+    for place in (["from_file", "from_batch", "currency"], ["file", "batch", "currency"]):
+        told = carries.select(place)
+        if told.is_duplicated().any() or told.lazy().join(before, on=place, how="semi").collect().height:
+            raise LawBrokenError("Every minor unit is somewhere: the balance of a batch is carried over twice.")
+
+
 def _assert_match(inputs: StageInput, output: StageOutput) -> None:
     """On each leg a record is matched or open, once, and no record that takes part is missing there.
 
     Records of tonight's files are counted at their places; the few of earlier nights are held against what was open.
     """
     _assert_bank(inputs, output)
+    _assert_batches(inputs, output)
     legs = {leg["name"]: leg for leg in _legs(inputs)}
     members = output.tables["match_member"].select(*_RECORD, leg=_leg_of_members(output))
     opened = output.tables["open_item"].select(*_RECORD, "leg")

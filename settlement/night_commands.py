@@ -12,7 +12,7 @@ from settlement import originals, reperform, runner, store, worklist
 from settlement.errors import TerminalError
 from settlement.evidence.folder import check_home
 from settlement.evidence.verify_books import told
-from settlement.explain import SHOWN, explain_line, parse_line_address, render_text
+from settlement.explain import SHOWN, booked, booked_text, explain_line, parse_line_address, render_text
 from settlement.home import create_home
 from settlement.model.stage import Bounds
 from settlement.reconcile.plan import read_bytes
@@ -207,9 +207,11 @@ def explain(
     business_date: DateOption,
     every: Annotated[bool, typer.Option("--all", help="Show every contribution.")] = False,
 ) -> None:
-    """Walk from an amount to its clause, quantities, matches and source records."""
+    """Walk from an amount to its clause, quantities, matches and source records, and to its entries in the books."""
     place, night = store.open_home(home), night_of(business_date)
     runner.require_settled(place, night, "rate")
     address = parse_line_address(line)
     limit = None if every else SHOWN
-    typer.echo(render_text(explain_line(place, night, address, limit=limit), limit=limit))
+    explanation = explain_line(place, night, address, limit=limit)
+    typer.echo(render_text(explanation, limit=limit))
+    typer.echo(f"\n{booked_text(booked(place, night, explanation), limit)}")

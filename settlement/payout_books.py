@@ -409,20 +409,16 @@ def _told(connection: books.Connection) -> dict[str, _Told]:
 
 def _cash(connection: books.Connection) -> dict[str, tuple[bool, list[int]]]:
     """Whether a bank statement shows the debit of each payment, and what credits of it."""
-    debited: set[str] = set()
     credits_: dict[str, list[int]] = defaultdict(list)
-    for row in connection.execute(sa.select(CASH)):
-        if row.way == Way.DEBIT:
-            debited.add(row.payment_id)
-        else:
-            # Before revision 0009 a credit told no amount: it is what its entry took off transit.
-            mine = sa.and_(
-                books.POSTING.c.entry_key == row.entry_key,
-                books.POSTING.c.account.like(f"asset:transit:%:{row.payment_id}"),
-            )
-            credits_[row.payment_id].append(
-                -connection.execute(sa.select(books.POSTING.c.amount_minor).where(mine)).scalar_one()
-            )
+    debited = set(connection.execute(sa.select(CASH.c.payment_id).where(CASH.c.way == Way.DEBIT)).scalars())
+    # Before revision 0009 a credit told no amount: it is what its entry took off transit.
+    taken_off = sa.and_(
+        books.POSTING.c.entry_key == CASH.c.entry_key,
+        books.POSTING.c.account.like(sa.literal("asset:transit:%:") + CASH.c.payment_id),
+    )
+    old = sa.select(CASH.c.payment_id, books.POSTING.c.amount_minor).join(books.POSTING, taken_off)
+    for row in connection.execute(old.where(CASH.c.way == Way.CREDIT)):
+        credits_[row.payment_id].append(-row.amount_minor)
     for row in connection.execute(sa.select(CREDIT).order_by(CREDIT.c.statement, CREDIT.c.entry)):
         credits_[row.payment_id].append(row.amount_minor)
     found: dict[str, tuple[bool, list[int]]] = defaultdict(lambda: (False, []))

@@ -73,14 +73,14 @@ STAGES: Final[tuple[Stage, ...]] = (
         run=match.run,
         reads=(
             *("file", "enrolment", "statement_entry", "bank_detail"),
-            *("reject", "control_record", "control_total"),
+            *("reject", "replay", "control_record", "control_total"),
         ),
         scans=("clearing",),
         history=(
             *("file", "clearing", "enrolment", "statement_entry", "bank_detail"),
-            *("open_item", "pass_use", "cash_tie", "detail_tie"),
+            *("open_item", "pass_use", "cash_tie", "detail_tie", "batch_tie", "batch_carry"),
             # A night that restates others does their work again.
-            *("reject", "control_record", "control_total", "match", "match_member", "match_taken_back"),
+            *("reject", "replay", "control_record", "control_total", "match", "match_member", "match_taken_back"),
         ),
     ),
     Stage(
@@ -104,8 +104,8 @@ STAGES: Final[tuple[Stage, ...]] = (
     Stage(
         name="post",
         run=post.run,
-        reads=("file", "cash_tie", "statement_entry", "payout", "ledger"),
-        history=("file", "cash_tie", "payout", "ledger", "trial_balance"),
+        reads=("file", "cash_tie", "batch_tie", "batch_carry", "statement_entry", "payout", "ledger"),
+        history=("file", "cash_tie", "batch_tie", "payout", "ledger", "trial_balance"),
     ),
     Stage(
         name="pay",

@@ -247,6 +247,8 @@ def _cash(night: date, bank: str, shop: str, camt: str) -> dict[str, Rows]:
         "lines_minor": 80_100,
         "lines_residual_minor": 0,
         "state": "TIED",
+        "closed_by": "PAYOUT",
+        "feed": None,
     }
     return {"statement_entry": entries, "cash_tie": ties, "detail_tie": [], "batch_tie": [batch]}
 

@@ -67,8 +67,9 @@ def night_input(
 ) -> StageInput:
     """What the stage is handed on the last of ``nights``; earlier ones carry their outputs."""
     told = ("file", "clearing", "enrolment", "statement_entry", "bank_detail")
-    tonight = (*told, "reject", "control_record", "control_total")
-    tables = (*told, "open_item", "pass_use", "cash_tie", "detail_tie", "match_member", "match_taken_back")
+    tonight = (*told, "reject", "replay", "control_record", "control_total")
+    carried = ("open_item", "pass_use", "cash_tie", "detail_tie", "batch_tie", "batch_carry")
+    tables = (*told, "reject", "control_record", *carried, "match_member", "match_taken_back")
     configuration = dict(documents()) | ({"match.toml": rules} if rules else {})
     history = {}
     for name in tables:

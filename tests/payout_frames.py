@@ -83,8 +83,8 @@ def past(table: str, nights: Mapping[date, pl.DataFrame]) -> pl.LazyFrame:
     return pl.concat([empty, *reversed(frames)]).lazy()
 
 
-READ_BY_POST = ("file", "cash_tie", "statement_entry", "payout", "ledger")
-PAST_OF_POST = ("file", "cash_tie", "payout", "ledger", "trial_balance")
+READ_BY_POST = ("file", "cash_tie", "batch_tie", "batch_carry", "statement_entry", "payout", "ledger")
+PAST_OF_POST = ("file", "cash_tie", "batch_tie", "payout", "ledger", "trial_balance")
 
 
 def post_nights(nights: Sequence[Mapping[str, pl.DataFrame]]) -> list[StageOutput]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,12 +13,15 @@ from settlement.home import create_home
 from settlement.sample.generate import generate
 from settlement.store import Home
 
+CONTRACTS = Path(__file__).parent / "contracts"
+
 
 def make_sealed_home(folder: Path) -> Home:
-    """Two nights of fifty transactions, ended."""
+    """Two nights of fifty transactions, ended, under contracts that need accounts of every kind."""
     generate(folder / "nights", nights=2, rows=50, seed=5)
     create_home(folder / "home", folder / "nights")
     home = store.open_home(folder / "home")
+    shutil.copytree(CONTRACTS, home.config / "contracts", dirs_exist_ok=True)
     for night in originals.delivery_dates(home):
         runner.run_night(home, night)
     return home

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Final
 
@@ -9,7 +10,7 @@ import polars as pl
 
 from settlement import store
 from settlement.close.scene import Scene
-from settlement.model.accounts import CLEARING, bank_entry_of
+from settlement.model.accounts import BATCH_CLEARING, CLEARING, bank_entry_of
 from settlement.model.money import amount_text
 
 _SELF_TOLD: Final = ("DUPLICATE_RECORD", "FOREIGN_BIN")
@@ -17,7 +18,7 @@ _SELF_TOLD: Final = ("DUPLICATE_RECORD", "FOREIGN_BIN")
 
 
 def aged_accounts(scene: Scene, until: date) -> tuple[dict[str, str], int]:
-    """Clearing and suspense accounts that are not zero, of files and statements that came up to a day.
+    """Clearing and suspense accounts that are not zero, of files, batches and statements that came up to a day.
 
     A bank entry that was taken for payouts since the last settled night is none of them.
 
@@ -27,9 +28,9 @@ def aged_accounts(scene: Scene, until: date) -> tuple[dict[str, str], int]:
     """
     rows = store.read_table(scene.home, "trial_balance", scene.night).filter(pl.col("balance_minor") != 0)
     shown, near = scene.bank_entries
-    found, counted = {}, 0
+    found, counted, batches = {}, 0, _batch_files(scene, rows["account"])
     for row in rows.iter_rows(named=True):
-        came, place = _came(row["account"]), bank_entry_of(row["account"])
+        came, place = _came(row["account"], batches), bank_entry_of(row["account"])
         if came is None or came > until or place in shown:
             continue
         counted += 1
@@ -41,10 +42,20 @@ def aged_accounts(scene: Scene, until: date) -> tuple[dict[str, str], int]:
     return found, counted
 
 
-def _came(account: str) -> date | None:
-    """The delivery date of the file or statement that an account of cash is named after; None for other accounts."""
+def _batch_files(scene: Scene, accounts: Iterable[str]) -> dict[str, str]:
+    """The first file that told of each of the accounts that is a batch's."""
+    batches = {account: names for account in accounts if (names := BATCH_CLEARING.names(account)) is not None}
+    if not batches:
+        return {}
+    told = scene.history("batch_tie").group_by("feed", "batch").agg(pl.col("file").min()).collect()
+    files = {(feed, batch): file for feed, batch, file in told.iter_rows()}
+    return {account: files[names[0], names[1]] for account, names in batches.items() if names in files}
+
+
+def _came(account: str, batches: Mapping[str, str]) -> date | None:
+    """The delivery date of what an account of cash is named after: a file, a batch or a statement; None for others."""
     cleared, suspended = CLEARING.names(account), bank_entry_of(account)
-    file = cleared[1] if cleared is not None else suspended[0] if suspended is not None else None
+    file = cleared[1] if cleared is not None else suspended[0] if suspended is not None else batches.get(account)
     # A file's name begins with its delivery folder.
     return None if file is None else date.fromisoformat(file.partition("/")[0])
 

@@ -4,6 +4,7 @@ r"""What is handed to somebody who looks at the books without this program: the 
     keys.json           the primary key of each table
     books/<table>.csv   all rows of each table of the books: journal (entry), posting, stage_run, stage_file, ...
     trial_balance.csv   the trial balance of each night, from its table
+    ledger.csv          what the ledgers of contracts come to after each night, from its table
     files/config/       the configuration
     files/out/          what was made for partners
     verify_books.py     the checker
@@ -26,9 +27,11 @@ from settlement.errors import TerminalError
 from settlement.evidence import verify_books
 from settlement.evidence.rows import books_tables, table_rows
 from settlement.evidence.verify_books import Books, Found
+from settlement.model.tables import TABLES
 from settlement.store import Home
 
-_TRIAL_BALANCE: Final = ("business_date", "account", "currency", "debit_minor", "credit_minor", "balance_minor")
+_EXPORTED: Final = ("trial_balance", "ledger")
+"""Tables of nights that the checker holds the journal against; it reads no Parquet."""
 
 
 def read_books(home: Home) -> Books:
@@ -73,7 +76,8 @@ def write_folder(home: Home, target: Path) -> None:
             columns = list(rows[0]) if rows else key
             _write_csv(target / "books" / f"{name}.csv", columns, ([_written(row[c]) for c in columns] for row in rows))
     booked = {row["business_date"] for row in read.rows("stage_run") if row["stage"] == "post"}
-    _write_csv(target / "trial_balance.csv", _TRIAL_BALANCE, _trial_balances(home, booked))
+    for name in _EXPORTED:
+        _write_table(home, name, booked, target / f"{name}.csv")
     for folder in ("config", "out"):
         if (home.root / folder).is_dir():
             shutil.copytree(home.root / folder, target / "files" / folder)
@@ -91,11 +95,16 @@ def _written(text: str | None) -> str:
     return r"\N" if text is None else books.escaped(text).replace("\r", r"\r")
 
 
-def _trial_balances(home: Home, booked: Collection[str | None]) -> Iterable[Sequence[object]]:
-    """Those of nights that are booked: what a run has left that died before its commit counts for nothing."""
-    nights = [night for night in store.nights_of(home, "trial_balance") if night.isoformat() in booked]
-    rows = store.scan_nights(home, "trial_balance", nights).select(_TRIAL_BALANCE)
-    return rows.sort("business_date", "account", "currency").collect().iter_rows()
+def _write_table(home: Home, name: str, booked: Collection[str | None], path: Path) -> None:
+    """Rows of nights that are booked: what a run has left that died before its commit counts for nothing."""
+    nights = [night for night in store.nights_of(home, name) if night.isoformat() in booked]
+    columns = ["business_date", *TABLES[name].schema.names()]
+    rows = store.scan_nights(home, name, nights).select(columns).sort("business_date", *TABLES[name].key).collect()
+    _write_csv(path, columns, ([_written(_text(value)) for value in row] for row in rows.iter_rows()))
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
 
 
 def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -34,6 +34,15 @@ ENDED = ("pay", LAST_STAGE)
 PARTS = {"entry": "posting"}
 UNSEALED = frozenset({"alembic_version", "seal", "book_row", *PARTS.values()})
 TRANSIT = ("asset:clearing:", "asset:batch_clearing:", "asset:transit:", "asset:suspense:")
+THINGS, POINTS, PREPAID = "equity:things:{0}:{1}", "liability:points:{0}:{1}", "asset:prepaid:{0}:{1}"
+MOVES = {
+    "issued": (THINGS, POINTS),
+    "redeemed": (POINTS, THINGS),
+    "expired": (POINTS, "income:breakage:{0}"),
+    "bought": (PREPAID, THINGS),
+    "drawn": (THINGS, PREPAID),
+}
+"""The accounts, of a contract and a ledger, that an entry of things debits and credits."""
 KINDS = ("tables/*", "out", "report", "quality")
 SHOWN = 40
 DAMAGED = sqlite3.Error
@@ -109,6 +118,8 @@ def main(words: list[str]) -> int:
         check_all(books, found, home or (None if exported else place), copies=copies, head=given.head)
         if exported:
             check_trial_balances(books, place / "trial_balance.csv", found)
+            if (place / "ledger.csv").exists():
+                check_things(books, place / "ledger.csv", found)
     except (OSError, ValueError, LookupError, sqlite3.Error, csv.Error) as error:
         sys.stdout.write(f"{place} cannot be read as books: {type(error).__name__}: {error}\n")
         return 1
@@ -452,6 +463,42 @@ def check_trial_balances(books: Books, path: Path, found: Found) -> None:
             debit, credit = sums.get((account, currency), [0, 0])
             if told_of.get((account, currency)) != [debit, credit, debit - credit]:
                 found.problem(night, f"table trial_balance, {account} {currency}", "is not the journal added up")
+
+
+def check_things(books: Books, path: Path, found: Found) -> None:
+    """Each entry of points or other things is what its ledger has come to by its night, less what it had come to."""
+    with path.open(encoding="utf-8", newline="") as reader:
+        told = [{name: unescaped(value) or "" for name, value in row.items()} for row in csv.DictReader(reader)]
+    to_date: dict[tuple[str, str, str], Counter[tuple[str, str]]] = defaultdict(Counter)
+    for row in told:
+        # Rows with a period are parts of a statement's lines, in money.
+        place = f"table ledger, {row['contract']} {row['term']} {row['entry']}"
+        if not row["period"] and row["entry"] not in MOVES:
+            found.problem(row["business_date"], place, "is no entry of things")
+        elif not row["period"]:
+            amount = whole(row["amount"], place, found)
+            to_date[row["business_date"], row["contract"], row["term"]][row["entry"], row["unit"]] += amount
+    expected: dict[str, Counter[tuple[str, str]]] = {}
+    before: dict[tuple[str, str], Counter[tuple[str, str]]] = defaultdict(Counter)
+    for (night, contract, ledger), now in sorted(to_date.items()):
+        moved = expected[f"things/{contract}/{ledger}/{night}"] = Counter()
+        for entry, unit in now.keys() | before[contract, ledger].keys():
+            for account, sign in zip(MOVES[entry], (1, -1)):  # noqa: B905 - Python 3.9 knows no `strict`
+                change = sign * (now[entry, unit] - before[contract, ledger][entry, unit])
+                moved[account.format(contract, ledger), unit] += change
+        before[contract, ledger] = now
+    booked: dict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
+    for posting in books.rows("posting"):
+        booked[posting["entry_key"]][posting["account"], posting["currency"]] += whole(
+            posting["amount_minor"], "posting", found
+        )
+    nights = {row["entry_key"]: row["business_date"] for row in books.rows("entry") if row["kind"] == "things"}
+    for key in sorted(nights.keys() | expected.keys()):
+        owed, there = expected.get(key, Counter()), booked[key]
+        for account, unit in sorted(pair for pair in owed.keys() | there.keys() if owed[pair] != there[pair]):
+            amounts = f"{there[account, unit]} {unit} on {account} where table ledger gives {owed[account, unit]}"
+            found.problem(nights.get(key, key.rpartition("/")[2]), f"entry {key}", f"has {amounts}")
+    found.told.append(f"{len(nights)} entries of things are held against the ledgers of their contracts.")
 
 
 # Files

@@ -30,17 +30,17 @@ def render_text(explanation: Explanation, limit: int | None = SHOWN) -> str:
         list(_subtotals(explanation)),
         list(_contributions(explanation, limit)),
     ]
-    return "\n\n".join("\n".join(map(_plain, block)) for block in blocks if block)
+    return "\n\n".join("\n".join(map(plain, block)) for block in blocks if block)
 
 
-def _plain(line: str) -> str:
+def plain(line: str) -> str:
     """A line without characters that would steer the terminal; names come from outside."""
     return "".join(character if character.isprintable() else "\ufffd" for character in line)
 
 
 def _head(explanation: Explanation) -> Iterator[str]:
     yield explanation.address.text
-    money = _money(explanation.amount_minor, explanation.currency)
+    money = money_text(explanation.amount_minor, explanation.currency)
     yield f"  amount      {money}, {explanation.state} as known after {explanation.as_of}"
     for index, quantity in enumerate(explanation.quantities):
         yield f"  {'quantities' if index == 0 else '':<10}  {quantity.replace('=', ' = ', 1)}"
@@ -66,10 +66,10 @@ def _parts(explanation: Explanation) -> Iterator[str]:
     for part, name in zip(explanation.parts, names, strict=True):
         own_name = part.address is not None and part.text != parse_line_address(part.address).term
         text = f"  {part.text}" if own_name else ""
-        yield f"  {_money(part.amount_minor, part.unit):>20}  {name:<{width}}{text}".rstrip()
+        yield f"  {money_text(part.amount_minor, part.unit):>20}  {name:<{width}}{text}".rstrip()
     if explanation.rule and len({part.unit for part in explanation.parts}) == 1 and len(names) > 1:
         total = sum(part.amount_minor for part in explanation.parts)
-        yield f"  {_money(total, explanation.parts[0].unit):>20}  sum"
+        yield f"  {money_text(total, explanation.parts[0].unit):>20}  sum"
     yield from _notes(explanation)
 
 
@@ -87,7 +87,7 @@ def _roundings(explanation: Explanation) -> Iterator[str]:
         yield f"  {_rounding(step)}, of {step.name}"
     given = sum(step.rounded for step in explanation.roundings) - explanation.amount_minor
     if explanation.roundings and given:
-        yield f"  less {_money(given, explanation.currency)} given for earlier periods"
+        yield f"  less {money_text(given, explanation.currency)} given for earlier periods"
 
 
 def _rounding(step: RoundingStep) -> str:
@@ -123,10 +123,10 @@ def _correction(correction: Correction, contract: str) -> Iterator[list[str]]:
     why = ["Why"] if correction.causes else []
     for number, cause in enumerate(correction.causes, start=1):
         since = f" (known {cause.known_on})" if cause.known_on else ""
-        why.append(f"  {number:>3}  {_money(cause.amount_minor, unit):>20}  {cause.text}{since}")
+        why.append(f"  {number:>3}  {money_text(cause.amount_minor, unit):>20}  {cause.text}{since}")
         for one in cause.contributions:
             selector = f" {one.selector}" if one.selector else ""
-            why.append(f"         {one.period}/{one.term}{selector}: {_money(one.quantity, one.unit)}")
+            why.append(f"         {one.period}/{one.term}{selector}: {money_text(one.quantity, one.unit)}")
         why += [f"         {_source(source, place=True)}" for source in cause.accounts]
         evidence = (
             line
@@ -135,12 +135,12 @@ def _correction(correction: Correction, contract: str) -> Iterator[list[str]]:
         )
         why += list(dict.fromkeys(evidence))
     if len(correction.causes) > 1:
-        why.append(f"       {_money(sum(cause.amount_minor for cause in correction.causes), unit):>20}  sum")
+        why.append(f"       {money_text(sum(cause.amount_minor for cause in correction.causes), unit):>20}  sum")
     yield why
 
 
 def _columns(amounts: Iterable[int], unit: str) -> str:
-    return "".join(f"  {_money(amount, unit):>20}" for amount in amounts)
+    return "".join(f"  {money_text(amount, unit):>20}" for amount in amounts)
 
 
 def _subtotals(explanation: Explanation) -> Iterator[str]:
@@ -152,7 +152,8 @@ def _subtotals(explanation: Explanation) -> Iterator[str]:
     several = len({subtotal.term for subtotal in explanation.subtotals}) > 1
     for subtotal in explanation.subtotals:
         name = f"{subtotal.term} {subtotal.selector}" if several else subtotal.selector
-        yield f"  {_money(subtotal.quantity, subtotal.unit):>20}  rows {subtotal.contributions:>7,}  {name}".rstrip()
+        quantity = money_text(subtotal.quantity, subtotal.unit)
+        yield f"  {quantity:>20}  rows {subtotal.contributions:>7,}  {name}".rstrip()
 
 
 def _contributions(explanation: Explanation, limit: int | None) -> Iterator[str]:
@@ -175,7 +176,7 @@ def _rest(explanation: Explanation, shown: Sequence[Contribution]) -> str:
         rest[subtotal.unit] = rest.get(subtotal.unit, 0) + subtotal.quantity
     for contribution in shown:
         rest[contribution.unit] -= contribution.quantity
-    return " and ".join(_money(quantity, unit) for unit, quantity in sorted(rest.items()))
+    return " and ".join(money_text(quantity, unit) for unit, quantity in sorted(rest.items()))
 
 
 def _contribution(number: int, contribution: Contribution, step: RoundingStep | None) -> Iterator[str]:
@@ -183,7 +184,7 @@ def _contribution(number: int, contribution: Contribution, step: RoundingStep | 
     changed = contribution.changed_on != contribution.known_on
     nights = f"known {contribution.known_on}" + (f", changed {contribution.changed_on}" if changed else "")
     place = f"{contribution.file} record {contribution.record}" if contribution.file else contribution.account_id
-    quantity = _money(contribution.quantity, contribution.unit)
+    quantity = money_text(contribution.quantity, contribution.unit)
     yield f"  {number:>3}  {quantity:>20}  {place}{selector} ({nights})"
     if step is not None:
         yield f"         {_rounding(step)}, of {step.name}"
@@ -204,26 +205,28 @@ def _match(match: MatchEvidence, contribution: Contribution) -> Iterator[str]:
     reason = f" ({match.residual_reason})" if match.residual_reason else ""
     yield (
         f"         matched {match.kind} {match.cardinality} by {match.found_by} on {match.known_on}, residual "
-        f"{_money(match.residual_minor, match.currency)}{reason}, {match.match_id}"
+        f"{money_text(match.residual_minor, match.currency)}{reason}, {match.match_id}"
     )
     for member in match.members:
         if (member.file, member.record) == (contribution.file, contribution.record):
             continue
         place = f"{member.file} record {member.record}"
-        told = _source(member.source, place=False) if member.source else _money(member.amount_minor, member.currency)
+        told = (
+            _source(member.source, place=False) if member.source else money_text(member.amount_minor, member.currency)
+        )
         yield f"           {member.side:<8}  {place}: {told}"
 
 
 def _source(source: Source, *, place: bool) -> str:
     amount = None
     if source.amount_minor is not None and source.currency is not None:
-        amount = _money(source.amount_minor, source.currency)
+        amount = money_text(source.amount_minor, source.currency)
     day = source.day.isoformat() if source.day else None
     told = ", ".join(part for part in (source.what, day, amount, source.card_masked, source.text) if part)
     return f"{source.file} record {source.record}: {told}" if place else told
 
 
-def _money(amount_minor: int, unit: str) -> str:
+def money_text(amount_minor: int, unit: str) -> str:
     """Minor units as a person reads them, thousands apart; other units as whole numbers."""
     if not is_currency(unit):
         return f"{amount_minor:,} {unit}"

@@ -11,6 +11,7 @@ import polars as pl
 
 from settlement.match import breaks, cash, details, legs, matches, miles, passes
 from settlement.match.batches import batch_ties
+from settlement.match.carries import batch_carries
 from settlement.match.nearest import nearest_misses
 from settlement.match.pass_use import pass_use
 from settlement.match.restated import matched_again, restated
@@ -29,7 +30,8 @@ def run(inputs: StageInput) -> StageOutput:
     Reads ``match.toml`` and the BINs of ``programme.toml``, tonight's clearing, of earlier nights the open items with
     their clearing, and the enrolment of cards. Every record that takes part ends on each leg in exactly one of
     ``match_member`` and ``open_item``. Bank entries are tied in ``cash_tie``, the transactions told for them in
-    ``detail_tie``, acquirers' batches in ``batch_tie``; ``pass_use`` tells what each pass is still good for.
+    ``detail_tie``, acquirers' batches in ``batch_tie`` and the balances between them in ``batch_carry``; ``pass_use``
+    tells what each pass is still good for.
 
     A night that restates earlier ones goes on from what these come to under its own rules, and tells in the same tables
     and in ``match_taken_back`` what makes them come to that.
@@ -55,7 +57,8 @@ def _matched(inputs: StageInput) -> dict[str, pl.DataFrame]:
     }
     found["cash_tie"] = cash.cash_ties(rules.cash, inputs.tables, inputs.history)
     found["detail_tie"] = details.detail_ties(inputs.tables, inputs.history)
-    found["batch_tie"] = batch_ties(rules, inputs.tables, inputs.tonight("clearing"))
+    found["batch_tie"] = batch_ties(rules, inputs)
+    found["batch_carry"] = batch_carries(inputs, found["batch_tie"])
     found["pass_use"] = pass_use(rules, found["match"], inputs.history, inputs.business_date)
     return found
 

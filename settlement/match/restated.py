@@ -24,7 +24,10 @@ _CARRIED: Final = ("open_item", "pass_use", "cash_tie", "detail_tie")
 """Tables by which a night goes on from the one before: of nights done again it is what they come to now."""
 _JUDGED: Final = {"cash_tie": ["camt_file", "entry"], "detail_tie": ["file", "entry"]}
 """Tables of results that hold until they are judged again, and what each is of."""
-_READ: Final = ("file", "enrolment", "statement_entry", "bank_detail", "reject", "control_record", "control_total")
+_READ: Final = (
+    *("file", "enrolment", "statement_entry", "bank_detail"),
+    *("reject", "replay", "control_record", "control_total"),
+)
 _RECORD: Final = ["file", "record"]
 _SAME: Final = ["leg", "cardinality", "kind", "residual_minor", "residual_reason", "residual_miles", "currency", "of"]
 

@@ -138,7 +138,7 @@ CLEARING: Final = AccountKind(
 )
 BATCH_CLEARING: Final = AccountKind(
     path="asset:batch_clearing:<feed>:<batch>",
-    holds="cash that one batch of an acquirer announces; **zero once its cash has come**",
+    holds="what one batch of an acquirer comes to; **zero once its cash has come, or a later batch has its balance**",
     normal=Normal.EITHER,
     clears=True,
 )

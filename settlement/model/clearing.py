@@ -133,6 +133,13 @@ class BatchState(StrEnum):
     DIFFERS = "DIFFERS"
 
 
+class BatchEnd(StrEnum):
+    """What closes an acquirer's batch: money that it pays, or a balance that a later batch takes over."""
+
+    PAYOUT = "PAYOUT"
+    BALANCE = "BALANCE"
+
+
 class StatementState(StrEnum):
     """State of a line of a partner's statement."""
 

@@ -264,12 +264,12 @@ status text LINKED, PARTIAL (some are missing), DIFFERS, REPEATED (told before),
         "one batch of an acquirer's file, re-added from its transactions and held against its payout",
         "file batch currency",
         """
-file text acquirer's file
+file text acquirer's file; that of a replay tells what its records add to the batch
 batch text batch number
 currency text currency of the batch and of all amounts, which are + to the merchant
 transactions int records of the batch in `clearing`
 transactions_minor int their net amounts, after the acquirer's fees for each
-rejected int rows of the batch in `reject`, which the acquirer settles all the same
+rejected int rows of the batch in `reject`, which the acquirer settles all the same; below zero where they come again
 rejected_minor int their net amounts where they could be read
 fees_minor int fees charged for the batch as a whole
 balance_minor int balance taken over from an earlier batch
@@ -280,6 +280,26 @@ residual_minor int closing minus batch
 lines_minor int? what the reader summed over the file's lines before any row was judged, payout left out
 lines_residual_minor int? that minus what the tables come to: not zero where a line was lost on the way
 state text TIED, CARRIED_OVER (closed by a balance, without a payout) or DIFFERS
+closed_by text? PAYOUT or BALANCE; empty where the batch has no end
+feed text? feed of the file, where its layout has the bank show payouts: the batch has an account in the books
+""",
+    ),
+    _table(
+        "batch_carry",
+        "match",
+        "one balance that an acquirer's batch takes over from an earlier one, told on the night that knows both",
+        "file batch currency",
+        """
+file text file of the batch that takes it over
+batch text its number
+feed text feed of both
+currency text currency
+taken_minor int what the batch says it takes over, + to the merchant
+from_file text file of the batch that carried it over
+from_batch text its number
+carried_minor int what that one says it carries over
+in_books flag the batch has an account in the books; of nights before there were such accounts none has
+from_in_books flag so has the earlier one
 """,
     ),
     _table(

@@ -13,7 +13,7 @@ from datetime import date
 import polars as pl
 
 from settlement import books, store
-from settlement.model.accounts import CLEARING, SUSPENSE
+from settlement.model.accounts import BATCH_CLEARING, CLEARING, SUSPENSE
 from settlement.model.clearing import Fate, ItemState
 from settlement.model.contract import ContractVersion
 from settlement.model.money import amount_text
@@ -99,7 +99,8 @@ def _unexplained_cash(scene: _Scene, currency: str, feeds: set[str]) -> int:
     """
     found = 0
     for balance in scene.balances:
-        clearing, suspense = CLEARING.names(balance.account), SUSPENSE.names(balance.account) is not None
+        clearing = CLEARING.names(balance.account) or BATCH_CLEARING.names(balance.account)
+        suspense = SUSPENSE.names(balance.account) is not None
         if balance.currency == currency and (suspense or (clearing is not None and clearing[0] in feeds)):
             found += abs(balance.balance_minor)
     return found

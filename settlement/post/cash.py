@@ -1,8 +1,9 @@
 """Entries for settlement cash: what a file lets us expect, what the bank shows, and what lies between.
 
 An accepted file with a net settlement opens its clearing account; the bank statement entry that ties to the file
-empties it. How a bank statement entry stands on a night is a set of postings; what is booked is how it stands
-tonight less how it stood when it was last judged. So an entry that is judged again moves only what changed.
+empties it. What comes in batches stands on the accounts of its batches in the place of its file's
+(``settlement.post.batches``). How a bank statement entry stands on a night is a set of postings; what is booked is how
+it stands tonight less how it stood when it was last judged. So an entry that is judged again moves only what changed.
 """
 
 from __future__ import annotations
@@ -20,18 +21,24 @@ from settlement.model.clearing import CashStatus, Fate
 from settlement.model.journal import Entry, Posting
 from settlement.model.money import to_major
 from settlement.model.stage import StageInput
+from settlement.post.batches import batch_entries, paid_batches
 
 
 def cash_entries(inputs: StageInput) -> list[Entry]:
-    """Entries for tonight's accepted files with a net settlement and tonight's judged bank statement entries."""
-    return [*_file_entries(inputs), *_statement_entries(inputs)]
+    """Entries for what tonight's files and batches announce, and for tonight's judged bank statement entries."""
+    return [*_file_entries(inputs), *batch_entries(inputs), *_statement_entries(inputs)]
 
 
 def _file_entries(inputs: StageInput) -> list[Entry]:
-    settling = inputs.tables["file"].filter(
-        (pl.col("fate") == Fate.ACCEPTED)
-        & pl.col("net_settlement_minor").is_not_null()
-        & (pl.col("net_settlement_minor") != 0)
+    in_batches = inputs.tables["batch_tie"].filter(pl.col("feed").is_not_null())
+    settling = (
+        inputs.tables["file"]
+        .filter(
+            (pl.col("fate") == Fate.ACCEPTED)
+            & pl.col("net_settlement_minor").is_not_null()
+            & (pl.col("net_settlement_minor") != 0)
+        )
+        .join(in_batches, on="file", how="anti")
     )
     entries = []
     for row in settling.sort("file").iter_rows(named=True):
@@ -63,12 +70,13 @@ def _statement_entries(inputs: StageInput) -> list[Entry]:
     if not ties:
         return []
     before = _last_judged(inputs.history["cash_tie"], inputs.tables["cash_tie"])
-    feeds = _feeds(inputs)
+    tied = {tie["ties_to"] for tie in (*ties, *before.values())} - {None}
+    clearing = _clearing_accounts(inputs) | paid_batches(inputs, tied)
     bank_accounts = {(r["file"], r["record"]): r["account"] for r in inputs.tables["statement_entry"].rows(named=True)}
     entries = []
     for tie in ties:
         place = (tie["camt_file"], tie["entry"])
-        standing = _standing(tie, feeds)
+        standing = _standing(tie, clearing)
         earlier = before.get(place)
         if earlier is None:
             if place not in bank_accounts:
@@ -78,14 +86,14 @@ def _statement_entries(inputs: StageInput) -> list[Entry]:
                 )
             standing[accounts.BANK.at(bank_accounts[place])] += tie["direction"] * tie["amount_minor"]
         else:
-            standing.subtract(_standing(earlier, feeds))
+            standing.subtract(_standing(earlier, clearing))
         postings = _postings(standing, tie["currency"])
         if postings:
             entries.append(_statement_entry(tie, earlier, inputs.business_date, postings))
     return entries
 
 
-def _standing(tie: Mapping[str, Any], feeds: Mapping[str, str]) -> Counter[str]:
+def _standing(tie: Mapping[str, Any], clearing: Mapping[str, str]) -> Counter[str]:
     """Where the cash of a bank statement entry stands by its status, apart from the bank account itself."""
     received: int = tie["direction"] * tie["amount_minor"]
     standing: Counter[str] = Counter()
@@ -93,22 +101,22 @@ def _standing(tie: Mapping[str, Any], feeds: Mapping[str, str]) -> Counter[str]:
         case CashStatus.FILE_PENDING | CashStatus.UNEXPLAINED:
             standing[accounts.SUSPENSE.at(tie["camt_file"], tie["entry"])] -= received
         case CashStatus.TIED | CashStatus.DIFFERS:
-            standing[_clearing(tie, feeds)] -= received
+            standing[_clearing(tie, clearing)] -= received
         case CashStatus.SHORT_BY_FEE:
             difference: int = tie["diff_minor"]
             standing[accounts.BANK_FEES.at()] -= difference
-            standing[_clearing(tie, feeds)] -= received - difference
+            standing[_clearing(tie, clearing)] -= received - difference
     return standing
 
 
-def _clearing(tie: Mapping[str, Any], feeds: Mapping[str, str]) -> str:
+def _clearing(tie: Mapping[str, Any], clearing: Mapping[str, str]) -> str:
     file = tie["ties_to"]
-    if file not in feeds:
+    if file not in clearing:
         raise TerminalError(
             f"Entry {tie['entry']} of {tie['camt_file']} is {tie['status']} to {file}, which is no accepted file of "
             "tonight or an earlier night: tie it to an accepted file."
         )
-    return accounts.CLEARING.at(feeds[file], file)
+    return clearing[file]
 
 
 def _statement_entry(
@@ -152,12 +160,12 @@ def _last_judged(history: pl.LazyFrame, tonight: pl.DataFrame) -> dict[tuple[str
     return {(row["camt_file"], row["entry"]): row for row in rows.iter_rows(named=True)}
 
 
-def _feeds(inputs: StageInput) -> dict[str, str]:
-    """Feed of every accepted file up to tonight that has one."""
+def _clearing_accounts(inputs: StageInput) -> dict[str, str]:
+    """The account of each accepted file up to tonight that has a feed."""
     columns = ["file", "feed"]
     good = (pl.col("fate") == Fate.ACCEPTED) & pl.col("feed").is_not_null()
     frames: Iterable[pl.DataFrame] = (
         inputs.history["file"].filter(good).select(columns).collect(),
         inputs.tables["file"].filter(good).select(columns),
     )
-    return {file: feed for frame in frames for file, feed in frame.iter_rows()}
+    return {file: accounts.CLEARING.at(feed, file) for frame in frames for file, feed in frame.iter_rows()}

@@ -61,8 +61,9 @@ def run(inputs: StageInput) -> StageOutput:
     Parameters
     ----------
     inputs:
-        What persons booked since the night before; tonight's ``file``, ``cash_tie``, ``statement_entry``, ``payout``
-        and ``ledger``; of earlier nights ``file``, ``cash_tie``, ``payout``, ``ledger`` and ``trial_balance``.
+        What persons booked since the night before; tonight's ``file``, ``cash_tie``, ``batch_tie``, ``batch_carry``,
+        ``statement_entry``, ``payout`` and ``ledger``; of earlier nights ``file``, ``cash_tie``, ``batch_tie``,
+        ``payout``, ``ledger`` and ``trial_balance``.
 
     Returns
     -------

@@ -15,6 +15,7 @@ from settlement import books, originals, runner, store
 from settlement.evidence import verify_books
 from settlement.evidence.folder import write_folder
 from settlement.evidence.sealed_night import compare_with_seals
+from settlement.evidence.verify_books import Found
 from settlement.store import Home
 
 
@@ -59,6 +60,34 @@ def test_a_changed_evidence_folder_is_found(sealed_home: Home, tmp_path: Path, n
     done = alone(evidence)
     assert (done.returncode, done.stderr) == (2, ""), done.stdout
     assert "DOES NOT HOLD" in done.stdout
+
+
+def test_an_entry_of_things_is_held_against_its_ledger(
+    sealed_home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both sides of an entry are changed alike, as by somebody who made the seals anew: the ledger tells."""
+    evidence = tmp_path / "evidence"
+    write_folder(sealed_home, evidence)
+    read = verify_books.folder_books(evidence)
+    things = [row for row in read.tables["posting"] if (row["entry_key"] or "").startswith("things/")]
+    assert {row["currency"] for row in things} == {"POINTS"}
+    assert len({row["entry_key"] for row in things}) > len({(row["entry_key"] or "")[:-10] for row in things})
+    chosen = things[0]["entry_key"]
+    for row in things:
+        amount = int(row["amount_minor"] or 0)
+        row["amount_minor"] = str(amount + (amount > 0) - (amount < 0)) if row["entry_key"] == chosen else str(amount)
+    found = Found()
+    verify_books.check_things(read, evidence / "ledger.csv", found)
+    assert {problem.place for problem in found.problems} == {f"entry {chosen}"}
+    assert "where table ledger gives" in found.problems[0].what
+    # And the other way round, a row of the ledger alone.
+    lines = (evidence / "ledger.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+    index = next(index for index, line in enumerate(lines) if ",issued," in line)
+    night, contract, _, term, *_ = lines[index].split(",")
+    for wrong in (lines[index].replace(",issued,", ",lost,"), lines[index].rstrip("\n") + "1\n"):
+        (evidence / "ledger.csv").write_text("".join([*lines[:index], wrong, *lines[index + 1 :]]), encoding="utf-8")
+        assert verify_books.main([str(evidence)]) == 2
+        assert f"entry things/{contract}/{term}/{night}" in capsys.readouterr().out.partition("DOES NOT HOLD")[2]
 
 
 def test_any_sign_of_the_books_in_an_evidence_folder_counts(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
 import pytest
 from match_frames import FIRST_NIGHT, file_row, frame, merchant, night_input, run_checked
+
+from settlement import laws
 
 FILE = f"{FIRST_NIGHT}/ACQ.csv"
 
@@ -165,3 +168,25 @@ def test_a_record_that_comes_again_in_another_batch_is_a_repeat() -> None:
         (1, "MISSING_BANK"),
         (2, "DUPLICATE_RECORD"),
     ]
+
+
+def test_a_balance_that_is_carried_over_twice_breaks_a_law() -> None:
+    """Two batches that take over one balance, in one night or on two, are told by no night."""
+    net = {"feed": "acquirer_us", "net_settlement_minor": 850, "net_settlement_currency": "USD"}
+    rows = [line(1, "BALANCE", 850), line(9, "PAYOUT", -850)]
+    carrier = {"file": f"{FIRST_NIGHT}/ACQ_6.csv", "batch": "6"}
+    night = {
+        "file": frame("file", [file_row("ACQ.csv", **net), file_row("ACQ_6.csv", feed="acquirer_us")]),
+        "clearing": frame("clearing", [sale(1, 850, **carrier)]),
+        "control_record": frame("control_record", [*rows, line(2, "BALANCE", -850) | carrier]),
+    }
+    inputs = night_input([night])
+    output = run_checked(inputs)
+    carries = output.tables["batch_carry"]
+    assert carries.select("batch", "from_batch", "taken_minor", "carried_minor").rows() == [("7", "6", 850, 850)]
+    twice = pl.concat([carries, carries.with_columns(batch=pl.lit("8"))])
+    with pytest.raises(laws.LawBrokenError, match="carried over twice"):
+        laws.assert_unit("match", inputs, replace(output, tables={**output.tables, "batch_carry": twice}))
+    before = {**inputs.history, "batch_carry": carries.with_columns(business_date=pl.lit(None, pl.Date)).lazy()}
+    with pytest.raises(laws.LawBrokenError, match="carried over twice"):
+        laws.assert_unit("match", replace(inputs, history=before), output)

@@ -165,6 +165,32 @@ def test_what_is_known_late_ends_where_it_had_ended_in_time_and_goes_back_exactl
     assert sum("adjustment:2012-03" in key for key in keys) == 2
 
 
+def test_an_update_between_rate_and_post_of_a_night_books_its_things_with_the_next_one() -> None:
+    """Nights that an older `rate` has told have no rows in `ledger`, whichever version books them."""
+    made, whole = settled("2012-04-04")
+    for first in range(1, len(made)):
+        nights = [
+            {"payout": frame("payout", one.rows)} | ({"ledger": frame("ledger", one.entries())} if told_so else {})
+            for told_so, one in ((number >= first, one) for number, one in enumerate(made))
+        ]
+        outputs = post_nights(nights)
+        assert not [account for output in outputs[:first] for account in stand(output)]
+        keys = [entry.key for output in outputs for entry in output.entries]
+        assert len(keys) == len(set(keys))
+        for output, then in zip(outputs[first:], whole[first:], strict=True):
+            assert of_points(output) == of_points(then)
+            assert owed(output) == owed(then)
+
+
+def of_points(output: StageOutput) -> dict[str, int]:
+    return {account: amount for account, amount in balances(output).items() if account.endswith(" POINTS")}
+
+
+def owed(output: StageOutput) -> dict[str, int]:
+    """What is owed to partners, whatever it was accrued as."""
+    return {account: amount for account, amount in balances(output).items() if "payable" in account}
+
+
 def test_things_are_a_commodity_of_the_general_ledger() -> None:
     entries = [entry for output in settled(None)[1] for entry in output.entries]
     totals = control_totals(entries)
