@@ -80,10 +80,10 @@ def with_rates(scene: Scene, contributions: tuple[Contribution, ...]) -> tuple[C
 
 def _term_of(scene: Scene, contribution: Contribution) -> tuple[ContractVersion, Term] | None:
     """The term that a record contributes to, with its version; None where that converts no amounts of records."""
-    if contribution.file is None or not any(version.contract.converts_events for version in scene.versions):
+    if contribution.file is None or not any(version.contract.exchange_dates for version in scene.versions):
         return None
     version = in_force(scene.versions, period_from(contribution.period))
-    terms = version.contract.terms if version.contract.converts_events else ()
+    terms = version.contract.terms if version.contract.exchange_dates else ()
     return next(((version, term) for term in terms if term.id == contribution.term), None)
 
 

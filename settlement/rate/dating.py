@@ -13,11 +13,16 @@ RATE_DAY: Final = "rate_day"
 """The day that picks the rate of a record."""
 EXCHANGE_DAY: Final = "exchange_day"
 """The day whose exchange rate a record asks for."""
+ACCOUNT_DAY: Final = "account_opened_on"
+"""The day on which a record's account was opened."""
 _DATE_COLUMN: Final[Mapping[EventDate, str]] = {
     EventDate.POSTING: "posting_date",
     EventDate.TRANSACTION: "transaction_date",
+    EventDate.SETTLEMENT: "settlement_date",
+    EventDate.ACCOUNT_OPENING: ACCOUNT_DAY,
     EventDate.PURCHASE_POSTING: "origin_posting_date",
     EventDate.PURCHASE_TRANSACTION: "origin_transaction_date",
+    EventDate.PURCHASE_SETTLEMENT: "origin_settlement_date",
 }
 
 

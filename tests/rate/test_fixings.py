@@ -203,6 +203,33 @@ def test_the_bank_calendar_says_which_days_are_open_as_known_at_the_statement() 
     assert told.endswith("converted=0;2010-12.refixed=642;2010-12.stated=635")
 
 
+def untold(output: dict[str, pl.DataFrame]) -> list[tuple[Any, ...]]:
+    return output["rate_finding"].rows()
+
+
+def test_a_year_of_which_the_bank_calendar_tells_nothing_is_a_finding_where_its_days_are_counted() -> None:
+    first, second = rate_history(*bank_calendar())
+    assert untold(first) == []
+    # January's statement holds the difference of December, of whose year something is told by now.
+    sentence = (
+        "Contract C4-CLB-CLUB, clause convert: [settlement.convert.mean] counts banking days from 2011-01-19 to "
+        "2011-01-25 for 2011-01, and the bank calendar CN-BANKS tells no day of 2011: the contract's own `weekend` and "
+        "`holidays` were taken; deliver the calendar, or correct its name."
+    )
+    subject = "C4-CLB-CLUB 2011-01 [settlement.convert.mean]"
+    assert untold(second) == [("bank_calendar_untold", subject, "warning", sentence)]
+
+
+def test_a_bank_calendar_of_a_name_that_no_feed_tells_is_a_finding_and_the_contract_s_own_days_hold() -> None:
+    nights, documents = bank_calendar()
+    slip = {source: text.replace("CN-BANKS", "CN-BANK") for source, text in documents.items()}
+    (first,) = rate_history(nights[:1], slip)
+    assert [row[:3] for row in converted(first)] == [("2010-12", 635, "CLOSED")]
+    ((_, subject, _, told),) = untold(first)
+    assert subject == "C4-CLB-CLUB 2010-12 [settlement.convert.mean]"
+    assert "the bank calendar CN-BANK tells no day of 2010" in told
+
+
 def test_a_calendar_without_open_days_is_refused() -> None:
     mean = MeanRate(
         days=1,
