@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 from rate import oracle
-from rate.histories import Night, RandomHistory, rate_history
+from rate.histories import OPENING, OWN_SETTLEMENT, SETTLEMENT, Night, RandomHistory, rate_history
 from rate.oracle_fixing import ByEvent, Fixed, add_rates
 from rate.oracle_periods import Says
 from rate.test_contract_calendar import club
@@ -73,6 +73,19 @@ def test_amounts_at_the_rates_of_their_days_equal_the_naive_evaluator(says: Says
     effective = says.periods(date(2009, 1, 1), date(2009, 1, 1))[0].first
     nights = rate_history(history.nights, {f"contracts/orient-estate/{effective}.toml": by_event_club(by_event)})
     agreement = oracle.Agreement("C4-CLB-CLUB", by_event.terms, says.name, by_event.settle)
+    oracle.agree(nights, history.nights, [agreement])
+
+
+@pytest.mark.parametrize("dates", [OPENING, SETTLEMENT, OWN_SETTLEMENT], ids=["opening", "settlement", "own"])
+def test_so_they_do_by_the_dates_of_settlement_and_of_the_opening_of_an_account(dates: tuple[str, str, str]) -> None:
+    history, by_event = RandomHistory(SEEDS[0]), ByEvent(Says("month"), dates)
+    add_rates(history.nights, random.Random(SEEDS[0]))
+    for number, night_ in enumerate(history.nights):
+        # Of the days on which accounts were opened some rates come late, and some are corrected.
+        for back in range(80, 101, 4):
+            rate(night_, str(history.nights[0].day - timedelta(days=back + number)), f"0.1{number + 1}{back}")
+    nights = rate_history(history.nights, {"contracts/orient-estate/2009-01-01.toml": by_event_club(by_event)})
+    agreement = oracle.Agreement("C4-CLB-CLUB", by_event.terms, by_event.says.name, by_event.settle)
     oracle.agree(nights, history.nights, [agreement])
 
 
