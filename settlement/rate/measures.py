@@ -340,6 +340,11 @@ def _by_rate(contract: Contract, term: RateByTerm, facts: Facts) -> pl.DataFrame
     without = rows.filter(pl.col("selector").is_null()).sort("file", "record")
     if without.height:
         file, record, class_, day = without.select("file", "record", "account_class", RATE_DAY).row(0)
+        if day is None:
+            raise TerminalError(
+                f"Contract {contract.id}, clause {term.clause} ({term.id}): record {record} of {file} has no date that "
+                "picks its rate: correct its file."
+            )
         raise TerminalError(
             f"Contract {contract.id}, clause {term.clause} ({term.id}) has no rate for account class {class_} on {day} "
             f"(record {record} of {file}): add a rate for that class and date, or correct the account's class."

@@ -24,6 +24,8 @@ from settlement.rate.contract_file import read_contract, read_contracts
 from settlement.rate.conversion import banking_days
 
 SEEDS = range(int(os.environ.get("SETTLEMENT_SEED", "0")), int(os.environ.get("SETTLEMENT_SEED", "0")) + 2)
+CLUB_SEED = 46
+"""A history with many records of the club's cards on many nights."""
 LATEST = 'rate = "latest_until_as_of_night"'
 MEAN = Fixed(Says("month"), days=5, to_day=25, decimals=6)
 AGREED = (
@@ -78,8 +80,8 @@ def test_amounts_at_the_rates_of_their_days_equal_the_naive_evaluator(says: Says
 
 @pytest.mark.parametrize("dates", [OPENING, SETTLEMENT, OWN_SETTLEMENT], ids=["opening", "settlement", "own"])
 def test_so_they_do_by_the_dates_of_settlement_and_of_the_opening_of_an_account(dates: tuple[str, str, str]) -> None:
-    history, by_event = RandomHistory(SEEDS[0]), ByEvent(Says("month"), dates)
-    add_rates(history.nights, random.Random(SEEDS[0]))
+    history, by_event = RandomHistory(CLUB_SEED), ByEvent(Says("month"), dates)
+    add_rates(history.nights, random.Random(CLUB_SEED))
     for number, night_ in enumerate(history.nights):
         # Of the days on which accounts were opened some rates come late, and some are corrected.
         for back in range(80, 101, 4):
@@ -258,18 +260,30 @@ def test_a_calendar_without_open_days_is_refused() -> None:
         banking_days(mean, date(2010, 12, 31), closed)
 
 
-@pytest.mark.parametrize("day", ["2010-12-30", "2010-12-29"], ids=["corrected", "late"])
-def test_a_rate_that_comes_later_changes_the_records_of_its_days(day: str) -> None:
+@pytest.mark.parametrize(
+    ("day", "dates"),
+    [
+        ("2010-12-30", ByEvent(Says("month")).dates),
+        ("2010-12-29", ByEvent(Says("month")).dates),
+        ("2010-12-30", SETTLEMENT),
+        ("2010-12-29", OPENING),
+    ],
+    ids=["corrected", "late", "corrected settlement", "late opening"],
+)
+def test_a_rate_that_comes_later_changes_the_records_of_its_days(day: str, dates: tuple[str, str, str]) -> None:
     nights = [night("2010-12-30"), night("2010-12-31"), night("2011-01-01")]
     card(nights[0], "CLB")
     reconciled(nights[0], "purchase", "a", 1_000_000, currency="CNY")
-    for row in nights[0].rows["clearing"]:
-        row["transaction_date"] = date(2010, 12, 30)
+    # The day that picks the rate is 30 December, every other one is long before any rate.
+    other = {name: date(2010, 12, 1) for name in ("transaction_date", "settlement_date", "opened_on")}
+    other |= {dates[0].replace("account_opening_date", "opened_on"): date(2010, 12, 30)}
+    for row in (*nights[0].rows["clearing"], *nights[0].rows["account_event"]):
+        row |= other | {"posting_date": date(2010, 12, 1)}
     rate(nights[0], "2010-12-28" if day.endswith("29") else day, "0.15")
     rate(nights[1], day, "0.16")
     rate(nights[1], "2010-12-31", "0.9")
     rate(nights[2], day, "0.17")
-    document = {"contracts/p/2009-01-01.toml": by_event_club(ByEvent(Says("month")))}
+    document = {"contracts/p/2009-01-01.toml": by_event_club(ByEvent(Says("month"), dates))}
     outputs = rate_history(nights, document)
     told = [
         output["payout"].filter(term="club_commission").select("period", "amount_minor", "state").rows()
