@@ -277,8 +277,8 @@ def test_a_rate_that_comes_later_changes_the_records_of_its_days(day: str, dates
     # The day that picks the rate is 30 December, every other one is long before any rate.
     other = {name: date(2010, 12, 1) for name in ("transaction_date", "settlement_date", "opened_on")}
     other |= {dates[0].replace("account_opening_date", "opened_on"): date(2010, 12, 30)}
-    for row in (*nights[0].rows["clearing"], *nights[0].rows["account_event"]):
-        row |= other | {"posting_date": date(2010, 12, 1)}
+    for told in (*nights[0].rows["clearing"], *nights[0].rows["account_event"]):
+        told.update(other, posting_date=date(2010, 12, 1))
     rate(nights[0], "2010-12-28" if day.endswith("29") else day, "0.15")
     rate(nights[1], day, "0.16")
     rate(nights[1], "2010-12-31", "0.9")
