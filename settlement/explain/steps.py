@@ -44,11 +44,15 @@ _KINDS: Final[Mapping[str, tuple[TaxKind, ...]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Composition:
-    """How a line is made; ``parts`` add up to it where it is made of other lines, ``notes`` are sentences."""
+    """How a line is made; ``parts`` are the lines that it is made of, ``notes`` are sentences.
+
+    ``adds_up`` says whether the sum of the parts means something.
+    """
 
     rule: str
     parts: tuple[Part, ...] = ()
     notes: tuple[str, ...] = ()
+    adds_up: bool = True
 
 
 def moves(scene: Scene) -> tuple[Part, ...]:

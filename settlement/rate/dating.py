@@ -26,6 +26,17 @@ _DATE_COLUMN: Final[Mapping[EventDate, str]] = {
 }
 
 
+def named_date(dating: Dating) -> pl.Expr:
+    """The word of the date that ``dated`` gives of a record."""
+    return (
+        pl.when(pl.col("kind") == "purchase")
+        .then(pl.lit(str(dating.purchase)))
+        .when(pl.col("origin_file").is_null())
+        .then(pl.lit(str(dating.refund_without_purchase)))
+        .otherwise(pl.lit(str(dating.negative)))
+    )
+
+
 def dated(dating: Dating) -> pl.Expr:
     """The date of a record that a contract's rule names."""
     return (

@@ -44,7 +44,7 @@ from settlement.model.contract_terms import (
     looks_at,
 )
 from settlement.model.dates import Calendar, period_of
-from settlement.rate.dating import EXCHANGE_DAY, RATE_DAY, dated
+from settlement.rate.dating import EXCHANGE_DAY, RATE_DAY, dated, named_date
 from settlement.rate.disputes import BEFORE, with_disputes
 from settlement.rate.event_measures import accounts_counted, added, events_counted
 from settlement.rate.facts import Facts
@@ -315,6 +315,17 @@ def exchanged(contract: Contract, term: Term, facts: Facts) -> pl.DataFrame:
         named = [one.with_columns(pl.lit(name).alias("measure")) for one in found]
         frames += [one.select(column for column in _EXCHANGED if column in one.columns) for one in named]
     return pl.concat(frames, how="diagonal")
+
+
+def rate_days(contract: Contract, term: RateByTerm | UnitPriceTerm, facts: Facts) -> pl.DataFrame:
+    """Which day picks the rate or the price of each record of a term: ``file``, ``record``, ``RATE_DAY``, ``word``.
+
+    ``word`` is the date of the record that this day is, or of the first of a dispute.
+    """
+    measure = contract.measures[term.measure]
+    base = contract.measures[measure.of] if isinstance(measure, UnitMeasure) else measure
+    asked = dated(term.rate_date).alias(RATE_DAY), named_date(term.rate_date).alias("word")
+    return _volume(contract, base, facts, *asked).select("file", "record", RATE_DAY, "word")
 
 
 def in_list(entries: Sequence[str]) -> pl.Expr:
