@@ -7,7 +7,7 @@ So a calendar is known for the years of which it tells any day. A day of another
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
@@ -17,7 +17,7 @@ from settlement.model.dates import Period, period_from, years_untold
 from settlement.model.statement_lines import INTEREST, SHARE_CONVERTED
 from settlement.rate.balance import release_day
 from settlement.rate.banking_days import banking_of
-from settlement.rate.conversion import banking_days, exchange_of, fixing_day
+from settlement.rate.conversion import banking_days, fixing_day
 from settlement.rate.evaluate import in_force
 from settlement.rate.facts import Facts
 from settlement.rate.stated import PayoutRow
@@ -76,56 +76,57 @@ def untold_days(versions: Sequence[ContractVersion], facts: Facts, rows: Iterabl
 
 
 def _of_fixing(contract: Contract, facts: Facts, period: Period, rows: Sequence[PayoutRow]) -> Iterator[Untold]:
-    exchange = exchange_of(contract, facts)
-    mean = None if exchange is None else exchange.rule.mean
-    if exchange is None or mean is None or not any(row.term == SHARE_CONVERTED for row in rows):
+    rule = contract.settlement.convert
+    mean = None if rule is None else rule.mean
+    if rule is None or mean is None or mean.calendar is None or not any(row.term == SHARE_CONVERTED for row in rows):
         return
-    days = banking_days(mean, period.last, exchange.open_days)
-    place = "[settlement.convert.mean]"
-    clause = exchange.rule.clause
-    yield from _untold(
-        contract, facts, (clause, place, period), mean.calendar, (days[0], fixing_day(mean, period.last))
-    )
+    asks = _Asks(contract=contract, period=period, calendar=mean.calendar, told=facts.open_days(mean.calendar))
+    first = banking_days(mean, period.last, asks.told)[0]
+    yield from asks.untold("[settlement.convert.mean]", rule.clause, (first, fixing_day(mean, period.last)))
 
 
 def _of_days(contract: Contract, facts: Facts, period: Period, rows: Sequence[PayoutRow]) -> Iterator[Untold]:
     """What holds and interest count."""
-    banking, rule = banking_of(contract, facts), contract.settlement
-    if banking.rule is None:
+    rule = contract.settlement
+    calendar = None if rule.banking_days is None else rule.banking_days.calendar
+    if calendar is None:
         return
-    kept = {row.term for row in rows}
+    banking, kept = banking_of(contract, facts), {row.term for row in rows}
+    asks = _Asks(contract=contract, period=period, calendar=calendar, told=banking.open_days)
     for hold in rule.all_holds:
         if hold.counted_in == _BANKING and hold.line in kept:
-            span = period.last + _DAY, release_day(hold, period, contract.calendar, banking)
             place = "[settlement.hold]" if hold.id is None else f"[[settlement.holds]] {hold.id}"
-            yield from _untold(contract, facts, (hold.clause, place, period), banking.rule.calendar, span)
+            release = release_day(hold, period, contract.calendar, banking)
+            yield from asks.untold(place, hold.clause, (period.last + _DAY, release))
     interest = rule.adjustments.interest
     closed = [period_from(row.adjusts) for row in rows if row.term == INTEREST and row.adjusts is not None]
     if interest is not None and interest.due_counted_in == _BANKING and closed:
-        due = [banking.after(one.last, interest.due_days, _BANKING) for one in closed]
-        span = min(one.last for one in closed) + _DAY, max(due)
-        place = "[settlement.adjustments.interest]"
-        yield from _untold(contract, facts, (interest.clause, place, period), banking.rule.calendar, span)
+        due = max(banking.after(one.last, interest.due_days, _BANKING) for one in closed)
+        span = min(one.last for one in closed) + _DAY, due
+        yield from asks.untold("[settlement.adjustments.interest]", interest.clause, span)
 
 
-def _untold(
-    contract: Contract,
-    facts: Facts,
-    about: tuple[str, str, Period],
-    calendar: str | None,
-    span: tuple[date, date],
-) -> Iterator[Untold]:
-    """``about`` is the clause, the place in the contract file and the period."""
-    clause, place, period = about
-    years = () if calendar is None else years_untold(facts.open_days(calendar), *span)
-    if calendar is not None and years:
-        yield Untold(
-            contract=contract.id,
-            clause=clause,
-            place=place,
-            period=period.text,
-            calendar=calendar,
-            first=span[0],
-            last=span[1],
-            years=years,
-        )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asks:
+    """A contract that counts by a bank calendar in the statement of a period, and what that calendar has told."""
+
+    contract: Contract
+    period: Period
+    calendar: str
+    told: Mapping[date, bool]
+
+    def untold(self, place: str, clause: str, span: tuple[date, date]) -> Iterator[Untold]:
+        """The days of a span, counted by one place of the contract, where there are years of which nothing is told."""
+        first, last = min(span), span[1]
+        years = years_untold(self.told, first, last)
+        if years:
+            yield Untold(
+                contract=self.contract.id,
+                clause=clause,
+                place=place,
+                period=self.period.text,
+                calendar=self.calendar,
+                first=first,
+                last=last,
+                years=years,
+            )
