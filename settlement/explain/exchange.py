@@ -13,17 +13,19 @@ from settlement import books
 from settlement.explain.evidence import Contribution, known
 from settlement.explain.scene import Scene
 from settlement.history import told_after
-from settlement.model.contract import ContractVersion
+from settlement.model.contract import Contract, ContractVersion
+from settlement.model.contract_measures import EventAmounts, EventUnits, UnitMeasure, VolumeMeasure
 from settlement.model.contract_terms import OF_ONE_MEASURE, RateByTerm, Term, UnitPriceTerm, looks_at
 from settlement.model.dates import period_from
 from settlement.model.versions import latest
 from settlement.rate.contract_words import written_minor
 from settlement.rate.conversion import read_refixed, read_taken
-from settlement.rate.dating import EXCHANGE_DAY
+from settlement.rate.dating import EXCHANGE_DAY, RATE_DAY, dated, named_date
 from settlement.rate.evaluate import in_force
+from settlement.rate.event_measures import events_counted
 from settlement.rate.facts import Facts, gather_standing, with_records
 from settlement.rate.foreign import TAKEN_DAY
-from settlement.rate.measures import exchanged, rate_days
+from settlement.rate.measures import exchanged, records_counted
 from settlement.rate.touched import reached_from
 from settlement.rate.wording import spoken
 from settlement.restate_books import restatements
@@ -117,10 +119,25 @@ def _of_records(scene: Scene, version: ContractVersion, term: Term, facts: Facts
             purchase = "" if row["of_file"] is None else f"its purchase, {row['of_file']} record {row['of_record']}, "
             told[key] = (*before, f"{purchase}{text}")
     if _is_dated(term):
-        for file, record, day, word in rate_days(version.contract, term, facts).iter_rows():
+        for file, record, day, word in _rate_days(version.contract, term, facts).iter_rows():
             key = (term.measure, file, record)
             told[key] = (*told.get(key, ()), f"its {spoken(word)}, {day}, picks the rate")
     return told
+
+
+def _rate_days(contract: Contract, term: RateByTerm | UnitPriceTerm, facts: Facts) -> pl.DataFrame:
+    """Which day picks the rate or the price of each record of a term, and which of the record's dates that is."""
+    measure = contract.measures[term.measure]
+    base = contract.measures[measure.of] if isinstance(measure, UnitMeasure) else measure
+    asked = dated(term.rate_date).alias(RATE_DAY), named_date(term.rate_date).alias("word")
+    match base:
+        case VolumeMeasure():
+            rows = records_counted(contract, base, facts, *asked)
+        case EventAmounts() | EventUnits():
+            rows = events_counted(contract, base, facts, *asked)
+        case _:
+            raise TypeError(f"{term.measure} counts no records")
+    return rows.select("file", "record", RATE_DAY, "word")
 
 
 def _rates(scene: Scene, one: str, other: str) -> dict[date, Mapping[str, Any]]:

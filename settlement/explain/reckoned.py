@@ -22,10 +22,10 @@ from settlement.model.contract_amounts import (
     MinimumPurchaseTerm,
     TiersTerm,
 )
-from settlement.model.contract_frame import Counted, Window
+from settlement.model.contract_frame import BelowZero, Counted, Window
 from settlement.model.contract_limits import GateTerm, SumTerm
 from settlement.model.contract_measures import things_of
-from settlement.model.contract_terms import MarginalTierTerm, Tier
+from settlement.model.contract_terms import MarginalTierTerm
 from settlement.model.dates import Period, closes_year, month_after, period_from
 from settlement.model.money import decimal_of, exponent, minor, split_largest_remainder
 from settlement.rate.amounts import (
@@ -42,6 +42,7 @@ from settlement.rate.amounts import (
     value_of,
 )
 from settlement.rate.contract_words import written, written_minor
+from settlement.rate.forms import quantity_names
 from settlement.rate.windows import Lines, periods_in, quantity
 from settlement.rate.wording import all_spoken, bounds, spoken
 
@@ -50,6 +51,8 @@ _MOST_PERIODS: Final = 24
 
 def reckoned(scene: Scene, now: Mapping[Period, Lines]) -> tuple[str, ...]:
     """What leads from a term's quantities to its amount, a sentence each; nothing where the quantities say it all.
+
+    Nothing either where the line tells other quantities than the contract's file asks for now.
 
     Parameters
     ----------
@@ -60,6 +63,8 @@ def reckoned(scene: Scene, now: Mapping[Period, Lines]) -> tuple[str, ...]:
     if term is None or scene.version is None:
         return ()
     told = _Told(scene=scene, now=now, contract=scene.version.contract, given=_given(scene))
+    if not told.given.keys() >= set(quantity_names(term)):
+        return _parts_told(scene, told)
     match term:
         case TiersTerm():
             notes = [*told.windows_of(_quantities(term)), *told.tiers(term)]
@@ -76,9 +81,15 @@ def reckoned(scene: Scene, now: Mapping[Period, Lines]) -> tuple[str, ...]:
             notes = [*told.days(term)]
         case _:
             notes = []
-    if term.parts:
-        notes.append(f"split among its parts: {residue_told(term.shares, scene.row['amount_minor'], told.money)}")
-    return tuple(notes)
+    return (*notes, *_parts_told(scene, told))
+
+
+def _parts_told(scene: Scene, told: _Told) -> tuple[str, ...]:
+    """How a term is cut into the parts that it names."""
+    term = scene.term
+    if term is None or not term.parts:
+        return ()
+    return (f"split among its parts: {residue_told(term.shares, scene.row['amount_minor'], told.money)}",)
 
 
 def residue_told(weights: Mapping[str, int], amount: int, money: Callable[[int], str]) -> str:
@@ -190,12 +201,16 @@ class _Told:
             lies = "lies in no tier" if found is None else f"lies in the tier {bounds(found)}: {written(found.value)}"
             yield f"the driver, {driver}, {lies}"
 
-    def _part(self, bracket: Bracket | Tier, part: Fraction) -> str:
+    def _part(self, bracket: Bracket, part: Fraction) -> str:
+        """A part of the base in what its bracket counts."""
         return self.money(part) if bracket.rate is not None else f"{int(part):,}"
 
     def marginal(self, term: MarginalTierTerm) -> Iterator[str]:
         """What of a volume lies in each tier."""
-        volume = next(iter(self.given.values()), 0)
+        volume = self.given[quantity_names(term)[0]]
+        if volume < 0 and term.below_zero is BelowZero.FIRST_RATE:
+            rate = term.tiers[0].rate
+            yield f"below zero: {self.money(volume)} at {written(rate)} gives {self.money(volume * Fraction(rate))}"
         for tier in term.tiers:
             first = minor(tier.first, self.contract.currency)
             end = volume if tier.end is None else min(volume, minor(tier.end, self.contract.currency))

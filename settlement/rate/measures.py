@@ -44,7 +44,7 @@ from settlement.model.contract_terms import (
     looks_at,
 )
 from settlement.model.dates import Calendar, period_of
-from settlement.rate.dating import EXCHANGE_DAY, RATE_DAY, dated, named_date
+from settlement.rate.dating import EXCHANGE_DAY, RATE_DAY, dated
 from settlement.rate.disputes import BEFORE, with_disputes
 from settlement.rate.event_measures import accounts_counted, added, events_counted
 from settlement.rate.facts import Facts
@@ -214,7 +214,7 @@ def _of_measure(contract: Contract, measure: Measure, facts: Facts) -> pl.DataFr
         case VolumeMeasure() | EventAmounts() | EventUnits():
             rows = _volume(contract, measure, facts).with_columns(pl.lit("").alias("selector"))
         case EventAccounts():
-            events = events_counted(contract, measure, facts).with_columns(pl.lit("").alias("selector"))
+            events = eventsrecords_counted(contract, measure, facts).with_columns(pl.lit("").alias("selector"))
             return accounts_counted(_in_period(events, contract.calendar))
         case UnitMeasure():
             volume = _volume(contract, contract.measures[measure.of], facts).with_columns(pl.lit("").alias("selector"))
@@ -236,10 +236,10 @@ def _volume(contract: Contract, measure: Measure, facts: Facts, *more: pl.Expr) 
     Only these columns are made: records are many, and have others.
     """
     if isinstance(measure, EventAmounts | EventUnits):
-        return events_counted(contract, measure, facts, *more)
+        return eventsrecords_counted(contract, measure, facts, *more)
     if not isinstance(measure, VolumeMeasure):
         raise TypeError("records are counted in volumes")
-    rows = _counted(contract, measure, facts, *more)
+    rows = records_counted(contract, measure, facts, *more)
     if measure.convert is not None:
         return in_own_currency(rows, contract, measure.convert, facts)
     foreign = rows.filter(pl.col("currency") != contract.currency).sort("file", "record")
@@ -253,7 +253,7 @@ def _volume(contract: Contract, measure: Measure, facts: Facts, *more: pl.Expr) 
     return rows
 
 
-def _counted(contract: Contract, measure: VolumeMeasure, facts: Facts, *more: pl.Expr) -> pl.DataFrame:
+def records_counted(contract: Contract, measure: VolumeMeasure, facts: Facts, *more: pl.Expr) -> pl.DataFrame:
     """Records of a volume, each in its own currency; with ``EXCHANGE_DAY`` where the measure converts them."""
     kinds = ["purchase", *(kind.value for kind in (*measure.takes_back, *measure.gives_back))]
     wanted = (pl.col("programme") == contract.programme) & pl.col("kind").is_in(kinds)
@@ -305,7 +305,7 @@ def exchanged(contract: Contract, term: Term, facts: Facts) -> pl.DataFrame:
         rule = volume.convert if isinstance(volume, VolumeMeasure) else None
         if not isinstance(volume, VolumeMeasure) or rule is None:
             continue
-        rows = _counted(contract, volume, facts, *map(pl.col, OF_RECORDS))
+        rows = records_counted(contract, volume, facts, *map(pl.col, OF_RECORDS))
         found = [rates_taken(rows, contract, rule, facts)]
         if isinstance(term, RecordRateTerm):
             bought = rates_taken(_origins(rule, facts, rows), contract, rule, facts)
@@ -315,17 +315,6 @@ def exchanged(contract: Contract, term: Term, facts: Facts) -> pl.DataFrame:
         named = [one.with_columns(pl.lit(name).alias("measure")) for one in found]
         frames += [one.select(column for column in _EXCHANGED if column in one.columns) for one in named]
     return pl.concat(frames, how="diagonal")
-
-
-def rate_days(contract: Contract, term: RateByTerm | UnitPriceTerm, facts: Facts) -> pl.DataFrame:
-    """Which day picks the rate or the price of each record of a term: ``file``, ``record``, ``RATE_DAY``, ``word``.
-
-    ``word`` is the date of the record that this day is, or of the first of a dispute.
-    """
-    measure = contract.measures[term.measure]
-    base = contract.measures[measure.of] if isinstance(measure, UnitMeasure) else measure
-    asked = dated(term.rate_date).alias(RATE_DAY), named_date(term.rate_date).alias("word")
-    return _volume(contract, base, facts, *asked).select("file", "record", RATE_DAY, "word")
 
 
 def in_list(entries: Sequence[str]) -> pl.Expr:
