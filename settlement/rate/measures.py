@@ -214,7 +214,7 @@ def _of_measure(contract: Contract, measure: Measure, facts: Facts) -> pl.DataFr
         case VolumeMeasure() | EventAmounts() | EventUnits():
             rows = _volume(contract, measure, facts).with_columns(pl.lit("").alias("selector"))
         case EventAccounts():
-            events = eventsrecords_counted(contract, measure, facts).with_columns(pl.lit("").alias("selector"))
+            events = events_counted(contract, measure, facts).with_columns(pl.lit("").alias("selector"))
             return accounts_counted(_in_period(events, contract.calendar))
         case UnitMeasure():
             volume = _volume(contract, contract.measures[measure.of], facts).with_columns(pl.lit("").alias("selector"))
@@ -236,7 +236,7 @@ def _volume(contract: Contract, measure: Measure, facts: Facts, *more: pl.Expr) 
     Only these columns are made: records are many, and have others.
     """
     if isinstance(measure, EventAmounts | EventUnits):
-        return eventsrecords_counted(contract, measure, facts, *more)
+        return events_counted(contract, measure, facts, *more)
     if not isinstance(measure, VolumeMeasure):
         raise TypeError("records are counted in volumes")
     rows = records_counted(contract, measure, facts, *more)
@@ -340,13 +340,13 @@ def _by_rate(contract: Contract, term: RateByTerm, facts: Facts) -> pl.DataFrame
     without = rows.filter(pl.col("selector").is_null()).sort("file", "record")
     if without.height:
         file, record, class_, day = without.select("file", "record", "account_class", RATE_DAY).row(0)
+        where = f"Contract {contract.id}, clause {term.clause} ({term.id})"
         if day is None:
             raise TerminalError(
-                f"Contract {contract.id}, clause {term.clause} ({term.id}): record {record} of {file} has no date that "
-                "picks its rate: correct its file."
+                f"{where}: record {record} of {file} has no date that picks its rate: correct its file."
             )
         raise TerminalError(
-            f"Contract {contract.id}, clause {term.clause} ({term.id}) has no rate for account class {class_} on {day} "
+            f"{where} has no rate for account class {class_} on {day} "
             f"(record {record} of {file}): add a rate for that class and date, or correct the account's class."
         )
     return _in_period(rows, contract.calendar)
