@@ -269,8 +269,9 @@ def _holders(enrolment: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
     return spans.join(told, on="account_id", how="left")
 
 
+@cache
 def _no_record() -> pl.DataFrame:
-    """Counting records before there are any."""
+    """Counting records before there are any, which nobody changes."""
     schemas = TABLES["clearing"].schema, TABLES["clearing"].schema, TABLES["match_member"].schema
     columns = (*_BANK, "kind"), (*_MERCHANT, "kind"), ("match_id", "side", *LOCATOR)
     bank, merchant, members = (
