@@ -108,19 +108,19 @@ def run(inputs: StageInput) -> StageOutput:
         "rated_basis": pl.concat(basis),
         "rated_key": index_rows(inputs, scene.index),
         "payout": pl.DataFrame([asdict(row) for row in rows], schema=TABLES["payout"].schema),
-        "rate_finding": pl.DataFrame(list(map(_finding, untold)), schema=TABLES["rate_finding"].schema),
+        "rate_finding": _findings(untold),
         "ledger": pl.DataFrame([asdict(one) for one in entries.values()], schema=TABLES["ledger"].schema),
     }
     return StageOutput(tables={**told, **scene.packs_after(told)})
 
 
-def _finding(untold: Untold) -> dict[str, str]:
-    return {
-        "check": "bank_calendar_untold",
-        "subject": untold.subject,
-        "severity": "warning",
-        "text": untold.sentence,
-    }
+def _findings(untold: Sequence[Untold]) -> pl.DataFrame:
+    """Table ``rate_finding``, sorted by its key."""
+    rows = [
+        {"check": "bank_calendar_untold", "subject": one.subject, "severity": "warning", "text": one.sentence}
+        for one in untold
+    ]
+    return pl.DataFrame(rows, schema=TABLES["rate_finding"].schema).sort(TABLES["rate_finding"].key)
 
 
 class _Scene:
