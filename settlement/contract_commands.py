@@ -92,7 +92,7 @@ def _of_programme(version: ContractVersion, file: Path, text: str) -> list[Probl
         sentence = f"programme: `{contract.programme}` is no programme of {beside[0].name}; {instead}"
         return [Problem(line=lines_of(text).get(("programme",)), sentence=sentence)]
     currency = known[contract.programme].get("currency", contract.currency)
-    if currency != contract.currency and not contract.converts_events:
+    if currency != contract.currency and not contract.exchange_dates:
         cards = f"the cards of programme {contract.programme} are in {currency}"
         sentence = f"currency: {cards}, the contract in {contract.currency}; one of the two is wrong."
         return [Problem(line=lines_of(text).get(("currency",)), sentence=sentence)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -36,6 +36,7 @@ def propose(home: HomeOption, by: ByOption, at: MomentOption = None) -> None:
     console = table_console()
     if found.batches:
         console.print(batch_list(found.batches))
+        _warn(place, found.batches)
     if found.left:
         typer.echo("Left, and still due:")
         console.print(left_table(found.left))
@@ -65,6 +66,13 @@ def show(batch: BatchArgument, home: HomeOption) -> None:
     found = payout_books.one_batch(engine, batch)
     before = steps.paid_before(found, payout_books.batches(engine))
     table_console().print(*batch_lines(found, before, steps.what_is_next(found)), sep="\n")
+    _warn(store.open_home(home), [found])
+
+
+def _warn(home: store.Home, batches: Iterable[Batch]) -> None:
+    warnings = [steps.calendar_warning(home, books.connect(home), batch) for batch in batches]
+    for warning in filter(None, warnings):
+        typer.echo(f"Warning: {warning}")
 
 
 @app.command()

@@ -58,6 +58,8 @@ def rate(
     worked = work_out(versions, read, night_of(as_of), None if period is None else _days(period))
     _write(worked, out, [events, *_files(contract)])
     _show(worked)
+    for warning in worked.warnings:
+        typer.echo(f"\nWarning: {warning}")
     typer.echo(f"\nThe statement, its lines and its steps are in {out}.")
 
 

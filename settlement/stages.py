@@ -128,6 +128,7 @@ STAGES: Final[tuple[Stage, ...]] = (
         reads=(
             *("file", "control_total", "finding", "reject", "control_record", "clearing"),
             *_SETTLED,
+            "rate_finding",
             *("pass_use", "batch_tie", "detail_tie", "trial_balance", "payable", "settlement_file", "expectation"),
         ),
         history=("file", "match", "clearing", "open_item", "batch_tie", "payout"),

@@ -48,6 +48,14 @@ def made_night(night: date = NIGHT) -> dict[str, pl.DataFrame]:
             },
             {"check": "completeness", "subject": "fx", "severity": "warning", "text": "No file of feed fx came."},
         ],
+        "rate_finding": [
+            {
+                "check": "bank_calendar_untold",
+                "subject": "C1 2024-05 [settlement.hold]",
+                "severity": "warning",
+                "text": "The bank calendar US-FED tells no day of 2024.",
+            }
+        ],
         "control_total": [
             {"file": bank, "control": "PDS0301", "declared": 500000, "computed": 500000, "agrees": True},
             {"file": shop, "control": "count", "declared": SALES, "computed": SALES, "agrees": True},

@@ -121,6 +121,22 @@ def test_what_is_held_tells_its_day_and_what_is_released_the_entry_that_held_it(
     assert released.notes == ("13.36 USD stay held",)
 
 
+def test_days_that_are_counted_as_banking_days_tell_which_days_those_are(tmp_path: Path) -> None:
+    days = '[settlement.banking_days]\nweekend = ["saturday", "sunday"]\nholidays = [2009-02-02]\ncalendar = "US-FED"\n'
+    text = SETTLEMENT.replace('due_days = 0\ndue_counted_in = "days"', 'due_days = 2\ndue_counted_in = "banking_days"')
+    text = text.replace('released_after = 1\ncounted_in = "periods"', 'released_after = 1\ncounted_in = "banking_days"')
+    found = settled(tmp_path, text + days)
+    which = (
+        "2009-01-31. Banking days are the days that the bank calendar US-FED tells as open, and of days that it does "
+        "not tell all days but Saturday, Sunday and 2009-02-02."
+    )
+    assert explained(found, "2009-01/held/A", 1).notes == (
+        "to be released by the first statement from 2009-02-03 on",
+        f"1 banking day after {which}",
+    )
+    assert explained(found, "2009-02/interest:2009-01", 2).notes == (f"due 2 banking days after {which}",)
+
+
 def test_lines_that_have_a_name_are_explained_by_the_tax_and_the_hold_of_that_name(tmp_path: Path, home: Home) -> None:
     other = SETTLEMENT.replace('kind = "withholding"', 'id = "state"\nkind = "withholding"')
     other = other.replace("[settlement.hold]", '[[settlement.holds]]\nid = "r"').replace('"holdback"', '"reserve"')

@@ -129,8 +129,9 @@ def test_a_share_tells_who_gets_the_unit_left_over(home: Home) -> None:
     # 3.5 and 1.5: both are cut by one half, and CLUB sorts first.
     (note,) = found.notes
     assert note == (
-        "ORIENT-CLUB is cut by 1/2 of a minor unit; ORIENT-ESTATE is cut by 1/2 of a minor unit; the minor unit left "
-        "over goes to ORIENT-CLUB: the largest cut first, of equal ones the name that sorts first"
+        "ORIENT-CLUB 0.02, ORIENT-ESTATE 0.03; ORIENT-CLUB is cut by 1/2 of a minor unit; ORIENT-ESTATE is cut by 1/2 "
+        "of a minor unit; the minor unit left over goes to ORIENT-CLUB: the largest cut first, of equal ones the name "
+        "that sorts first"
     )
     (step,) = found.roundings
     assert (str(step.exact), step.mode, step.rounded) == ("7/2", "largest_remainder", 4)

@@ -74,6 +74,46 @@ def test_the_same_bytes_again_whatever_the_order_of_rows(settle: Run) -> None:
         assert file.read_bytes() == Path("again", file.name).read_bytes()
 
 
+def test_a_bank_calendar_that_tells_nothing_of_a_year_is_a_warning_until_it_does(settle: Run) -> None:
+    file = Path("partner/2009-01-01.toml")
+    text = file.read_text("utf-8").replace('"carry", "threshold"', '"carry", "hold", "threshold"')
+    file.write_text(text.replace("[settlement.adjustments]", HOLD, 1), "utf-8")
+    code, out, _ = settle("--as-of", "2010-12-31")
+    sentence = (
+        "Contract C2-RET-COBRAND, clause statement: [settlement.hold] counts banking days from 2011-01-01 to "
+        "2011-01-04 for 2010-Q4, and the bank calendar US-FED tells no day of 2011: the contract's own `weekend` and "
+        "`holidays` were taken; deliver the calendar, or correct its name."
+    )
+    assert (code, out.count("Warning: "), f"Warning: {sentence}" in out) == (0, 1, True)
+    steps = json.loads(Path("out/statement.json").read_text("utf-8"))
+    assert [one["warnings"] for one in steps["statements"][-2:]] == [[], [sentence]]
+    header, *rows = EVENTS.splitlines()
+    told = "D1,closed_day,2011-01-03,,,,,,,,US-FED,2010-12-01"
+    events = [f"{header},calendar,known_on", *(f"{row},," for row in rows), told]
+    Path("events.csv").write_text("\n".join(events), "utf-8")
+    _, out, _ = settle("--as-of", "2010-12-31")
+    assert "Warning: " not in out
+    assert "release_on=2011-01-05" in out
+
+
+HOLD = """\
+[settlement.hold]
+clause = "statement"
+kind = "holdback"
+share = 0.10
+beneficiaries = ["HARBOR-RETAIL"]
+released_after = 2
+counted_in = "banking_days"
+rounding = "half_away"
+
+[settlement.banking_days]
+weekend = ["saturday", "sunday"]
+holidays = []
+calendar = "US-FED"
+
+[settlement.adjustments]"""
+
+
 def test_periods_are_narrowed(settle: Run) -> None:
     settle("--period", "2009-Q4..2010-Q4")
     told = pl.read_csv("out/statement.csv", infer_schema=False)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from fractions import Fraction
+from functools import partial
 from typing import Final
 
 import polars as pl
 
 from settlement.explain.address import LineAddress
 from settlement.explain.exchange import exchange_told
+from settlement.explain.reckoned import reckoned, residue_told
 from settlement.explain.scene import OF_A_TERM, Part, Scene, part_of
 from settlement.explain.steps import STEPS, Composition, interest, moves, parked
 from settlement.model.clearing import TOLD_ONLY, StatementState
@@ -18,18 +19,21 @@ from settlement.model.contract_frame import Window
 from settlement.model.contract_measures import openings
 from settlement.model.contract_terms import (
     CapTerm,
+    GateTerm,
     MinimumTerm,
     PointsTerm,
     PrepaidTerm,
+    SumTerm,
     Term,
     TiersTerm,
     UnitPriceTerm,
     WholeTierTerm,
     looks_at,
     named,
+    rests_on,
 )
 from settlement.model.dates import Calendar, Period, PeriodKind, period_from, year_of
-from settlement.model.money import minor, split_largest_remainder
+from settlement.model.money import minor
 from settlement.model.statement_lines import ADJUSTMENT, INTEREST, kind_of
 from settlement.rate.contract_words import written_minor
 from settlement.rate.measures import limit_of, measured_in
@@ -67,7 +71,12 @@ def compose(scene: Scene, now: Mapping[Period, Lines]) -> Composition:
 
 
 def _of_term(scene: Scene, now: Mapping[Period, Lines]) -> Composition:
-    """What a term rests on beside its contributions."""
+    """What a term rests on beside its contributions, and how it comes from its quantities."""
+    found = _rests_on(scene, now)
+    return replace(found, notes=(*found.notes, *reckoned(scene, now)))
+
+
+def _rests_on(scene: Scene, now: Mapping[Period, Lines]) -> Composition:
     term = scene.term
     match term:
         case MinimumTerm():
@@ -88,9 +97,11 @@ def _of_term(scene: Scene, now: Mapping[Period, Lines]) -> Composition:
 def _on_names(scene: Scene, now: Mapping[Period, Lines]) -> Composition:
     """Opening positions, and the lines of the terms that the term names, if any."""
     term = scene.term
-    parts = () if term is None else _lines_of(scene, named(term), now)
+    parts = () if term is None else _lines_of(scene, tuple(dict.fromkeys(rests_on(term) or named(term))), now)
     notes = _given_before(scene, term, now) if isinstance(term, TiersTerm) and term.less != "nothing" else ()
-    return Composition(rule="rests on these lines" if parts else "", parts=_openings(scene) + parts, notes=notes)
+    rule = "rests on these lines" if parts else ""
+    adds_up = isinstance(term, GateTerm) or (isinstance(term, SumTerm) and not term.takes)
+    return Composition(rule=rule, parts=_openings(scene) + parts, notes=notes, adds_up=adds_up)
 
 
 def _guarantee(scene: Scene, term: MinimumTerm, now: Mapping[Period, Lines]) -> Composition:
@@ -258,7 +269,8 @@ def _share(scene: Scene) -> Composition:
     split = f"{weight} of {sum(weights.values())} parts" if weight else "a share"
     parts = _terms(scene)
     rest = int(scene.told("of") or sum(part.amount_minor for part in parts))
-    notes = _residue(weights, rest) if weight else ()
+    notes: tuple[str, ...] = (residue_told(weights, rest, partial(_major, scene=scene)),) if weight and rest else ()
+    notes += _own_parts(scene)
     rule = f"{split} of the sum of these lines, split by largest remainder"
     if own is not None:
         rule = (
@@ -268,18 +280,16 @@ def _share(scene: Scene) -> Composition:
     return Composition(rule=rule, parts=parts, notes=notes)
 
 
-def _residue(weights: Mapping[str, int], total: int) -> tuple[str, ...]:
-    """Each beneficiary's exact share cut to whole minor units, and who gets the units that are left over, and why."""
-    shares, whole = split_largest_remainder(abs(total), weights), sum(weights.values())
-    exact = {name: Fraction(abs(total) * weight, whole) for name, weight in weights.items()}
-    ranked = sorted(weights, key=lambda name: (-(exact[name] % 1), name))
-    told = [f"{name} is cut by {exact[name] % 1} of a minor unit" for name in ranked]
-    more = [name for name in ranked if shares[name] > exact[name]]
-    if not more:
-        return ("every share is a whole number of minor units",)
-    units = "the minor unit left over goes to" if len(more) == 1 else f"the {len(more)} minor units left over go to"
-    got = f"{units} {', '.join(more)}"
-    return (f"{'; '.join(told)}; {got}: the largest cut first, of equal ones the name that sorts first",)
+def _own_parts(scene: Scene) -> tuple[str, ...]:
+    """What the terms that say whose they are give to the beneficiary, and what their minor units left over are."""
+    terms = scene.version.contract.terms if scene.version else ()
+    gives = {row["term"]: row["amount_minor"] for row in scene.lines(OF_A_TERM & ~pl.col("state").is_in(TOLD_ONLY))}
+    major = partial(_major, scene=scene)
+    return tuple(
+        f"of {term.id}: {residue_told(term.shares, gives[term.id], major)}"
+        for term in terms
+        if scene.address.beneficiary in term.shares and gives.get(term.id)
+    )
 
 
 def _converted(scene: Scene) -> Composition:

@@ -71,7 +71,7 @@ class Contribution:
 
     ``quantity`` is signed, in ``unit``: minor units of a currency, or a number of accounts. ``known_on`` is the night
     on which it first counted, ``changed_on`` the last on which it changed. ``rates`` tell in words at which exchange
-    rates its amounts were converted, each with its date and record.
+    rates its amounts were converted, each with its date and record, and which date picks its rate or price.
     """
 
     term: str

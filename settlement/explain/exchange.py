@@ -1,11 +1,11 @@
-"""Where the exchange rates stand that convert a line or a record, and which closed periods are converted anew."""
+"""Where the exchange rates stand that convert a line or a record, what date picks a record's rate, and new fixings."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
-from typing import Any
+from typing import Any, TypeGuard
 
 import polars as pl
 
@@ -13,23 +13,26 @@ from settlement import books
 from settlement.explain.evidence import Contribution, known
 from settlement.explain.scene import Scene
 from settlement.history import told_after
-from settlement.model.contract import ContractVersion
-from settlement.model.contract_terms import OF_ONE_MEASURE, Term, looks_at
+from settlement.model.contract import Contract, ContractVersion
+from settlement.model.contract_measures import EventAmounts, EventUnits, UnitMeasure, VolumeMeasure
+from settlement.model.contract_terms import OF_ONE_MEASURE, RateByTerm, Term, UnitPriceTerm, looks_at
 from settlement.model.dates import period_from
 from settlement.model.versions import latest
 from settlement.rate.contract_words import written_minor
 from settlement.rate.conversion import read_refixed, read_taken
-from settlement.rate.dating import EXCHANGE_DAY
+from settlement.rate.dating import EXCHANGE_DAY, RATE_DAY, dated, named_date
 from settlement.rate.evaluate import in_force
+from settlement.rate.event_measures import events_counted
 from settlement.rate.facts import Facts, gather_standing, with_records
 from settlement.rate.foreign import TAKEN_DAY
-from settlement.rate.measures import exchanged
+from settlement.rate.measures import exchanged, records_counted
 from settlement.rate.touched import reached_from
+from settlement.rate.wording import spoken
 from settlement.restate_books import restatements
 from settlement.stages import stage_named
 
 _Told = Mapping[tuple[str, str, int], tuple[str, ...]]
-"""Rates in words by measure, file and record."""
+"""Rates, and what picks them, in words by measure, file and record."""
 
 
 def exchange_told(scene: Scene) -> tuple[str, ...]:
@@ -53,7 +56,7 @@ def exchange_told(scene: Scene) -> tuple[str, ...]:
 
 
 def with_rates(scene: Scene, contributions: tuple[Contribution, ...]) -> tuple[Contribution, ...]:
-    """The contributions, each with the exchange rates of the feed at which its amounts were converted.
+    """The contributions, each with the exchange rates at which its amounts were converted, and what picks its rate.
 
     No night keeps which rate a record took: it follows from the record's own dates, or those of what it refers to, as
     they decided on the line's day.
@@ -79,12 +82,20 @@ def with_rates(scene: Scene, contributions: tuple[Contribution, ...]) -> tuple[C
 
 
 def _term_of(scene: Scene, contribution: Contribution) -> tuple[ContractVersion, Term] | None:
-    """The term that a record contributes to, with its version; None where that converts no amounts of records."""
-    if contribution.file is None or not any(version.contract.converts_events for version in scene.versions):
+    """The term that a record contributes to, with its version; None where no date of the record is asked for."""
+    if contribution.file is None or not scene.versions:
         return None
     version = in_force(scene.versions, period_from(contribution.period))
-    terms = version.contract.terms if version.contract.converts_events else ()
-    return next(((version, term) for term in terms if term.id == contribution.term), None)
+    own = next((term for term in version.contract.terms if term.id == contribution.term), None)
+    asks = version.contract.exchange_dates or (own is not None and _is_dated(own))
+    return (version, own) if own is not None and asks else None
+
+
+def _is_dated(term: Term) -> TypeGuard[RateByTerm | UnitPriceTerm]:
+    """Whether a date picks the rate or the price of a record."""
+    if isinstance(term, UnitPriceTerm):
+        return len(term.prices) > 1
+    return isinstance(term, RateByTerm) and any(one.first or one.end for one in term.rates)
 
 
 def _facts_of(scene: Scene, places: pl.DataFrame) -> Facts:
@@ -107,7 +118,26 @@ def _of_records(scene: Scene, version: ContractVersion, term: Term, facts: Facts
         if text not in before:
             purchase = "" if row["of_file"] is None else f"its purchase, {row['of_file']} record {row['of_record']}, "
             told[key] = (*before, f"{purchase}{text}")
+    if _is_dated(term):
+        for file, record, day, word in _rate_days(version.contract, term, facts).iter_rows():
+            key = (term.measure, file, record)
+            told[key] = (*told.get(key, ()), f"its {spoken(word)}, {day}, picks the rate")
     return told
+
+
+def _rate_days(contract: Contract, term: RateByTerm | UnitPriceTerm, facts: Facts) -> pl.DataFrame:
+    """Which day picks the rate or the price of each record of a term, and which of the record's dates that is."""
+    measure = contract.measures[term.measure]
+    base = contract.measures[measure.of] if isinstance(measure, UnitMeasure) else measure
+    asked = dated(term.rate_date).alias(RATE_DAY), named_date(term.rate_date).alias("word")
+    match base:
+        case VolumeMeasure():
+            rows = records_counted(contract, base, facts, *asked)
+        case EventAmounts() | EventUnits():
+            rows = events_counted(contract, base, facts, *asked)
+        case _:
+            raise TypeError(f"{term.measure} counts no records")
+    return rows.select("file", "record", RATE_DAY, "word")
 
 
 def _rates(scene: Scene, one: str, other: str) -> dict[date, Mapping[str, Any]]:

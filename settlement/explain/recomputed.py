@@ -15,6 +15,7 @@ from settlement.rate.evaluate import evaluate
 from settlement.rate.facts import no_facts
 from settlement.rate.sums import SELECTOR, Sums, summed, sums_of
 from settlement.rate.windows import Lines
+from settlement.rate.windows import Scene as WindowScene
 
 
 def sums_kept(contributions: pl.LazyFrame | pl.DataFrame) -> Sums:
@@ -40,3 +41,21 @@ def lines_now(scene: Scene) -> Mapping[Period, Lines]:
     if not scene.versions:
         return {}
     return lines_from(scene, scene.versions, sums_kept(scene.contributions()), scene.positions(scene.day), scene.day)
+
+
+def window_scene(scene: Scene, now: Mapping[Period, Lines]) -> WindowScene | None:
+    """What the term of a line looks at, as recomputed on the line's day; None without the contract's files."""
+    term, version = scene.term, scene.version
+    here = {period.text: period for period in now}.get(scene.address.period)
+    if term is None or version is None or here is None:
+        return None
+    opening = {(scene.address.contract, item): row["value"] for item, row in scene.positions(scene.day).items()}
+    return WindowScene(
+        contract=version.contract,
+        facts=no_facts(scene.day, scene.first_night, opening),
+        sums=sums_kept(scene.contributions().filter(pl.col("term") == term.id)),
+        period=here,
+        earlier={period: lines for period, lines in now.items() if period < here},
+        lines=now[here],
+        term=term,
+    )

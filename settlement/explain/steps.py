@@ -14,6 +14,7 @@ import polars as pl
 
 from settlement.explain.scene import Part, Scene, part_of
 from settlement.model.contract_steps import Hold, Tax, TaxKind
+from settlement.model.dates import Period, period_from
 from settlement.model.money import to_major
 from settlement.model.statement_lines import (
     ADJUSTMENT,
@@ -32,7 +33,9 @@ from settlement.model.statement_lines import (
     name_of,
     told,
 )
-from settlement.rate.prose_steps import of_base
+from settlement.rate.prose_steps import of_banking_days, of_base
+
+_BANKING: Final = "banking_days"
 
 _KINDS: Final[Mapping[str, tuple[TaxKind, ...]]] = {
     GROSS_UP: (TaxKind.GROSS_UP,),
@@ -44,11 +47,15 @@ _KINDS: Final[Mapping[str, tuple[TaxKind, ...]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Composition:
-    """How a line is made; ``parts`` add up to it where it is made of other lines, ``notes`` are sentences."""
+    """How a line is made; ``parts`` are the lines that it is made of, ``notes`` are sentences.
+
+    ``adds_up`` says whether the sum of the parts means something.
+    """
 
     rule: str
     parts: tuple[Part, ...] = ()
     notes: tuple[str, ...] = ()
+    adds_up: bool = True
 
 
 def moves(scene: Scene) -> tuple[Part, ...]:
@@ -92,7 +99,18 @@ def _held(scene: Scene) -> Composition:
     less = f" without what is held before it ({', '.join(hold.after)})" if hold is not None and hold.after else ""
     what = f"{_major(added, scene)} that this statement adds{less}"
     rule = f"{share} of the {what}, as far as the balance covers it"
-    return Composition(rule=rule, notes=(f"to be released by the first statement from {scene.told('release_on')} on",))
+    notes: tuple[str, ...] = (f"to be released by the first statement from {scene.told('release_on')} on",)
+    if hold is not None and hold.counted_in == _BANKING:
+        notes += _banking_days(scene, hold.released_after, period_from(scene.address.period))
+    return Composition(rule=rule, notes=notes)
+
+
+def _banking_days(scene: Scene, number: int, period: Period) -> tuple[str, ...]:
+    """How many banking days after a period a day lies, and which days those are."""
+    if scene.version is None:
+        return ()
+    counted = f"{number} banking day{'' if number == 1 else 's'}"
+    return (f"{counted} after {period.last}. {of_banking_days(scene.version.contract)}",)
 
 
 def _released(scene: Scene) -> Composition:
@@ -120,7 +138,12 @@ def interest(scene: Scene) -> Composition:
         f"interest at {scene.told('rate_a_year')} a year on this adjustment for {scene.told('days')} of "
         f"{scene.told('year')} days, from {scene.told('from')} to {scene.told('to')}"
     )
-    return Composition(rule=rule, parts=parts)
+    agreed = scene.version.contract.settlement.adjustments.interest if scene.version else None
+    notes: tuple[str, ...] = ()
+    if agreed is not None and agreed.due_counted_in == _BANKING and scene.address.adjusts is not None:
+        due = _banking_days(scene, agreed.due_days, period_from(scene.address.adjusts))
+        notes = tuple(f"due {note}" for note in due)
+    return Composition(rule=rule, parts=parts, notes=notes)
 
 
 def parked(scene: Scene) -> Composition:

@@ -67,7 +67,12 @@ def _parts(explanation: Explanation) -> Iterator[str]:
         own_name = part.address is not None and part.text != parse_line_address(part.address).term
         text = f"  {part.text}" if own_name else ""
         yield f"  {money_text(part.amount_minor, part.unit):>20}  {name:<{width}}{text}".rstrip()
-    if explanation.rule and len({part.unit for part in explanation.parts}) == 1 and len(names) > 1:
+    if (
+        explanation.rule
+        and explanation.adds_up
+        and len({part.unit for part in explanation.parts}) == 1
+        and len(names) > 1
+    ):
         total = sum(part.amount_minor for part in explanation.parts)
         yield f"  {money_text(total, explanation.parts[0].unit):>20}  sum"
     yield from _notes(explanation)
@@ -86,7 +91,7 @@ def _roundings(explanation: Explanation) -> Iterator[str]:
             yield "Rounded"
         yield f"  {_rounding(step)}, of {step.name}"
     given = sum(step.rounded for step in explanation.roundings) - explanation.amount_minor
-    if explanation.roundings and given:
+    if explanation.roundings and given and explanation.address.beneficiary is None:
         yield f"  less {money_text(given, explanation.currency)} given for earlier periods"
 
 

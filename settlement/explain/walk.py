@@ -44,7 +44,8 @@ class Explanation:
 
     ``contributions`` are the largest ones, with their evidence; ``subtotals`` count all of them. ``parts`` add up to
     ``amount_minor`` where the line is made of other lines, and are told with ``rule``; for a term they are the opening
-    positions that are added to the contributions. ``computed`` is the term as its contract file says it,
+    positions that are added to the contributions; ``adds_up`` says whether the sum of lines that a term rests on means
+    anything. ``computed`` is the term as its contract file says it,
     ``effective`` the day from which that file is in force. ``roundings`` lead from exact values to the amount,
     ``record_roundings`` do so for contributions that are rounded one by one, in their order. ``correction`` says why a
     closed period comes to something else than was stated for it.
@@ -64,6 +65,7 @@ class Explanation:
     rule: str
     parts: tuple[Part, ...]
     notes: tuple[str, ...]
+    adds_up: bool
     roundings: tuple[RoundingStep, ...]
     subtotals: tuple[Subtotal, ...]
     contributions: tuple[Contribution, ...]
@@ -109,6 +111,7 @@ def explain_line(home: Home, as_of: date, address: LineAddress, *, limit: int | 
         rule=made.rule,
         parts=made.parts,
         notes=made.notes,
+        adds_up=made.adds_up,
         roundings=roundings(scene, now, made.parts),
         subtotals=subtotals(contributions),
         contributions=told,

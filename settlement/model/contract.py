@@ -17,7 +17,17 @@ from typing import ClassVar, Literal
 from pydantic import ConfigDict
 
 from settlement.model.contract_convert import BankingDays, Conversion
-from settlement.model.contract_measures import CLOSED, AnyMeasure, Dating, Day, Exact, Text, VolumeMeasure, Whole
+from settlement.model.contract_measures import (
+    CLOSED,
+    AnyMeasure,
+    Dating,
+    Day,
+    EventDate,
+    Exact,
+    Text,
+    VolumeMeasure,
+    Whole,
+)
 from settlement.model.contract_steps import DatedAdvance, Hold, Interest, Reopening, Tax
 from settlement.model.contract_terms import AnyTerm
 from settlement.model.dates import Calendar, PeriodKind
@@ -134,7 +144,8 @@ class Settlement:
 class Example:
     """A worked case of one term: its quantities and what it gives, both in major units (accounts as they are).
 
-    ``exact`` is what it gives before it is rounded, where that is finer than the minor unit.
+    ``exact`` is what it gives before it is rounded, where that is finer than the minor unit; ``shares`` is what each
+    beneficiary gets of it, by the term's own parts or the weights of the split.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = CLOSED
@@ -143,6 +154,7 @@ class Example:
     given: dict[str, Exact]
     gives: Exact
     exact: Exact | None = None
+    shares: dict[str, Exact] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,9 +192,11 @@ class Contract:
         return Calendar(kind=rule.calendar, cycle_days=rule.cycle_days, begins=begins)
 
     @property
-    def converts_events(self) -> bool:
-        """Whether a measure converts amounts at the exchange rates of their own days."""
-        return any(isinstance(one, VolumeMeasure) and one.convert is not None for one in self.measures.values())
+    def exchange_dates(self) -> frozenset[EventDate]:
+        """The dates that pick the exchange rates of amounts in other currencies; none where no measure has such."""
+        rules = [one.convert for one in self.measures.values() if isinstance(one, VolumeMeasure)]
+        dates = [rule.rate_date for rule in rules if rule is not None]
+        return frozenset(day for one in dates for day in (one.purchase, one.negative, one.refund_without_purchase))
 
     @property
     def paid_in(self) -> str:

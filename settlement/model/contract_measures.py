@@ -34,12 +34,19 @@ Exact = Annotated[Decimal, BeforeValidator(_exact)]
 
 
 class EventDate(StrEnum):
-    """The dates that can place a record in a period or pick its rate."""
+    """The dates that can place a record in a period or pick its rate.
+
+    ``settlement_date`` is the day on which the network settles the record, as it tells it. The day on which the
+    record's account was opened picks rates and places nothing.
+    """
 
     POSTING = "posting_date"
     TRANSACTION = "transaction_date"
+    SETTLEMENT = "settlement_date"
+    ACCOUNT_OPENING = "account_opening_date"
     PURCHASE_POSTING = "purchase_posting_date"
     PURCHASE_TRANSACTION = "purchase_transaction_date"
+    PURCHASE_SETTLEMENT = "purchase_settlement_date"
 
 
 class Negative(StrEnum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from calendar import monthrange
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -224,3 +224,9 @@ def open_day_after(day: date, number: int, opens: Callable[[date], bool], latest
         if day > latest:
             return None
     return day
+
+
+def years_untold(told: Iterable[date], first: date, last: date) -> tuple[int, ...]:
+    """The years of the days from ``first`` to ``last`` of which no day is told, in ascending order."""
+    known = {day.year for day in told}
+    return tuple(year for year in range(first.year, last.year + 1) if year not in known)

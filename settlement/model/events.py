@@ -81,8 +81,8 @@ NEEDS: Final[Mapping[EventKind, tuple[str, ...]]] = {
 LINE: Final = "#"
 """The column that tells where in its file an event stands."""
 COLUMNS: Final = (
-    *("event_id", "kind", "known_on", "event_date", "posting_date", "amount", "amount_minor", "currency"),
-    *("quantity", "account_id", "refers_to"),
+    *("event_id", "kind", "known_on", "event_date", "posting_date", "settlement_date"),
+    *("amount", "amount_minor", "currency", "quantity", "account_id", "refers_to"),
 )
 """The columns of every event, as they are written."""
 ATTRIBUTES: Final = (
@@ -103,9 +103,10 @@ class Events:
     place:
         ``line`` of a text file or ``row`` of a table: what the column ``LINE`` counts.
     rows:
-        ``LINE``, ``event_id``, ``kind``, ``known_on``, ``event_date``, ``posting_date``, ``amount_minor`` in minor
-        units of ``currency``, ``quantity`` as decimal text, ``account_id``, ``refers_to``, ``ATTRIBUTES`` and any
-        further column as text. All versions of all events, in ascending order of id and day of knowledge.
+        ``LINE``, ``event_id``, ``kind``, ``known_on``, ``event_date``, ``posting_date``, ``settlement_date``,
+        ``amount_minor`` in minor units of ``currency``, ``quantity`` as decimal text, ``account_id``, ``refers_to``,
+        ``ATTRIBUTES`` and any further column as text. All versions of all events, in ascending order of id and day of
+        knowledge.
     """
 
     name: str

@@ -32,6 +32,13 @@ repaired_by text who repaired it
 replayed_by text who released it, another person
 """
 
+_FINDING: Final = """
+check text name of the check
+subject text file, feed, record, or statement and place of its contract, that it is about
+severity text error (a person must act), warning or note
+text text one sentence: what was found and what to do
+"""
+
 _OTHERS: Final[tuple[Table, ...]] = (
     _table(
         "delivery",
@@ -128,18 +135,7 @@ payout_text text? text under which the bank shows it
 detail text? one sentence for a person
 """,
     ),
-    _table(
-        "finding",
-        "check",
-        "one result of a check that a person should see",
-        "check subject",
-        """
-check text name of the check
-subject text file, feed or record it is about
-severity text error (a person must act), warning or note
-text text one sentence: what was found and what to do
-""",
-    ),
+    _table("finding", "check", "one result of a check that a person should see", "check subject", _FINDING),
     _table(
         "match",
         "match",
@@ -416,6 +412,7 @@ unit text currency, or what the things are, such as POINTS or miles
 amount int minor units of the currency, or things
 """,
     ),
+    _table("rate_finding", "rate", "one thing about a statement that a person should see", "check subject", _FINDING),
     _table(
         "trial_balance",
         "post",

@@ -46,7 +46,7 @@ def questions(home: Home, person: str | None, since: str, moment: str) -> list[Q
             subject=(
                 f"Payouts {batch.batch_id}: {amount_text(batch.total_minor, batch.currency)} for {batch.value_date}"
             ),
-            body=_body(batch, steps.paid_before(batch, known)),
+            body=_body(batch, steps.paid_before(batch, known), steps.calendar_warning(home, engine, batch)),
         )
         for batch in mine
         for _ in range(max(batch.approvals - len(batch.by(BatchState.APPROVED)), 1))
@@ -73,7 +73,7 @@ def answer(home: Home, batch_id: str, digest: str, option: str, person: str, mom
     return f"The batch {batch_id} is {batch.state}: {steps.what_is_next(batch)}."
 
 
-def _body(batch: Batch, before: dict[str, int]) -> str:
+def _body(batch: Batch, before: dict[str, int], warning: str | None) -> str:
     lines = ["| partner | amount | change against the last payout | account |", "|---|---|---|---|"]
     lines += [
         f"| {_cell(one.partner)} | {amount_text(one.amount_minor, batch.currency)} "
@@ -85,6 +85,7 @@ def _body(batch: Batch, before: dict[str, int]) -> str:
         f"| {check.name} | {_cell(check.partner)} | {'yes' if check.passed else '**no**'} | {_cell(check.text)} |"
         for check in batch.last_checks
     ]
+    lines += [] if warning is None else ["", f"**Warning:** {warning}"]
     people = "person" if batch.approvals == 1 else "persons"
     proposer = batch.by(BatchState.PROPOSED)[0]
     asked = f"Proposed by {proposer}; {batch.approvals} {people} must approve. Digest: `{batch.digest}`"

@@ -16,6 +16,7 @@ from typing import Final
 
 from settlement import account_books, books, payout_books, store
 from settlement.errors import RetryableError, TerminalError
+from settlement.model.dates import years_untold
 from settlement.model.payout import (
     GONE_OUT,
     NOBODY,
@@ -68,6 +69,22 @@ def _open_days(home: Home, terms: PayoutTerms, night: date) -> dict[date, bool]:
     after = night + timedelta(days=1)
     rows, files = (store.scan_history(home, table, after) for table in ("calendar_day", "file"))
     return open_days(rows, files, terms.calendar, night)
+
+
+def calendar_warning(home: Home, engine: books.Engine, batch: Batch) -> str | None:
+    """That a value date was counted by a bank calendar of whose year nothing is told; None where something is."""
+    terms, day = read_payout_terms(store.read_documents(home)), moment_from(batch.steps[0].moment).date()
+    if terms.calendar is None:
+        return None
+    told = _open_days(home, terms, payout_books.last_night(engine))
+    years = " and ".join(map(str, years_untold(told, day, batch.value_date)))
+    if not years:
+        return None
+    return (
+        f"The value date of {batch.batch_id}, {batch.value_date}, is counted by the bank calendar {terms.calendar}, "
+        f"which tells no day of {years}: `weekend` and `holidays` of [payouts] hold instead; deliver the calendar, or "
+        "correct its name."
+    )
 
 
 def propose(home: Home, engine: books.Engine, person: str, moment: str) -> Proposal:

@@ -32,13 +32,15 @@ BOUGHT: Final = "bought"
 def tiers(term: TiersTerm, currency: str, given: Mapping[str, int]) -> Fraction:
     """What the brackets give for base and driver, before what was given for earlier periods."""
     if term.base is None:
-        bracket = _bracket(term, driven(term.driver, currency, given))
+        bracket = bracket_of(term, driven(term.driver, currency, given))
         return Fraction(0) if bracket is None else Fraction(minor(bracket.value, currency))
-    base = _counted(term.base, currency, given[BASE])
+    base = counted_base(term.base, currency, given[BASE])
     if term.method == "marginal":
-        return sum((_value(bracket, currency) * part for bracket, part in _parts(term, currency, base)), Fraction(0))
-    bracket = _bracket(term, driven(term.driver, currency, given))
-    return Fraction(0) if bracket is None else _value(bracket, currency) * base
+        return sum(
+            (value_of(bracket, currency) * part for bracket, part in parts_of(term, currency, base)), Fraction(0)
+        )
+    bracket = bracket_of(term, driven(term.driver, currency, given))
+    return Fraction(0) if bracket is None else value_of(bracket, currency) * base
 
 
 def driven(driver: Driver | None, currency: str, given: Mapping[str, int]) -> Fraction:
@@ -55,7 +57,7 @@ def driven(driver: Driver | None, currency: str, given: Mapping[str, int]) -> Fr
     return Fraction(given[DRIVER], 10 ** exponent(currency) if driver.counts is Counted.MONEY else 1)
 
 
-def _counted(base: Base, currency: str, quantity: int) -> Fraction:
+def counted_base(base: Base, currency: str, quantity: int) -> Fraction:
     """The base in what its brackets count: minor units, things, or whole blocks cut towards zero."""
     if base.block is None:
         return Fraction(quantity)
@@ -64,12 +66,12 @@ def _counted(base: Base, currency: str, quantity: int) -> Fraction:
     return Fraction(-whole if quantity < 0 else whole)
 
 
-def _value(bracket: Bracket, currency: str) -> Fraction:
+def value_of(bracket: Bracket, currency: str) -> Fraction:
     """Minor units for one of what the base counts."""
     return Fraction(bracket.value) * (10 ** exponent(currency) if bracket.rate is None else 1)
 
 
-def _parts(term: TiersTerm, currency: str, base: Fraction) -> list[tuple[Bracket, Fraction]]:
+def parts_of(term: TiersTerm, currency: str, base: Fraction) -> list[tuple[Bracket, Fraction]]:
     """Each bracket with the part of the base that lies inside it; the first takes what is below it if it says so."""
     scale = 10 ** exponent(currency) if term.tiers[0].rate is not None else 1
     found = []
@@ -82,7 +84,7 @@ def _parts(term: TiersTerm, currency: str, base: Fraction) -> list[tuple[Bracket
     return found
 
 
-def _bracket(term: TiersTerm, driver: Fraction) -> Bracket | None:
+def bracket_of(term: TiersTerm, driver: Fraction) -> Bracket | None:
     """The bracket that a driver lies in; below the first bound the first, or none."""
     reached = [bracket for bracket in term.tiers if Fraction(bracket.first) <= driver]
     below = term.tiers[0] if term.below_zero is BelowZero.FIRST_RATE else None

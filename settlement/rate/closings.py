@@ -25,6 +25,7 @@ from settlement.rate.ledger_entries import ledger_entries
 from settlement.rate.stated import NOTHING_STATED, PayoutRow, Stated, with_statement
 from settlement.rate.statement import statement
 from settlement.rate.sums import Sums
+from settlement.rate.untold_days import Untold, untold_days
 from settlement.rate.windows import Lines
 
 ReadStated = Callable[[Collection[str] | None], Stated]
@@ -72,13 +73,15 @@ NOTHING_BEFORE: Final = Before(read=lambda _: NOTHING_STATED)
 class Closing:
     """One statement: the versions known after its day, the terms of the periods it looks at, and its rows.
 
-    ``entries`` works out its ledger entries, which the books alone ask for.
+    ``untold`` is what it counts by bank calendars of which nothing is told; ``entries`` works out its ledger entries,
+    which the books alone ask for.
     """
 
     day: date
     versions: tuple[ContractVersion, ...]
     lines: Mapping[Period, Lines]
     rows: list[PayoutRow]
+    untold: tuple[Untold, ...]
     entries: Callable[[], list[LedgerRow]]
 
 
@@ -158,6 +161,7 @@ def closings(
             versions=known,
             lines=lines,
             rows=fresh,
+            untold=untold_days(known, facts, fresh),
             entries=partial(ledger_entries, known, facts, sums, lines, rows=fresh, stated=stated),
         )
 

@@ -1,13 +1,13 @@
-"""The worked examples of a contract: each must come out, before rounding too where it says so."""
+"""The worked examples of a contract: each must come out, before rounding and by beneficiary too where it says so."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
 
-from settlement.model.contract import Contract, Example
+from settlement.model.contract import Contract, Example, Step
 from settlement.model.contract_terms import Term
-from settlement.model.money import decimal_of, exponent, to_minor
+from settlement.model.money import decimal_of, exponent, split_largest_remainder, to_minor
 from settlement.rate.contract_words import nearest, refuse, written, written_minor
 from settlement.rate.forms import exactly, illustrate, is_counted, quantity_names
 
@@ -26,6 +26,7 @@ def check_examples(contract: Contract) -> None:
             sentence = f"clause {clause} gives {given_now}, not {written(example.gives)}"
             raise refuse(where, f"{sentence}; correct the example or the term.", below=("gives",))
         _check_exact(contract, terms[example.term], example, given, where)
+        _check_shares(contract, terms[example.term], example, comes, where)
 
 
 def _check_exact(contract: Contract, term: Term, example: Example, given: Mapping[str, int], where: str) -> None:
@@ -44,6 +45,26 @@ def _check_exact(contract: Contract, term: Term, example: Example, given: Mappin
         told = str(ratio) if decimal is None else written(decimal)
         sentence = f"before rounding clause {term.clause} gives {told}, not {written(example.exact)}"
         raise refuse(where, f"{sentence}; correct the example or the term.", below=("exact",))
+
+
+def _check_shares(contract: Contract, term: Term, example: Example, comes: int, where: str) -> None:
+    """An example may say what each beneficiary gets of what its term gives."""
+    if not example.shares:
+        return
+    weights = term.shares or {one.id: one.weight or 0 for one in contract.beneficiaries}
+    if not term.paid or Step.SPLIT not in contract.settlement.order:
+        raise refuse(where, f"{term.id} is split among nobody; leave `shares` out.", below=("shares",))
+    for name in example.shares:
+        if name not in weights:
+            raise refuse(
+                where, f"`{name}` has no share of {term.id}; {nearest(name, list(weights))}", below=("shares",)
+            )
+    for name, share in split_largest_remainder(comes, weights).items():
+        said = example.shares.get(name)
+        if said is None or to_minor(str(said), contract.currency) != share:
+            told = "is not said" if said is None else f"is not {written(said)}"
+            sentence = f"{name} gets {written_minor(share, contract.currency)} of it, which {told}"
+            raise refuse(where, f"{sentence}; correct the example or the weights.", below=("shares",))
 
 
 def _given(contract: Contract, term: Term, example: Example, where: str) -> Mapping[str, int]:

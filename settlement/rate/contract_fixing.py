@@ -47,9 +47,15 @@ def _check_mean(mean: MeanRate) -> None:
 
 
 def check_weekend(where: str, rule: MeanRate | BankingDays) -> None:
-    """Refuse a week without a banking day."""
+    """Refuse a week without a banking day, and a bank calendar without words for the days that it does not tell."""
     if set(rule.weekend) == set(Weekday):
         raise refuse(where, 'a weekend of seven days leaves no banking day; write `weekend = ["saturday", "sunday"]`.')
+    if rule.calendar is not None and not rule.weekend and not rule.holidays:
+        raise refuse(
+            where,
+            f"of a day that the bank calendar `{rule.calendar}` does not tell, nothing says whether banks open; write "
+            '`weekend = ["saturday", "sunday"]`, which holds for such days alone.',
+        )
 
 
 def check_same_currency(earlier: ContractVersion, later: ContractVersion) -> None:

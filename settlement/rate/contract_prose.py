@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from settlement.model.contract import Contract, ContractVersion
+from settlement.model.contract import Contract, ContractVersion, Example
 from settlement.model.contract_measures import AccountMeasure
 from settlement.model.contract_told import Article, ContractTold, Said, Worked
 from settlement.rate.contract_words import written
@@ -90,5 +90,10 @@ def _worked(contract: Contract) -> Iterator[Worked]:
                 f"{name.replace('_', ' ')} {int(value) if is_counted(term, name) else value:,}"
                 for name, value in example.given.items()
             ),
-            gives=f"{written(example.gives)} {contract.currency}",
+            gives=f"{written(example.gives)} {contract.currency}{_shares(example)}",
         )
+
+
+def _shares(example: Example) -> str:
+    told = ", ".join(f"{name} {written(share)}" for name, share in example.shares.items())
+    return f" ({told})" if told else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any, get_type_hints
@@ -24,7 +24,8 @@ def table_of(value: Any) -> Mapping[str, Any]:
     return {
         key_of(field.name, hints[field.name]): getattr(value, field.name)
         for field in fields(value)
-        if getattr(value, field.name) != field.default
+        if getattr(value, field.name)
+        != (field.default if field.default_factory is MISSING else field.default_factory())
     }
 
 

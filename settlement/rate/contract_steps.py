@@ -74,7 +74,12 @@ def _check_base(where: str, tax: Tax, contract: Contract) -> None:
     if not tax.of:
         return
     if contract.settlement.convert is not None:
-        raise refuse(where, "of names terms of the contract's currency, and another is paid; drop `of`, or `convert`.")
+        sentence = (
+            "of names terms of the contract's currency, and the tax is in that of payment; write it as a term, a "
+        )
+        raise refuse(
+            where, f"{sentence}`sum` of them at the tax's rate, below zero where it is taken off, or drop `of`."
+        )
     if contract.settlement.advance is not None and tax.on is not TaxBase.EARNED:
         sentence = 'nobody could say of which terms an advance is recouped; write `on = "earned"` beside `of`.'
         raise refuse(where, sentence)

@@ -178,10 +178,7 @@ def banking_days(rule: MeanRate, last: date, open_days: Mapping[date, bool]) -> 
     TerminalError
         Where the calendar leaves too few open days to be looked for.
     """
-    month = last.replace(day=1)
-    day = _in_month(month, rule.to_day)
-    if day > last:
-        day = _in_month(month_after(month, -1), rule.to_day)
+    day = fixing_day(rule, last)
     found: list[date] = []
     earliest = day - rule.days * MOST_DAYS_A_BANKING_DAY * _DAY
     while len(found) < rule.days:
@@ -192,6 +189,13 @@ def banking_days(rule: MeanRate, last: date, open_days: Mapping[date, bool]) -> 
             found.append(day)
         day -= _DAY
     return tuple(reversed(found))
+
+
+def fixing_day(rule: MeanRate, last: date) -> date:
+    """The day of a month up to which the banking days of a mean are counted, for a period that ends on ``last``."""
+    month = last.replace(day=1)
+    day = _in_month(month, rule.to_day)
+    return day if day <= last else _in_month(month_after(month, -1), rule.to_day)
 
 
 def _in_month(month: date, day: int) -> date:

@@ -14,8 +14,10 @@ from settlement.model.contract import Contract, ContractVersion
 from settlement.model.contract_measures import openings
 from settlement.model.events import ACCOUNTS, DAYS, LINE, RECORDS, STANDING, EventKind, Events
 from settlement.rate.contract_words import nearest
+from settlement.rate.dating import ACCOUNT_DAY
 from settlement.rate.disputes import AMOUNT, DISPUTED, RESTORING, in_dispute
 from settlement.rate.facts import Calendars, Facts
+from settlement.rate.links import ORIGIN
 
 _OF_ACCOUNT: Final = ("programme", "account_class", "channel")
 _ON: Final[Mapping[str, EventKind]] = {
@@ -121,13 +123,14 @@ def _events(events: Events, rows: pl.DataFrame, accounts: pl.DataFrame) -> pl.Da
         origin_kind="kind",
         origin_posting_date="posting_date",
         origin_transaction_date="event_date",
+        origin_settlement_date="settlement_date",
     )
     told = (
         rows.join(origins, on="event_id", how="left")
         .filter(pl.col("refers_to").is_null() | pl.col("origin_file").is_not_null())
         .join(named, on="refers_to", how="left")
         .join(last, on="origin_file", how="left")
-        .join(accounts.select("account_id", class_of_account="account_class"), on="account_id", how="left")
+        .join(_of_account(accounts), on="account_id", how="left")
         .with_columns(
             *_LOCATED,
             pl.col("account_class").fill_null(pl.col("class_of_account")),
@@ -136,6 +139,12 @@ def _events(events: Events, rows: pl.DataFrame, accounts: pl.DataFrame) -> pl.Da
         .drop("class_of_account")
     )
     return _in_dispute(told)
+
+
+def _of_account(accounts: pl.DataFrame) -> pl.DataFrame:
+    """What an event has of its account."""
+    opened = pl.col("opened_on").alias(ACCOUNT_DAY)
+    return accounts.select("account_id", opened, class_of_account="account_class")
 
 
 def _in_dispute(events: pl.DataFrame) -> pl.DataFrame:
@@ -180,11 +189,10 @@ def _records(events: pl.DataFrame) -> pl.DataFrame:
     of_refund = (pl.col("original_kind") == EventKind.REFUND).fill_null(value=False)
     charged = (pl.col("kind") == EventKind.PURCHASE) | of_refund | restored
     bought = pl.col("origin_kind") == EventKind.PURCHASE
-    origin = ("origin_file", "origin_record", "origin_posting_date", "origin_transaction_date")
     return events.filter(pl.col("kind").is_in(RECORDS)).select(
         *("file", "record", "kind", "account_id", "account_class", "currency", "programme", "mcc"),
-        *("posting_date", "transaction_date", *DISPUTED, AMOUNT),
-        *(pl.when(bought).then(name).alias(name) for name in origin),
+        *("posting_date", "transaction_date", "settlement_date", ACCOUNT_DAY, *DISPUTED, AMOUNT),
+        *(pl.when(bought).then(name).alias(name) for name in ORIGIN),
         own_store=(pl.col("own_store") == "true").fill_null(value=False),
         net_minor=pl.when(charged).then("amount_minor").otherwise(-pl.col("amount_minor")),
     )

@@ -13,9 +13,10 @@ from settlement.errors import TerminalError
 from settlement.model.contract import Contract
 from settlement.model.contract_measures import EventAccounts, EventAmounts, EventUnits
 from settlement.model.events import RECORDS, EventKind
-from settlement.rate.dating import dated
+from settlement.rate.dating import ACCOUNT_DAY, dated
 from settlement.rate.disputes import DISPUTED, RESTORING, with_disputes
 from settlement.rate.facts import Facts
+from settlement.rate.links import ORIGIN
 
 EventMeasure = EventAmounts | EventUnits | EventAccounts
 _OF_ACCOUNTS: Final = {
@@ -25,7 +26,6 @@ _OF_ACCOUNTS: Final = {
 }
 _OF_NIGHTS: Final = (*RECORDS, *_OF_ACCOUNTS.values(), EventKind.BALANCE, EventKind.PROFIT_LINE)
 """The kinds that the facts of a night tell."""
-_ORIGIN: Final = ("origin_file", "origin_record", "origin_posting_date", "origin_transaction_date")
 
 
 def events_counted(contract: Contract, measure: EventMeasure, facts: Facts, *more: pl.Expr) -> pl.DataFrame:
@@ -86,7 +86,7 @@ def _selected(contract: Contract, measure: EventMeasure, facts: Facts) -> pl.Dat
     takes_back = pl.col("kind").is_in(takes) & ~gives_back
     of_origin = pl.col("origin_kind").is_in(adds)
     return rows.with_columns(
-        *(pl.when(of_origin).then(name).alias(name) for name in _ORIGIN),
+        *(pl.when(of_origin).then(name).alias(name) for name in ORIGIN),
         *(pl.when(pl.col("kind").is_in(takes)).then(name).alias(name) for name in DISPUTED),
         sign=pl.when(takes_back).then(-1).otherwise(1).cast(pl.Int64),
         kind=pl.when(pl.col("kind").is_in(adds)).then(pl.lit("purchase")).otherwise("kind"),
@@ -148,11 +148,13 @@ def _of_nights(contract: Contract, measure: EventMeasure, facts: Facts) -> pl.Da
             kind=pl.lit(str(kind)),
             posting_date=column,
             transaction_date=column,
+            **{ACCOUNT_DAY: "opened_on"},
         )
         for column, kind in _OF_ACCOUNTS.items()
     ]
-    balances = facts.balances.select(
-        *("file", "record", "account_id", "programme"),
+    opened = facts.accounts.select("account_id", pl.col("opened_on").alias(ACCOUNT_DAY))
+    balances = facts.balances.join(opened, on="account_id", how="left").select(
+        *("file", "record", "account_id", "programme", ACCOUNT_DAY),
         kind=pl.lit(str(EventKind.BALANCE)),
         posting_date="effective_on",
         transaction_date="effective_on",

@@ -17,7 +17,7 @@ from settlement.model.money import is_currency, to_minor
 from settlement.rate.contract_words import nearest
 from settlement.rate.events_file import read_table
 
-_DATES: Final = ("event_date", "posting_date", "known_on")
+_DATES: Final = ("event_date", "posting_date", "known_on", "settlement_date")
 _DATE: Final = r"^\d{4}-\d{2}-\d{2}$"
 _DECIMAL: Final = r"^-?\d{1,18}(\.\d{1,18})?$"
 _RATE: Final = r"^\d{1,18}(\.\d{1,18})?$"
@@ -93,7 +93,7 @@ class _Check:
         return rows
 
     def dates(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """The three dates; the posting date is the event's where it is left out, and what is posted is known."""
+        """The dates; the posting date is the event's where it is left out, and what is posted is known."""
         for column in _DATES:
             day = pl.col(column).str.to_date("%Y-%m-%d", strict=False)
             wrong = ~pl.col(column).str.contains(_DATE) | (day.is_null() & pl.col(column).is_not_null())
@@ -102,7 +102,7 @@ class _Check:
         self.refuse(rows, undated, "{named} has no event_date: write the day on which it happened.")
         ahead = pl.col("kind").is_in(DAYS) & pl.col("known_on").is_null()
         self.refuse(rows, ahead, "{named} does not say from when on the calendar tells it: write known_on.")
-        unknown = pl.coalesce(_DATES).is_null()
+        unknown = pl.coalesce("event_date", "posting_date", "known_on").is_null()
         self.refuse(rows, unknown, "{named} does not say from when on it is out: write known_on.")
         rows = rows.with_columns(pl.col(_DATES).str.to_date("%Y-%m-%d"))
         rows = rows.with_columns(posting_date=pl.coalesce("posting_date", "event_date"))

@@ -12,12 +12,14 @@ import polars as pl
 
 from settlement.errors import TerminalError
 from settlement.model.events import ATTRIBUTES, COLUMNS, LINE
+from settlement.rate.dating import ACCOUNT_DAY
+from settlement.rate.links import ORIGIN
 
 _REQUIRED: Final = ("event_id", "kind", "event_date")
 _TAKEN: Final = frozenset(
     {
         *(LINE, "file", "record", "transaction_date", "class_of_account", "original_kind"),
-        *("origin_file", "origin_record", "origin_kind", "origin_posting_date", "origin_transaction_date"),
+        *("origin_kind", ACCOUNT_DAY, *ORIGIN),
     }
 )
 """Columns that facts have beside those of an event."""

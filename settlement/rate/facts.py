@@ -19,11 +19,13 @@ from settlement.model.packs import PACKED
 from settlement.model.stage import StageInput
 from settlement.model.tables import TABLES
 from settlement.model.versions import latest, open_days, standing
+from settlement.rate.dating import ACCOUNT_DAY
 from settlement.rate.links import KINDS, LOCATOR, MERCHANT_LEG, counting_records
 
 _BANK: Final = [
     *LOCATOR,
-    *("direction", "posting_date", "transaction_date", "amount_minor", "cashback_minor", "currency"),
+    *("direction", "posting_date", "transaction_date", "settlement_date"),
+    *("amount_minor", "cashback_minor", "currency"),
     *("card_ref", "arn", "rrn", "mcc", "merchant_number"),
 ]
 _MERCHANT: Final = [*LOCATOR, "feed", "order_ref", "original_ref"]
@@ -47,10 +49,10 @@ class Facts:
     records:
         Counting clearing records with ``programme``, ``account_id``, ``account_class``, ``own_store``, ``net_minor``
         (without cash-back, positive where the cardholder is charged, as by a purchase or by the reversal of a refund,
-        negative where it is credited), the dates of the purchase referred to, and of the messages of a dispute what it
-        is about (``disputes``).
+        negative where it is credited), ``ACCOUNT_DAY``, the dates of the purchase referred to, and of the messages of a
+        dispute what it is about (``disputes``).
     holders:
-        One row a card and span of days: account, class and programme.
+        One row a card and span of days: account, class, ``ACCOUNT_DAY`` and programme.
     stores:
         The merchant numbers of the partners' stores.
     accounts:
@@ -263,11 +265,13 @@ def _holders(enrolment: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
         .otherwise(pl.col("valid_from")),
         ends=pl.col("valid_from").shift(-1, fill_value=date.max).over("card_ref"),
     )
-    return spans.join(accounts.select("account_id", "account_class"), on="account_id", how="left")
+    told = accounts.select("account_id", "account_class", pl.col("opened_on").alias(ACCOUNT_DAY))
+    return spans.join(told, on="account_id", how="left")
 
 
+@cache
 def _no_record() -> pl.DataFrame:
-    """Counting records before there are any."""
+    """Counting records before there are any, which nobody changes."""
     schemas = TABLES["clearing"].schema, TABLES["clearing"].schema, TABLES["match_member"].schema
     columns = (*_BANK, "kind"), (*_MERCHANT, "kind"), ("match_id", "side", *LOCATOR)
     bank, merchant, members = (

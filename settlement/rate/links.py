@@ -32,9 +32,16 @@ MERCHANT_LEG: Final = "MERCHANT"
 NEGATIVES: Final = [kind.value for kind in Negative]
 KINDS: Final = ["purchase", *NEGATIVES, *RESTORING]
 """The kinds of records that can count."""
-_ORIGIN: Final = ["origin_file", "origin_record", "origin_posting_date", "origin_transaction_date"]
+ORIGIN: Final = (
+    *("origin_file", "origin_record"),
+    *("origin_posting_date", "origin_transaction_date", "origin_settlement_date"),
+)
+"""What a negative event has of the purchase that it refers to."""
 REFERENCE: Final = pl.coalesce("arn", "rrn").alias("reference")
-_PURCHASE: Final = [*LOCATOR, "card_ref", REFERENCE, "amount_minor", "posting_date", "transaction_date", "reconciled"]
+_PURCHASE: Final = [
+    *(*LOCATOR, "card_ref", REFERENCE, "amount_minor"),
+    *("posting_date", "transaction_date", "settlement_date", "reconciled"),
+]
 _NAMED: Final = [*LOCATOR, "card_ref", REFERENCE, "amount_minor"]
 
 _PURCHASE_ORDER: Final = ["posting_date", "file_of_purchase", "record_of_purchase"]
@@ -53,9 +60,8 @@ def counting_records(bank: pl.DataFrame, merchant: pl.DataFrame, members: pl.Dat
 
     Returns
     -------
-    The counting rows of ``bank`` without ARN and RRN, but with ``origin_file``, ``origin_record``,
-    ``origin_posting_date`` and ``origin_transaction_date``, empty for a purchase and for a refund without a purchase,
-    and with ``DISPUTED`` and ``AMOUNT`` as ``in_dispute`` gives them.
+    The counting rows of ``bank`` without ARN and RRN, but with ``ORIGIN``, empty for a purchase and for a refund
+    without a purchase, and with ``DISPUTED`` and ``AMOUNT`` as ``in_dispute`` gives them.
     """
     bank, merchant, members = _numbered(bank, merchant, members)
     at_bank, at_merchant = (
@@ -95,8 +101,8 @@ def _place(rows: pl.DataFrame) -> pl.Series:
 
 
 def _no_origin(bank: pl.DataFrame) -> list[pl.Expr]:
-    types = [bank.schema["file"], bank.schema["record"], pl.Date(), pl.Date()]
-    return [pl.lit(None, dtype).alias(name) for name, dtype in zip(_ORIGIN, types, strict=True)]
+    types = [bank.schema["file"], bank.schema["record"], pl.Date(), pl.Date(), pl.Date()]
+    return [pl.lit(None, dtype).alias(name) for name, dtype in zip(ORIGIN, types, strict=True)]
 
 
 def _by_arn(negatives: pl.DataFrame, purchases: pl.LazyFrame) -> pl.DataFrame:
@@ -114,7 +120,7 @@ def _by_refund(negatives: pl.DataFrame, refunds: pl.DataFrame) -> pl.DataFrame:
     found = _first_origin(named.join(known, on="reference", how="inner", suffix="_of_purchase"))
     taken_back = found.select(*LOCATOR, disputed_file="origin_file", disputed_record="origin_record")
     origins = refunds.rename(dict(zip(LOCATOR, DISPUTED, strict=True)))
-    return taken_back.join(origins, on=DISPUTED).select(*LOCATOR, *_ORIGIN, *DISPUTED)
+    return taken_back.join(origins, on=DISPUTED).select(*LOCATOR, *ORIGIN, *DISPUTED)
 
 
 def _by_chargeback(restoring: pl.DataFrame, negatives: pl.DataFrame, linked: pl.DataFrame) -> pl.DataFrame:
@@ -126,7 +132,7 @@ def _by_chargeback(restoring: pl.DataFrame, negatives: pl.DataFrame, linked: pl.
     found = _first_origin(met.filter(pl.col("direction") == -pl.col("direction_of_purchase")))
     answered = found.select(*LOCATOR, chargeback_file="origin_file", chargeback_record="origin_record")
     origins = linked.rename({"file": "chargeback_file", "record": "chargeback_record"})
-    return answered.join(origins, on=["chargeback_file", "chargeback_record"]).select(*LOCATOR, *_ORIGIN, *DISPUTED)
+    return answered.join(origins, on=["chargeback_file", "chargeback_record"]).select(*LOCATOR, *ORIGIN, *DISPUTED)
 
 
 def _by_order(
@@ -195,5 +201,6 @@ def _first_origin(candidates: pl.DataFrame) -> pl.DataFrame:
             origin_record="record_of_purchase",
             origin_posting_date="posting_date",
             origin_transaction_date="transaction_date",
+            origin_settlement_date="settlement_date",
         )
     )

@@ -243,7 +243,7 @@ def _volume(contract: Contract, measure: Measure, facts: Facts, *more: pl.Expr) 
         return events_counted(contract, measure, facts, *more)
     if not isinstance(measure, VolumeMeasure):
         raise TypeError("records are counted in volumes")
-    rows = _counted(contract, measure, facts, *more)
+    rows = records_counted(contract, measure, facts, *more)
     if measure.convert is not None:
         return in_own_currency(rows, contract, measure.convert, facts)
     foreign = rows.filter(pl.col("currency") != contract.currency).sort("file", "record")
@@ -257,7 +257,7 @@ def _volume(contract: Contract, measure: Measure, facts: Facts, *more: pl.Expr) 
     return rows
 
 
-def _counted(contract: Contract, measure: VolumeMeasure, facts: Facts, *more: pl.Expr) -> pl.DataFrame:
+def records_counted(contract: Contract, measure: VolumeMeasure, facts: Facts, *more: pl.Expr) -> pl.DataFrame:
     """Records of a volume, each in its own currency; with ``EXCHANGE_DAY`` where the measure converts them."""
     kinds = ["purchase", *(kind.value for kind in (*measure.takes_back, *measure.gives_back))]
     wanted = (pl.col("programme") == contract.programme) & pl.col("kind").is_in(kinds)
@@ -309,7 +309,7 @@ def exchanged(contract: Contract, term: Term, facts: Facts) -> pl.DataFrame:
         rule = volume.convert if isinstance(volume, VolumeMeasure) else None
         if not isinstance(volume, VolumeMeasure) or rule is None:
             continue
-        rows = _counted(contract, volume, facts, *map(pl.col, OF_RECORDS))
+        rows = records_counted(contract, volume, facts, *map(pl.col, OF_RECORDS))
         found = [rates_taken(rows, contract, rule, facts)]
         if isinstance(term, RecordRateTerm):
             bought = rates_taken(_origins(rule, facts, rows), contract, rule, facts)
@@ -344,8 +344,13 @@ def _by_rate(contract: Contract, term: RateByTerm, facts: Facts) -> pl.DataFrame
     without = rows.filter(pl.col("selector").is_null()).sort("file", "record")
     if without.height:
         file, record, class_, day = without.select("file", "record", "account_class", RATE_DAY).row(0)
+        where = f"Contract {contract.id}, clause {term.clause} ({term.id})"
+        if day is None:
+            raise TerminalError(
+                f"{where}: record {record} of {file} has no date that picks its rate: correct its file."
+            )
         raise TerminalError(
-            f"Contract {contract.id}, clause {term.clause} ({term.id}) has no rate for account class {class_} on {day} "
+            f"{where} has no rate for account class {class_} on {day} "
             f"(record {record} of {file}): add a rate for that class and date, or correct the account's class."
         )
     return _in_period(rows, contract.calendar)

@@ -27,6 +27,7 @@ from settlement.errors import TerminalError
 from settlement.kernels import radix
 from settlement.kernels.choice import cores
 from settlement.model.contract import ContractVersion, known_versions
+from settlement.model.contract_measures import EventDate
 from settlement.model.ledger_entries import LedgerRow
 from settlement.model.packs import PACKED
 from settlement.model.stage import StageInput, StageOutput
@@ -59,6 +60,7 @@ from settlement.rate.stated import PayoutRow
 from settlement.rate.stated_before import payout_rows, stated_of, stating
 from settlement.rate.sums import Sums, in_64_bits
 from settlement.rate.touched import reached_tonight
+from settlement.rate.untold_days import Untold
 
 _WRITES: Final = ("rated", "rated_total", "rated_account", "rated_basis")
 _KEY: Final = [name for name in TABLES["rated"].schema if name != "quantity"]
@@ -74,11 +76,12 @@ def run(inputs: StageInput) -> StageOutput:
         contract.
     """
     contracts = read_contracts(inputs.documents)
-    by_rates = any(version.contract.converts_events for versions in contracts.values() for version in versions)
-    scene = _Scene(inputs, by_rates=by_rates)
+    dates = [version.contract.exchange_dates for versions in contracts.values() for version in versions]
+    scene = _Scene(inputs, frozenset[EventDate]().union(*dates))
     _require_known(contracts, scene.stated)
     rows: list[PayoutRow] = []
     entries: dict[tuple[str, str, str, str | None, str], LedgerRow] = {}
+    untold: list[Untold] = []
     changes, totals, units, basis = ([TABLES[name].empty()] for name in _WRITES)
     for contract_id in sorted(contracts):
         versions = known_versions(contracts[contract_id], inputs.business_date)
@@ -90,6 +93,7 @@ def run(inputs: StageInput) -> StageOutput:
         seen = None if before is None else _seen(contracts[contract_id], scene, before)
         for closing in _statements(contracts[contract_id], scene, sums, seen):
             rows += closing.rows
+            untold += closing.untold
             # Of things the last statement tells what there is to date.
             entries |= {(one.contract, one.period, one.term, one.adjusts, one.entry): one for one in closing.entries()}
         name = pl.lit(contract_id).alias("contract")
@@ -104,16 +108,26 @@ def run(inputs: StageInput) -> StageOutput:
         "rated_basis": pl.concat(basis),
         "rated_key": index_rows(inputs, scene.index),
         "payout": pl.DataFrame([asdict(row) for row in rows], schema=TABLES["payout"].schema),
+        "rate_finding": _findings(untold),
         "ledger": pl.DataFrame([asdict(one) for one in entries.values()], schema=TABLES["ledger"].schema),
     }
     return StageOutput(tables={**told, **scene.packs_after(told)})
 
 
+def _findings(untold: Sequence[Untold]) -> pl.DataFrame:
+    """Table ``rate_finding``, sorted by its key."""
+    rows = [
+        {"check": "bank_calendar_untold", "subject": one.subject, "severity": "warning", "text": one.sentence}
+        for one in untold
+    ]
+    return pl.DataFrame(rows, schema=TABLES["rate_finding"].schema).sort(TABLES["rate_finding"].key)
+
+
 class _Scene:
     """The night's tables, and the facts that are made of them as they are asked for, once."""
 
-    def __init__(self, inputs: StageInput, *, by_rates: bool) -> None:
-        self.by_rates = by_rates
+    def __init__(self, inputs: StageInput, exchange_dates: frozenset[EventDate]) -> None:
+        self.exchange_dates = exchange_dates
         self.inputs = inputs
         self.night = inputs.business_date
         self.before = nights_before(inputs)
@@ -167,7 +181,7 @@ class _Scene:
     def reached(self) -> tuple[Facts, Facts]:
         """The facts of the night before and of this night, with the records that this night reaches."""
         before, now = self.standing(self.before[-1]), self.standing(self.night)
-        reached = reached_tonight(self.inputs, self.index, before, now, by_rates=self.by_rates)
+        reached = reached_tonight(self.inputs, self.index, before, now, self.exchange_dates)
         return with_records(before, reached), with_records(now, reached)
 
     def units_of(self, contract_id: str) -> pl.LazyFrame:

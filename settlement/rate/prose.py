@@ -69,8 +69,11 @@ _STORES: Final = {
 _DATES: Final = {
     EventDate.POSTING: "own posting date",
     EventDate.TRANSACTION: "own transaction date",
+    EventDate.SETTLEMENT: "own settlement date",
+    EventDate.ACCOUNT_OPENING: "account's opening date",
     EventDate.PURCHASE_POSTING: "purchase's posting date",
     EventDate.PURCHASE_TRANSACTION: "purchase's transaction date",
+    EventDate.PURCHASE_SETTLEMENT: "purchase's settlement date",
 }
 _FIRST_PURCHASE: Final = {
     FirstPurchase.TO_CONDITION_DAY: "whose first purchase lies from the opening day to the condition day inclusive",

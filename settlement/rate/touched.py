@@ -18,13 +18,15 @@ from typing import Final
 
 import polars as pl
 
+from settlement.model.contract_measures import EventDate
 from settlement.model.stage import StageInput
+from settlement.rate.dating import ACCOUNT_DAY
 from settlement.rate.facts import CLEARING, Facts, Reached, known, merchant_members, standing_matches
 from settlement.rate.links import LOCATOR
 from settlement.rate.night_index import LINKS, Kind, NightIndex, digests, linked, night_index
 from settlement.rate.packs import nights_before
 
-_DATES: Final = ("posting_date", "transaction_date")
+_DATES: Final = ("posting_date", "transaction_date", "settlement_date")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +51,7 @@ class _Known:
 
     def dated_within(self, spans: list[tuple[date, date]]) -> pl.DataFrame:
         """The records with a date in one of the spans [first, end)."""
-        dates = [pl.col(*_DATES).is_between(first, end, closed="left") for first, end in spans]
-        return self.clearing.filter(pl.any_horizontal(dates)).collect()
+        return self.clearing.filter(_within(pl.col(*_DATES), spans)).collect()
 
     def merchant_members(self) -> pl.LazyFrame:
         """The members of matches with the merchant side."""
@@ -70,7 +71,11 @@ def _told_on(inputs: StageInput, nights: Collection[date] | None) -> _Known:
 
 
 def reached_tonight(
-    inputs: StageInput, index: NightIndex, before: Facts, now: Facts, *, by_rates: bool = False
+    inputs: StageInput,
+    index: NightIndex,
+    before: Facts,
+    now: Facts,
+    exchange_dates: frozenset[EventDate] = frozenset(),
 ) -> Reached:
     """What a night reaches, by what was known of cards and stores before it and after it.
 
@@ -82,9 +87,9 @@ def reached_tonight(
         Which earlier nights hold what.
     before, now:
         Facts of the night before and of this night.
-    by_rates:
-        Whether a contract counts amounts at the exchange rates of their days: then the records of days whose rate is
-        another than before are touched too. No index tells them: they are looked for in all nights.
+    exchange_dates:
+        The dates by which contracts count amounts at exchange rates: the records of days whose rate is another than
+        before are touched too. No index tells them: they are looked for in all nights.
     """
     tonight = _told_on(inputs, [inputs.business_date])
     matched = tonight.merchant_members().select(LOCATOR).collect()
@@ -92,9 +97,13 @@ def reached_tonight(
     keys = digests(Kind.CARD, cards), digests(Kind.STORE, stores), digests(Kind.FILE, matched["file"])
     then = _told_on(inputs, index.nights(*keys))
     rows = [tonight.clearing.collect(), then.held_by(cards, stores), then.at(matched)]
-    spans = changed_rates(before, now) if by_rates else []
+    spans = changed_rates(before, now) if exchange_dates else []
     if spans:
-        rows.append(_told_on(inputs, None).dated_within(spans))
+        every = _told_on(inputs, None)
+        rows.append(every.dated_within(spans))
+        if EventDate.ACCOUNT_OPENING in exchange_dates:
+            opened = now.holders.filter(_within(pl.col(ACCOUNT_DAY), spans))["card_ref"]
+            rows.append(every.held_by(opened.unique(), stores.clear()))
     return _closed(inputs, index, pl.concat(rows).unique(LOCATOR, maintain_order=True))
 
 
@@ -171,6 +180,11 @@ def _at(rows: pl.LazyFrame, places: pl.DataFrame) -> pl.DataFrame:
     """The rows that lie at these places. Files and numbers are looked at first, so that few rows are kept to be met."""
     near = _among("file", places["file"].unique()) & _among("record", places["record"].unique())
     return rows.filter(near).join(places.lazy(), on=LOCATOR, how="semi").collect()
+
+
+def _within(days: pl.Expr, spans: list[tuple[date, date]]) -> pl.Expr:
+    """Whether one of these days lies in one of the spans [first, end)."""
+    return pl.any_horizontal(days.is_between(first, end, closed="left") for first, end in spans).fill_null(value=False)
 
 
 def _among(column: str, values: pl.Series) -> pl.Expr:

@@ -47,11 +47,14 @@ class Worked:
         own period, and after the last day for all periods.
     steps:
         Each statement with the quantities, exact values and roundings of its terms, as JSON says it.
+    warnings:
+        What a person should see of these statements, a sentence each.
     """
 
     statement: pl.DataFrame
     lines: pl.DataFrame
     steps: Json
+    warnings: tuple[str, ...]
 
 
 def work_out(
@@ -107,6 +110,7 @@ def work_out(
     rows: list[PayoutRow] = []
     lines: list[pl.DataFrame] = []
     steps: list[Json] = []
+    warnings: dict[str, str] = {}
     made = closings(
         versions,
         day,
@@ -123,8 +127,14 @@ def work_out(
             behind_them = known_then(closing.day).rows.filter(pl.col("period").is_in(texts))
             lines.append(_lines(groups, closing, behind_them))
             steps.append(_steps(own, closing))
+            warnings |= {one.subject: one.sentence for one in closing.untold}
     about = {"contract": versions[0].contract.id, "as_of": day.isoformat(), "events": events.name}
-    return Worked(statement=_statement(rows), lines=pl.concat(lines), steps={**about, "statements": steps})
+    return Worked(
+        statement=_statement(rows),
+        lines=pl.concat(lines),
+        steps={**about, "statements": steps},
+        warnings=tuple(warnings.values()),
+    )
 
 
 def _statement(rows: Sequence[PayoutRow]) -> pl.DataFrame:
@@ -180,6 +190,7 @@ def _steps(period: Period, closing: Closing) -> Json:
         "as_of": closing.day.isoformat(),
         "period": period.text,
         "state": str(own[0].state),
+        "warnings": [one.sentence for one in closing.untold],
         "terms": _terms(closing, period),
         "restated": [
             {"period": one.text, "terms": _terms(closing, one)} for one in closing.lines if one.text in restated

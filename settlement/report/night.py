@@ -42,7 +42,7 @@ def night_page(inputs: StageInput) -> NightPage:
         open_amounts=matching.open_amounts(opened),
         delivered=delivered,
         fates=sections.fates(delivered),
-        findings=sections.findings(tables["finding"]),
+        findings=sections.findings(pl.concat([tables["finding"], tables["rate_finding"]])),
         rejects=sections.reject_rows(tables["reject"], REJECT_SAMPLES),
         passes=passes,
         residuals=matching.residual_rows(match),

@@ -121,7 +121,11 @@ def _of_examples(before: Contract, after: Contract) -> Iterator[Change]:
     """Worked examples by their term and text; they show what a clause means and compute nothing."""
 
     def named(examples: Iterable[Example]) -> dict[tuple[str, str], Mapping[str, object]]:
-        return {(one.term, one.text): {"given": one.given, "gives": one.gives} for one in examples}
+        named_by = ("term", "text")
+        return {
+            (one.term, one.text): {name: told for name, told in table_of(one).items() if name not in named_by}
+            for one in examples
+        }
 
     old, new = named(before.examples), named(after.examples)
     clauses = {term.id: term.clause for term in (*before.terms, *after.terms)}

@@ -1,9 +1,9 @@
 """What a contract gives in every period of a home, as known after one night: statements that nobody is sent.
 
-Every period is settled once, with all that is known now: a late record counts in the period that its contract places
-it in, so that there is nothing to adjust. Where a contract re-opens closed periods for a time, a period is settled with
-what was known on the last day of it: what came later is parked, and no part of any statement. Balances and advances go
-from period to period as they do in the nights.
+Every period is settled once, with all that is known now, exchange rates and bank calendars too: a late record counts in
+the period that its contract places it in, so that there is nothing to adjust. Where a contract re-opens closed periods
+for a time, a period is settled with what was known on the last day of it: what came later is parked, and no part of any
+statement. Balances and advances go from period to period as they do in the nights.
 """
 
 from __future__ import annotations
@@ -115,6 +115,9 @@ def statements(versions: Sequence[ContractVersion], known: HomeFacts) -> list[Pa
         What is known. A share is converted at the rate of its period's last day.
     """
     facts = known.now
+    if facts.calendars is not None:
+        # What bank calendars have told since a period's last day is known, as exchange rates are.
+        facts = replace(facts, calendars=lambda calendar, _: known.now.open_days(calendar))
     lines = _booked(versions, known)
     rows: list[PayoutRow] = []
     stated = NOTHING_STATED

@@ -35,7 +35,7 @@ from payout_home import (
 from settlement import account_books, books, payout_books
 from settlement.errors import RetryableError, TerminalError
 from settlement.model.payout import AccountState, Batch
-from settlement.payout import steps
+from settlement.payout import desk, steps
 from settlement.payout.text import batch_lines
 from settlement.store import Home
 
@@ -336,4 +336,13 @@ def test_the_value_date_is_a_banking_day_of_the_calendar_that_the_feed_tells(tmp
         folder = home.partition(table, NIGHT)
         folder.mkdir(parents=True, exist_ok=True)
         pl.DataFrame(content, schema_overrides={"retracted": pl.String}).write_parquet(folder / "part-00000.parquet")
-    assert proposed(home).value_date == date(2011, 1, 5)
+    batch = proposed(home)
+    assert batch.value_date == date(2011, 1, 5)
+    assert steps.calendar_warning(home, engine(home), batch) is None
+    programme.write_text(programme.read_text("utf-8").replace("US-FED", "US-ACH"), encoding="utf-8")
+    assert steps.calendar_warning(home, engine(home), batch) == (
+        f"The value date of {batch.batch_id}, 2011-01-05, is counted by the bank calendar US-ACH, which tells no day "
+        "of 2011: `weekend` and `holidays` of [payouts] hold instead; deliver the calendar, or correct its name."
+    )
+    (question, *_) = desk.questions(home, "ann", PROPOSED, PROPOSED)
+    assert "**Warning:** The value date of" in question.body

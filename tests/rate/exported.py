@@ -14,7 +14,17 @@ from settlement.rate.facts import Facts
 
 Row = dict[str, Any]
 COLUMNS: Final = (
-    *("event_id", "kind", "known_on", "event_date", "posting_date", "amount_minor", "currency", "quantity"),
+    *(
+        "event_id",
+        "kind",
+        "known_on",
+        "event_date",
+        "posting_date",
+        "settlement_date",
+        "amount_minor",
+        "currency",
+        "quantity",
+    ),
     *("account_id", "refers_to", "programme", "account_class", "channel", "mcc", "own_store", "item", "version"),
     *("contract", "from_currency", "to_currency", "rate", "calendar"),
 )
@@ -90,8 +100,8 @@ def _records(records: pl.DataFrame) -> Iterator[Row]:
             "amount_minor": abs(row["net_minor"]),
             "refers_to": refers,
             "own_store": str(row["own_store"]).lower(),
-            **{key: row[key] for key in ("kind", "posting_date", "currency", "account_id", "programme", "mcc")},
-            "account_class": row["account_class"],
+            **{key: row[key] for key in ("kind", "posting_date", "settlement_date", "currency", "account_id")},
+            **{key: row[key] for key in ("programme", "mcc", "account_class")},
         }
 
 

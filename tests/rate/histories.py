@@ -138,6 +138,27 @@ def restoring_documents() -> dict[str, str]:
     return {source: text.replace("gives_back = []", gives) for source, text in contract_documents().items()}
 
 
+SHIPPED = ("transaction_date", "purchase_transaction_date", "transaction_date")
+OPENING = ("account_opening_date", "account_opening_date", "account_opening_date")
+SETTLEMENT = ("settlement_date", "purchase_settlement_date", "settlement_date")
+OWN_SETTLEMENT = ("settlement_date", "settlement_date", "settlement_date")
+"""Which dates pick the rate of a purchase, of what takes it back, and of a refund without a purchase."""
+
+
+def dated_documents(dates: tuple[str, str, str]) -> dict[str, str]:
+    """The contracts with rates and prices by other dates; by the opening of accounts they change in September."""
+    shipped = 'purchase = "transaction_date", negative = "purchase_transaction_date", refund_without_purchase = '
+    other = 'purchase = "{}", negative = "{}", refund_without_purchase = "{}"'.format(*dates)
+    found = {}
+    for source, text in restoring_documents().items():
+        told = text.replace(f'rate_date = {{ {shipped}"transaction_date" }}', f"rate_date = {{ {other} }}")
+        for side in ("from", "to") if dates == OPENING else ():
+            told = told.replace(f"{side} = 2010-12-31", f"{side} = 2010-09-25")
+        found[source] = told
+    assert (found == restoring_documents()) == (dates == SHIPPED)
+    return found
+
+
 CALENDARS = (
     ("2010-12-29", "2010-12-30", "2010-12-31", "2011-01-01", "2011-01-02"),
     ("2010-12-29", "2010-12-30", "2011-01-01", "2011-01-02"),
@@ -245,6 +266,7 @@ class RandomHistory:
             "feed": "network",
             "posting_date": posted,
             "transaction_date": posted - timedelta(days=self.random.randrange(3)),
+            "settlement_date": posted + timedelta(days=posted.toordinal() % 3),
             "card_ref": card["card_ref"],
             "amount_minor": self.random.choice([1, 50, 99, 12_345, 700_001, 1_333_417, 90_000_000]),
             "currency": "CNY" if card["programme"] == "CLB" else "USD",

@@ -127,30 +127,44 @@ class Fixed:
 class ByEvent:
     """The club's contract settled in US dollars: each amount in yuan at the rate of its own day, rounded by itself.
 
-    A purchase and what takes it back have the purchase's transaction date, a refund without a purchase its own posting
-    date. A day without a rate takes that of the nearest day before it.
+    ``dates`` says which day that is of a purchase, of what takes it back and of a refund without a purchase. A day
+    without a rate takes that of the nearest day before it.
     """
 
     says: Says
+    dates: tuple[str, str, str] = ("transaction_date", "purchase_transaction_date", "posting_date")
 
     @property
     def toml(self) -> str:
         """The table behind the measure."""
         return (
             '[measures.day_volume.convert]\nrate = "day_of_event"\n'
-            'rate_date = { purchase = "transaction_date", negative = "purchase_transaction_date", '
-            'refund_without_purchase = "posting_date" }\nmissing = "previous_day"\nrounding = "half_away"\n'
+            f'rate_date = {{ purchase = "{self.dates[0]}", negative = "{self.dates[1]}", '
+            f'refund_without_purchase = "{self.dates[2]}" }}\nmissing = "previous_day"\nrounding = "half_away"\n'
             'residue = "stays_with_each_record"\n'
         )
+
+    def day_of(self, known: Known, one: Counted) -> date:
+        """The day whose rate an event asks for; of a dispute that of its first chargeback."""
+        if one.row["kind"] == "purchase":
+            word = self.dates[0]
+        else:
+            word = self.dates[2] if one.purchase is None else self.dates[1]
+        day: date
+        if word == "account_opening_date":
+            day = known.accounts[known.card_account[one.first["card_ref"]]]["opened_on"]
+        elif word.startswith("purchase_") and one.purchase is not None:
+            day = one.purchase[word.removeprefix("purchase_")]
+        else:
+            day = one.first[word]
+        return day
 
     def terms(self, known: Known, periods: list[str]) -> dict[str, dict[str, Line]]:
         """What each period gives, from amounts in dollars."""
         rates = {row["rate_date"]: row["rate"] for row in known.of("fx_rate")}
 
         def dollars(one: Counted) -> int:
-            day = one.row["transaction_date"] if one.row["kind"] == "purchase" else one.row["posting_date"]
-            if one.purchase is not None:
-                day = one.purchase["transaction_date"]
+            day = self.day_of(known, one)
             while day not in rates:
                 day -= DAY
             return rounded(Fraction(rates[day]) * one.after) - rounded(Fraction(rates[day]) * one.before)
@@ -221,5 +235,5 @@ def add_rates(nights: list[Any], random: Any) -> None:
                 day = night.day - back * DAY
                 night.add("fx_rate", from_currency="CNY", to_currency="USD", rate=rate, rate_date=day)
     first = nights[0]
-    early = first.day - 90 * DAY
+    early = first.day - 400 * DAY
     first.add("fx_rate", from_currency="CNY", to_currency="USD", rate="0.1499999", rate_date=early)

@@ -12,11 +12,14 @@ import pytest
 from polars.testing import assert_frame_equal
 from random_cases import batches
 from rate.histories import (
+    OPENING,
     PACKS,
     RATED,
+    SETTLEMENT,
     Night,
     RandomHistory,
     contract_documents,
+    dated_documents,
     inputs_of,
     rate_history,
     restoring_documents,
@@ -61,6 +64,11 @@ class WideHistory(RandomHistory):
             since = night.day - timedelta(days=self.random.choice([0, 1, 40]))
             told = {"card_ref": card["card_ref"], "programme": card["programme"], "valid_from": since}
             night.add("enrolment", **told, account_id=self.random.choice(self.cards)["account_id"])
+        if self.chance(40):
+            card = self.random.choice(self.cards)
+            card["opened_on"] -= timedelta(days=self.random.choice([1, 9]))
+            state = {key: value for key, value in card.items() if key not in ("card_ref", "effective_on")}
+            night.add("account_event", **state, effective_on=night.day)
         if index and self.chance(30):
             self._taken_back(night, self.random.choice(["enrolment", "store", "account_event"]), index)
 
@@ -79,9 +87,12 @@ class WideHistory(RandomHistory):
         night.add(table, **kept, retracted="corrected")
 
 
-def other_calendars() -> dict[str, str]:
-    """The shipped contracts by other calendars, the club's with a fixing, and once more at the rates of events."""
-    texts = {source.split("/")[1]: text for source, text in contract_documents().items()}
+def other_calendars(dates: tuple[str, str, str]) -> dict[str, str]:
+    """The shipped contracts by other calendars, the club's with a fixing, and once more at the rates of events.
+
+    ``dates`` pick the rates, prices and exchange rates of events.
+    """
+    texts = {source.split("/")[1]: text for source, text in dated_documents(dates).items()}
     said = {
         "meridian-air": ("2008-12-29", 'calendar = "month"\nyear = "calendar"', Says("week").toml),
         "alma-mater": ("2009-01-01", 'calendar = "quarter"\nyear = "calendar"', Says("half_year").toml),
@@ -92,7 +103,7 @@ def other_calendars() -> dict[str, str]:
         assert old in texts[partner]
         found[f"contracts/{partner}/{effective}.toml"] = texts[partner].replace(old, new)
     cycles = Says("cycle", cycle_days=(1, 8, 16, 23))
-    by_event = by_event_club(ByEvent(cycles)).replace('"C4-CLB-CLUB"', '"C5-CLB-EVENTS"')
+    by_event = by_event_club(ByEvent(cycles, dates)).replace('"C4-CLB-CLUB"', '"C5-CLB-EVENTS"')
     fixed = fixed_club(Fixed(cycles, days=3, to_day=31, decimals=9))
     return found | {"contracts/orient-estate/2009-01-01.toml": fixed, "contracts/events/2009-01-01.toml": by_event}
 
@@ -107,7 +118,8 @@ def test_what_is_touched_gives_what_everything_gives(seed: int) -> None:
 def test_so_it_is_under_other_calendars_and_exchange_rates(seed: int) -> None:
     nights = WideHistory(seed).nights
     add_rates(nights, random.Random(seed))
-    assert len(touched_gives_what_everything_gives(nights, other_calendars())) == len(nights) - 1
+    documents = other_calendars((OPENING, SETTLEMENT)[seed % 2])
+    assert len(touched_gives_what_everything_gives(nights, documents)) == len(nights) - 1
 
 
 STEPS = """[settlement.hold]

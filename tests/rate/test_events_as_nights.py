@@ -11,13 +11,16 @@ from acceptance import nights_dir
 from pipeline import run_nights, stage_input
 from rate.exported import exported
 from rate.histories import (
+    OPENING,
     READS,
+    SETTLEMENT,
+    SHIPPED,
     Night,
     RandomHistory,
     contract_documents,
+    dated_documents,
     joined,
     rate_history,
-    restoring_documents,
     tables_of,
 )
 from rate.random_terms import HEAD, ROUNDING
@@ -55,7 +58,7 @@ def test_random_histories(seed: int) -> None:
         told = nights[0].rows.setdefault("opening_position", [])
         if not any((row["contract"], row["item"]) == (contract, item) for row in told):
             nights[0].add("opening_position", contract=contract, item=item, value=0, unit="minor")
-    documents = restoring_documents()
+    documents = dated_documents((SHIPPED, OPENING, SETTLEMENT)[seed % 3])
     outputs = rate_history(nights, documents)
     _compare(gathered(nights), [output["payout"] for output in outputs], documents)
 

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 from rate import oracle
-from rate.histories import Night, RandomHistory, rate_history
+from rate.histories import OPENING, OWN_SETTLEMENT, SETTLEMENT, Night, RandomHistory, rate_history
 from rate.oracle_fixing import ByEvent, Fixed, add_rates
 from rate.oracle_periods import Says
 from rate.test_contract_calendar import club
@@ -24,6 +24,8 @@ from settlement.rate.contract_file import read_contract, read_contracts
 from settlement.rate.conversion import banking_days
 
 SEEDS = range(int(os.environ.get("SETTLEMENT_SEED", "0")), int(os.environ.get("SETTLEMENT_SEED", "0")) + 2)
+CLUB_SEED = 46
+"""A history with many records of the club's cards on many nights."""
 LATEST = 'rate = "latest_until_as_of_night"'
 MEAN = Fixed(Says("month"), days=5, to_day=25, decimals=6)
 AGREED = (
@@ -73,6 +75,19 @@ def test_amounts_at_the_rates_of_their_days_equal_the_naive_evaluator(says: Says
     effective = says.periods(date(2009, 1, 1), date(2009, 1, 1))[0].first
     nights = rate_history(history.nights, {f"contracts/orient-estate/{effective}.toml": by_event_club(by_event)})
     agreement = oracle.Agreement("C4-CLB-CLUB", by_event.terms, says.name, by_event.settle)
+    oracle.agree(nights, history.nights, [agreement])
+
+
+@pytest.mark.parametrize("dates", [OPENING, SETTLEMENT, OWN_SETTLEMENT], ids=["opening", "settlement", "own"])
+def test_so_they_do_by_the_dates_of_settlement_and_of_the_opening_of_an_account(dates: tuple[str, str, str]) -> None:
+    history, by_event = RandomHistory(CLUB_SEED), ByEvent(Says("month"), dates)
+    add_rates(history.nights, random.Random(CLUB_SEED))
+    for number, night_ in enumerate(history.nights):
+        # Of the days on which accounts were opened some rates come late, and some are corrected.
+        for back in range(80, 101, 4):
+            rate(night_, str(history.nights[0].day - timedelta(days=back + number)), f"0.1{number + 1}{back}")
+    nights = rate_history(history.nights, {"contracts/orient-estate/2009-01-01.toml": by_event_club(by_event)})
+    agreement = oracle.Agreement("C4-CLB-CLUB", by_event.terms, by_event.says.name, by_event.settle)
     oracle.agree(nights, history.nights, [agreement])
 
 
@@ -203,6 +218,33 @@ def test_the_bank_calendar_says_which_days_are_open_as_known_at_the_statement() 
     assert told.endswith("converted=0;2010-12.refixed=642;2010-12.stated=635")
 
 
+def untold(output: dict[str, pl.DataFrame]) -> list[tuple[Any, ...]]:
+    return output["rate_finding"].rows()
+
+
+def test_a_year_of_which_the_bank_calendar_tells_nothing_is_a_finding_where_its_days_are_counted() -> None:
+    first, second = rate_history(*bank_calendar())
+    assert untold(first) == []
+    # January's statement holds the difference of December, of whose year something is told by now.
+    sentence = (
+        "Contract C4-CLB-CLUB, clause convert: [settlement.convert.mean] counts banking days from 2011-01-19 to "
+        "2011-01-25 for 2011-01, and the bank calendar CN-BANKS tells no day of 2011: the contract's own `weekend` and "
+        "`holidays` were taken; deliver the calendar, or correct its name."
+    )
+    subject = "C4-CLB-CLUB 2011-01 [settlement.convert.mean]"
+    assert untold(second) == [("bank_calendar_untold", subject, "warning", sentence)]
+
+
+def test_a_bank_calendar_of_a_name_that_no_feed_tells_is_a_finding_and_the_contract_s_own_days_hold() -> None:
+    nights, documents = bank_calendar()
+    slip = {source: text.replace("CN-BANKS", "CN-BANK") for source, text in documents.items()}
+    (first,) = rate_history(nights[:1], slip)
+    assert [row[:3] for row in converted(first)] == [("2010-12", 635, "CLOSED")]
+    ((_, subject, _, told),) = untold(first)
+    assert subject == "C4-CLB-CLUB 2010-12 [settlement.convert.mean]"
+    assert "the bank calendar CN-BANK tells no day of 2010" in told
+
+
 def test_a_calendar_without_open_days_is_refused() -> None:
     mean = MeanRate(
         days=1,
@@ -218,18 +260,30 @@ def test_a_calendar_without_open_days_is_refused() -> None:
         banking_days(mean, date(2010, 12, 31), closed)
 
 
-@pytest.mark.parametrize("day", ["2010-12-30", "2010-12-29"], ids=["corrected", "late"])
-def test_a_rate_that_comes_later_changes_the_records_of_its_days(day: str) -> None:
+@pytest.mark.parametrize(
+    ("day", "dates"),
+    [
+        ("2010-12-30", ByEvent(Says("month")).dates),
+        ("2010-12-29", ByEvent(Says("month")).dates),
+        ("2010-12-30", SETTLEMENT),
+        ("2010-12-29", OPENING),
+    ],
+    ids=["corrected", "late", "corrected settlement", "late opening"],
+)
+def test_a_rate_that_comes_later_changes_the_records_of_its_days(day: str, dates: tuple[str, str, str]) -> None:
     nights = [night("2010-12-30"), night("2010-12-31"), night("2011-01-01")]
     card(nights[0], "CLB")
     reconciled(nights[0], "purchase", "a", 1_000_000, currency="CNY")
-    for row in nights[0].rows["clearing"]:
-        row["transaction_date"] = date(2010, 12, 30)
+    # The day that picks the rate is 30 December, every other one is long before any rate.
+    other = {name: date(2010, 12, 1) for name in ("transaction_date", "settlement_date", "opened_on")}
+    other |= {dates[0].replace("account_opening_date", "opened_on"): date(2010, 12, 30)}
+    for told in (*nights[0].rows["clearing"], *nights[0].rows["account_event"]):
+        told.update(other, posting_date=date(2010, 12, 1))
     rate(nights[0], "2010-12-28" if day.endswith("29") else day, "0.15")
     rate(nights[1], day, "0.16")
     rate(nights[1], "2010-12-31", "0.9")
     rate(nights[2], day, "0.17")
-    document = {"contracts/p/2009-01-01.toml": by_event_club(ByEvent(Says("month")))}
+    document = {"contracts/p/2009-01-01.toml": by_event_club(ByEvent(Says("month"), dates))}
     outputs = rate_history(nights, document)
     told = [
         output["payout"].filter(term="club_commission").select("period", "amount_minor", "state").rows()

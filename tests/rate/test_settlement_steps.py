@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from fractions import Fraction
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from rate.oracle_steps import Settling
 from rate.random_steps import WEIGHTS, fees, settlements
-from rate.settled import EXTRA, FEE, HEAD, NO_LIMIT, PLAIN, beneficiaries, closed, own, told_on, version
+from rate.settled import EXTRA, FEE, HEAD, NO_LIMIT, PLAIN, beneficiaries, closed, facts_on, own, told_on, version
 
 from settlement.errors import TerminalError
 from settlement.model.clearing import TOLD_ONLY, StatementState
@@ -21,6 +22,7 @@ from settlement.rate.banking_days import Banking
 from settlement.rate.contract_file import read_contract, read_contracts
 from settlement.rate.prose import of_step
 from settlement.rate.stated import PayoutRow, read_stated
+from settlement.rate.untold_days import untold_days
 
 
 @settings(max_examples=120, deadline=None, derandomize=True)
@@ -333,3 +335,45 @@ def test_banking_days_are_those_of_the_calendar_where_it_tells(
     closed_ever = Banking(rule=rule, open_days={date(2009, 1, 1) + timedelta(days=one): False for one in range(2_000)})
     with pytest.raises(TerminalError, match="The bank calendar US-FED tells of fewer than"):
         closed_ever.after(date.fromisoformat(first), number, "banking_days")
+
+
+def test_holds_and_interest_by_a_bank_calendar_of_which_nothing_is_told_are_said_by_their_places() -> None:
+    interest = """reopens = { counted_in = "no_limit" }
+
+[settlement.adjustments.interest]
+clause = "1"
+rate_a_year = 0.18
+day_count = "actual_365"
+due_days = 3
+due_counted_in = "banking_days"
+rounding = "half_away"
+
+[[settlement.holds]]
+clause = "1"
+kind = "holdback"
+id = "late"
+share = 0.10
+beneficiaries = ["A"]
+released_after = 1
+counted_in = "banking_days"
+rounding = "half_away"
+
+[settlement.banking_days]
+weekend = ["saturday", "sunday"]
+holidays = []
+calendar = "US-FED"
+"""
+    text = (PLAIN + 'booked_in = "original_period"\n').replace(NO_LIMIT + "booked_in", "booked_in") + interest
+    contract = version(text.replace('"carry", "threshold"', '"carry", "hold", "threshold"'), {"A": 1})
+    january, february = closed(contract, [[10_000], [20_000, 5_000]])
+    facts = facts_on(date(2009, 2, 28))
+    assert [one.subject for one in untold_days([contract], facts_on(date(2009, 1, 31)), january)] == [
+        "P1-KINDS 2009-01 [[settlement.holds]] late"
+    ]
+    assert [(one.place, str(one.first), str(one.last)) for one in untold_days([contract], facts, february)] == [
+        ("[[settlement.holds]] late", "2009-03-01", "2009-03-02"),
+        ("[settlement.adjustments.interest]", "2009-02-01", "2009-02-04"),
+    ]
+    told_of_the_year = replace(facts, calendars=lambda _, __: {date(2009, 12, 25): False})
+    assert untold_days([contract], told_of_the_year, february) == ()
+    assert untold_days([contract], facts, [row for row in february if row.amount_minor == 0]) == ()

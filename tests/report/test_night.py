@@ -58,6 +58,7 @@ def test_the_page_tells_the_night(page: str) -> None:
         "The night of Friday, 31 May 2024",
         "4 files came and 3 were accepted",
         "A person must act",
+        "The bank calendar US-FED tells no day of 2024.",
         "is refused: its trailer says 51 rows",
         "98 of 100 records in play",
         "98.0\u202f%",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from rate.histories import READS, Night, RandomHistory, contract_documents, joined, rate_history, tables_of
+from rate.test_fixings import bank_calendar
 
 from settlement import originals, store
 from settlement.errors import TerminalError
@@ -17,6 +18,7 @@ from settlement.model.contract import ContractVersion
 from settlement.model.dates import Calendar, PeriodKind, period_from
 from settlement.model.stage import StageInput
 from settlement.rate.contract_file import read_contracts
+from settlement.rate.conversion import Refixed, read_refixed
 from settlement.rate.facts import gather
 from settlement.rate.stated import PayoutRow, read_stated
 from settlement.store import Home
@@ -141,6 +143,21 @@ def test_what_is_known_of_a_period_after_its_time_is_in_no_statement(seed: int) 
         given[name] = given_in_all(statements(versions, known_of(history.nights)), last)
     assert given["timed"] == given_in_all(told, last)
     assert given["timed"][club] != given["always"][club]
+
+
+def test_bank_calendars_and_exchange_rates_are_known_as_of_the_same_night() -> None:
+    """The nights fix December anew once the calendar tells more; what would have been given is what they come to."""
+    nights, documents = bank_calendar()
+    outputs = rate_history(nights, documents)
+    (versions,) = read_contracts(documents).values()
+    given = {
+        row.period: row.amount_minor
+        for row in statements(versions, known_of(nights))
+        if (row.term, row.beneficiary) == ("share_converted", "ORIENT-ESTATE")
+    }
+    last = outputs[-1]["payout"].filter(term="share_converted", beneficiary="ORIENT-ESTATE").row(0, named=True)
+    assert read_refixed(last["quantities"]) == (Refixed(period="2010-12", now=642, stated=635),)
+    assert given == {"2010-12": 642, "2011-01": 0}
 
 
 def test_a_file_of_a_later_day_is_tried_from_the_first_night_on(known: HomeFacts) -> None:
