@@ -173,18 +173,25 @@ def read_original(home: Home, sha256: str) -> memoryview:
 
 
 @contextmanager
-def reading_originals(home: Home) -> Iterator[Callable[[str], memoryview]]:
+def reading_originals(home: Home, read_since: int = 0) -> Iterator[Callable[[str], memoryview]]:
     """What opens originals whose digests are taken while they are read, by a thread beside the reader.
 
     What was made of an original holds only behind the end: there TerminalError is raised where one was changed, also if
     the reader has failed on it. One that is gone raises TerminalError when it is opened.
+
+    Parameters
+    ----------
+    read_since
+        A moment, in nanoseconds of the file system, since which all originals that are opened were read here before.
+        One that nobody has touched since then is not digested again.
     """
     taken: dict[str, Future[str]] = {}
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="digest") as beside:
 
         def opened(sha256: str) -> memoryview:
-            content = _mapped_original(home, sha256)
-            taken[sha256] = beside.submit(lambda: hashlib.sha256(content).hexdigest())
+            content, touched = _mapped_original(home, sha256)
+            if touched >= read_since:
+                taken[sha256] = beside.submit(lambda: hashlib.sha256(content).hexdigest())
             return content
 
         try:
@@ -195,12 +202,19 @@ def reading_originals(home: Home) -> Iterator[Callable[[str], memoryview]]:
                 raise TerminalError(f"The original {changed} in {home.originals} was changed: restore it from backup.")
 
 
-def _mapped_original(home: Home, sha256: str) -> memoryview:
+def landed_at(home: Home, night: date) -> int:
+    """When a night's table ``delivery`` was written, in nanoseconds: its originals lay there, none was read yet."""
+    return min(path.stat().st_mtime_ns for path in home.partition("delivery", night).iterdir())
+
+
+def _mapped_original(home: Home, sha256: str) -> tuple[memoryview, int]:
+    """An original, and when it was last touched: the system's own time, which each writing and renaming moves on."""
     path = home.originals / sha256[:2] / sha256
     try:
         with path.open("rb") as reader:
-            empty = os.fstat(reader.fileno()).st_size == 0
-            return memoryview(b"" if empty else mmap.mmap(reader.fileno(), 0, access=mmap.ACCESS_READ))
+            found = os.fstat(reader.fileno())
+            content = mmap.mmap(reader.fileno(), 0, access=mmap.ACCESS_READ) if found.st_size else b""
+            return memoryview(content), found.st_ctime_ns
     except FileNotFoundError:
         raise TerminalError(
             f"The original {sha256} is missing from {home.originals}: restore it from backup."
