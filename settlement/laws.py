@@ -27,6 +27,8 @@ _COUNTED_FORMATS: Final = frozenset(
 
 
 _RECORD: Final = ["file", "record"]
+_TAKES_PART: Final = ["side", "kind", "feed", "posting_date"]
+"""What decides whether a record takes part on a leg, beside its card."""
 _Counts = NDArray[np.int64]
 
 
@@ -143,9 +145,10 @@ def _assert_match(inputs: StageInput, output: StageOutput) -> None:
         carried = pl.concat([carried, freed.select(*_RECORD, "leg").collect()])
     if not set(carried["leg"].unique()) <= legs.keys():
         raise LawBrokenError("Nothing disappears: a record is open on a leg that the rules have no more.")
-    clearing = inputs.tonight("clearing").select(_RECORD).collect()
+    clearing = inputs.tonight("clearing").select(*_RECORD, *_TAKES_PART).collect()
     places = _places(clearing)
-    told = places.mark(places.split(clearing)[0])
+    at = places.split(clearing)[0]
+    told = places.mark(at)
     for name, leg in legs.items():
         (met, met_before), (left, left_before), (owed_again, owed_before) = (
             places.split(rows.filter(pl.col("leg") == name)) for rows in (members, opened, carried)
@@ -153,7 +156,7 @@ def _assert_match(inputs: StageInput, output: StageOutput) -> None:
         counts = places.count(met), places.count(left)
         _assert_once(name, counts, (met_before, left_before))
         found = (counts[0] + counts[1]) > 0
-        owed, may = (places.mark(rows) for rows in _on_leg(inputs, leg, places))
+        owed, may = (places.mark(rows) for rows in _on_leg(inputs, leg, clearing, at))
         owed |= places.mark(owed_again)
         found_before = pl.concat([met_before, left_before])
         if (owed & ~found).any() or owed_before.join(found_before, on=_RECORD, how="anti").height:
@@ -238,10 +241,10 @@ def _narrowed(leg: Mapping[str, Any]) -> bool:
     return bool(leg.get("merchant_feeds") or leg.get("programmes"))
 
 
-def _on_leg(inputs: StageInput, leg: Mapping[str, Any], places: _Places) -> tuple[_Counts, _Counts]:
+def _on_leg(inputs: StageInput, leg: Mapping[str, Any], clearing: pl.DataFrame, at: _Counts) -> tuple[_Counts, _Counts]:
     """The places of tonight's records that are owed to a leg, and of those that may stand there as well.
 
-    A card of two programmes may be of the leg or not.
+    A card of two programmes may be of the leg or not. ``at`` are the places of the rows of ``clearing``.
     """
     feeds, programmes = leg.get("merchant_feeds"), leg.get("programmes")
     named = [feed for one in _legs(inputs) for feed in one.get("merchant_feeds", ())]
@@ -250,15 +253,15 @@ def _on_leg(inputs: StageInput, leg: Mapping[str, Any], places: _Places) -> tupl
     begun = posted if feeds else pl.lit(value=True)
     merchant = pl.col("feed").is_in(feeds) if feeds else ~pl.col("feed").is_in(named)
     of_kind = pl.col("kind").is_in([kind for kinds in leg["kinds"] for kind in kinds])
-    rows = inputs.tonight("clearing").filter(of_kind & pl.when(bank).then(begun).otherwise(merchant))
-    if not programmes:
-        owed = places.split(rows.select(_RECORD).collect())[0]
-        return owed, owed
-    of_card = _cards(inputs, programmes).lazy()
-    every, some = (~bank | pl.col(name).fill_null(value=False) for name in ("every", "some"))
-    may = rows.join(of_card, on="card_ref", how="left").filter(some).select(*_RECORD, every.alias("owed")).collect()
-    at = places.split(may)[0]
-    return at[may["owed"].to_numpy()], at
+    taking = clearing.select(bank=bank, taking=of_kind & pl.when(bank).then(begun).otherwise(merchant))
+    rows = np.flatnonzero(taking["taking"].to_numpy())
+    if not programmes or not len(rows):
+        return at[rows], at[rows]
+    cards = inputs.tonight("clearing").select("card_ref").collect()[rows]
+    told = cards.join(_cards(inputs, programmes), on="card_ref", how="left", maintain_order="left")
+    theirs = ~taking["bank"].gather(rows)
+    every, some = ((theirs | told[name].fill_null(value=False)).to_numpy() for name in ("every", "some"))
+    return at[rows[every]], at[rows[some]]
 
 
 def _begin(inputs: StageInput, feeds: Sequence[str] | None) -> date | None:

@@ -60,27 +60,29 @@ def land_originals(home: Home, business_date: date) -> tuple[Delivery, ...]:
     Raises TerminalError where the delivery folder is missing or empty.
     """
     require_delivery(home, business_date)
-    deliveries = []
-    for entry in sorted(os.scandir(home.inbox / str(business_date)), key=lambda entry: entry.name):
-        if entry.is_file(follow_symlinks=False):
-            before = _look(Path(entry.path))
-            sha256, size = _keep_original(home, Path(entry.path))
-            regular, steady = True, _look(Path(entry.path)) == before and size == before[0]
-        else:
-            sha256, size, regular, steady = hashlib.sha256(b"").hexdigest(), 0, False, True
-        name = _shown_name(entry.name)
-        deliveries.append(
-            Delivery(
-                file=f"{business_date}/{name}",
-                name=name,
-                sha256=sha256,
-                size_bytes=size,
-                regular=regular,
-                steady=steady,
-                signature=regular and _is_signature(home, name, sha256),
-            )
-        )
-    return tuple(deliveries)
+    entries = sorted(os.scandir(home.inbox / str(business_date)), key=lambda entry: entry.name)
+    # A digest is what takes the time, and one file's is taken by one thread.
+    with ThreadPoolExecutor(max_workers=os.cpu_count(), thread_name_prefix="land") as threads:
+        return tuple(threads.map(lambda entry: _landed(home, business_date, entry), entries))
+
+
+def _landed(home: Home, business_date: date, entry: os.DirEntry[str]) -> Delivery:
+    if entry.is_file(follow_symlinks=False):
+        before = _look(Path(entry.path))
+        sha256, size = _keep_original(home, Path(entry.path))
+        regular, steady = True, _look(Path(entry.path)) == before and size == before[0]
+    else:
+        sha256, size, regular, steady = hashlib.sha256(b"").hexdigest(), 0, False, True
+    name = _shown_name(entry.name)
+    return Delivery(
+        file=f"{business_date}/{name}",
+        name=name,
+        sha256=sha256,
+        size_bytes=size,
+        regular=regular,
+        steady=steady,
+        signature=regular and _is_signature(home, name, sha256),
+    )
 
 
 def _is_signature(home: Home, name: str, sha256: str) -> bool:
@@ -129,7 +131,7 @@ def _look(path: Path) -> tuple[int, int, int]:
 def _keep_original(home: Home, source: Path) -> tuple[str, int]:
     digest, size = hashlib.sha256(), 0
     home.originals.mkdir(parents=True, exist_ok=True)
-    arriving = home.originals / f".arriving-{os.getpid()}"
+    arriving = home.originals / f".arriving-{os.getpid()}-{threading.get_ident()}"
     with source.open("rb") as reader, arriving.open("wb") as writer:
         while block := reader.read(_BLOCK):
             digest.update(block)
@@ -173,18 +175,25 @@ def read_original(home: Home, sha256: str) -> memoryview:
 
 
 @contextmanager
-def reading_originals(home: Home) -> Iterator[Callable[[str], memoryview]]:
+def reading_originals(home: Home, read_since: int = 0) -> Iterator[Callable[[str], memoryview]]:
     """What opens originals whose digests are taken while they are read, by a thread beside the reader.
 
     What was made of an original holds only behind the end: there TerminalError is raised where one was changed, also if
     the reader has failed on it. One that is gone raises TerminalError when it is opened.
+
+    Parameters
+    ----------
+    read_since
+        A moment, in nanoseconds of the file system, since which all originals that are opened were read here before.
+        One that nobody has touched since then is not digested again.
     """
     taken: dict[str, Future[str]] = {}
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="digest") as beside:
 
         def opened(sha256: str) -> memoryview:
-            content = _mapped_original(home, sha256)
-            taken[sha256] = beside.submit(lambda: hashlib.sha256(content).hexdigest())
+            content, touched = _mapped_original(home, sha256)
+            if touched >= read_since:
+                taken[sha256] = beside.submit(lambda: hashlib.sha256(content).hexdigest())
             return content
 
         try:
@@ -195,12 +204,19 @@ def reading_originals(home: Home) -> Iterator[Callable[[str], memoryview]]:
                 raise TerminalError(f"The original {changed} in {home.originals} was changed: restore it from backup.")
 
 
-def _mapped_original(home: Home, sha256: str) -> memoryview:
+def landed_at(home: Home, night: date) -> int:
+    """When a night's table ``delivery`` was written, in nanoseconds: its originals lay there, none was read yet."""
+    return min(path.stat().st_mtime_ns for path in home.partition("delivery", night).iterdir())
+
+
+def _mapped_original(home: Home, sha256: str) -> tuple[memoryview, int]:
+    """An original, and when it was last touched: the system's own time, which each writing and renaming moves on."""
     path = home.originals / sha256[:2] / sha256
     try:
         with path.open("rb") as reader:
-            empty = os.fstat(reader.fileno()).st_size == 0
-            return memoryview(b"" if empty else mmap.mmap(reader.fileno(), 0, access=mmap.ACCESS_READ))
+            found = os.fstat(reader.fileno())
+            content = mmap.mmap(reader.fileno(), 0, access=mmap.ACCESS_READ) if found.st_size else b""
+            return memoryview(content), found.st_ctime_ns
     except FileNotFoundError:
         raise TerminalError(
             f"The original {sha256} is missing from {home.originals}: restore it from backup."

@@ -29,7 +29,7 @@ from settlement.model.layout import Layout
 from settlement.model.replay import Replay, ReplayRecord, replay_name
 from settlement.model.stage import StageInput
 from settlement.parse import files
-from settlement.parse.record_bytes import PACKED_ROWS, encoding_of, masked_record, record_bytes
+from settlement.parse.record_bytes import PACKED_ROWS, Place, bytes_at, masked_record
 from settlement.quarantine_books import Case, Outcome, Reject, RejectState, Release, Repair, ReplayFile
 from settlement.sealing import Sealed, outside_sealing_key, seal, unseal
 from settlement.store import Home
@@ -38,8 +38,6 @@ Change = Callable[[bytes, Layout], bytes]
 """Makes a record's new bytes of its old ones; the layout tells its encoding."""
 
 _FORMAT: Final = "settlement replay 1"
-_CUT_WHERE_THEY_LIE: Final = frozenset({"bai2", "delimited", "fixed_width", "json_lines", "mt940", "visa_ctf"})
-"""Formats whose records are the bytes at their place, if no mark of an encoding in wider units belongs to them."""
 _ID_DIGITS: Final = 16
 _TOKEN_DIGITS: Final = 8
 _ANY_TOKEN: Final = "0" * _TOKEN_DIGITS
@@ -78,7 +76,8 @@ def night_rejects(home: Home, night: date) -> list[Reject]:
 
 
 def _rejects_of(home: Home, night: date, file: str, rows: pl.DataFrame) -> list[Reject]:
-    with originals.reading_originals(home) as content_of:
+    # The stage parse has read them behind the landing, and found them as they were landed.
+    with originals.reading_originals(home, originals.landed_at(home, night)) as content_of:
         inputs = parse_inputs(home, night, file, content_of)
         delivery = inputs.tables["delivery"].row(by_predicate=pl.col("file") == file, named=True)
         layout = files.layout_of(inputs, str(delivery["layout"]))
@@ -87,7 +86,7 @@ def _rejects_of(home: Home, night: date, file: str, rows: pl.DataFrame) -> list[
         kept = (
             {number: record.content for number, record in replay.records.items()}
             if replay
-            else _contents(opened.content, layout, rows)
+            else bytes_at(opened.content, layout, _places(rows))
         )
     key = outside_sealing_key()
     found = []
@@ -114,12 +113,10 @@ def _rejects_of(home: Home, night: date, file: str, rows: pl.DataFrame) -> list[
     return found
 
 
-def _contents(content: memoryview, layout: Layout, rows: pl.DataFrame) -> dict[int, bytes]:
-    """The bytes of rejected records by number. Where they lie was told when the file was read."""
-    if layout.format not in _CUT_WHERE_THEY_LIE or len("\n".encode(encoding_of(layout))) > 1:
-        return record_bytes(content, layout, rows["record"].to_list())
-    placed = rows.select("record", "byte_offset", "byte_length").drop_nulls().rows()
-    return {record: bytes(content[offset : offset + length]) for record, offset, length in placed}
+def _places(rows: pl.DataFrame) -> dict[int, Place | None]:
+    """Where rejected records lie by number, as was told when their file was read."""
+    told = rows.select("record", "byte_offset", "byte_length").rows()
+    return {record: None if length is None else Place(offset=at, length=length) for record, at, length in told}
 
 
 def night_outcomes(home: Home, engine: books.Engine, night: date) -> list[Outcome]:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
@@ -150,6 +151,32 @@ def test_what_was_made_of_a_changed_original_does_not_hold(home: Home) -> None:
     assert made == [b"content", b"otheR"]
     with pytest.raises(TerminalError, match="was changed: restore it"), originals.reading_originals(home) as opened:
         int(bytes(opened(other.sha256)))  # a reader may fail on what was changed
+
+
+def test_an_original_that_nobody_has_touched_since_it_was_read_is_not_digested_again(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliver(home, "a.csv")
+    (one,) = originals.land_originals(home, NIGHT)
+    path = home.originals / one.sha256[:2] / one.sha256
+    digested: list[bytes] = []
+
+    def sha256(content: memoryview) -> object:
+        digested.append(bytes(content))
+        return hashlib.sha256(content)
+
+    monkeypatch.setattr("settlement.originals.hashlib", SimpleNamespace(sha256=sha256))
+    after = path.stat().st_ctime_ns + 1
+    with originals.reading_originals(home, after) as opened:
+        assert bytes(opened(one.sha256)) == b"content"
+    assert not digested
+    path.chmod(0o640)
+    path.write_bytes(b"cOntent")
+    os.utime(path, ns=(0, 0))
+    touched = path.stat().st_ctime_ns
+    with pytest.raises(TerminalError, match="was changed"), originals.reading_originals(home, touched) as opened:
+        opened(one.sha256)
+    assert digested == [b"cOntent"]
 
 
 def test_a_published_table_is_read_back_and_becomes_history(home: Home) -> None:

@@ -98,6 +98,8 @@ def repeats(tonight: pl.DataFrame, told: pl.LazyFrame, earlier: pl.LazyFrame) ->
         Clearing that tonight's records are of, and that of the nights that are looked back on, with every column. Only
         what may be a repeat is read of it.
     """
+    if tonight.is_empty():
+        return TABLES["clearing"].empty().select(*LOCATOR, *(pl.col(name).alias(f"nearest_{name}") for name in LOCATOR))
     marks = tonight.select(_mark())["mark"]
     of_tonight = marks.to_frame().lazy()
     known = earlier.select(*LOCATOR, _mark()).join(of_tonight, on="mark", how="semi").collect(engine="streaming")

@@ -55,6 +55,9 @@ def taking_part(
     if not leg.merchant_feeds and not leg.programmes:
         return Taking(_of_leg(clearing, leg, legs, cards).select(columns).collect(), clearing, history)
     began, begins = _begins(inputs, leg)
+    if begins == date.max:
+        # Where no file has come, no record is of its feeds, and the bank's records wait for the first of them.
+        return Taking(TABLES["clearing"].empty().select(columns), clearing, history)
     known = inputs.history["enrolment"].select("card_ref").unique()
     first = inputs.tables["enrolment"].lazy().select("card_ref").unique().join(known, on="card_ref", how="anti")
     posted = pl.col("posting_date")

@@ -106,6 +106,10 @@ class _Bytes:
         """Where a byte of the stream lies in the file."""
         return at + at // self.data * (self.block - self.data)
 
+    def at(self, place: int) -> int:
+        """Which byte of the stream lies at a place of the file."""
+        return place - place // self.block * (self.block - self.data)
+
     def read(self, first: int, last: int) -> NDArray[np.uint8]:
         """The bytes from one to before another; bytes of the file are not copied where there are no blocks."""
         content = np.frombuffer(self.content, dtype=np.uint8)
@@ -147,6 +151,20 @@ def read_stream(content: memoryview, spec: IpmSpec, part_bytes: int) -> Framed:
         return likely
     plain = _framed(_Bytes(content=content, block=1, data=1), part_bytes)
     return likely if likely is not None and not plain.whole else plain
+
+
+def message_at(content: memoryview, spec: IpmSpec, offset: int, length: int) -> bytes:
+    """A message without its blocks' padding, by its first byte and its bytes in the file as ``Framed.places`` tells.
+
+    The length before it says whether the file has blocks. Raises LookupError where no message of the length is there.
+    """
+    for block, data in ((1, 1), (spec.block_bytes, spec.data_bytes)):
+        found = _Bytes(content=content, block=block, data=data)
+        first, behind = found.at(offset), found.at(offset + length - 1) + 1
+        told = found.read(first - LENGTH_BYTES, first).tobytes()
+        if int.from_bytes(told, "big") == behind - first:
+            return found.read(first, behind).tobytes()
+    raise LookupError(offset)
 
 
 def _framed(found: _Bytes, part_bytes: int) -> Framed:

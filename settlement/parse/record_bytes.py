@@ -26,7 +26,7 @@ from settlement.parse.bai2_records import read_records
 from settlement.parse.cards import mask_text
 from settlement.parse.declared_cut import Fault
 from settlement.parse.iso20022 import byte_order_of, entry_places
-from settlement.parse.mastercard_frames import LENGTH_BYTES, Framed, Stream, read_stream
+from settlement.parse.mastercard_frames import LENGTH_BYTES, Framed, Stream, message_at, read_stream
 from settlement.parse.mastercard_layout import IpmSpec
 from settlement.parse.mt940_lines import read_lines
 from settlement.parse.parquet_rows import some_rows
@@ -49,6 +49,8 @@ _MARKS: Final = {
 """Byte order marks, longer ones first, and what follows them: its encoding, and the bytes of a line feed in it."""
 _ORDERS: Final = {code: mark for mark, (code, _) in _MARKS.items()}
 _EBCDIC_ZERO: Final = b"\xf0"
+_CUT_WHERE_THEY_LIE: Final = frozenset({"bai2", "delimited", "fixed_width", "json_lines", "mt940", "visa_ctf"})
+"""Formats whose records are the bytes at their place, if no mark of an encoding in wider units belongs to them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,20 @@ def places(content: memoryview, layout: Layout, records: Iterable[int]) -> dict[
     wanted = sorted(set(records))
     find = _FINDERS.get(layout.format)
     return {} if find is None or not wanted else find(content, layout, wanted)
+
+
+def bytes_at(content: memoryview, layout: Layout, told: Mapping[int, Place | None]) -> dict[int, bytes]:
+    """What ``record_bytes`` gives of some records whose places were told when their file was read, as far as they were.
+
+    Only where a format has more than the bytes at a place the file is gone through again.
+    """
+    where = {record: place for record, place in told.items() if place is not None}
+    if layout.format == "mastercard_ipm":
+        spec = read_spec(layout, IpmSpec)
+        return {record: message_at(content, spec, place.offset, place.length) for record, place in where.items()}
+    if layout.format in _CUT_WHERE_THEY_LIE and len("\n".encode(encoding_of(layout))) == 1:
+        return {record: bytes(content[one.offset : one.offset + one.length]) for record, one in where.items()}
+    return record_bytes(content, layout, told)
 
 
 def record_bytes(content: memoryview, layout: Layout, records: Iterable[int]) -> dict[int, bytes]:

@@ -43,7 +43,7 @@ def written(rows: pl.DataFrame, layout: OutgoingLayout) -> bytes:
             quoted = names.with_columns(written=_quoted(pl.col("written"), layout))["written"]
             out += encoder.encode(layout.separator.join(quoted) + end)
         for some in rows.iter_slices(_AT_ONCE):
-            out += encoder.encode("".join(f"{line}{end}" for line in _lines(some, layout)["written"]))
+            out += encoder.encode(_lines(some, layout)["written"].str.join(end)[0] + end)
     except UnicodeEncodeError as error:
         characters = error.object[error.start : error.end]
         raise TerminalError(
@@ -61,20 +61,47 @@ def _lines(rows: pl.DataFrame, layout: OutgoingLayout) -> pl.DataFrame:
         of_tag = placed.filter(pl.col("tag") == tag)
         if layout.format is Format.FIXED_WIDTH:
             line = pl.concat_str(_positions(of_tag, fields, layout))
+            found.append(of_tag.select("place?", line.alias("written")))
         else:
-            line = pl.concat_str(
-                [
-                    _quoted(neutral(as_text(field)) if field.kind == "text" else as_text(field), layout)
-                    for field in fields
-                ],
-                separator=layout.separator,
-            )
-        found.append(of_tag.select("place?", line.alias("written")))
+            found += _separated(of_tag, fields, layout)
     return pl.concat(found).sort("place?")
+
+
+def _separated(rows: pl.DataFrame, fields: Sequence[OutgoingField], layout: OutgoingLayout) -> list[pl.DataFrame]:
+    """Lines of fields with something between them, as ``place?`` and ``written``.
+
+    Most are their values as they stand: only the others are mended and put into quotes.
+    """
+    values = rows.select("place?", *(_value(field).alias(f"{n}") for n, field in enumerate(fields)))
+    special = f"[{re.escape(layout.separator)}{re.escape(layout.quote)}\r\n]"
+    odd = {True: f"{_FORMULA}|{_CONTROL}|{special}", False: special}
+    looked_at = [pl.col(f"{n}").str.contains(odd[field.kind == "text"]) for n, field in enumerate(fields)]
+    every = pl.lit(layout.quoting == "all")
+    some = values.select(pl.any_horizontal(every, *looked_at)).to_series()
+    mended = [
+        _quoted(neutral(_on_one_line(pl.col(f"{n}"))) if field.kind == "text" else pl.col(f"{n}"), layout)
+        for n, field in enumerate(fields)
+    ]
+    return [
+        of_them.select("place?", pl.concat_str(columns, separator=layout.separator).alias("written"))
+        for of_them, columns in (
+            (values.filter(~some), [pl.col(f"{n}") for n in range(len(fields))]),
+            (values.filter(some), mended),
+        )
+    ]
 
 
 def as_text(field: OutgoingField) -> pl.Expr:
     """A field's value as text; what a line does not have is empty. Text stands on one line."""
+    return _on_one_line(_value(field)) if field.kind == "text" else _value(field)
+
+
+def _on_one_line(text: pl.Expr) -> pl.Expr:
+    return text.str.replace_all(_CONTROL, " ")
+
+
+def _value(field: OutgoingField) -> pl.Expr:
+    """A field's value as it is told, as text."""
     if not field.source:
         return pl.lit(field.value)
     value = pl.col(field.source)
@@ -88,7 +115,7 @@ def as_text(field: OutgoingField) -> pl.Expr:
         case "date":
             text = value.dt.strftime(field.format)
         case _:
-            text = value.cast(pl.String).str.replace_all(_CONTROL, " ")
+            text = value.cast(pl.String)
     return text.fill_null("")
 
 

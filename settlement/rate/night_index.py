@@ -18,9 +18,11 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from settlement.kernels import radix
 from settlement.model.stage import StageInput
@@ -33,6 +35,7 @@ LINKS: Final = ("reference", "order", "named")
 _FEW: Final = 64
 _CATCH_UP: Final = 31
 _MOST_TAKEN_UP: Final = 32
+_KEY: Final = "key"
 _NIGHT: Final = "night"
 _RECORD: Final = ["side", "kind", "arn", "rrn", "order_ref", "original_ref", "card_ref", "merchant_number", "file"]
 
@@ -62,10 +65,26 @@ def linked(clearing: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def digests(kind: Kind, *columns: pl.Series) -> pl.Series:
-    """The digests of keys, each once; a row with a null has none. Equal in every process and of every version."""
+    """The digests of keys in ascending order, each once; a row with a null has none.
+
+    Equal in every process and of every version.
+    """
     secret = f"settlement rated_key {kind}".encode()
     hashes = radix.digest_rows(columns, secret=secret, threads=radix.cores())[0]
-    return pl.Series("key", hashes[hashes != 0].view("int64"), dtype=pl.Int64).unique()
+    return _distinct(pl.Series(_KEY, hashes[hashes != 0].view("int64"), dtype=pl.Int64))
+
+
+def _distinct(keys: pl.Series) -> pl.Series:
+    """The keys in ascending order, each once: sorted numbers need no table of those that were met."""
+    ascending = np.sort(keys.to_numpy())
+    return pl.Series(keys.name, ascending[_firsts(ascending)], dtype=pl.Int64)
+
+
+def _firsts(*ascending: NDArray[Any]) -> NDArray[np.bool_]:
+    """Whether each of several rows that stand in order is another than the one before."""
+    first = np.ones(len(ascending[0]), dtype=np.bool_)
+    first[1:] = np.any([column[1:] != column[:-1] for column in ascending], axis=0)
+    return first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,8 +158,11 @@ def index_rows(inputs: StageInput, index: NightIndex) -> pl.DataFrame:
     """The night's rows of table ``rated_key``: its own keys, what it takes up, and some nights that have none yet."""
     rows = [_keys_of(inputs.tonight, index.tonight), index.taken_up.collect()]
     rows += [_keys_of(partial(_told_on, inputs, night), night) for night in index.unindexed[:_CATCH_UP]]
+    found = pl.concat(rows)
+    keys, nights = found[_KEY].to_numpy(), found[_NIGHT].to_physical().to_numpy()
+    order = np.lexsort((nights, keys))
     # A night that is indexed anew may have rows that are taken up.
-    return pl.concat(rows).unique().sort(TABLES["rated_key"].key)
+    return found[order[_firsts(keys[order], nights[order])]]
 
 
 def _told_on(inputs: StageInput, night: date, table: str) -> pl.LazyFrame:
@@ -160,4 +182,4 @@ def _keys_of(told: Callable[[str], pl.LazyFrame], night: date) -> pl.DataFrame:
         digests(Kind.MATCHED, *elsewhere),
         digests(Kind.EVERY, _EVERY),
     ]
-    return pl.DataFrame(pl.concat(keys).unique()).with_columns(pl.lit(night, pl.Date).alias(_NIGHT))
+    return pl.DataFrame(_distinct(pl.concat(keys))).with_columns(pl.lit(night, pl.Date).alias(_NIGHT))

@@ -9,7 +9,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 _WORDS: Final = ("contract", "term", "period", "selector", "file")
-# Clause and unit follow from contract, version and term.
+_REPEATED: Final = ("clause", "unit")
+"""They follow from contract, version and term."""
 _ORDER: Final = [*_WORDS, "record", "account_id", "version"]
 _MOST: Final = 2**62
 
@@ -23,12 +24,13 @@ def in_order(rows: pl.DataFrame) -> pl.DataFrame:
     numbers, parts = np.zeros(rows.height, dtype=np.int64), 1
     records = rows["record"].fill_null(-1).to_numpy()
     most = 1 + int(records.max(initial=0))
+    numbered = {name: _numbered(rows[name]) for name in (*_WORDS, *_REPEATED)}
     for name in _WORDS:
-        codes, count = _numbered(rows[name])
-        parts *= count
+        codes, words = numbered[name]
+        parts *= len(words)
         if parts * (most + 1) > _MOST:
             return rows.sort(_ORDER, nulls_last=True)
-        numbers = numbers * count + codes
+        numbers = numbers * len(words) + codes
     numbers = numbers * (most + 1) + np.where(records < 0, most, records)
     order = np.argsort(numbers)
     ranked = numbers[order]
@@ -38,11 +40,14 @@ def in_order(rows: pl.DataFrame) -> pl.DataFrame:
     rest = rows.select("account_id", "version")[order[tied]]
     sorted_some = some.hstack(rest).sort("number", "account_id", "version", nulls_last=True)
     order[tied] = sorted_some["place"].to_numpy()
-    return rows[order]
+    # Words are brought into order by their numbers: of texts that lie anywhere in memory each is a walk of its own.
+    words_in_order = [words.gather(codes[order]).alias(name) for name, (codes, words) in numbered.items()]
+    others = [name for name in rows.columns if name not in numbered]
+    return rows.select(others)[order].with_columns(words_in_order).select(rows.columns)
 
 
-def _numbered(texts: pl.Series) -> tuple[NDArray[np.int64], int]:
-    """The numbers of texts in alphabetical order, an empty one last, and how many numbers there are.
+def _numbered(texts: pl.Series) -> tuple[NDArray[np.int64], pl.Series]:
+    """The numbers of texts in alphabetical order, an empty one last, and the texts that they are of.
 
     Equal texts mostly stand beside one another: one of each run is looked at.
     """
@@ -52,4 +57,5 @@ def _numbered(texts: pl.Series) -> tuple[NDArray[np.int64], int]:
     firsts = texts.gather(begins)
     words = firsts.drop_nulls().unique().sort()
     codes = firsts.cast(pl.Enum(words)).to_physical().cast(pl.Int64).fill_null(len(words)).to_numpy()
-    return np.repeat(codes, np.diff(begins, append=len(texts))), len(words) + 1
+    numbers = np.repeat(codes, np.diff(begins, append=len(texts)))
+    return numbers, pl.concat([words, pl.Series([None], dtype=pl.String)])

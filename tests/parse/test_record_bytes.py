@@ -13,7 +13,7 @@ from made_clearing import ipm_bytes, ipm_file, presentment
 from read_file import read_file, source_of
 
 from settlement.model.layout import Layout
-from settlement.parse.record_bytes import masked_record, patched, places, record_bytes
+from settlement.parse.record_bytes import Place, bytes_at, masked_record, patched, places, record_bytes
 
 CONTENT = ipm_bytes(ipm_file([presentment(n, 100 + n) for n in range(1, 30)]))
 IPM = source_of("MC_T112_20101229_01.ipm", CONTENT).layout
@@ -113,3 +113,18 @@ def test_a_record_is_shown_without_its_card_number() -> None:
     assert number not in shown
     assert number[6:12] not in shown
     assert "5999" in shown or "*" in shown
+
+
+def test_the_bytes_at_a_place_are_those_of_the_record_with_blocks_and_without_them() -> None:
+    plain = memoryview(patched(memoryview(CONTENT), IPM, {1: record_bytes(memoryview(CONTENT), IPM, [1])[1]}))
+    for content in (memoryview(CONTENT), plain):
+        found = places(content, IPM, range(1, 31))
+        assert bytes_at(content, IPM, found) == record_bytes(content, IPM, range(1, 31))
+        with pytest.raises(LookupError):
+            bytes_at(content, IPM, {1: Place(offset=found[1].offset + 1, length=found[1].length)})
+    assert any(
+        place.length != len(bytes_at(memoryview(CONTENT), IPM, {n: place})[n])
+        for n, place in places(memoryview(CONTENT), IPM, range(1, 31)).items()
+    )
+    rows = memoryview(b"a\nbc\n")
+    assert bytes_at(rows, _layout("delimited"), {2: Place(offset=2, length=2), 9: None}) == {2: b"bc"}

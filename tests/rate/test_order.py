@@ -26,6 +26,7 @@ KEYS = st.tuples(WORDS, WORDS, WORDS, st.sampled_from(["", "x"]), MAYBE, st.none
 @given(keys=st.lists(KEYS, max_size=30, unique=True))
 def test_the_order_is_that_of_the_columns_one_by_one(most: int, keys: list[tuple[object, ...]]) -> None:
     made = pl.DataFrame(keys, schema={name: TABLES["rated"].schema[name] for name in ORDER}, orient="row")
+    made = made.with_columns(clause="term", unit="contract", quantity=pl.lit(1, pl.Int64))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(order, "_MOST", most)
         assert_frame_equal(order.in_order(made), made.sort(ORDER, nulls_last=True))
