@@ -11,7 +11,7 @@ import polars as pl
 
 from settlement.errors import TerminalError
 from settlement.model.contract import Contract, ContractVersion
-from settlement.model.contract_measures import openings
+from settlement.model.contract_measures import VolumeMeasure, openings
 from settlement.model.events import ACCOUNTS, DAYS, LINE, RECORDS, STANDING, EventKind, Events
 from settlement.rate.contract_words import nearest
 from settlement.rate.disputes import AMOUNT, DISPUTED, RESTORING, in_dispute
@@ -23,7 +23,8 @@ _ON: Final[Mapping[str, EventKind]] = {
     "closed_on": EventKind.ACCOUNT_CLOSED,
     "first_purchase_on": EventKind.ACCOUNT_FIRST_USED,
 }
-_IN_MONEY: Final = (*RECORDS, EventKind.BALANCE, EventKind.PROFIT_LINE)
+_NEVER_CONVERTED: Final = (EventKind.BALANCE, EventKind.PROFIT_LINE)
+_IN_MONEY: Final = (*RECORDS, *_NEVER_CONVERTED)
 _OPENING: Final = "opening_"
 """Begins the key of a term or a beneficiary that names an opening position."""
 _MESSAGES: Final = (EventKind.CHARGEBACK.value, *RESTORING)
@@ -82,7 +83,10 @@ def _of_contract(versions: Sequence[ContractVersion]) -> pl.Expr:
 
 
 def _of_programme(events: Events, versions: Sequence[ContractVersion], rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows with their programme, the contract's where they say none, all money of it in the contract's currency."""
+    """The rows with their programme, the contract's where they say none.
+
+    All money of it is in the contract's currency, but what a volume may convert: records in other currencies.
+    """
     contracts = [version.contract for version in versions]
     programmes = sorted({contract.programme for contract in contracts})
     silent = rows.filter(pl.col("programme").is_null() & ~pl.col("kind").is_in(STANDING)).sort(LINE)
@@ -95,7 +99,7 @@ def _of_programme(events: Events, versions: Sequence[ContractVersion], rows: pl.
     currencies = {contract.currency for contract in contracts}
     foreign = told.filter(
         pl.col("programme").is_in(programmes)
-        & pl.col("kind").is_in(_IN_MONEY)
+        & pl.col("kind").is_in(_NEVER_CONVERTED if _converts(contracts) else _IN_MONEY)
         & ~pl.col("currency").is_in(list(currencies))
     ).sort(LINE)
     for row in foreign.head(1).iter_rows(named=True):
@@ -105,6 +109,11 @@ def _of_programme(events: Events, versions: Sequence[ContractVersion], rows: pl.
             "programme of another contract."
         )
     return told
+
+
+def _converts(contracts: Sequence[Contract]) -> bool:
+    volumes = (one for contract in contracts for one in contract.measures.values() if isinstance(one, VolumeMeasure))
+    return any(volume.convert is not None for volume in volumes)
 
 
 def _events(events: Events, rows: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
