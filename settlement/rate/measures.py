@@ -222,7 +222,7 @@ def _of_measure(contract: Contract, measure: Measure, facts: Facts) -> pl.DataFr
         case AccountMeasure() | AccountsWithin():
             rows = accounts_of(contract, measure, facts)
         case BalanceMeasure():
-            rows = balances_of(contract, facts)
+            rows = balances_of(contract, measure, facts)
         case ProfitMeasure():
             rows = profits_of(contract, measure, facts)
     return _in_period(rows, contract.calendar)

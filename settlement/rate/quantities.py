@@ -37,7 +37,7 @@ def of_names(term: OverNames, scene: Scene) -> dict[str, int]:
         case TiersTerm():
             return _of_brackets(term, scene)
         case SumTerm():
-            return {name: quantity(scene, name, term.window) for name in (*term.adds, *term.takes)}
+            return {name: quantity(scene, name, Window(term.window)) for name in (*term.adds, *term.takes)}
         case GateTerm() | PickTerm():
             driven = _driven(term.driver, scene) if isinstance(term, GateTerm) else {}
             return {**driven, **{name: given_in(scene, name, scene.period) for name in term.of}}
@@ -111,7 +111,7 @@ def _of_brackets(term: TiersTerm, scene: Scene) -> dict[str, int]:
     found = {} if term.base is None else {BASE: added(term.base.of, term.base.window, scene)}
     if term.driver is not None:
         found |= _driven(term.driver, scene)
-    if term.less == "given_for_earlier_periods":
+    if term.less != "nothing":
         found[PAID_TO_DATE] = given_before(scene, term.window)
     return found
 
