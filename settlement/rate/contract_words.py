@@ -161,8 +161,9 @@ def _sentence(first: ErrorDetails, content: Mapping[str, object]) -> str:
         case "enum" | "literal_error":
             given = first["input"]
             words = nearest(str(given), _words_at(location))
-            listed_all = words.startswith("write")
-            return f"{where}: {field} = `{given}` is unknown; {words[:-1] + _because(location, field) if listed_all else words}"
+            if words.startswith("write"):
+                words = words.removesuffix(".") + _because(location, field)
+            return f"{where}: {field} = `{given}` is unknown; {words}"
     wanted = next((text for start, text in _TYPES if first["type"].startswith(start)), "another kind of value")
     return f"{where}: `{field}` must be {wanted}, not {_shown(first['input'])}."
 

@@ -118,7 +118,7 @@ def exactly(term: Term, currency: str, given: Mapping[str, int]) -> Fraction | N
 
 
 def _less_given(term: Term, amount: int | Fraction, given: Mapping[str, int]) -> Fraction:
-    """What is left of an amount to date after what was given before, as recomputed now; nothing is given back of what is kept."""
+    """What an amount to date leaves after what was given before, as recomputed now; what is kept is not taken back."""
     left = Fraction(amount) - given.get(PAID_TO_DATE, 0)
     return max(left, Fraction(0)) if isinstance(term, TiersTerm) and term.less == "given_and_kept" else left
 

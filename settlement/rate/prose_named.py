@@ -54,11 +54,11 @@ def whose(term: Term) -> str:
 def _tiers(contract: Contract, term: TiersTerm) -> str:
     values = "; ".join(f"{_value(contract, term, bracket)} {bounds(bracket)}" for bracket in term.tiers)
     below = "the first one holds" if term.below_zero is BelowZero.FIRST_RATE else "nothing is given"
+    given = " Less what this term gives for the earlier periods of its time, as recomputed now"
     less = {
         "nothing": "",
-        "given_for_earlier_periods": " Less what this term gives for the earlier periods of its time, as recomputed now.",
-        "given_and_kept": " Less what this term gives for the earlier periods of its time, as recomputed now; of what it "
-        "gave nothing is taken back where less would be due.",
+        "given_for_earlier_periods": f"{given}.",
+        "given_and_kept": f"{given}; where that is more than is due now, nothing is taken back.",
     }[term.less]
     on = "" if term.base is None else f" on {'all of ' * (term.method == 'whole')}{_based(contract, term.base)}"
     how = {
