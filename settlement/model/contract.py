@@ -17,9 +17,19 @@ from typing import ClassVar, Literal
 from pydantic import ConfigDict
 
 from settlement.model.contract_convert import BankingDays, Conversion
-from settlement.model.contract_measures import CLOSED, AnyMeasure, Dating, Day, Exact, Text, VolumeMeasure, Whole
+from settlement.model.contract_measures import (
+    CLOSED,
+    AnyMeasure,
+    Dating,
+    Day,
+    EventAccounts,
+    Exact,
+    Text,
+    VolumeMeasure,
+    Whole,
+)
 from settlement.model.contract_steps import DatedAdvance, Hold, Interest, Reopening, Tax
-from settlement.model.contract_terms import AnyTerm
+from settlement.model.contract_terms import AnyTerm, BountyTerm, Term
 from settlement.model.dates import Calendar, PeriodKind
 
 
@@ -183,6 +193,10 @@ class Contract:
     def converts_events(self) -> bool:
         """Whether a measure converts amounts at the exchange rates of their own days."""
         return any(isinstance(one, VolumeMeasure) and one.convert is not None for one in self.measures.values())
+
+    def recurs(self, term: Term) -> bool:
+        """Whether a term is a bounty that is earned again in every period that an account counts in."""
+        return isinstance(term, BountyTerm) and isinstance(self.measures[term.measure], EventAccounts)
 
     @property
     def paid_in(self) -> str:

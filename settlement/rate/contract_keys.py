@@ -180,7 +180,7 @@ KEYS: Final[Mapping[str, str]] = {
     "released_after": "After how many days or periods what is held is released.",
     "reopens": 'How long a closed period may still change: `{ counted_in = "no_limit" }`, or such as '
     '`{ within = 3, counted_in = "months", later = "parked" }`.',
-    "replaces": "The bounty that an account of this one does not earn as well.",
+    "replaces": "The bounty that an account of this one does not earn as well; of two over events, in that period.",
     "EventConversion.residue": "What becomes of what the rounding leaves: each record keeps its own.",
     "MeanRate.rounding": "How halves of the last decimal are rounded.",
     "residue": "Who gets the minor units that a split leaves over.",

@@ -11,7 +11,7 @@ import polars as pl
 
 from settlement.errors import TerminalError
 from settlement.model.contract import Contract, ContractVersion
-from settlement.model.contract_measures import VolumeMeasure, openings
+from settlement.model.contract_measures import openings
 from settlement.model.events import ACCOUNTS, DAYS, LINE, RECORDS, STANDING, EventKind, Events
 from settlement.rate.contract_words import nearest
 from settlement.rate.disputes import AMOUNT, DISPUTED, RESTORING, in_dispute
@@ -97,9 +97,10 @@ def _of_programme(events: Events, versions: Sequence[ContractVersion], rows: pl.
         )
     told = rows.with_columns(pl.col("programme").fill_null(programmes[0]))
     currencies = {contract.currency for contract in contracts}
+    kinds = _NEVER_CONVERTED if any(contract.converts_events for contract in contracts) else _IN_MONEY
     foreign = told.filter(
         pl.col("programme").is_in(programmes)
-        & pl.col("kind").is_in(_NEVER_CONVERTED if _converts(contracts) else _IN_MONEY)
+        & pl.col("kind").is_in(kinds)
         & ~pl.col("currency").is_in(list(currencies))
     ).sort(LINE)
     for row in foreign.head(1).iter_rows(named=True):
@@ -109,11 +110,6 @@ def _of_programme(events: Events, versions: Sequence[ContractVersion], rows: pl.
             "programme of another contract."
         )
     return told
-
-
-def _converts(contracts: Sequence[Contract]) -> bool:
-    volumes = (one for contract in contracts for one in contract.measures.values() if isinstance(one, VolumeMeasure))
-    return any(volume.convert is not None for volume in volumes)
 
 
 def _events(events: Events, rows: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:

@@ -158,7 +158,9 @@ def _share_over_hurdle(contract: Contract, term: ShareOverHurdleTerm) -> str:
 
 
 def _bounty(contract: Contract, term: BountyTerm) -> str:
-    instead = f" These accounts earn it instead of {spoken(term.replaces)}." if term.replaces else ""
+    others = [one for one in contract.terms if one.id == term.replaces]
+    when = " in that period" if all(map(contract.recurs, (term, *others))) else ""
+    instead = f" These accounts earn it instead of {spoken(term.replaces)}{when}." if term.replaces else ""
     return f"{money(contract, term.amount)} for each account of {spoken(term.measure)}.{instead}"
 
 
