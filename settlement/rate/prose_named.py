@@ -118,7 +118,8 @@ def _sum(contract: Contract, term: SumTerm) -> str:
     hurdle = "" if term.hurdle is None else f" above {money(contract, term.hurdle)}"
     least = "" if term.least is None else f", {money(contract, term.least)} at least"
     most = "" if term.most is None else f", {money(contract, term.most)} at most"
-    return f"{percent(term.rate)} of {adds}{takes} {_WINDOWS[Window(term.window)]}{hurdle}{least}{most}. {rounded(term.rounding)}"
+    of = f"{adds}{takes} {_WINDOWS[Window(term.window)]}"
+    return f"{percent(term.rate)} of {of}{hurdle}{least}{most}. {rounded(term.rounding)}"
 
 
 def _pick(_: Contract, term: PickTerm) -> str:

@@ -113,6 +113,24 @@ def test_every_fault_of_the_shape_is_told_and_a_mistyped_word_once() -> None:
     assert "did you mean `days_from_opening`?" in told[0]
 
 
+def test_a_form_that_is_named_as_one_of_its_keys_hides_no_line() -> None:
+    term = """
+[[terms]]
+id = "by_accounts"
+form = "tiers"
+clause = "1"
+method = "amount"
+driver = { of = ["accounts"], window = "quarter", counts = "count" }
+less = "nothing"
+below_zero = "nothing"
+rounding = { unit = "minor", mode = "half_away", scope = "period" }
+tiers = [{ from = 0, amount = "5.00" }]
+"""
+    text = UNIVERSITY + term
+    lines = [text.splitlines()[(problem.line or 0) - 1] for problem in examine(SOURCE, text).problems]
+    assert [line.partition(" ")[0] for line in lines] == ["driver", "tiers"]
+
+
 def test_a_file_that_is_misnamed_is_told_so_beside_its_other_problems() -> None:
     text = changed(UNIVERSITY, ("threshold = 250.00", "threshold = 250.005"))
     told = [problem.sentence for problem in examine("spring.toml", text).problems]
