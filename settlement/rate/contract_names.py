@@ -28,6 +28,7 @@ from settlement.model.dates import PeriodKind
 from settlement.rate.contract_words import nearest, refuse, term_place
 
 TO_DATE: Final = (Window.YEAR_TO_DATE, Window.CONTRACT_TO_DATE)
+"""The windows that hold what earlier periods held again."""
 _NOT_MONTHS: Final = (PeriodKind.DAY, PeriodKind.WEEK)
 
 
