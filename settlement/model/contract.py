@@ -22,6 +22,7 @@ from settlement.model.contract_measures import (
     AnyMeasure,
     Dating,
     Day,
+    EventAccounts,
     EventDate,
     Exact,
     Text,
@@ -29,7 +30,7 @@ from settlement.model.contract_measures import (
     Whole,
 )
 from settlement.model.contract_steps import DatedAdvance, Hold, Interest, Reopening, Tax
-from settlement.model.contract_terms import AnyTerm
+from settlement.model.contract_terms import AnyTerm, BountyTerm, Term
 from settlement.model.dates import Calendar, PeriodKind
 
 
@@ -197,6 +198,10 @@ class Contract:
         rules = [one.convert for one in self.measures.values() if isinstance(one, VolumeMeasure)]
         dates = [rule.rate_date for rule in rules if rule is not None]
         return frozenset(day for one in dates for day in (one.purchase, one.negative, one.refund_without_purchase))
+
+    def recurs(self, term: Term) -> bool:
+        """Whether a term is a bounty that is earned again in every period that an account counts in."""
+        return isinstance(term, BountyTerm) and isinstance(self.measures[term.measure], EventAccounts)
 
     @property
     def paid_in(self) -> str:

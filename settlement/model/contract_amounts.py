@@ -64,12 +64,13 @@ class TiersTerm(TermFrame):
     """``tiers``: gives by brackets of a driver a rate, a price or an amount, marginal or whole, less what was given.
 
     ``marginal`` takes each bracket of the base itself and has no driver; ``whole`` takes the bracket that the driver
-    lies in for all of the base; ``amount`` takes the bracket's amount and has no base.
+    lies in for all of the base; ``amount`` takes the bracket's amount and has no base. Where the quantity falls again,
+    ``given_for_earlier_periods`` takes back what is too much, and ``given_and_kept`` nothing.
     """
 
     form: Literal["tiers"]
     method: Literal["marginal", "whole", "amount"]
-    less: Literal["nothing", "given_for_earlier_periods"]
+    less: Literal["nothing", "given_for_earlier_periods", "given_and_kept"]
     below_zero: BelowZero
     tiers: tuple[Bracket, ...]
     rounding: TermRounding

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from settlement.model.contract_amounts import Driver
-from settlement.model.contract_frame import TermFrame, TermRounding, Window
+from settlement.model.contract_frame import TermFrame, TermRounding
 from settlement.model.contract_measures import Exact, Text
 
 
@@ -40,12 +40,15 @@ class MinimumTerm(TermFrame):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SumTerm(TermFrame):
-    """``sum``: gives a rate on measures and terms that add less those that take, above a hurdle, within bounds."""
+    """``sum``: gives a rate on measures and terms that add less those that take, above a hurdle, within bounds.
+
+    What it comes to over a year, or over all periods, is given by ``tiers`` over it.
+    """
 
     form: Literal["sum"]
     adds: tuple[Text, ...]
     takes: tuple[Text, ...]
-    window: Window
+    window: Literal["period", "previous_period"]
     rate: Exact
     rounding: TermRounding
     hurdle: Exact | None = None

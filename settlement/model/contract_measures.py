@@ -151,14 +151,19 @@ class Exclusion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountMeasure:
-    """Accounts whose condition day (opening date + days) has come in the period, not closed on or before that day."""
+    """Accounts whose condition day has come in the period, not closed on or before that day.
+
+    It is so many days or months after the opening day: one of the two is said. A month that has no such day has it on
+    its last.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = CLOSED
     type: Literal["accounts"]
     clause: Text
-    days_from_opening: Whole
     place: Literal["condition_day"]
     still_open: Literal["on_condition_day"]
+    days_from_opening: Whole | None = None
+    months_from_opening: Whole | None = None
     exclude: tuple[Exclusion, ...] = ()
 
 
@@ -179,11 +184,15 @@ class AccountsWithin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BalanceMeasure:
-    """Statement balances of the programme's accounts for the month-ends of the period that have been delivered."""
+    """Statement balances of the programme's accounts for the month-ends of the period that have been delivered.
+
+    Each counts once, or for each day of its month: what a rate a year is then divided by are 365 or 360 days.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = CLOSED
     type: Literal["month_end_balances"]
     clause: Text
+    times: Literal["once", "days_of_its_month"] = "once"
     opening: tuple[Opening, ...] = ()
 
 

@@ -129,7 +129,7 @@ class BountyTerm(TermFrame):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BalanceRateTerm(TermFrame):
-    """``balance_rate``: a rate a year on the sum of month-end balances, divided by the balances of a year."""
+    """``balance_rate``: a rate a year on the sum of balances, divided by the balances of a year."""
 
     form: Literal["balance_rate"]
     measure: Text

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from typing import Final
 
 import polars as pl
@@ -23,7 +23,7 @@ from settlement.model.tables import TABLES
 from settlement.rate.condensed import sums_of_all
 from settlement.rate.facts import Facts
 from settlement.rate.measures import ACCOUNT, by_account, limits, unlimited
-from settlement.rate.reference_measures import days_from_opening
+from settlement.rate.reference_measures import days_reached
 from settlement.rate.sums import SELECTOR, Sums, counted, in_64_bits, summed, sums_of
 
 _TERM: Final = ["term", "period"]
@@ -197,8 +197,7 @@ def sums_day_by_day(
 
 def _comes(versions: Sequence[ContractVersion], before: date, now: date) -> pl.Expr:
     """Whether an account comes to such a day after a day and by a later one."""
-    after = days_from_opening(version.contract for version in versions)
-    days = [pl.col("opened_on") + timedelta(days=number) for number in after]
+    days = days_reached((version.contract for version in versions), pl.col("opened_on"))
     days += [pl.col("closed_on"), pl.col("first_purchase_on")]
     return pl.any_horizontal((one > before) & (one <= now) for one in days).fill_null(value=False)
 

@@ -1,4 +1,4 @@
-"""The periods and years of a contract: that they are said whole, and stay as they are from file to file."""
+"""The periods and years of a contract, and its condition days: that they are said whole, and stay as they are."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Final
 
 from settlement.errors import TerminalError
 from settlement.model.contract import Contract, ContractVersion
+from settlement.model.contract_measures import AccountMeasure
 from settlement.model.dates import PeriodKind, following, period_of
 from settlement.rate.contract_words import Refusal, refuse
 
@@ -35,6 +36,21 @@ def check_year(contract: Contract) -> None:
     if rule.year_begins is not None and not _is_month_and_day(rule.year_begins):
         sentence = f'year_begins = "{rule.year_begins}" is no month and day'
         raise refuse("[period]", f'{sentence}; write one such as "07-01".')
+
+
+def check_condition_days(contract: Contract) -> None:
+    """Refuse a condition day that is not said, or said in days and in months."""
+    for name, measure in contract.measures.items():
+        if isinstance(measure, AccountMeasure):
+            said = [one for one in (measure.days_from_opening, measure.months_from_opening) if one is not None]
+            if len(said) != 1:
+                sentence = "a condition day is so many days or so many months after the opening"
+                raise refuse(
+                    f"[measures.{name}]",
+                    f"{sentence}; write `days_from_opening = 90` or `months_from_opening = 12`, one of them.",
+                )
+            if said[0] < 0:
+                raise refuse(f"[measures.{name}]", "a condition day is no day before the opening; write 0 or more.")
 
 
 def _is_month_and_day(text: str) -> bool:

@@ -180,6 +180,8 @@ def _guarantee(contract: Contract, term: MinimumTerm) -> Iterator[Given]:
 
 
 def _brackets(contract: Contract, term: TiersTerm) -> Iterator[Given]:
+    if term.driver is not None and term.driver.per:
+        yield {**({BASE: _much(contract)} if term.base is not None else {}), DRIVER: _much(contract), DRIVER_PER: 0}
     for bracket in term.tiers:
         if term.driver is not None:
             # The driver alone crosses the bound; the base is so much that what the bracket gives can be seen.
@@ -249,6 +251,8 @@ def _pick(contract: Contract, term: PickTerm) -> Iterator[Given]:
 
 def _gate(contract: Contract, term: GateTerm) -> Iterator[Given]:
     given = {term.of[0]: _much(contract)}
+    if term.driver.per:
+        yield {DRIVER: _much(contract), DRIVER_PER: 0, **given}
     yield from ({**driver, **given} for driver in _around_driver(contract, term.driver, term.least))
 
 

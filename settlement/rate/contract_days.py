@@ -23,7 +23,7 @@ from settlement.model.contract_terms import (
     WholeTierTerm,
     holds_on,
 )
-from settlement.model.dates import period_of, year_of
+from settlement.model.dates import month_after, period_of, year_of
 from settlement.model.money import exponent, minor
 from settlement.rate.contract_words import written
 
@@ -120,10 +120,15 @@ def _of_measure(version: ContractVersion, name: str, measure: Measure) -> Iterat
 
 def _condition_days(version: ContractVersion, name: str, measure: AccountMeasure) -> Iterator[Told]:
     period = period_of(version.effective, version.contract.calendar)
-    days = timedelta(days=measure.days_from_opening)
-    for condition in (period.last, period.last + _DAY, leap_day(version.effective)):
+    leap = leap_day(version.effective)
+    by_month = measure.months_from_opening is not None
+    for opened in (
+        *(_after_opening(measure, day, -1) for day in (period.last, period.last + _DAY)),
+        leap if by_month else _after_opening(measure, leap, -1),
+    ):
+        condition = _after_opening(measure, opened, 1)
         placed = period_of(condition, version.contract.calendar)
-        given = f"opened {condition - days}, condition day {condition}"
+        given = f"opened {opened}, condition day {condition}"
         yield _told(measure.clause, name, given, f"counts in {placed.text}")
     yield _told(measure.clause, name, "closed on the condition day", "does not count")
     yield _told(measure.clause, name, "closed on the day after the condition day", "counts")
@@ -132,6 +137,13 @@ def _condition_days(version: ContractVersion, name: str, measure: AccountMeasure
             given = f"class {exclusion.account_class}, condition day {condition}"
             gives = "counts" if condition < exclusion.first else "does not count"
             yield _told(exclusion.clause, name, given, gives)
+
+
+def _after_opening(measure: AccountMeasure, day: date, times: int) -> date:
+    """The condition day of an opening on a day; with -1 an opening that comes to that day, or to one near it."""
+    if measure.months_from_opening is not None:
+        return month_after(day, times * measure.months_from_opening)
+    return day + timedelta(days=times * (measure.days_from_opening or 0))
 
 
 def _units(contract: Contract, name: str, measure: UnitMeasure) -> Iterator[Told]:

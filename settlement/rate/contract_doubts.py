@@ -22,6 +22,7 @@ from settlement.model.contract_terms import (
 )
 from settlement.model.money import minor
 from settlement.rate.amounts import BASE, DRIVER
+from settlement.rate.contract_names import TO_DATE
 from settlement.rate.contract_words import Refusal, refuse, term_place, written, written_minor
 from settlement.rate.forms import illustrate, is_counted, quantity_names
 
@@ -35,6 +36,7 @@ def doubts(version: ContractVersion) -> list[Refusal]:
     return [
         *_falling_totals(contract),
         *_negative_rates(contract),
+        *_given_anew(contract),
         *_past_dates(version),
         *_unreached(contract),
         *_unpaid(contract),
@@ -97,6 +99,18 @@ def _negative_rates(contract: Contract) -> Iterator[Refusal]:
             yield refuse(
                 term_place(term),
                 f"`loss_share` {term.loss_share} pays for a loss; write it without its sign to bear one.",
+            )
+
+
+def _given_anew(contract: Contract) -> Iterator[Refusal]:
+    """Amounts by what has come to date that every period gives again, as for a level that is held."""
+    for term in contract.terms:
+        if isinstance(term, TiersTerm) and term.less == "nothing" and term.window in TO_DATE:
+            yield refuse(
+                term_place(term),
+                f"over the window `{term.window}` every period gives its bracket's amount anew, as for a level that is "
+                'held; for a milestone, which is given once, write `less = "given_and_kept"`, or '
+                '`"given_for_earlier_periods"` where it is taken back when the quantity falls again.',
             )
 
 

@@ -28,7 +28,8 @@ from settlement.model.contract_terms import (
 from settlement.model.dates import PeriodKind
 from settlement.rate.contract_words import nearest, refuse, term_place
 
-_TO_DATE: Final = (Window.YEAR_TO_DATE, Window.CONTRACT_TO_DATE)
+TO_DATE: Final = (Window.YEAR_TO_DATE, Window.CONTRACT_TO_DATE)
+"""The windows that hold what earlier periods held again."""
 _NOT_MONTHS: Final = (PeriodKind.DAY, PeriodKind.WEEK)
 
 
@@ -43,9 +44,6 @@ def check_named(contract: Contract) -> None:
                 if not term.adds and not term.takes:
                     raise refuse(term_place(term), "adds and takes name nothing; name at least one measure or term.")
                 check_names(contract, term, (*term.adds, *term.takes), before, Counted.MONEY)
-                if term.window not in {Window.PERIOD, Window.PREVIOUS_PERIOD}:
-                    sentence = f"a sum over `{term.window}` would be given again in every period; write `period`,"
-                    raise refuse(term_place(term), f"{sentence} or put `tiers` over it.")
             case GateTerm():
                 _check_driver(contract, term, term.driver, before)
                 _check_terms(term, before)
@@ -89,8 +87,10 @@ def _check_method(contract: Contract, term: TiersTerm, before: Sequence[str]) ->
         if _values(bracket) != [word]:
             said = ", ".join(f"`{one}`" for one in _values(bracket)) or "nothing"
             raise refuse(f"{where}, tiers {number}", f"it says {said}; these tiers each say one `{word}`, and no more.")
-    if (term.less == "given_for_earlier_periods") != (term.window in _TO_DATE):
-        right = "given_for_earlier_periods" if term.window in _TO_DATE else "nothing"
+    # An amount to date that is given in every period is no event given twice: `doubts` asks whether it is meant.
+    each_anew = term.less == "nothing" and term.method == "amount"
+    if (term.less != "nothing") != (term.window in TO_DATE) and not each_anew:
+        right = "given_for_earlier_periods" if term.window in TO_DATE else "nothing"
         raise refuse(where, f'over the window `{term.window}` it is given once only with `less = "{right}"`; write it.')
 
 

@@ -28,6 +28,8 @@ from settlement.rate.contract_words import Refusal, sentences_for
 
 _EXAMPLE: Final = re.compile(r"example (\d+)")
 _TABLES: Final = frozenset({"measures", "mcc_lists", "clauses"})
+_TAG: Final = 2
+"""Which part of a place is the tag of a term or a measure, such as `("terms", 0, "tiers", "driver")`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +119,10 @@ def _line_at(location: Place, content: Mapping[str, object], lines: Mapping[Plac
     """The line of a place as the reader tells it; the tags of forms and types, which it adds, are passed over."""
     here: object = content
     place: Place = ()
-    for part in location:
+    for number, part in enumerate(location):
+        # A form's tag, which the reader puts below the table, may be a key of it as well: `tiers`.
+        if number == _TAG and isinstance(here, dict) and part == here.get("form"):
+            continue
         match here, part:
             case dict(), _ if part in here and (*place, part) in lines:
                 here, place = here[part], (*place, part)

@@ -49,7 +49,13 @@ from settlement.model.dates import PeriodKind
 from settlement.model.money import is_currency
 from settlement.model.statement_lines import RESERVED, kind_of
 from settlement.rate.contract_bounds import check_amounts, check_dated_rates, check_tiers
-from settlement.rate.contract_calendar import check_calendar, check_effective, check_same_calendar, check_year
+from settlement.rate.contract_calendar import (
+    check_calendar,
+    check_condition_days,
+    check_effective,
+    check_same_calendar,
+    check_year,
+)
 from settlement.rate.contract_events import check_events
 from settlement.rate.contract_examples import check_examples
 from settlement.rate.contract_exceptions import check_exceptions
@@ -58,7 +64,7 @@ from settlement.rate.contract_ledgers import check_ledgers, check_same_inventory
 from settlement.rate.contract_names import check_named, check_pools
 from settlement.rate.contract_shares import check_payees, check_shares
 from settlement.rate.contract_steps import STEPS_WITH_TABLES, check_same_taxes, check_steps, clauses_of_steps
-from settlement.rate.contract_words import Refusal, listed, nearest, refuse, term_place
+from settlement.rate.contract_words import Refusal, listed, nearest, refuse, term_place, words_of
 
 KNOWN: Final = ".known-"
 """Stands in the name of a contract file between its first day in force and the day from which it is known."""
@@ -82,7 +88,7 @@ _MEASURED: Final[Mapping[type[Term], tuple[type[Measure], ...]]] = {
     MarginalTierTerm: _AMOUNTS,
     RecordRateTerm: _AMOUNTS,
     BountyTerm: (*_ACCOUNTS, EventAccounts),
-    BalanceRateTerm: (BalanceMeasure,),
+    BalanceRateTerm: (BalanceMeasure, EventAmounts),
     ShareOverHurdleTerm: (ProfitMeasure,),
     UnitPriceTerm: (UnitMeasure, EventUnits),
 }
@@ -243,7 +249,7 @@ def _known_measure(contract: Contract, where: str, name: str, kinds: tuple[type[
         raise refuse(
             where,
             f"measure `{name}` is of type `{contract.measures[name].type}`, which this form cannot use; "
-            f"{nearest('', fitting) if fitting else 'add a measure of the right type.'}",
+            f"{nearest('', fitting) if fitting else f'add a measure whose type is {words_of(kinds)}.'}",
         )
 
 
@@ -383,6 +389,7 @@ RULES: Final[tuple[Callable[[Contract], None], ...]] = (
     _check_clauses,
     _check_datings,
     _check_measures,
+    check_condition_days,
     check_events,
     _check_term_measures,
     check_named,

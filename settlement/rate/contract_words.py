@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from decimal import Decimal
 from difflib import get_close_matches
@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from settlement.model import contract as language
+from settlement.model.contract_measures import Measure
 from settlement.model.contract_terms import Term
 from settlement.model.money import to_major
 from settlement.rate.contract_keys import meaning
@@ -105,6 +106,11 @@ def listed(known: Sequence[str]) -> str:
     return f"one of {quoted}" if len(known) > 1 else quoted
 
 
+def words_of(kinds: Iterable[type[Measure]]) -> str:
+    """The words by which a file names kinds of measures."""
+    return listed([get_args(get_type_hints(kind)["type"])[0] for kind in kinds])
+
+
 def sentences_for(error: ValidationError, content: Mapping[str, object]) -> list[tuple[Location, str]]:
     """A sentence for each of the errors with its location, to stand right after the name of the file, gravest first.
 
@@ -154,7 +160,10 @@ def _sentence(first: ErrorDetails, content: Mapping[str, object]) -> str:
             return f"{place}: {tag} `{name}` is unknown; {nearest(name, _words_at(location))}"
         case "enum" | "literal_error":
             given = first["input"]
-            return f"{where}: {field} = `{given}` is unknown; {nearest(str(given), _words_at(location))}"
+            words = nearest(str(given), _words_at(location))
+            if words.startswith("write"):
+                words = words.removesuffix(".") + _because(location, field)
+            return f"{where}: {field} = `{given}` is unknown; {words}"
     wanted = next((text for start, text in _TYPES if first["type"].startswith(start)), "another kind of value")
     return f"{where}: `{field}` must be {wanted}, not {_shown(first['input'])}."
 
@@ -162,8 +171,7 @@ def _sentence(first: ErrorDetails, content: Mapping[str, object]) -> str:
 def _how_to_say(location: Location, field: str) -> str:
     """``as `threshold = ...`: The smallest balance that is paid.``, with the keys of what is a table."""
     here = _bare(_at(location))
-    told = meaning(getattr(_bare(_at(location[:-1])), "__name__", ""), field)
-    because = f": {told[:1].lower()}{told[1:]}" if told else "."
+    because = _because(location, field)
     if _is_word(location):
         return f"as {listed(_words_at(location))}{because}"
     is_list = get_origin(here) is tuple
@@ -176,6 +184,12 @@ def _how_to_say(location: Location, field: str) -> str:
     closed = _closed_words(of) if is_list else []
     words = f" with {'any of ' * (len(closed) > 1)}{', '.join(f'`{word}`' for word in closed)}" if closed else ""
     return f"as `{written_so}`{words}{because}"
+
+
+def _because(location: Location, field: str) -> str:
+    """What a key means, to end a sentence by."""
+    told = meaning(getattr(_bare(_at(location[:-1])), "__name__", ""), field)
+    return f": {told[:1].lower()}{told[1:]}" if told else "."
 
 
 def _closed_words(kind: object) -> list[str]:

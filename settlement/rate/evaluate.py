@@ -86,7 +86,7 @@ def looks_back(version: ContractVersion) -> bool:
 def _own_period_alone(term: Term) -> bool:
     match term:
         case CapTerm() | MinimumTerm() | MinimumPurchaseTerm() | SumTerm():
-            return term.window == Window.PERIOD
+            return term.window == "period"
         case GateTerm():
             return term.driver.window == Window.PERIOD
         case TiersTerm():

@@ -25,7 +25,8 @@ _ON: Final[Mapping[str, EventKind]] = {
     "closed_on": EventKind.ACCOUNT_CLOSED,
     "first_purchase_on": EventKind.ACCOUNT_FIRST_USED,
 }
-_IN_MONEY: Final = (*RECORDS, EventKind.BALANCE, EventKind.PROFIT_LINE)
+_NEVER_CONVERTED: Final = (EventKind.BALANCE, EventKind.PROFIT_LINE)
+_IN_MONEY: Final = (*RECORDS, *_NEVER_CONVERTED)
 _OPENING: Final = "opening_"
 """Begins the key of a term or a beneficiary that names an opening position."""
 _MESSAGES: Final = (EventKind.CHARGEBACK.value, *RESTORING)
@@ -84,7 +85,10 @@ def _of_contract(versions: Sequence[ContractVersion]) -> pl.Expr:
 
 
 def _of_programme(events: Events, versions: Sequence[ContractVersion], rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows with their programme, the contract's where they say none, all money of it in the contract's currency."""
+    """The rows with their programme, the contract's where they say none.
+
+    All money of it is in the contract's currency, but what a volume may convert: records in other currencies.
+    """
     contracts = [version.contract for version in versions]
     programmes = sorted({contract.programme for contract in contracts})
     silent = rows.filter(pl.col("programme").is_null() & ~pl.col("kind").is_in(STANDING)).sort(LINE)
@@ -95,9 +99,10 @@ def _of_programme(events: Events, versions: Sequence[ContractVersion], rows: pl.
         )
     told = rows.with_columns(pl.col("programme").fill_null(programmes[0]))
     currencies = {contract.currency for contract in contracts}
+    kinds = _NEVER_CONVERTED if any(contract.converts_events for contract in contracts) else _IN_MONEY
     foreign = told.filter(
         pl.col("programme").is_in(programmes)
-        & pl.col("kind").is_in(_IN_MONEY)
+        & pl.col("kind").is_in(kinds)
         & ~pl.col("currency").is_in(list(currencies))
     ).sort(LINE)
     for row in foreign.head(1).iter_rows(named=True):

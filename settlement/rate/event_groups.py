@@ -22,7 +22,7 @@ from settlement.model.contract_measures import EventAccounts
 from settlement.model.contract_terms import Term, looks_at
 from settlement.model.events import ACCOUNTS, LINE, STANDING, EventKind, Events
 from settlement.rate.measures import limit_of
-from settlement.rate.reference_measures import days_from_opening
+from settlement.rate.reference_measures import days_reached
 
 Numbers = NDArray[np.int64]
 _NONE: Final = -1
@@ -127,9 +127,10 @@ def event_groups(events: Events, versions: Sequence[ContractVersion]) -> EventGr
     about = rows["kind"].is_in(ACCOUNTS).to_numpy()
     by_account = any(_of_accounts(contract, term) for contract in contracts for term in contract.terms)
     groups = _groups(rows, by_account=by_account)
-    after = days_from_opening(contracts)
-    dates = rows["event_date"].to_physical().fill_null(_NONE).to_numpy().astype(np.int64)[about]
-    comes = np.concatenate([dates + days for days in after])
+    reached = [
+        rows.select(day.to_physical().fill_null(_NONE).cast(pl.Int64)).to_series().to_numpy()[about]
+        for day in days_reached(contracts, pl.col("event_date"))
+    ]
     # Another kind under the same id takes them out.
     ids = rows.filter(pl.col("kind").is_in(STANDING)).select("event_id").unique()
     return EventGroups(
@@ -140,7 +141,7 @@ def event_groups(events: Events, versions: Sequence[ContractVersion]) -> EventGr
         about=about,
         names=names,
         known=_sorted(numbers, rows["known_on"].to_physical().to_numpy().astype(np.int64)),
-        comes=_sorted(np.tile(numbers[about], len(after)), comes),
+        comes=_sorted(np.tile(numbers[about], len(reached)), np.concatenate(reached)),
         by_group=_sorted(numbers, groups),
         by_account=_sorted(numbers, accounts),
         about_account=_sorted(numbers[about], accounts[about]),

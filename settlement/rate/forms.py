@@ -104,7 +104,7 @@ def _given(term: Term, currency: str, given: Mapping[str, int]) -> Line:
     of = next(iter(given), "")
     amount = int(exact) if isinstance(term, WITHOUT_ROUNDING) else round_fraction(exact, term.rounding.mode, of)
     told = ";".join(f"{name}={value}" for name, value in given.items())
-    return Line(amount_minor=amount - given.get(PAID_TO_DATE, 0), quantities=told)
+    return Line(amount_minor=int(_less_given(term, amount, given)), quantities=told)
 
 
 def exactly(term: Term, currency: str, given: Mapping[str, int]) -> Fraction | None:
@@ -115,7 +115,13 @@ def exactly(term: Term, currency: str, given: Mapping[str, int]) -> Fraction | N
     if type(term) not in _EXACT:
         return None
     exact: Fraction = _EXACT[type(term)](term, currency, given)
-    return exact - given.get(PAID_TO_DATE, 0)
+    return _less_given(term, exact, given)
+
+
+def _less_given(term: Term, amount: int | Fraction, given: Mapping[str, int]) -> Fraction:
+    """What an amount to date leaves after what was given before, as recomputed now; what is kept is not taken back."""
+    left = Fraction(amount) - given.get(PAID_TO_DATE, 0)
+    return max(left, Fraction(0)) if isinstance(term, TiersTerm) and term.less == "given_and_kept" else left
 
 
 def illustrate(term: Term, currency: str, given: Mapping[str, int]) -> int:

@@ -209,7 +209,9 @@ def of_term(contract: Contract, term: Term, facts: Facts) -> pl.DataFrame:
     replacing = [t for t in contract.terms if isinstance(t, BountyTerm) and t.replaces == term.id]
     for other in replacing:
         replaced = _of_measure(contract, contract.measures[other.measure], facts)
-        rows = rows.join(replaced.select("account_id"), on="account_id", how="anti")
+        # What an account earns once is replaced for good, what it earns period by period in the period.
+        by = ["account_id", "period"] if contract.recurs(term) and contract.recurs(other) else ["account_id"]
+        rows = rows.join(replaced.select(by), on=by, how="anti")
     return rows
 
 
@@ -226,7 +228,7 @@ def _of_measure(contract: Contract, measure: Measure, facts: Facts) -> pl.DataFr
         case AccountMeasure() | AccountsWithin():
             rows = accounts_of(contract, measure, facts)
         case BalanceMeasure():
-            rows = balances_of(contract, facts)
+            rows = balances_of(contract, measure, facts)
         case ProfitMeasure():
             rows = profits_of(contract, measure, facts)
     return _in_period(rows, contract.calendar)

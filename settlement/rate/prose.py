@@ -161,7 +161,9 @@ def _share_over_hurdle(contract: Contract, term: ShareOverHurdleTerm) -> str:
 
 
 def _bounty(contract: Contract, term: BountyTerm) -> str:
-    instead = f" These accounts earn it instead of {spoken(term.replaces)}." if term.replaces else ""
+    others = [one for one in contract.terms if one.id == term.replaces]
+    when = " in that period" if all(map(contract.recurs, (term, *others))) else ""
+    instead = f" These accounts earn it instead of {spoken(term.replaces)}{when}." if term.replaces else ""
     return f"{money(contract, term.amount)} for each account of {spoken(term.measure)}.{instead}"
 
 
@@ -239,9 +241,15 @@ def _accounts(_: Contract, measure: AccountMeasure) -> str:
         for one in measure.exclude
     )
     return (
-        f"Accounts whose condition day, {measure.days_from_opening} days after opening, has come in the period and "
+        f"Accounts whose condition day, {_from_opening(measure)} after opening, has come in the period and "
         f"that were not closed on or before that day.{excluded}"
     )
+
+
+def _from_opening(measure: AccountMeasure) -> str:
+    if measure.months_from_opening is None:
+        return f"{measure.days_from_opening} days"
+    return f"{measure.months_from_opening} months (the last day of a month that has no such day)"
 
 
 def _accounts_within(_: Contract, measure: AccountsWithin) -> str:
@@ -251,8 +259,10 @@ def _accounts_within(_: Contract, measure: AccountsWithin) -> str:
     )
 
 
-def _balances(_: Contract, __: BalanceMeasure) -> str:
-    return "The sum of the programme's statement balances at the month-ends of the period that have been delivered."
+def _balances(_: Contract, measure: BalanceMeasure) -> str:
+    times = "" if measure.times == "once" else ", each counted for every day of its month"
+    told = "The sum of the programme's statement balances at the month-ends of the period that have been delivered"
+    return f"{told}{times}."
 
 
 def _attributes(measure: EventSelection) -> str:

@@ -55,9 +55,12 @@ def whose(term: Term) -> str:
 def _tiers(contract: Contract, term: TiersTerm) -> str:
     values = "; ".join(f"{_value(contract, term, bracket)} {bounds(bracket)}" for bracket in term.tiers)
     below = "the first one holds" if term.below_zero is BelowZero.FIRST_RATE else "nothing is given"
-    less = " Less what this term gives for the earlier periods of its time, as recomputed now." * (
-        term.less == "given_for_earlier_periods"
-    )
+    given = " Less what this term gives for the earlier periods of its time, as recomputed now"
+    less = {
+        "nothing": "",
+        "given_for_earlier_periods": f"{given}.",
+        "given_and_kept": f"{given}; where that is more than is due now, nothing is taken back.",
+    }[term.less]
     on = "" if term.base is None else f" on {'all of ' * (term.method == 'whole')}{_based(contract, term.base)}"
     how = {
         "marginal": f"Each tier{on}, on the part inside its own bounds only",
@@ -117,9 +120,8 @@ def _sum(contract: Contract, term: SumTerm) -> str:
     hurdle = "" if term.hurdle is None else f" above {money(contract, term.hurdle)}"
     least = "" if term.least is None else f", {money(contract, term.least)} at least"
     most = "" if term.most is None else f", {money(contract, term.most)} at most"
-    return (
-        f"{percent(term.rate)} of {adds}{takes} {_WINDOWS[term.window]}{hurdle}{least}{most}. {rounded(term.rounding)}"
-    )
+    of = f"{adds}{takes} {_WINDOWS[Window(term.window)]}"
+    return f"{percent(term.rate)} of {of}{hurdle}{least}{most}. {rounded(term.rounding)}"
 
 
 def _pool_share(_: Contract, term: PoolShareTerm) -> str:

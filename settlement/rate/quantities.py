@@ -113,7 +113,7 @@ def _of_brackets(term: TiersTerm, scene: Scene) -> dict[str, int]:
     found = {} if term.base is None else {BASE: added(term.base.of, term.base.window, scene)}
     if term.driver is not None:
         found |= _driven(term.driver, scene)
-    if term.less == "given_for_earlier_periods":
+    if term.less != "nothing":
         found[PAID_TO_DATE] = given_before(scene, term.window)
     return found
 

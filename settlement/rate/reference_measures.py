@@ -9,16 +9,31 @@ import polars as pl
 
 from settlement.errors import TerminalError
 from settlement.model.contract import Contract
-from settlement.model.contract_measures import AccountMeasure, AccountsWithin, FirstPurchase, Measure, ProfitMeasure
+from settlement.model.contract_measures import (
+    AccountMeasure,
+    AccountsWithin,
+    BalanceMeasure,
+    FirstPurchase,
+    Measure,
+    ProfitMeasure,
+)
 from settlement.rate.facts import Facts
 
 _TO_CONDITION_DAY: Final = FirstPurchase.TO_CONDITION_DAY
 
 
-def days_from_opening(contracts: Iterable[Contract]) -> list[int]:
-    """After how many days from its opening an account may begin to count for contracts, or count no more."""
+def days_reached(contracts: Iterable[Contract], opened: pl.Expr) -> list[pl.Expr]:
+    """The days on which an account may begin to count for contracts, or count no more, by the day of its opening."""
     measures = (measure for contract in contracts for measure in contract.measures.values())
-    return sorted({0, *(measure.days_from_opening for measure in measures if isinstance(measure, AccountMeasure))})
+    said = sorted({_from_opening(measure) for measure in measures if isinstance(measure, AccountMeasure)})
+    return [opened, *(opened.dt.offset_by(time) for time in said)]
+
+
+def _from_opening(measure: AccountMeasure) -> str:
+    """How long after the opening the condition day is, as Polars writes a length of time."""
+    if measure.months_from_opening is not None:
+        return f"{measure.months_from_opening}mo"
+    return f"{measure.days_from_opening}d"
 
 
 def accounts_of(contract: Contract, measure: AccountMeasure | AccountsWithin, facts: Facts) -> pl.DataFrame:
@@ -44,22 +59,23 @@ def _meeting(contract: Contract, measure: Measure, facts: Facts) -> pl.DataFrame
         return _meeting(contract, contract.measures[measure.of], facts).filter(wanted)
     if not isinstance(measure, AccountMeasure):
         raise TypeError("accounts are counted within accounts")
-    day = pl.col("opened_on") + pl.duration(days=measure.days_from_opening)
+    day = pl.col("opened_on").dt.offset_by(_from_opening(measure))
     wanted = (pl.col("programme") == contract.programme) & (pl.col("day") <= facts.day)
     wanted &= (pl.col("closed_on") > pl.col("day")).fill_null(value=True)
     for exclusion in measure.exclude:
         excluded = (pl.col("account_class") == exclusion.account_class) & (pl.col("day") >= exclusion.first)
         wanted &= ~excluded.fill_null(value=False)
-    return facts.accounts.with_columns(day.cast(pl.Date).alias("day")).filter(wanted)
+    return facts.accounts.with_columns(day.alias("day")).filter(wanted)
 
 
-def balances_of(contract: Contract, facts: Facts) -> pl.DataFrame:
-    """Statement balances with ``day``, their month-end."""
+def balances_of(contract: Contract, measure: BalanceMeasure, facts: Facts) -> pl.DataFrame:
+    """Statement balances with ``day``, their month-end; where the measure says so for each day of its month."""
+    times = pl.lit(1) if measure.times == "once" else pl.col("effective_on").dt.month_end().dt.day().cast(pl.Int64)
     return facts.balances.filter(pl.col("programme") == contract.programme).select(
         *("file", "record", "account_id"),
         day="effective_on",
         selector=pl.col("effective_on").dt.to_string("iso"),
-        quantity="statement_balance_minor",
+        quantity=pl.col("statement_balance_minor") * times,
     )
 
 

@@ -124,7 +124,8 @@ class Reading:
                     self.base(term, now) * (Fraction(chosen.get("rate", 0)) + Fraction(chosen.get("price", 0))) * 100
                 )
         already = self.paid(term, window, now) if term["less"] != "nothing" else 0
-        return rounded(found) - already
+        due = rounded(found) - already
+        return 0 if due < 0 and term["less"] == "given_and_kept" else due
 
     def base(self, term: Table, now: int) -> Fraction:
         """In major units, things or blocks."""

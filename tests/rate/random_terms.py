@@ -131,7 +131,9 @@ class RandomContract:
             body.append(f"driver = {driver}")
             if method == "amount":
                 window, word = driver.split('window = "')[1].split('"')[0], "amount"
-        body.append(f'less = "{"given_for_earlier_periods" if window in TO_DATE else "nothing"}"')
+        # By the number of the term, and not by chance: whatever else is random stays as it was.
+        words = ("given_for_earlier_periods", "given_and_kept", "nothing" if method == "amount" else "given_and_kept")
+        body.append(f'less = "{words[len(self.ids) % 3] if window in TO_DATE else "nothing"}"')
         self.add("tiers", "\n".join([*body, self.brackets(word)]))
 
     def sum(self) -> None:

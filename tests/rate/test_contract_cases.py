@@ -93,6 +93,15 @@ def test_condition_days_and_first_purchases_are_shown() -> None:
     assert [gives for _, gives in table("alma-mater", "gip_accounts")] == ["counts", "does not count", "does not count"]
 
 
+def test_a_condition_day_by_months_is_shown_for_an_opening_on_a_leap_day() -> None:
+    source = "contracts/alma-mater/2009-01-01.toml"
+    text = contract_documents()[source].replace("days_from_opening = 90", "months_from_opening = 18", 1)
+    shown = {case.given: case.gives for case in cases(read_contract(source, text)) if case.name == "accounts"}
+    assert shown["opened 2007-09-30, condition day 2009-03-30"] == "counts in 2009-Q1"
+    assert shown["opened 2007-10-01, condition day 2009-04-01"] == "counts in 2009-Q2"
+    assert shown["opened 2012-02-29, condition day 2013-08-29"] == "counts in 2013-Q3"
+
+
 def test_units_are_shown_by_record_and_by_account() -> None:
     shown = dict(table("meridian-air", "bonus_miles"))
     assert shown["one record of 599.99"] == "599 miles"

@@ -113,6 +113,12 @@ def test_every_fault_of_the_shape_is_told_and_a_mistyped_word_once() -> None:
     assert "did you mean `days_from_opening`?" in told[0]
 
 
+def test_a_form_that_is_named_as_one_of_its_keys_hides_no_line() -> None:
+    text = UNIVERSITY + BY_ACCOUNTS.replace("contract_to_date", "quarter").replace("5.00", '"5.00"')
+    lines = [text.splitlines()[(problem.line or 0) - 1] for problem in examine(SOURCE, text).problems]
+    assert [line.partition(" ")[0] for line in lines] == ["driver", "tiers"]
+
+
 def test_a_file_that_is_misnamed_is_told_so_beside_its_other_problems() -> None:
     text = changed(UNIVERSITY, ("threshold = 250.00", "threshold = 250.005"))
     told = [problem.sentence for problem in examine("spring.toml", text).problems]
@@ -121,6 +127,18 @@ def test_a_file_that_is_misnamed_is_told_so_beside_its_other_problems() -> None:
     assert "lies inside the quarter 2009-Q1" in examine("2009-02-01.toml", UNIVERSITY).problems[0].sentence
 
 
+BY_ACCOUNTS = """
+[[terms]]
+id = "by_accounts"
+form = "tiers"
+clause = "1"
+method = "amount"
+driver = { of = ["accounts"], window = "contract_to_date", counts = "count" }
+less = "nothing"
+below_zero = "nothing"
+rounding = { unit = "minor", mode = "half_away", scope = "period" }
+tiers = [{ from = 0, amount = 5.00 }]
+"""
 EXAMPLE_OF_ANOTHER = '[[examples]]\nterm = "gip_bounty"\ntext = "thirty accounts"'
 WARNINGS = [
     (
@@ -171,6 +189,13 @@ WARNINGS = [
         ("gives = 30.00", "gives = 1_800.00"),
         "[[terms]]",
         "no example shows",
+    ),
+    (
+        UNIVERSITY,
+        ("[[beneficiaries]]", f"{BY_ACCOUNTS}\n[[beneficiaries]]"),
+        ("", ""),
+        'driver = { of = ["accounts"], window = "contract_to_date", counts = "count" }',
+        "gives its bracket's amount anew",
     ),
 ]
 

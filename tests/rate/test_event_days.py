@@ -110,10 +110,11 @@ def told_of_accounts(seed: int) -> list[dict[str, str]]:
     return rows
 
 
-def test_what_is_told_of_an_account_is_taken_back_or_told_of_another() -> None:
+@pytest.mark.parametrize("condition", ["days_from_opening = 20", "months_from_opening = 1"])
+def test_what_is_told_of_an_account_is_taken_back_or_told_of_another(condition: str) -> None:
     said = contract("event_accounts", 'adds = ["purchase"]').replace(
         '[measures.counted]\ntype = "event_accounts"\nclause = "1"\nadds = ["purchase"]',
-        f"[measures.counted]\n{ACCOUNTS}",
+        f"[measures.counted]\n{ACCOUNTS}".replace("days_from_opening = 20", condition),
     )
     version, rows = read_contract(SOURCE, said), told_of_accounts(7)
     file = "\n".join([",".join(rows[0]), *(",".join(row.values()) for row in rows)])
