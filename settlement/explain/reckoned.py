@@ -25,7 +25,7 @@ from settlement.model.contract_amounts import (
 from settlement.model.contract_frame import BelowZero, Counted, Window
 from settlement.model.contract_limits import GateTerm, SumTerm
 from settlement.model.contract_measures import things_of
-from settlement.model.contract_terms import MarginalTierTerm
+from settlement.model.contract_terms import MarginalTierTerm, looks_at
 from settlement.model.dates import Period, closes_year, month_after, period_from
 from settlement.model.money import decimal_of, exponent, minor, split_largest_remainder
 from settlement.rate.amounts import (
@@ -71,7 +71,7 @@ def reckoned(scene: Scene, now: Mapping[Period, Lines]) -> tuple[str, ...]:
         case MarginalTierTerm():
             notes = [*told.marginal(term)]
         case SumTerm():
-            notes = [*told.windows_of([((*term.adds, *term.takes), term.window)]), *told.sum(term)]
+            notes = [*told.windows_of([(looks_at(term), Window(term.window))]), *told.sum(term)]
         case GateTerm():
             notes = [*told.windows_of(_of_driver(term.driver)), *told.ratio(term.driver), *told.gate(term)]
         case MinimumPurchaseTerm():

@@ -99,7 +99,7 @@ def _of_programme(events: Events, versions: Sequence[ContractVersion], rows: pl.
         )
     told = rows.with_columns(pl.col("programme").fill_null(programmes[0]))
     currencies = {contract.currency for contract in contracts}
-    kinds = _NEVER_CONVERTED if any(contract.converts_events for contract in contracts) else _IN_MONEY
+    kinds = _NEVER_CONVERTED if any(contract.exchange_dates for contract in contracts) else _IN_MONEY
     foreign = told.filter(
         pl.col("programme").is_in(programmes)
         & pl.col("kind").is_in(kinds)
