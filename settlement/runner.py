@@ -17,6 +17,7 @@ from typing import Final
 import polars as pl
 
 from settlement import at_once, books, laws, openpgp, originals, quarantine, quarantine_books, restate_books, store
+from settlement.aside import laying_aside
 from settlement.cardkey import read_card_keys
 from settlement.errors import RetryableError, TerminalError
 from settlement.evidence.seal import add_seal
@@ -25,7 +26,7 @@ from settlement.model.arrival import signature_digests
 from settlement.model.clearing import StatementState
 from settlement.model.layout import read_layouts
 from settlement.model.restatement import configuration_of
-from settlement.model.stage import USUAL, Bounds, Part, Progress, Seen, StageInput
+from settlement.model.stage import IN_MEMORY, USUAL, Aside, Bounds, Part, Progress, Seen, StageInput
 from settlement.model.steps import moment_text
 from settlement.report import summary
 from settlement.stages import STAGES, Stage, stage_named, whole
@@ -60,8 +61,12 @@ def run_unit(
     if store.unit_saved(home, business_date, stage.name, unit):
         return
     try:
-        with store.keeping_parts(home, business_date, stage.name, unit) as keep:
-            _run_and_save(home, business_date, stage, unit, _Reading(bounds=bounds, keep=keep, seen=seen))
+        with (
+            store.keeping_parts(home, business_date, stage.name, unit) as keep,
+            laying_aside(home, business_date, stage.name, unit) as aside,
+        ):
+            reading = _Reading(bounds=bounds, keep=keep, aside=aside, seen=seen)
+            _run_and_save(home, business_date, stage, unit, reading)
     except (RetryableError, OSError):
         # Another runner may have committed the stage meanwhile and cleared its work folder away.
         if not books.committed(engine, business_date, stage.name):
@@ -284,11 +289,12 @@ def night_summary(home: Home, business_date: date) -> summary.NightSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Reading:
-    """What the stage ``parse`` is handed of the machine: originals, bounds, a place for parts, and who looks on."""
+    """What a unit is handed of the machine: originals, bounds, places for what is not held, and who looks on."""
 
     content: Callable[[str], memoryview] | None = None
     bounds: Bounds = USUAL
     keep: Callable[[pl.DataFrame], Part] | None = None
+    aside: Aside = IN_MEMORY
     seen: Seen | None = None
 
 
@@ -324,6 +330,7 @@ def _inputs(
         card_keys=read_card_keys(home, business_date) if parsing else (),
         bounds=reading.bounds,
         keep=reading.keep if parsing else None,
+        aside=reading.aside,
         seen=reading.seen if parsing else None,
     )
 

@@ -113,7 +113,7 @@ STAGES: Final[tuple[Stage, ...]] = (
         plan=pay.plan,
         reads=("payout",),
         scans=("clearing", "rated", "store", "file"),
-        history=("payout", "clearing", "rated", "store", "file"),
+        history=("payout", "clearing", "rated", "rated_basis", "rated_total", "store", "file"),
         files="out",
     ),
     Stage(

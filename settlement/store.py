@@ -301,7 +301,10 @@ def save_unit(home: Home, business_date: date, stage: str, unit: str, output: St
         if not target.resolve().is_relative_to((arriving / "files").resolve()):
             raise TerminalError(f"Stage {stage} names a file outside its folder: {path!r}.")
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
+        if isinstance(content, bytes):
+            target.write_bytes(content)
+        else:
+            os.link(content.stored, target)
     (arriving / "entries.json").write_text(json.dumps([entry_to_json(entry) for entry in output.entries]))
     _sync_files(arriving)
     if final.exists():

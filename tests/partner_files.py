@@ -59,6 +59,7 @@ advance = { paid = [{ on = 2010-11-01, amount = 5.00, to = "B" }] }
 """
 PATH = "contracts/test/2009-01-01.toml"
 READ = ("clearing", "rated", "store", "file")
+EARLIER = (*READ, "rated_basis", "rated_total")
 
 
 def documents(partners: str = "", contract: str = CONTRACT) -> dict[str, str]:
@@ -123,7 +124,7 @@ def given(
         scans={name: frame.lazy() for name, frame in tonight.items()},
         history={
             "payout": past("payout", {night(n): payout(night(n), lines) for n, lines in told.items()}),
-            **{name: past(name, {}) for name in READ},
+            **{name: past(name, {}) for name in EARLIER},
         },
     )
 

@@ -6,11 +6,12 @@ tables, configuration and landed bytes, calls the stage, and publishes what it r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from io import BytesIO
 from pathlib import Path
-from typing import Final, Protocol
+from typing import BinaryIO, Final, Protocol
 
 import polars as pl
 
@@ -47,6 +48,45 @@ class Part:
     rows: pl.LazyFrame
     stored: Path | None = field(default=None, repr=False)
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFile:
+    """A file that a stage has written part by part: its SHA-256, and where it lies, which is for the store alone."""
+
+    sha256: str
+    stored: Path = field(repr=False)
+
+
+OutFile = bytes | StoredFile
+"""A file that a stage publishes."""
+
+
+class Aside(Protocol):
+    """Where a unit lays aside what it does not hold in memory. Behind the unit it is gone, but for published files."""
+
+    def rows(self, rows: pl.DataFrame) -> pl.LazyFrame:
+        """Lay rows aside; they are read again as they are asked for, in their order."""
+
+    def file(self, write: Callable[[BinaryIO], None]) -> OutFile:
+        """The file that ``write`` writes, to be published."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InMemory:
+    """An aside that holds all in memory."""
+
+    def rows(self, rows: pl.DataFrame) -> pl.LazyFrame:
+        """The rows as they are."""
+        return rows.lazy()
+
+    def file(self, write: Callable[[BinaryIO], None]) -> OutFile:
+        """The bytes of the file."""
+        out = BytesIO()
+        write(out)
+        return out.getvalue()
+
+
+IN_MEMORY: Final = InMemory()
 
 Decrypt = Callable[[memoryview, FeedArrival, int], "memoryview | Refused"]
 """Opens an OpenPGP message: its bytes, what is demanded of its feed, and the most bytes it may become."""
@@ -175,6 +215,8 @@ class StageInput:
         What may be read at once (``parse`` only).
     keep:
         Stores rows of the table ``parsed_clearing`` aside and gives the part that they are (``parse`` only).
+    aside:
+        Where what is larger than memory is laid aside (``pay`` only).
     seen:
         Told how much of a file has been read, where somebody looks on (``parse`` only).
     """
@@ -199,6 +241,7 @@ class StageInput:
     restatements: tuple[Restatement, ...] = ()
     bounds: Bounds = USUAL
     keep: Callable[[pl.DataFrame], Part] | None = None
+    aside: Aside = IN_MEMORY
     seen: Seen | None = None
 
     @property
@@ -222,6 +265,12 @@ class StageInput:
         """Rows of a table of this night, lazily, whether it is scanned or read."""
         return self.scans[table] if table in self.scans else self.tables[table].lazy()
 
+    def nights_before(self, table: str) -> Sequence[date]:
+        """The earlier nights, in order; where nobody has told them, those that a table of ``history`` has."""
+        if self.nights is not None:
+            return self.nights
+        return self.history[table].select(pl.col("business_date").unique().sort()).collect().to_series().to_list()
+
     def of_nights(self, table: str, nights: Collection[date]) -> pl.LazyFrame:
         """Rows of a table of some earlier nights, lazily, with ``business_date``."""
         if self.told_on is not None:
@@ -239,5 +288,5 @@ class StageOutput:
 
     tables: Mapping[str, pl.DataFrame]
     parts: Mapping[str, tuple[Part, ...]] = field(default_factory=dict)
-    files: Mapping[str, bytes] = field(default_factory=dict)
+    files: Mapping[str, OutFile] = field(default_factory=dict)
     entries: tuple[Entry, ...] = ()

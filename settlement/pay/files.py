@@ -8,21 +8,22 @@ period, and what it is made of beside it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import polars as pl
 
 from settlement.errors import TerminalError
 from settlement.model.clearing import TOLD_ONLY, StatementState
-from settlement.model.stage import StageInput, StageOutput
+from settlement.model.stage import Aside, OutFile, StageInput, StageOutput
 from settlement.model.statement_lines import INTEREST, OWN_LINES, kind_of
 from settlement.model.tables import TABLES
 from settlement.pay.contract_text import beneficiaries, contract_text
 from settlement.pay.details import detail_lines, require_shown
 from settlement.pay.outgoing_layout import SUFFIXES, Content, OutgoingLayout, Tag
-from settlement.pay.outgoing_lines import in_layout, restatement_lines, settlement_lines
+from settlement.pay.outgoing_lines import restatement_lines, settlement_lines, write_in_layout
 from settlement.pay.partners import Form, PartnerDirectory, Recipient, read_partners
 from settlement.pay.restated import RestatedPeriod, restated_periods
 from settlement.pay.statement import Line, Statement
@@ -54,9 +55,14 @@ class PartnerFile:
     statement: Statement
     told: str
     format: str
-    content: bytes
+    content: OutFile
     lines: int
     total_minor: int
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of its bytes."""
+        return hashlib.sha256(self.content).hexdigest() if isinstance(self.content, bytes) else self.content.sha256
 
 
 def plan(inputs: StageInput) -> tuple[str, ...]:
@@ -176,16 +182,16 @@ def _files(
     settlement = directory.layout(to.partner, Content.SETTLEMENT)
     restating = directory.layout(to.partner, Content.RESTATEMENT)
     if settlement is not None:
-        yield _file(to, stem, settlement, settlement_lines(to, settlement))
+        yield _file(inputs.aside, to, stem, settlement, [settlement_lines(to, settlement)])
     detailing = directory.layout(to.partner, Content.DETAILS)
     if detailing is not None:
         require_shown(detailing, to, directory)
-        yield _file(to, f"{stem}_details", detailing, detail_lines(inputs, to, detailing))
+        yield _file(inputs.aside, to, f"{stem}_details", detailing, detail_lines(inputs, to, detailing))
     restated: tuple[RestatedPeriod, ...] = ()
     if restating is not None or to.partner.statement:
         restated = restated_periods(inputs, tonight, statement.as_of, statement.period)
     if restating is not None and restated:
-        yield _file(to, f"{stem}_restated", restating, restatement_lines(to, restated, restating))
+        yield _file(inputs.aside, to, f"{stem}_restated", restating, [restatement_lines(to, restated, restating)])
     if to.partner.statement:
         document = statement_document(to, restated)
         for form in to.partner.statement:
@@ -200,16 +206,34 @@ def _files(
             )
 
 
-def _file(to: Recipient, stem: str, layout: OutgoingLayout, rows: pl.DataFrame) -> PartnerFile:
-    details = rows.filter(pl.col("tag") == Tag.DETAIL)
+@dataclass(slots=True, kw_only=True)
+class _Tally:
+    """What has gone by of a file's detail lines."""
+
+    lines: int = 0
+    total_minor: int = 0
+
+    def of(self, rows: Iterable[pl.DataFrame], currency: str, summed: str) -> Iterator[pl.DataFrame]:
+        """The rows as they come, counted and added up."""
+        for some in rows:
+            details = some.filter(pl.col("tag") == Tag.DETAIL)
+            self.lines += details.height
+            self.total_minor += int(details.filter(pl.col("currency") == currency)[summed].sum())
+            yield some
+
+
+def _file(aside: Aside, to: Recipient, stem: str, layout: OutgoingLayout, rows: Iterable[pl.DataFrame]) -> PartnerFile:
+    tally = _Tally()
+    tallied = tally.of(rows, to.statement.currency, _SUMMED[layout.of])
+    content = aside.file(partial(write_in_layout, tallied, layout, to.statement.as_of))
     return PartnerFile(
         path=f"{stem}.{SUFFIXES[layout.format]}",
         statement=to.statement,
         told=layout.of.value,
         format=layout.format.value,
-        content=in_layout(rows, layout, to.statement.as_of),
-        lines=details.height,
-        total_minor=int(details.filter(pl.col("currency") == to.statement.currency)[_SUMMED[layout.of]].sum()),
+        content=content,
+        lines=tally.lines,
+        total_minor=tally.total_minor,
     )
 
 
@@ -241,7 +265,7 @@ def _file_row(file: PartnerFile) -> dict[str, Any]:
         "beneficiary": statement.beneficiary,
         "contract": statement.contract,
         "period": statement.period,
-        "sha256": hashlib.sha256(file.content).hexdigest(),
+        "sha256": file.sha256,
         "lines": file.lines,
         "total_minor": file.total_minor,
         "currency": statement.currency,

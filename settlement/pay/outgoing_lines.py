@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import polars as pl
 
 from settlement.model.statement_lines import CARRY_OUT, PAYOUT
 from settlement.pay.outgoing_layout import Format, OutgoingLayout, Tag
-from settlement.pay.outgoing_tables import parquet, workbook
-from settlement.pay.outgoing_text import written
+from settlement.pay.outgoing_tables import write_parquet, write_workbook
+from settlement.pay.outgoing_text import write_text
 from settlement.pay.partners import Recipient
 from settlement.pay.restated import OTHER, RestatedPeriod
 from settlement.pay.statement import Line
@@ -37,15 +37,15 @@ SCHEMA: Final = pl.Schema(
 """The values of the lines of a settlement or restatement file; money in minor units of ``currency``."""
 
 
-def in_layout(rows: pl.DataFrame, layout: OutgoingLayout, made_on: date) -> bytes:
-    """The lines in a declared layout; ``made_on`` is the day that a document's properties tell."""
+def write_in_layout(rows: Iterable[pl.DataFrame], layout: OutgoingLayout, made_on: date, out: BinaryIO) -> None:
+    """Write lines in a declared layout, some after others; ``made_on`` is the day that a document's properties tell."""
     match layout.format:
         case Format.PARQUET:
-            return parquet(rows, layout)
+            write_parquet(rows, layout, out)
         case Format.WORKBOOK:
-            return workbook(rows, layout, made_on)
+            write_workbook(rows, layout, made_on, out)
         case Format.DELIMITED | Format.FIXED_WIDTH:
-            return written(rows, layout)
+            write_text(rows, layout, out)
 
 
 def settlement_lines(to: Recipient, layout: OutgoingLayout) -> pl.DataFrame:

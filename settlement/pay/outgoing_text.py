@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import BinaryIO, Final
 
 import polars as pl
 
@@ -18,17 +18,18 @@ from settlement.pay.outgoing_layout import LINE_ENDS, Format, OutgoingField, Out
 
 _FORMULA: Final = r"^\s*[=+\-@＝＋－＠]"  # noqa: RUF001 - the wide forms start a formula too
 _CONTROL: Final = r"[\x00-\x1f\x7f\x{85}\x{2028}\x{2029}]+"
-_AT_ONCE: Final = 2**16
+_AT_ONCE: Final = 2**15
 """Lines that are written together."""
 
 
-def written(rows: pl.DataFrame, layout: OutgoingLayout) -> bytes:
-    """The file's bytes.
+def write_text(rows: Iterable[pl.DataFrame], layout: OutgoingLayout, out: BinaryIO) -> None:
+    """Write the file.
 
     Parameters
     ----------
     rows:
-        All lines in order: ``tag``, and the values of the content by name, money in minor units of ``currency``.
+        All lines in order, some after others: ``tag``, and the values of the content by name, money in minor units of
+        ``currency``.
 
     Raises
     ------
@@ -36,21 +37,23 @@ def written(rows: pl.DataFrame, layout: OutgoingLayout) -> bytes:
         Where a value does not fit its field or the code page has not its characters.
     """
     encoder = codecs.getincrementalencoder(layout.encoding)()
-    out, end = bytearray(), LINE_ENDS[layout.line_end]
+    end = LINE_ENDS[layout.line_end]
     try:
         if layout.names_line:
             names = pl.DataFrame({"written": [field.name for field in layout.lines[Tag.DETAIL]]})
             quoted = names.with_columns(written=_quoted(pl.col("written"), layout))["written"]
-            out += encoder.encode(layout.separator.join(quoted) + end)
-        for some in rows.iter_slices(_AT_ONCE):
-            out += encoder.encode(_lines(some, layout)["written"].str.join(end)[0] + end)
+            out.write(encoder.encode(layout.separator.join(quoted) + end))
+        out.writelines(
+            encoder.encode(_lines(few, layout)["written"].str.join(end)[0] + end)
+            for some in rows
+            for few in some.iter_slices(_AT_ONCE)
+        )
     except UnicodeEncodeError as error:
         characters = error.object[error.start : error.end]
         raise TerminalError(
             f"config/partners.toml: the encoding {layout.encoding} of a layout of {layout.of} has not the characters "
             f"{characters!r}: declare another encoding, or another language for the partner."
         ) from None
-    return bytes(out)
 
 
 def _lines(rows: pl.DataFrame, layout: OutgoingLayout) -> pl.DataFrame:

@@ -156,7 +156,7 @@ def _causes(
     changed = rated.group_by("term", "unit", *place, "account_id").agg(pl.col("quantity").sum()).collect()
     changed = changed.filter(pl.col("quantity") != 0)
     told = (
-        changed.join(records_of(inputs, changed["file"], "kind"), on=place, how="left")
+        changed.join(records_of(inputs, changed, "kind"), on=place, how="left")
         .group_by("term", "kind", "unit")
         .agg(pl.len().alias("count"), pl.col("quantity").sum())
         .sort("term", "kind", "unit", nulls_last=True)

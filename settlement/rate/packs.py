@@ -83,9 +83,7 @@ def packs_before(inputs: StageInput) -> Packs:
 
 def nights_before(inputs: StageInput) -> Sequence[date]:
     """The nights that were settled here before this one, in order."""
-    if inputs.nights is not None:
-        return inputs.nights
-    return inputs.history["file"].select(pl.col("business_date").unique().sort()).collect().to_series().to_list()
+    return inputs.nights_before("file")
 
 
 def _taken_up(nights: Mapping[date, int]) -> list[date]:
