@@ -44,6 +44,11 @@ def books_tables(connection: sa.Connection) -> dict[str, sa.Table]:
     return {name: found.tables[name] for name in sorted(found.tables) if name != "alembic_version"}
 
 
+def books_table(connection: sa.Connection, name: str) -> sa.Table:
+    """One table of the books as the database has it."""
+    return sa.Table(name, sa.MetaData(), autoload_with=connection, resolve_fks=False)
+
+
 def table_rows(connection: sa.Connection, table: sa.Table) -> list[Row]:
     """All rows of a table."""
     return [_texts(row) for row in connection.execute(sa.select(table)).mappings()]
@@ -54,7 +59,7 @@ def noted_after(connection: sa.Connection, number: int) -> list[Record]:
 
     Raises TerminalError where one is not there.
     """
-    notes = _table(connection, "book_row")
+    notes = books_table(connection, "book_row")
     query = sa.select(notes).where(notes.c.number > number).order_by(notes.c.number)
     numbers: dict[str, dict[str, int]] = {}
     for note in connection.execute(query):
@@ -64,7 +69,7 @@ def noted_after(connection: sa.Connection, number: int) -> list[Record]:
 
 
 def _records(connection: sa.Connection, name: str, numbers: Mapping[str, int]) -> Iterator[Record]:
-    table = _table(connection, name)
+    table = books_table(connection, name)
     key = [column.name for column in table.primary_key]
     parts = _parts(connection, name, list(numbers))
     left = dict(numbers)
@@ -80,7 +85,7 @@ def _records(connection: sa.Connection, name: str, numbers: Mapping[str, int]) -
 def _parts(connection: sa.Connection, name: str, keys: Sequence[str]) -> dict[str, list[Row]]:
     if name not in PARTS:
         return {}
-    table = _table(connection, PARTS[name])
+    table = books_table(connection, PARTS[name])
     first, line = (column.name for column in table.primary_key)
     found: dict[str, list[Row]] = {}
     for row in _rows_of(connection, table, [first], keys):
@@ -103,10 +108,6 @@ def _values(columns: Sequence[sa.Column[object]], text: str) -> tuple[object, ..
         read.get(column.type.python_type, str)(value)
         for column, value in zip(columns, text.split("\t", len(columns) - 1), strict=True)
     )
-
-
-def _table(connection: sa.Connection, name: str) -> sa.Table:
-    return sa.Table(name, sa.MetaData(), autoload_with=connection, resolve_fks=False)
 
 
 def _texts(row: sa.RowMapping) -> Row:
