@@ -81,7 +81,9 @@ def test_a_change_of_keys_leaves_the_books_alone(settled_sample: Path, tmp_path:
     assert {key.partition("-")[0] for key in _references(home, second)} == {"test"}
     assert {key.partition("-")[0] for key in _references(home, third)} == {"test"}
     remembered = store.read_table(home, "card_token", third)
-    assert set(remembered["card_ref"]) == _references(home, third)
+    # A file of the second night comes again: its cards are read, and are no records of the third.
+    before, own = _references(home, second), _references(home, third)
+    assert own < set(remembered["card_ref"]) <= before | own
     assert all(text.startswith("k2-") for text in remembered["token"])
     assert store.read_table(home, "card_token", second).is_empty()
     for night in (second, third):
