@@ -22,7 +22,11 @@ def read_in_parts(read: Reader, source: Source, part_bytes: int, part_rows: int)
 
 def assert_same_in_parts(read: Reader, source: Source, part_bytes: int, part_rows: int) -> None:
     """Assert that parts of that size give what the whole gives, and are handed on in full."""
-    whole = read(source)
+    assert_parts_say(read(source), read, source, part_bytes, part_rows)
+
+
+def assert_parts_say(whole: Parsed, read: Reader, source: Source, part_bytes: int, part_rows: int) -> None:
+    """As ``assert_same_in_parts``, where the file was read whole already."""
     parsed, kept = read_in_parts(read, source, part_bytes, part_rows)
     assert all(rows.height == part_rows for rows in kept)
     if "clearing" in parsed.tables:

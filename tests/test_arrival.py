@@ -12,6 +12,7 @@ from pathlib import Path
 import polars as pl
 import pysequoia
 import pytest
+from lean_nights import keep_one_contract, settle_in_name
 from made_clearing import FILE_ID, ipm_bytes, ipm_file, presentment
 
 from settlement import originals, reperform, runner, store
@@ -27,7 +28,9 @@ CONTENT = ipm_bytes(ipm_file([presentment(1, 100), presentment(2, 250)]))
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     create_home(tmp_path / "home", None)
-    return store.open_home(tmp_path / "home")
+    home = store.open_home(tmp_path / "home")
+    keep_one_contract(home)
+    return home
 
 
 def _deliver(home: Home, night: date, files: dict[str, bytes]) -> None:
@@ -93,7 +96,7 @@ def test_the_same_file_in_other_wrappings_is_a_repeat(home: Home, ours: pysequoi
     _check(home, NIGHT)
     encrypted = pysequoia.encrypt(CONTENT, recipients=[ours.extract_certificate()], armor=False)
     _deliver(home, NEXT, {f"{NAME}.gz": gzip.compress(CONTENT), f"{NAME}.pgp": encrypted})
-    runner.run_night(home, NIGHT, until="pay")
+    settle_in_name(home, NIGHT)
     assert set(_check(home, NEXT).values()) == {("duplicate", "IDENTICAL_RESEND")}
     assert store.read_table(home, "clearing", NEXT).is_empty()
 
@@ -303,7 +306,8 @@ def test_a_pair_that_came_again_is_a_repeat(home: Home, sender: pysequoia.Tsk) -
     pair = {NAME: CONTENT, f"{NAME}.sig": _sign(sender, CONTENT)}
     for night, files in ((NIGHT, pair), (NEXT, pair), (date(2010, 12, 31), {f"{NAME}.sig": pair[f"{NAME}.sig"]})):
         _deliver(home, night, files)
-        runner.run_night(home, night, until="pay")
+        _check(home, night)
+        settle_in_name(home, night)
     assert _check(home, NEXT) == {NAME: ("duplicate", "IDENTICAL_RESEND"), f"{NAME}.sig": ("signature", None)}
     assert _check(home, date(2010, 12, 31)) == {f"{NAME}.sig": ("duplicate", "IDENTICAL_RESEND")}
 
@@ -315,6 +319,7 @@ def test_a_signature_counts_for_one_file_and_not_for_the_next_of_its_name(home: 
         nights, ({f"{NAME}.sig": _sign(sender, CONTENT)}, {NAME: CONTENT[:-1]}, {NAME: CONTENT}), strict=True
     ):
         _deliver(home, night, files)
-        runner.run_night(home, night, until="pay")
+        _check(home, night)
+        settle_in_name(home, night)
     assert _check(home, NEXT) == {NAME: ("rejected", "NOT_SIGNED")}
     assert _check(home, nights[2]) == {NAME: ("rejected", "WAITS_FOR_SIGNATURE")}

@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 import sqlalchemy as sa
+from lean_nights import keep_one_contract, settle_in_name
 from made_clearing import card_number, ipm_bytes, ipm_file, presentment
 from typer.testing import CliRunner
 
@@ -40,6 +41,7 @@ def home(own_home: Callable[[str, Callable[[Path], object]], Home]) -> Home:
 def _rejecting(root: Path) -> None:
     create_home(root, None)
     place = store.open_home(root)
+    keep_one_contract(place)
     _deliver(place, NIGHT, NAME, CONTENT)
     runner.run_night(place, NIGHT, until="check")
 
@@ -95,7 +97,7 @@ def test_a_repaired_record_enters_a_later_night_with_a_link_to_its_reject(home: 
     (file,) = quarantine.release(home, books.connect(home), [reject_id], "bob", NEXT)
     assert _rejects(home)[0].state == "replayed"
     assert (home.inbox / str(NEXT) / file.name).read_bytes() == file.content
-    _settle(home, NIGHT, until="pay")
+    settle_in_name(home, NIGHT)
     _settle(home, NEXT, until="pay")
     (row,) = store.read_table(home, "clearing", NEXT).to_dicts()
     assert (row["record"], row["amount_minor"], row["transaction_date"]) == (3, 250, date(2010, 12, 28))
@@ -123,7 +125,9 @@ def test_nothing_is_applied_twice(home: Home) -> None:
             quarantine.release(home, engine, [reject_id], person, NEXT)
     with pytest.raises(TerminalError, match="cannot be repaired again"):
         _repaired(home, "carol")
-    _settle(home, NIGHT, NEXT, until="pay")
+    settle_in_name(home, NIGHT)
+    _settle(home, NEXT)
+    settle_in_name(home, NEXT)
     with pytest.raises(TerminalError, match="is applied"):
         quarantine.release(home, engine, [reject_id], "carol", THIRD)
     # The same file put into a later night by hand was not released for that night.
@@ -181,7 +185,7 @@ def test_a_night_that_is_landed_takes_no_replay(home: Home) -> None:
 
 def test_a_replay_released_while_a_night_is_landed_is_not_left_behind(home: Home) -> None:
     reject_id = _repaired(home)
-    _settle(home, NIGHT, until="pay")
+    settle_in_name(home, NIGHT)
     _deliver(home, NEXT, "MC_T112_20101230_01.ipm", b"")
     (unit,) = runner.plan(home, NEXT, "land")
     runner.run_unit(home, NEXT, "land", unit)
@@ -223,30 +227,30 @@ def test_a_changed_replay_or_another_file_of_its_name_is_no_replay(home: Home) -
     (file,) = quarantine.release(home, books.connect(home), [reject_id], "bob", NEXT)
     (home.inbox / str(NEXT) / file.name).chmod(0o640)
     _deliver(home, NEXT, file.name, file.content.replace(b"replay 1", b"replay 2"))
-    _settle(home, NIGHT, until="pay")
+    settle_in_name(home, NIGHT)
     _settle(home, NEXT)
     (row,) = store.read_table(home, "file", NEXT).to_dicts()
     assert (row["fate"], row["why"]) == ("rejected", "NOT_RELEASED")
     assert _rejects(home)[0].state == "refused"
     # It can be repaired and released again.
     _repaired(home, "dora")
-    _settle(home, NEXT, until="pay")
+    settle_in_name(home, NEXT)
     quarantine.release(home, books.connect(home), [reject_id], "bob", THIRD)
     _settle(home, THIRD)
     assert _rejects(home)[0].state == "applied"
     assert store.read_table(home, "clearing", THIRD).height == 1
 
 
-def _attacks(rng: random.Random) -> Callable[[sa.Engine], None]:
-    """One random step of somebody who writes to the books past the program."""
+def _attacks(rng: random.Random, number: int) -> Callable[[sa.Engine], None]:
+    """One random step of somebody who writes to the books past the program, of a sequence of this number."""
     person, other = rng.choice(["ann", "bea", "cem"]), rng.choice(["ann", "bea", "cem", "Ann", " bea", ""])
     attempt, seal = rng.randint(1, 3), Sealed(key_id="q1", content=b"x")
-    reject = rng.choice(["r1", "r2", "gone"])
+    reject = rng.choice([f"{number} r1", f"{number} r2", "gone"])
     night = rng.choice([NEXT, THIRD])
     release = Release(
-        reject_id=reject, attempt=attempt, repaired_by=person, replayed_by=other, business_date=night, name="n"
+        reject_id=reject, attempt=attempt, repaired_by=person, replayed_by=other, business_date=night, name=f"n{number}"
     )
-    file = ReplayFile(business_date=night, name="n", sha256="0", content=b"")
+    file = ReplayFile(business_date=night, name=f"n{number}", sha256="0", content=b"")
     outcome = Outcome(
         reject_id=reject, attempt=attempt, business_date=night, outcome=rng.choice(["applied", "refused", "x"])
     )
@@ -280,30 +284,29 @@ def test_no_sequence_of_writes_to_the_books_passes_four_eyes(
     tmp_path: Path, on_each_database: Callable[[], None]
 ) -> None:
     rng = random.Random(17)
+    engine = books.connect(Home(root=tmp_path))
+    seen: list[tuple[object, ...]] = []
     for number in range(20):
-        (tmp_path / str(number)).mkdir()
-        on_each_database()
-        engine = books.connect(Home(root=tmp_path / str(number)))
         with engine.begin() as connection:
-            sql.add_night(connection, [_made_reject("r1", 1), _made_reject("r2", 2)], [])
-        seen: list[tuple[object, ...]] = []
+            sql.add_night(connection, [_made_reject(f"{number} r{n}", 2 * number + n) for n in (1, 2)], [])
         for _ in range(40):
             try:
-                _attacks(rng)(engine)
+                _attacks(rng, number)(engine)
             except (TerminalError, sa.exc.DatabaseError):
                 continue
             seen = _only_added(engine, seen)
-        for case in sql.cases(engine):
-            repairers = {(repair.attempt, repair.person) for repair in case.repairs}
-            for release in case.releases:
-                assert (release.attempt, release.repaired_by) in repairers
-                assert release.replayed_by not in {release.repaired_by, ""}
-                assert release.replayed_by == release.replayed_by.strip().lower()
-            assert sum(outcome.outcome == "applied" for outcome in case.outcomes) <= 1
-            assert {(o.attempt, o.business_date) for o in case.outcomes} <= {
-                (r.attempt, r.business_date) for r in case.releases
-            }
-        engine.dispose()
+    cases = sql.cases(engine)
+    assert len(cases) == 40
+    for case in cases:
+        repairers = {(repair.attempt, repair.person) for repair in case.repairs}
+        for release in case.releases:
+            assert (release.attempt, release.repaired_by) in repairers
+            assert release.replayed_by not in {release.repaired_by, ""}
+            assert release.replayed_by == release.replayed_by.strip().lower()
+        assert sum(outcome.outcome == "applied" for outcome in case.outcomes) <= 1
+        assert {(o.attempt, o.business_date) for o in case.outcomes} <= {
+            (r.attempt, r.business_date) for r in case.releases
+        }
 
 
 def _only_added(engine: sa.Engine, before: list[tuple[object, ...]]) -> list[tuple[object, ...]]:
@@ -358,7 +361,8 @@ def test_records_of_one_file_go_into_one_replay(tmp_path: Path) -> None:
     home = store.open_home(tmp_path / "home")
     rows = [presentment(n, 100 * n, DE12=BAD if n % 2 else GOOD) for n in range(1, 7)]
     _deliver(home, NIGHT, NAME, ipm_bytes(ipm_file(rows)))
-    _settle(home, NIGHT, until="pay")
+    _settle(home, NIGHT)
+    settle_in_name(home, NIGHT)
     engine, ids = books.connect(home), [case.reject.reject_id for case in _rejects(home)]
     for reject_id in ids:
         quarantine.repair(home, engine, reject_id, "alice", _mended)

@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 from bank_files import Entry, Statement, bai2, camt053, camt054, mt940
 from declared_layouts import JSON_LINES, PARQUET, WORKBOOK, as_json_lines, delimited
+from lean_nights import settle_in_name
 from made_clearing import card_number
 from made_workbook import workbook
 from typer.testing import CliRunner
@@ -135,7 +136,8 @@ def _home(root: Path, case: Case) -> Home:
         (home.inbox / str(night)).mkdir()
     (home.inbox / str(NIGHT) / case.name).write_bytes(case.content)
     (home.inbox / str(NEXT) / "NOTE.txt").write_bytes(b"-")
-    runner.run_night(home, NIGHT, until="pay")
+    runner.run_night(home, NIGHT, until="check")
+    settle_in_name(home, NIGHT)
     return home
 
 

@@ -44,9 +44,10 @@ def read_books(home: Home) -> Books:
             raise TerminalError(f"The books cannot be read ({error}): restore them from backup.") from None
     with books.reached(), engine.connect() as connection:
         connection.execution_options(isolation_level="REPEATABLE READ")
-        keys = books_tables(connection)
-        rows = {name: table_rows(connection, name) for name in keys}
-    return Books(tables=rows, keys={name: list(key) for name, key in keys.items()})
+        tables = books_tables(connection)
+        rows = {name: table_rows(connection, table) for name, table in tables.items()}
+    keys = {name: [column.name for column in table.primary_key] for name, table in tables.items()}
+    return Books(tables=rows, keys=keys)
 
 
 def check_home(home: Home, head: str | None = None) -> Found:

@@ -36,16 +36,22 @@ class Record:
     parts: tuple[Row, ...]
 
 
-def books_tables(connection: sa.Connection) -> dict[str, tuple[str, ...]]:
-    """All tables of the books and the columns of their primary keys, sorted by name."""
-    look = sa.inspect(connection)
-    names = sorted(set(look.get_table_names()) - {"alembic_version"})
-    return {name: tuple(look.get_pk_constraint(name)["constrained_columns"]) for name in names}
+def books_tables(connection: sa.Connection) -> dict[str, sa.Table]:
+    """All tables of the books as the database has them, sorted by name."""
+    found = sa.MetaData()
+    # All at once: PostgreSQL takes longer to say what a table is than to give its rows.
+    found.reflect(connection, resolve_fks=False)
+    return {name: found.tables[name] for name in sorted(found.tables) if name != "alembic_version"}
 
 
-def table_rows(connection: sa.Connection, name: str) -> list[Row]:
+def books_table(connection: sa.Connection, name: str) -> sa.Table:
+    """One table of the books as the database has it."""
+    return sa.Table(name, sa.MetaData(), autoload_with=connection, resolve_fks=False)
+
+
+def table_rows(connection: sa.Connection, table: sa.Table) -> list[Row]:
     """All rows of a table."""
-    return [_texts(row) for row in connection.execute(sa.select(_table(connection, name))).mappings()]
+    return [_texts(row) for row in connection.execute(sa.select(table)).mappings()]
 
 
 def noted_after(connection: sa.Connection, number: int) -> list[Record]:
@@ -53,7 +59,7 @@ def noted_after(connection: sa.Connection, number: int) -> list[Record]:
 
     Raises TerminalError where one is not there.
     """
-    notes = _table(connection, "book_row")
+    notes = books_table(connection, "book_row")
     query = sa.select(notes).where(notes.c.number > number).order_by(notes.c.number)
     numbers: dict[str, dict[str, int]] = {}
     for note in connection.execute(query):
@@ -63,7 +69,7 @@ def noted_after(connection: sa.Connection, number: int) -> list[Record]:
 
 
 def _records(connection: sa.Connection, name: str, numbers: Mapping[str, int]) -> Iterator[Record]:
-    table = _table(connection, name)
+    table = books_table(connection, name)
     key = [column.name for column in table.primary_key]
     parts = _parts(connection, name, list(numbers))
     left = dict(numbers)
@@ -79,7 +85,7 @@ def _records(connection: sa.Connection, name: str, numbers: Mapping[str, int]) -
 def _parts(connection: sa.Connection, name: str, keys: Sequence[str]) -> dict[str, list[Row]]:
     if name not in PARTS:
         return {}
-    table = _table(connection, PARTS[name])
+    table = books_table(connection, PARTS[name])
     first, line = (column.name for column in table.primary_key)
     found: dict[str, list[Row]] = {}
     for row in _rows_of(connection, table, [first], keys):
@@ -102,10 +108,6 @@ def _values(columns: Sequence[sa.Column[object]], text: str) -> tuple[object, ..
         read.get(column.type.python_type, str)(value)
         for column, value in zip(columns, text.split("\t", len(columns) - 1), strict=True)
     )
-
-
-def _table(connection: sa.Connection, name: str) -> sa.Table:
-    return sa.Table(name, sa.MetaData(), autoload_with=connection, resolve_fks=False)
 
 
 def _texts(row: sa.RowMapping) -> Row:

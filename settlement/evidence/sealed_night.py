@@ -6,7 +6,7 @@ from datetime import date
 from typing import Final
 
 from settlement import books
-from settlement.evidence.rows import noted_after, table_rows
+from settlement.evidence.rows import books_table, noted_after, table_rows
 from settlement.evidence.seal import record_digest
 from settlement.evidence.verify_books import read_seal
 
@@ -36,7 +36,7 @@ def _sealed_digests(engine: books.Engine, business_date: date) -> dict[tuple[str
     A night that was not ended is sealed by the next one.
     """
     with books.transaction(engine) as connection:
-        seals = table_rows(connection, "seal")
+        seals = table_rows(connection, books_table(connection, "seal"))
     contents = (row["content"] or "" for row in seals if (row["business_date"] or "") >= business_date.isoformat())
     rows = (row for content in contents for row in read_seal(content).rows)
     return {(table, key): sha256 for _, table, key, sha256 in rows if table in _PERFORMED}

@@ -20,9 +20,10 @@ def _commands(page: str) -> list[str]:
 
 
 def test_the_commands_of_the_pages(tmp_path: Path) -> None:
-    commands = [command for page in PAGES for command in _commands(page)]
+    # What two pages say, be it in another order of its words, is done once.
+    commands = {frozenset(shlex.split(command)): command for page in PAGES for command in _commands(page)}
     assert len(commands) >= 9
-    for command in commands:
+    for command in commands.values():
         code, told = ended(tmp_path / "said", settle, str(tmp_path), *shlex.split(command)[1:])
         assert code == 0, f"{command}\n{told}"
     assert (tmp_path / "breaks.csv").exists()

@@ -24,16 +24,16 @@ def _everything_of(home: Home, night: date) -> dict[str, str]:
     return found
 
 
-def test_a_later_night_leaves_earlier_nights_alone(tmp_path: Path, sample_dir: Path) -> None:
-    create_home(tmp_path / "home", sample_dir)
-    home = store.open_home(tmp_path / "home")
-    first, second, *_ = originals.delivery_dates(home)
-    runner.run_night(home, first, until="pay")
-    before, entries = _everything_of(home, first), books.read_entries(books.connect(home), first)
-    runner.run_night(home, second, until="pay")
-    assert before
-    assert _everything_of(home, first) == before
-    assert books.read_entries(books.connect(home), first) == entries
+def test_a_later_night_leaves_earlier_nights_alone(settled_sample: Path) -> None:
+    then, now = (store.open_home(settled_sample / name) for name in ("two_nights", "home"))
+    first, second, third = originals.delivery_dates(now)
+    assert books.nights_of(books.connect(then), "pay") == [first, second]
+    assert books.nights_of(books.connect(now), "pay") == [first, second, third]
+    for night in (first, second):
+        before, entries = _everything_of(then, night), books.read_entries(books.connect(then), night)
+        assert before
+        assert _everything_of(now, night) == before
+        assert books.read_entries(books.connect(now), night) == entries
 
 
 def test_an_entry_key_is_booked_once(tmp_path: Path, sample_dir: Path) -> None:

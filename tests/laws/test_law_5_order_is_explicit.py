@@ -32,7 +32,7 @@ def _bytes_of(home: Home, night: date) -> dict[str, str]:
 def test_another_run_in_another_place_writes_the_same_bytes(
     tmp_path: Path, sample_dir: Path, settled_home: Home
 ) -> None:
-    nights = originals.delivery_dates(settled_home)
+    nights = originals.delivery_dates(settled_home)[:2]
     for night in reversed(nights):
         for path in sorted((sample_dir / str(night)).iterdir(), reverse=True):
             (tmp_path / "in" / str(night)).mkdir(parents=True, exist_ok=True)

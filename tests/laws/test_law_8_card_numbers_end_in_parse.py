@@ -6,8 +6,6 @@ import csv
 import gzip
 import io
 import sqlite3
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -16,6 +14,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import warm_process
 from bad_files import CARDS, bad_files
 from card_scan import ENCODINGS, CardScan, files_of
 from typer.testing import CliRunner
@@ -65,10 +64,10 @@ def bad_night(tmp_path_factory: pytest.TempPathFactory) -> Night:
     said: dict[str, bytes] = {}
 
     def settle(*words: object) -> None:
-        command = [Path(sys.executable).with_name("settle"), *map(str, words)]
-        done = subprocess.run(command, capture_output=True, check=False)
-        assert done.returncode == 0, done.stderr
-        said[" ".join(map(str, words))] = done.stdout + done.stderr
+        told = [str(word) for word in words]
+        code, text = warm_process.ended(place / "said", warm_process.settle, str(place), *told)
+        assert code == 0, text
+        said[" ".join(told)] = text.encode()
 
     def ask(*words: object) -> None:
         told = [str(word) for word in words]

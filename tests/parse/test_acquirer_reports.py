@@ -7,6 +7,7 @@ from datetime import date, datetime
 
 import pytest
 from layout_files import layout, read
+from random_cases import cuts
 
 from settlement.model.clearing import Why
 from settlement.parse.source import Parsed
@@ -238,6 +239,7 @@ def test_every_byte_of_a_report_is_counted(name: str, file: str, text: str) -> N
 @pytest.mark.parametrize("whole", [REPORT.encode(), (HEAD + COLUMNS + SALE + REFUND + FOOT).encode()])
 def test_a_report_cut_anywhere_is_not_accepted(whole: bytes) -> None:
     name, file = ("acquirer_generic", GENERIC) if whole.startswith(b"Type") else ("paypal_stl", PAYPAL)
-    for size in range(len(whole)):
+    ends = [at for at, sign in enumerate(whole, start=1) if sign == ord("\n")]
+    for size in cuts(len(whole), ends)[:-1]:
         parsed = read(layout(name), file, whole[:size])
         assert parsed.fault is not None or wrong(parsed) or not parsed.tables["clearing"].height, size

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from made_clearing import FILE_ID, ipm_bytes, ipm_file, ipm_message, pds, presentment
 from read_file import source_of
-from read_in_parts import assert_same_in_parts, read_in_parts
+from read_in_parts import assert_parts_say, assert_same_in_parts, read_in_parts
 
 from settlement.parse import mastercard_ipm
 from settlement.parse.source import Parsed
@@ -65,7 +65,7 @@ def test_a_part_may_end_behind_any_message(*, blocked: bool) -> None:
     ends = [sum(4 + len(message) for message in messages[: count + 1]) for count in range(len(messages))]
     for end in ends:
         for part_bytes in (end - 1, end, end + 3, end + 4):
-            _assert_same(content, part_bytes, 2)
+            assert_parts_say(whole, mastercard_ipm.read, source_of(NAME, content), part_bytes, 2)
 
 
 @pytest.mark.parametrize("part_bytes", [1, 5, 100, 1012, 1014, 4096])

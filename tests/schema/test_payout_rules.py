@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,11 +32,14 @@ EVENT = (
 
 
 @pytest.fixture
-def home(tmp_path: Path, on_each_database: object) -> Home:
-    home = made_home(tmp_path / "home", DUES)
+def home(own_home: Callable[[str, Callable[[Path], object]], Home]) -> Home:
+    return own_home("two_due", _two_due)
+
+
+def _two_due(root: Path) -> None:
+    home = made_home(root, DUES)
     for partner in "AB":
         with_account(home, partner)
-    return home
 
 
 def write(home: Home, *statements: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from functools import partial
@@ -22,7 +23,7 @@ from settlement.model.journal import Entry, Posting
 from settlement.payout import cash, decisions, steps
 from settlement.payout.decisions import Proposed
 from settlement.schema import restatement_rules
-from settlement.store import KeptFile
+from settlement.store import Home, KeptFile
 
 NIGHT = date(2010, 12, 29)
 TABLES = books.METADATA.tables
@@ -44,9 +45,13 @@ def entry(key: str = "k1") -> Entry:
 
 
 @pytest.fixture
-def engine(tmp_path: Path, on_each_database: object) -> sa.Engine:
+def engine(own_home: Callable[[str, Callable[[Path], object]], Home]) -> sa.Engine:
     """Books in which every table has a row, but the one that takes none any more."""
-    home = made_home(tmp_path / "home", [("C2-RET-COBRAND", "A", 100_00)])
+    return books.connect(own_home("every_table", _with_every_table))
+
+
+def _with_every_table(root: Path) -> None:
+    home = made_home(root, [("C2-RET-COBRAND", "A", 100_00)])
     engine = books.connect(home)
     with_account(home, "A", ABROAD)
     batch = proposed(home)
@@ -97,7 +102,6 @@ def engine(tmp_path: Path, on_each_database: object) -> sa.Engine:
             "INSERT INTO restatement VALUES ('2010-12-31', '2010-12-29', '2010-12-30', 'a reason', 'ann')"
         )
         restatement_rules.make(connection)
-    return engine
 
 
 def rows_of(engine: sa.Engine) -> dict[str, list[tuple[object, ...]]]:
