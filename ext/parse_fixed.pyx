@@ -5,16 +5,15 @@
 import numpy as np
 
 from cython.parallel cimport prange
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
-from libc.string cimport memchr, memcpy
+from libc.stdint cimport int32_t
+from libc.string cimport memchr
+
+include "ascii_words.pxi"
 
 cdef enum:
     BLOCK = 1024  # lines that a thread takes at once
     INSIDE = 12  # bytes of a text that a view holds itself
     PART = 1 << 30  # most bytes of characters that views of one part point into
-
-cdef uint64_t BLANKS = 0x2020202020202020  # eight of them
-cdef uint64_t HIGH = 0x8080808080808080  # the bit of each byte that no ASCII character has
 
 
 cdef void _whole(const uint8_t* line, int64_t length, const int32_t* places, const uint8_t* marks, int64_t count,
@@ -70,31 +69,12 @@ def whole_lines(const uint8_t[::1] data, const int64_t[::1] base, int64_t length
     return whole_array
 
 
-cdef inline uint64_t _word(const uint8_t* at) noexcept nogil:
-    cdef uint64_t word
-    memcpy(&word, at, 8)
-    return word
-
-
-cdef inline bint _odd(const uint8_t* source, int32_t size) noexcept nogil:
-    """Whether a byte is not ASCII, eight at a time."""
-    cdef uint64_t seen = 0
-    while size >= 8:
-        size -= 8
-        seen |= _word(source + size)
-    while size > 0:
-        size -= 1
-        seen |= source[size]
-    return seen & HIGH != 0
-
-
 cdef void _field(const uint8_t* source, int32_t size, const uint8_t* table, bint plain, int64_t row,
                  int64_t rows_of_part, uint8_t* chars, int32_t width, int32_t* view, uint8_t* odd) noexcept nogil:
     """The view of one field without the blanks around it, and whether it has a byte that is not ASCII."""
-    cdef int32_t k
     cdef uint8_t* to
-    while plain and size >= 8 and _word(source + size - 8) == BLANKS:
-        size -= 8
+    if plain:
+        size = <int32_t>_cut(source, size, 32)
     while size > 0 and table[source[size - 1]] == 32:
         size -= 1
     while size > 0 and table[source[0]] == 32:
@@ -102,12 +82,7 @@ cdef void _field(const uint8_t* source, int32_t size, const uint8_t* table, bint
         size -= 1
     view[0], view[1], view[2], view[3] = size, 0, 0, 0
     to = <uint8_t*>(view + 1) if size <= INSIDE else chars + row * width
-    if plain:
-        memcpy(to, source, size)
-    else:
-        for k in range(size):
-            to[k] = table[source[k]]
-    if _odd(to, size):
+    if _written(source, size, table, plain, to):
         odd[0] = 1
         view[0], view[1], view[2], view[3] = 0, 0, 0, 0
     elif size > INSIDE:
@@ -168,9 +143,7 @@ def fixed_fields(const uint8_t[::1] data, const int64_t[::1] base, const int32_t
     # Each field has characters of its own, so that none keeps another's in memory.
     kept = [np.empty(n * one if one > INSIDE else 0, dtype=np.uint8) for one in np.asarray(size).tolist()]
     cdef const int64_t[::1] chars = np.array([one.ctypes.data for one in kept], dtype=np.int64)
-    # Where each byte is its own ASCII character, or none, texts are copied as they stand.
-    own = np.where(np.arange(256) < 128, np.asarray(table) == np.arange(256), np.asarray(table) > 127)
-    cdef bint plain = own.all()
+    cdef bint plain = _plain(table)
     cdef int32_t[:, :, ::1] views = views_array
     cdef uint8_t[:, ::1] odd = odd_array
     for row in prange(n, nogil=True, num_threads=threads, schedule="dynamic", chunksize=BLOCK):

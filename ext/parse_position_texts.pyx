@@ -4,44 +4,35 @@
 import numpy as np
 
 from cython.parallel cimport prange
-from libc.string cimport memcpy, memset
-
 include "positions.pxi"
+include "ascii_words.pxi"
 
 cdef enum:
     INLINE = 12  # bytes of a text that stand in its view
 
 
-cdef uint8_t _view(const uint8_t* at, int64_t size, const uint8_t* table, int blank, int32_t place, uint8_t* view,
-                   uint8_t* chars) noexcept nogil:
+cdef bint _view(const uint8_t* at, int64_t size, const uint8_t* table, bint plain, int blank, int32_t place, int32_t* view,
+                uint8_t* chars) noexcept nogil:
     """Write one text and its view; whether it leaves ASCII."""
-    cdef int64_t k
-    cdef uint8_t seen = 0
-    while size > 0 and at[size - 1] == blank:
-        size -= 1
-    cdef int32_t length = <int32_t>max(0, size)
-    cdef int32_t zero = 0
-    memset(view, 0, 16)
-    memcpy(view, &length, 4)
-    cdef uint8_t* to = chars if length > INLINE else view + 4
-    for k in range(length):
-        to[k] = table[at[k]]
-        seen |= to[k]
-    if length > INLINE:
-        memcpy(view + 4, chars, 4)
-        memcpy(view + 8, &zero, 4)
-        memcpy(view + 12, &place, 4)
-    return seen & 0x80
+    cdef bint odd
+    size = max(<int64_t>0, _cut(at, size, blank))
+    view[0], view[1], view[2], view[3] = <int32_t>size, 0, 0, 0
+    if size <= INLINE:
+        return _written(at, size, table, plain, <uint8_t*>(view + 1))
+    odd = _written(at, size, table, plain, chars)
+    memcpy(view + 1, chars, 4)
+    view[3] = place
+    return odd
 
 
-cdef uint8_t _texts(const uint8_t* data, const int64_t* base, const int32_t* length, int64_t from_row, int64_t count,
-                    int first, int size, const uint8_t* table, int blank, uint8_t* views, uint8_t* chars) noexcept nogil:
+cdef bint _texts(const uint8_t* data, const int64_t* base, const int32_t* length, int64_t from_row, int64_t count,
+                 int first, int size, const uint8_t* table, bint plain, int blank, int32_t* views, uint8_t* chars) noexcept nogil:
     cdef int64_t row
-    cdef uint8_t seen = 0
+    cdef bint odd = False
     for row in range(from_row, from_row + count):
-        seen |= _view(data + base[row] + first, min(size, length[row] - first), table, blank, <int32_t>(row * size),
-                      views + 16 * row, chars + row * size)
-    return seen
+        odd |= _view(data + base[row] + first, min(size, length[row] - first), table, plain, blank, <int32_t>(row * size),
+                     views + 4 * row, chars + row * size)
+    return odd
 
 
 def position_texts(const uint8_t[::1] data, const int64_t[::1] base, const int32_t[::1] length,
@@ -78,20 +69,21 @@ def position_texts(const uint8_t[::1] data, const int64_t[::1] base, const int32
     if count and n * int(sizes.max()) >= 1 << 31:
         raise ValueError("too many records for one buffer")
     starts_array = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(sizes * n)])
-    views_array, chars_array = np.empty((count, n, 16), dtype=np.uint8), np.empty(starts_array[-1] + 1, dtype=np.uint8)
+    views_array, chars_array = np.empty((count, n, 4), dtype=np.int32), np.empty(starts_array[-1] + 1, dtype=np.uint8)
     seen_array = np.zeros((count, blocks), dtype=np.uint8)
     cdef int64_t[::1] starts = starts_array
-    cdef uint8_t[:, :, ::1] views = views_array
+    cdef int32_t[:, :, ::1] views = views_array
     cdef uint8_t[::1] chars = chars_array
     cdef uint8_t[:, ::1] seen = seen_array
+    cdef bint plain = _plain(table)
     if n and count and data.shape[0]:
         for block in prange(blocks, nogil=True, num_threads=threads, schedule="static"):
             row = block * BLOCK
             for field in range(count):
                 seen[field, block] = _texts(&data[0], &base[0], &length[0], row, min(<int64_t>BLOCK, n - row),
-                                            fields[field, 0], fields[field, 1], &table[0], blank, &views[field, 0, 0],
+                                            fields[field, 0], fields[field, 1], &table[0], plain, blank, &views[field, 0, 0],
                                             &chars[starts[field]])
     else:
         views_array[:] = 0
     cut = [chars_array[starts_array[field] : starts_array[field + 1]] for field in range(count)]
-    return views_array, cut, seen_array.any(axis=1).astype(np.uint8)
+    return views_array.view(np.uint8), cut, seen_array.any(axis=1).astype(np.uint8)

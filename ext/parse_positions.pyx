@@ -6,23 +6,17 @@ import numpy as np
 from cython.parallel cimport prange
 
 include "positions.pxi"
+include "digit_words.pxi"
 
 cdef enum:
     MOST_DIGITS = 18
 
 
 cdef uint8_t _number(const uint8_t* at, int64_t size, int zero, int blank, int64_t* value) noexcept nogil:
-    cdef int64_t k, number = 0
-    cdef int digit
+    cdef int64_t k
+    if _read_digits(at, size, zero, value):
+        return 1
     value[0] = 0
-    for k in range(size):
-        digit = at[k] - zero
-        if digit < 0 or digit > 9:
-            break
-        number = 10 * number + digit
-    else:
-        value[0] = number
-        return size > 0
     for k in range(size):
         if at[k] != blank:
             return 2
@@ -67,11 +61,13 @@ def position_numbers(const uint8_t[::1] data, const int64_t[::1] base, const int
     """
     _require(data, base, length, fields)
     cdef int64_t n = base.shape[0], count = fields.shape[0], block, field, row
-    values_array, state_array = np.zeros((count, n), dtype=np.int64), np.zeros((count, n), dtype=np.uint8)
+    values_array, state_array = np.empty((count, n), dtype=np.int64), np.empty((count, n), dtype=np.uint8)
     if count and np.asarray(fields)[:, 1].max() > MOST_DIGITS:
         raise ValueError("a field has more than 18 digits")
-    if not n or not count or not data.shape[0]:
+    if not n or not count:
         return values_array, state_array
+    if not data.shape[0]:  # without a byte there is no number
+        data = np.zeros(1, dtype=np.uint8)
     cdef int64_t[:, ::1] values = values_array
     cdef uint8_t[:, ::1] state = state_array
     for block in prange((n + BLOCK - 1) // BLOCK, nogil=True, num_threads=threads, schedule="static"):

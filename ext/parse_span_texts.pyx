@@ -4,39 +4,34 @@
 import numpy as np
 
 from cython.parallel cimport prange
-from libc.string cimport memchr, memcpy
+from libc.string cimport memchr
 
 include "span_columns.pxi"
+include "ascii_words.pxi"
 
 cdef enum:
     INLINE = 12  # bytes of a text that stand in its view
 
 
-cdef uint8_t _view(const uint8_t* at, int32_t size, const uint8_t* table, int pad, int stop, int64_t place,
-                   uint8_t* view, uint8_t* chars) noexcept nogil:
-    """Write one text and its view; 128 where it leaves ASCII."""
-    cdef int32_t k
-    cdef uint8_t seen = 0
-    cdef int32_t head[4]
+cdef bint _view(const uint8_t* at, int64_t size, const uint8_t* table, bint plain, int pad, int stop, int64_t place,
+                int32_t* view, uint8_t* chars) noexcept nogil:
+    """Write one text and its view; whether it leaves ASCII."""
+    cdef bint odd
     cdef const void* found = memchr(at, stop, size) if stop >= 0 and size > 0 else NULL
     if found != NULL:
-        size = <int32_t>(<const uint8_t*>found - at)
-    while size > 0 and at[size - 1] == pad:
-        size -= 1
-    head[0], head[1], head[2], head[3] = max(0, size), 0, 0, 0
-    cdef uint8_t* to = chars + place if size > INLINE else <uint8_t*>&head[1]
-    for k in range(head[0]):
-        to[k] = table[at[k]]
-        seen |= to[k]
-    if size > INLINE:
-        memcpy(&head[1], to, 4)
-        head[3] = <int32_t>place
-    memcpy(view, &head[0], 16)
-    return seen & 0x80
+        size = <const uint8_t*>found - at
+    size = max(<int64_t>0, _cut(at, size, pad))
+    view[0], view[1], view[2], view[3] = <int32_t>size, 0, 0, 0
+    if size <= INLINE:
+        return _written(at, size, table, plain, <uint8_t*>(view + 1))
+    odd = _written(at, size, table, plain, chars + place)
+    memcpy(view + 1, chars + place, 4)
+    view[3] = <int32_t>place
+    return odd
 
 
-cdef int64_t _texts(const Fields* where, int64_t first, int64_t count, int64_t whole, const uint8_t* table, int pad,
-                    const int32_t* stops, const int64_t* place, uint8_t* views, uint8_t* chars,
+cdef int64_t _texts(const Fields* where, int64_t first, int64_t count, int64_t whole, const uint8_t* table, bint plain, int pad,
+                    const int32_t* stops, const int64_t* place, int32_t* views, uint8_t* chars,
                     const int64_t* begins, uint8_t* other) noexcept nogil:
     """Read a block; the first row with a span outside the data, or -1."""
     cdef int64_t field, k, to
@@ -48,7 +43,7 @@ cdef int64_t _texts(const Fields* where, int64_t first, int64_t count, int64_t w
             at = _span(where, field, k, &size)
             if at == NULL and where.size:
                 return where.rows[k]
-            other[field] |= _view(at, size, table, pad, stops[field], to, views + 16 * (field * whole + k),
+            other[field] |= _view(at, size, table, plain, pad, stops[field], to, views + 4 * (field * whole + k),
                                   chars + begins[field])
             if size > INLINE:
                 to += size
@@ -89,9 +84,9 @@ def span_texts(const uint8_t[::1] data, const int64_t[::1] base, const int32_t[:
     if table.shape[0] != 256 or stops.shape[0] != where.count:
         raise IndexError("the table must have 256 entries, each field a stop")
     cdef int64_t m = rows.shape[0], field, k, at, block, blocks = (m + BLOCK - 1) // BLOCK
-    views_array = np.empty((where.count, m, 16), dtype=np.uint8)
+    views_array = np.empty((where.count, m, 4), dtype=np.int32)
     if not m or not where.count:
-        return views_array, [np.empty(0, dtype=np.uint8)] * where.count, np.zeros(where.count, dtype=np.uint8)
+        return views_array.view(np.uint8), [np.empty(0, dtype=np.uint8)] * where.count, np.zeros(where.count, dtype=np.uint8)
     # Where the long texts of each block begin in the characters of their field.
     place_array, begins_array = np.empty((blocks, where.count), dtype=np.int64), np.zeros(where.count + 1, dtype=np.int64)
     cdef int64_t[:, ::1] place = place_array
@@ -109,14 +104,15 @@ def span_texts(const uint8_t[::1] data, const int64_t[::1] base, const int32_t[:
         raise ValueError("too many characters for one buffer")
     chars_array, wrong_array = np.empty(begins_array[-1] + 1, dtype=np.uint8), np.empty(blocks, dtype=np.int64)
     other_array = np.zeros((blocks, where.count), dtype=np.uint8)
-    cdef uint8_t[:, :, ::1] views = views_array
+    cdef bint plain = _plain(table)
+    cdef int32_t[:, :, ::1] views = views_array
     cdef uint8_t[::1] chars = chars_array
     cdef uint8_t[:, ::1] other = other_array
     cdef int64_t[::1] wrong = wrong_array
     for block in prange(blocks, nogil=True, num_threads=threads, schedule="static"):
-        wrong[block] = _texts(&where, block * BLOCK, min(<int64_t>BLOCK, m - block * BLOCK), m, &table[0], pad, &stops[0],
-                              &place[block, 0], &views[0, 0, 0], &chars[0], &begins[0], &other[block, 0])
+        wrong[block] = _texts(&where, block * BLOCK, min(<int64_t>BLOCK, m - block * BLOCK), m, &table[0], plain, pad,
+                              &stops[0], &place[block, 0], &views[0, 0, 0], &chars[0], &begins[0], &other[block, 0])
     if wrong_array.max() >= 0:
         raise IndexError(f"span {wrong_array[wrong_array >= 0][0]} lies outside the data")
     cut = [chars_array[begins_array[field] : begins_array[field + 1]] for field in range(where.count)]
-    return views_array, cut, other_array.any(axis=0).astype(np.uint8)
+    return views_array.view(np.uint8), cut, other_array.any(axis=0).astype(np.uint8)

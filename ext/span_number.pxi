@@ -2,23 +2,16 @@
 
 from libc.stdint cimport int32_t, int64_t, uint8_t
 
+include "digit_words.pxi"
+
 cdef enum:
     MOST_DIGITS = 18
 
 
 cdef uint8_t _number(const uint8_t* source, int32_t size, int zero, int64_t* value) noexcept nogil:
     """State of a span: 1 a number, 2 not 1 to 18 digits, 0 absent; the value is told where it is a number."""
-    cdef int64_t number = 0
-    cdef int32_t k
-    cdef int digit
     if size < 0:
         return 0
-    if size == 0 or size > MOST_DIGITS:
+    if size > MOST_DIGITS:
         return 2
-    for k in range(size):
-        digit = source[k] - zero
-        if digit < 0 or digit > 9:
-            return 2
-        number = 10 * number + digit
-    value[0] = number
-    return 1
+    return 1 if _read_digits(source, size, zero, value) else 2

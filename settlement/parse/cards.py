@@ -15,7 +15,7 @@ import polars as pl
 from settlement.kernels.choice import cores
 from settlement.kernels.parse import masks, tokens
 from settlement.model.stage import CardKey
-from settlement.parse.spans import Spans, luhn_of, string_spans
+from settlement.parse.spans import Spans, luhn_of, string_spans, texts
 from settlement.parse.views import rows_holding, strided_column
 
 _SHORTEST: Final = 12
@@ -86,9 +86,13 @@ def tokens_of(spans: Spans, key: CardKey) -> pl.Series:
 
 def masked(pans: pl.Series) -> pl.Series:
     """First six digits, one ``*`` for each digit between, last four; all stars under 12 digits. Empty stays empty."""
-    spans = string_spans(pans)
-    if len(rows_holding(pans, _NOT_ASCII)):
-        return _masked_texts(pans)
+    return _masked_texts(pans) if len(rows_holding(pans, _NOT_ASCII)) else masked_spans(string_spans(pans))
+
+
+def masked_spans(spans: Spans) -> pl.Series:
+    """The same of card numbers that are digits, as they lie in a file."""
+    if spans.alphabet.zero != ord("0"):
+        return masked(texts(spans, "pan"))
     sizes = np.maximum(spans.length, 0)
     there = (spans.length >= 0).astype(np.uint8)
     return strided_column("card_masked", masks(spans.data, spans.base, spans.start, spans.length), sizes, there)
@@ -129,13 +133,13 @@ def mask_reference(text: str) -> str:
     return _RUN_PATTERN.sub(lambda run: _mask_run(run) if _is_card(run.group()) else run.group(), text)
 
 
-def mask_texts(texts: pl.Series) -> pl.Series:
+def mask_texts(column: pl.Series) -> pl.Series:
     """Free text (a merchant's name, a message) with every run that could be a card number masked."""
-    some = pl.Series(rows_holding(texts, b"0123456789", _SHORTEST))
-    hits = some.filter(texts.gather(some).str.contains(_RUN).fill_null(value=False))
+    some = pl.Series(rows_holding(column, b"0123456789", _SHORTEST))
+    hits = some.filter(column.gather(some).str.contains(_RUN).fill_null(value=False))
     if hits.is_empty():
-        return texts
-    return texts.clone().scatter(hits, [mask_text(text) for text in texts.gather(hits).to_list()])
+        return column
+    return column.clone().scatter(hits, [mask_text(text) for text in column.gather(hits).to_list()])
 
 
 def _is_card(run: str) -> bool:

@@ -19,6 +19,7 @@ from settlement.parse.source import ByteCount
 UTF8: Final = frozenset({"ascii", "us-ascii", "utf-8", "utf8"})
 """Encodings whose bytes are UTF-8 already."""
 _BLOCK: Final = 1 << 20
+_NOT_ASCII: Final = 0x80
 
 STRAYS: Final = pl.Schema({"record": pl.Int64, "tag": pl.String, "field": pl.String, "text": pl.String})
 """Lines that fit no kind: number, tag, the field that is wrong (or ``line``) and its text."""
@@ -108,13 +109,19 @@ class Cut:
                 return None
 
 
+def _ascii(content: memoryview) -> bool:
+    """Whether every byte is an ASCII character, looked at in blocks that stay in the cache."""
+    data = np.frombuffer(content, np.uint8) if content else np.zeros(0, np.uint8)
+    return all(data[at : at + _BLOCK].max() < _NOT_ASCII for at in range(0, data.size, _BLOCK))
+
+
 def decoded(content: memoryview, encoding: str, first: int = 0) -> memoryview | Fault:
     """The content, from byte ``first`` of its file on, as UTF-8 and without the byte order mark of the file.
 
     A fault names the byte where it is not in its encoding. What is UTF-8 already is not copied.
     """
     plain = encoding.lower() in UTF8
-    if plain and all(bytes(content[at : at + _BLOCK]).isascii() for at in range(0, len(content), _BLOCK)):
+    if plain and _ascii(content):
         return content
     try:
         text = str(content, encoding)

@@ -18,7 +18,7 @@ import polars as pl
 from settlement.model.clearing import RejectReason, Why
 from settlement.model.table import Column
 from settlement.model.tables import TABLES
-from settlement.parse.candidates import candidate, shown
+from settlement.parse.candidates import by_record, candidate, shown
 from settlement.parse.column_rule import ColumnRule, CurrencyFrom, FieldType
 from settlement.parse.declared_cut import Cut, Fault, Lines
 from settlement.parse.declared_outline import Outline, first_fault, outline_with, shape_fault
@@ -218,8 +218,8 @@ def _tables(source: Source, spec: DeclaredSpec, cut: Cut, known: _Known) -> dict
     for name, frames in parts.items():
         whole = pl.concat([frame for frame in frames if frame.height] or frames[:1], how="diagonal")
         added = {column: value for column, value in filled.items() if column in TABLES[f"parsed_{name}"].schema}
-        table = candidate(name, source.file, whole.with_columns(**added))
-        tables[name] = table if table["record"].is_sorted() else table.sort("record")
+        # Sorted before what is the same in every row stands beside it.
+        tables[name] = candidate(name, source.file, by_record(whole).with_columns(**added))
     return tables
 
 
@@ -244,8 +244,8 @@ def _rows(lines: Lines, context: Context) -> tuple[pl.DataFrame, pl.DataFrame]:
         conversion.value.alias(made_name(conversion.column)) for conversion in conversions
     ).with_columns(bad.alias("bad?"))
     failed = made.filter(pl.col("bad?"))
-    good = made.filter(~pl.col("bad?")) if failed.height else made
-    values = good.select("record", *(pl.col(made_name(c.column)).alias(c.column) for c in conversions))
+    values = made.select("record", *(pl.col(made_name(c.column)).alias(c.column) for c in conversions))
+    values = values.filter(~made["bad?"]) if failed.height else values
     derived = [
         pl.col(rule.date_of).dt.date().alias(name)
         if rule.date_of is not None

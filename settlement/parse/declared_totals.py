@@ -22,7 +22,6 @@ from settlement.parse.source_fields import field as text_of
 from settlement.parse.source_fields import source_name
 from settlement.parse.views import decimal_column
 
-_SPLIT: Final = 10**6
 _MOST_DIGITS: Final = 18
 
 _Key = tuple[str, int, str | None]
@@ -200,12 +199,8 @@ def _sum(frame: pl.DataFrame, total: Total, facts: Mapping[str, str]) -> int:
     if total.negate:
         negative = pl.all_horizontal(text_of(name).is_in(texts) for name, texts in total.negate.items())
         value = pl.when(negative).then(-value).otherwise(value)
-    # Two partial sums, because a sum of large amounts may pass 64 bits.
-    parts = frame.select(value=value).select(
-        high=pl.col("value").floordiv(_SPLIT).sum(), low=pl.col("value").mod(_SPLIT).sum()
-    )
-    high, low = parts.row(0)
-    return int(high) * _SPLIT + int(low)
+    # A sum of large amounts may pass 64 bits.
+    return int(frame.select(value.cast(pl.Int128).sum()).item() or 0)
 
 
 def _amount(name: str, total: Total, facts: Mapping[str, str]) -> pl.Expr:

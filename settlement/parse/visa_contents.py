@@ -12,6 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from settlement.model.tables import TABLES
+from settlement.parse.candidates import by_record
 from settlement.parse.kept import handed_on
 from settlement.parse.source import ByteCount, ControlTotal, Source, forget
 from settlement.parse.visa_fees import fees_and_rejects, read_fees
@@ -117,7 +118,8 @@ def _read_part(source: Source, edition: Edition, day: date, records: Records) ->
     shape = shapes(groups, edition)
     clearing = groups.rows(shape <= Shape.TRANSACTION)
     transactions = read_transactions(clearing, edition, shape[shape <= Shape.TRANSACTION] == Shape.TRANSACTION, day)
-    moved = transactions.frame.filter(pl.Series(~clearing.stray))
+    moved = transactions.frame.select(_MOVED)
+    moved = moved.filter(pl.Series(~clearing.stray)) if clearing.stray.any() else moved
     found = [clearing_and_rejects(source, day, transactions)]
     fees: list[pl.DataFrame] = []
     reports: list[pl.DataFrame] = []
@@ -138,14 +140,15 @@ def _read_part(source: Source, edition: Edition, day: date, records: Records) ->
         continuations=continuations,
         tables={name: _by_record(name, [tables[name] for tables in found if name in tables]) for name in _TABLES},
         amounts=_amounts(groups, some.get(Shape.RETURN), edition, [transactions.frame, *fees]),
-        moved=moved_by(pl.concat(frame.select(_MOVED) for frame in (moved, *fees))),
+        moved=moved_by(pl.concat([moved, *(frame.select(_MOVED) for frame in fees)])),
         sums=sums_by_currency(moved),
         reports=reports,
     )
 
 
 def _by_record(name: str, tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    return pl.concat([TABLES[f"parsed_{name}"].empty(), *tables]).sort("record")
+    some = [table for table in tables if table.height]
+    return by_record(pl.concat(some)) if some else TABLES[f"parsed_{name}"].empty()
 
 
 def _amounts(

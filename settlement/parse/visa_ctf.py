@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from settlement.model.clearing import Why
-from settlement.parse.candidates import candidate
+from settlement.parse.candidates import by_record, candidate
 from settlement.parse.editions import edition_on
 from settlement.parse.source import ByteCount, ControlTotal, Parsed, Source
 from settlement.parse.spans import texts
@@ -24,6 +24,7 @@ from settlement.parse.visa_layout import BATCH, FILE, FRAMING, HEADER, CtfSpec, 
 from settlement.parse.visa_records import Head, Records, Torn, framed, read_head
 
 _MILLION: Final = 1_000_000
+_TCRS: Final = 10
 _TOTALS: Final = ("dest", "src", "monetary", "tcr", "trans")
 
 
@@ -62,7 +63,7 @@ def read(source: Source) -> Parsed:
         rejected_at=contents.rejected_at,
         tables={
             **contents.tables,
-            "control_record": pl.concat([framing, contents.tables["control_record"]]).sort("record"),
+            "control_record": by_record(pl.concat([framing, contents.tables["control_record"]])),
         },
     )
 
@@ -136,20 +137,22 @@ def _sum(amounts: NDArray[np.int64]) -> int:
 
 def _framing_rows(file: str, records: Records, spec: CtfSpec, continuations: NDArray[np.bool_]) -> pl.DataFrame:
     """Header, trailers and the continuations (TCR 1, 5 and others), which their TCR 0 locates."""
-    rows = np.flatnonzero(continuations)
-    frames = [
-        pl.DataFrame({"record": rows + 1}).with_columns(
-            pl.lit("CONTINUATION_TCR").alias("class"),
-            pl.Series([f"TCR {tcr}" for tcr in range(10)]).gather(records.tcr[rows]).alias("text"),
-        )
-    ]
+    rows = np.flatnonzero(continuations | np.isin(records.code, FRAMING))
+    code, continues = records.code[rows], continuations[rows]
+    kind = np.where(continues, 0, np.where(code == HEADER, 1, 2))
+    tcrs = pl.Series("text", [*(f"TCR {tcr}" for tcr in range(_TCRS)), None], dtype=pl.String)
+    told = tcrs.gather(np.where(continues, records.tcr[rows], _TCRS))
+    batches = np.flatnonzero(code == BATCH)
     first, last = spec.trailer["batch_id"]
-    for code, kind in ((HEADER, "HEADER"), (BATCH, "TRAILER"), (FILE, "TRAILER")):
-        rows = np.flatnonzero(records.code == code)
-        batch = texts(records.spans.rows(rows).part(first - 1, last - first + 1), "text")
-        told = batch if code == BATCH else pl.Series("text", [None] * len(rows), dtype=pl.String)
-        frames.append(pl.DataFrame([pl.Series("record", rows + 1), told]).with_columns(pl.lit(kind).alias("class")))
-    return candidate("control_record", file, pl.concat([frame.select("record", "class", "text") for frame in frames]))
+    batch = texts(records.spans.rows(rows[batches]).part(first - 1, last - first + 1), "text")
+    frame = pl.DataFrame(
+        [
+            pl.Series("record", rows + 1),
+            pl.Series("class", ["CONTINUATION_TCR", "HEADER", "TRAILER"]).gather(kind),
+            told.scatter(batches, batch) if len(batches) else told,
+        ]
+    )
+    return candidate("control_record", file, frame)
 
 
 def _fault(why: Why, detail: str) -> Parsed:

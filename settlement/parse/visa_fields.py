@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -11,11 +13,12 @@ import polars as pl
 
 from settlement.model.dates import latest_not_after
 from settlement.model.money import NUMERIC_CODES
-from settlement.parse.candidates import by_distinct
 from settlement.parse.spans import Spans
 
 _CURRENCIES: Final = pl.Series([NUMERIC_CODES.get(f"{number:03d}") for number in range(1000)], dtype=pl.String)
 _DECADE: Final = 10
+_LAST: Final = 9999
+"""The last number of four digits; no day is written so."""
 _LONGER: Final = 3
 _ORDINAL: Final = 5
 _YEAR: Final = 366
@@ -28,26 +31,35 @@ def currencies(numbers: pl.Series) -> pl.Series:
 
 def yearless(number: pl.Series, anchor: date, name: str) -> pl.Series:
     """Dates of MMDD as a number: the latest such day not after ``anchor``; empty where no such day exists."""
-
-    def completed(found: object) -> date | None:
-        month, day = divmod(int(str(found)), 100)
-        return latest_not_after(month, day, anchor)
-
-    return by_distinct(number, completed, pl.Date(), name)
+    return _dates(number, _latest_days(anchor), name)
 
 
 def processed(number: pl.Series, anchor: date, name: str) -> pl.Series:
     """Dates of YDDD as a number, in the year that ends with ``anchor``; empty where no such day lies there."""
+    return _dates(number, _days_of_year(anchor), name)
 
-    def completed(found: object) -> date | None:
-        digit, days = divmod(int(str(found)), 1000)
-        for year in (anchor.year, anchor.year - 1):
-            if year % _DECADE == digit:
-                day = ordinal(year, days)
-                return day if day is not None and anchor - timedelta(days=_YEAR) < day <= anchor else None
-        return None
 
-    return by_distinct(number, completed, pl.Date(), name)
+def _dates(number: pl.Series, days: pl.Series, name: str) -> pl.Series:
+    """The day of each number."""
+    return days.gather(number.fill_null(_LAST).clip(upper_bound=_LAST)).alias(name)
+
+
+@cache
+def _latest_days(anchor: date) -> pl.Series:
+    """By MMDD the latest such day not after a date."""
+    found = {100 * month + day: latest_not_after(month, day, anchor) for month in range(1, 13) for day in range(1, 32)}
+    return _by_number(found)
+
+
+@cache
+def _days_of_year(anchor: date) -> pl.Series:
+    """By YDDD the days of the year that ends with a date."""
+    days = [anchor - timedelta(days=back) for back in range(_YEAR)]
+    return _by_number({day.year % _DECADE * 1000 + day.timetuple().tm_yday: day for day in days})
+
+
+def _by_number(days: Mapping[int, date | None]) -> pl.Series:
+    return pl.Series([days.get(number) for number in range(_LAST + 1)], dtype=pl.Date)
 
 
 def ordinal(year: int, days: int) -> date | None:

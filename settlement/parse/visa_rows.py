@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from settlement.model.clearing import Kind, RejectReason, Side
 from settlement.model.money import exponent, round_fraction
 from settlement.parse.candidates import Rule, candidate, first_broken, reject_rows
-from settlement.parse.cards import mask_texts, masked
+from settlement.parse.cards import mask_texts, masked, masked_spans
 from settlement.parse.source import Source
 from settlement.parse.spans import Spans, luhn_of, texts
+from settlement.parse.views import by_value
 from settlement.parse.visa_fields import card_spans, currencies, processed, yearless
 from settlement.parse.visa_groups import Groups
 from settlement.parse.visa_layout import Edition, Fields
@@ -36,7 +37,11 @@ _NUMBERS: Final = (
 )
 _FIELD_TCR: Final = {"cashback": 1, "interchange": 5, "interchange_sign": 5, "sequence": 5, "count": 5}
 _REASONED: Final = (Kind.CHARGEBACK, Kind.CHARGEBACK_REVERSAL, Kind.SECOND_PRESENTMENT)
-_PLAIN: Final = 16
+_USED: Final = (
+    *("record", "kind", "direction", "dest", "src", "dest_currency", "src_currency", "amount_minor", "currency"),
+    *("cashback", "interchange_micro", "sequence", "count", "transaction_date", "processing_date"),
+)
+"""What becomes of a transaction's values in its clearing record."""
 _EARNS: Final = ("C", "D")
 _TIMES: Final = {"first": 0, "again": 1}
 _MICRO: Final = 6
@@ -99,7 +104,7 @@ def _kinds(found: Transactions, known: NDArray[np.bool_]) -> list[pl.Series]:
     presented = again[at]
     usage = found.groups.texts(0, found.edition.tcr0, ["usage"])[0].fill_null("")
     words = {name: _TIMES[times] for name, times in found.edition.usage.items()}
-    times = usage.replace_strict(words, default=-1, return_dtype=pl.Int8).to_numpy()
+    times = by_value(usage, lambda some: some.replace_strict(words, default=-1, return_dtype=pl.Int8)).to_numpy()
     kinds = [told[code].kind.value if code in told else None for code in codes]
     kinds += [told[code].again or told[code].kind.value if code in told else None for code in codes]
     directions = [told[code].direction if code in told else None for code in codes]
@@ -155,17 +160,18 @@ def clearing_and_rejects(source: Source, posting_date: date, found: Transactions
         return texts(found.field(_FIELD_TCR.get(field, 0), field).rows(rows), field).fill_null("").to_list()
 
     return {
-        "clearing": _clearing(source, posting_date, found, frame if len(at) == frame.height else frame[at], at),
+        "clearing": _clearing(source, posting_date, found, frame.select(_USED), at),
         "reject": reject_rows(source.file, frame, rules, content),
     }
 
 
 def _clearing(
-    source: Source, posting_date: date, found: Transactions, good: pl.DataFrame, at: NDArray[np.int64]
+    source: Source, posting_date: date, found: Transactions, rows: pl.DataFrame, at: NDArray[np.int64]
 ) -> pl.DataFrame:
     card, all_good = found.card(), len(at) == found.groups.count
     some = found.groups if all_good else found.groups.rows(at)
     card = card if all_good else card.rows(at)
+    good = rows if all_good else rows[at]
     copied = [
         text.alias(names[text.name])
         for tcr, names in _COPIED.items()
@@ -174,7 +180,7 @@ def _clearing(
     frame = good.with_columns(
         *(mask_texts(column) if column.name == "merchant_name" else column for column in copied),
         source.cards.references(card),
-        _masked(some, found.edition, card),
+        masked_spans(card),
         **_same(source, posting_date),
         total_minor="dest",
         transaction_amount_minor="src",
@@ -184,18 +190,6 @@ def _clearing(
         clearing_count=_told("count"),
     ).with_columns(pl.when(pl.col("kind").is_in(list(_REASONED))).then(pl.col("reason_code")).alias("reason_code"))
     return candidate("clearing", source.file, frame)
-
-
-def _masked(groups: Groups, edition: Edition, card: Spans) -> pl.Series:
-    """First six digits, stars, last four; of numbers of 16 digits without reading those between."""
-    first, last = edition.tcr0["card"]
-    if last - first + 1 != _PLAIN or (card.length != _PLAIN).any():
-        return masked(texts(card, "pan"))
-    shown = {"first": [first, first + 5], "last": [last - 3, last]}
-    head, tail = groups.texts(0, shown, shown)
-    frame = pl.DataFrame([head, tail])
-    shortened = pl.concat_str("first", pl.lit("*" * (_PLAIN - 10)), "last")
-    return frame.select(shortened.alias("card_masked"))["card_masked"]
 
 
 def _told(name: str) -> pl.Expr:

@@ -90,6 +90,26 @@ def test_luhn(kernel: ModuleType, digits: str, valid: int) -> None:
     assert kernel.luhn(*_spans([ebcdic]), EBCDIC_ZERO).tolist() == [valid]
 
 
+@pytest.mark.parametrize("zero", [ASCII_ZERO, EBCDIC_ZERO])
+def test_a_byte_that_is_no_digit_is_seen_wherever_it_stands(kernel: ModuleType, zero: int) -> None:
+    digits = bytes(zero + (7 * place + 1) % 10 for place in range(20))
+    fields: list[bytes | None] = [digits[:size] for size in range(2, 19)]
+    worth = [int("".join(str(byte - zero) for byte in field or b"")) for field in fields]
+    written = [f"{number:020}" for number in worth]
+    passing = [
+        sum(map(int, text[::-2] + "".join(str(2 * int(one)) for one in text[-2::-2]))) % 10 == 0 for text in written
+    ]
+    values, state = kernel.numbers(*_spans(fields), zero)
+    assert (values.tolist(), set(state.tolist())) == (worth, {1})
+    assert kernel.luhn(*_spans(fields), zero).astype(bool).tolist() == passing
+    for wrong in (zero - 1, (zero + 10) % 256, zero ^ 0x80, 0):
+        bad: list[bytes | None] = [
+            digits[:place] + bytes([wrong]) + digits[place + 1 : size] for size in range(2, 19) for place in range(size)
+        ]
+        assert set(kernel.numbers(*_spans(bad), zero)[1].tolist()) == {2}
+        assert not kernel.luhn(*_spans(bad), zero).any()
+
+
 @pytest.mark.parametrize(("base", "start", "length"), [(0, 0, 5), (4, 1, 1), (0, -1, 2), (-9, 0, 1), (2**40, 0, 1)])
 def test_a_span_outside_the_data_is_refused(kernel: ModuleType, base: int, start: int, length: int) -> None:
     data = np.zeros(4, dtype=np.uint8)
