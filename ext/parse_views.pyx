@@ -5,7 +5,6 @@ from libc.stdint cimport int8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 include "views.pxi"
-include "digit_words.pxi"
 
 cdef enum:
     MOST_DIGITS = 15
@@ -19,7 +18,7 @@ cdef enum:
 cdef bint _decimal(const uint8_t* at, int32_t size, int exponent, int point, bint signed, int64_t* value) noexcept nogil:
     """Read a decimal in units of 10 to the minus exponent; whether it is one, and a whole number of them."""
     cdef int32_t k = 0, whole
-    cdef uint64_t found = 0, eight
+    cdef uint64_t found = 0
     cdef int digit
     cdef bint minus = False
     if exponent < 0 or exponent > MOST_PLACES or size == 0:
@@ -27,11 +26,6 @@ cdef bint _decimal(const uint8_t* at, int32_t size, int exponent, int point, bin
     if signed and (at[0] == 43 or at[0] == 45):
         minus, k = at[0] == 45, 1
     whole = k
-    if size - k >= 8:
-        eight = _digits(at + k, 48)
-        if _all_digits(eight):
-            found = <uint64_t>_eight(eight)
-            k += 8
     while k < size and 0 <= <int>at[k] - 48 <= 9:
         if k - whole == MOST_DIGITS:
             return False
