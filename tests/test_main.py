@@ -11,7 +11,7 @@ def test_a_program_that_cannot_be_loaded_says_so(tmp_path: Path) -> None:
     """Without compiled kernels the sentence stands alone; the kernels are hidden here, not removed."""
     hide = (
         "import sys\n"
-        "for name in ('_parse_text', '_parse_digits', '_parse_frames', '_parse_elements', '_match_exact'):\n"
+        "for name in ('_parse_text', '_parse_digits', '_parse_frames', '_parse_elements', '_match_number'):\n"
         "    sys.modules['settlement.kernels.' + name] = None\n"
         "from settlement.__main__ import main\n"
         "main()\n"

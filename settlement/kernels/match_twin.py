@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -74,36 +72,6 @@ def written_numbers(numbers: NDArray[np.int64], before: bytes, digits: int) -> N
             raise ValueError(f"{number} is no number of a text of at most {_INSIDE} bytes")
         views += len(text).to_bytes(4, "little") + text.ljust(_INSIDE, b"\0")
     return np.frombuffer(bytes(views), dtype=np.int32).reshape(-1, 4)
-
-
-def pair_exact(left_ids: Ids, right_ids: Ids, count: int) -> Ids:
-    """Pair equal ids one to one: the i-th row of an id on the left meets the i-th on the right.
-
-    Parameters
-    ----------
-    left_ids, right_ids : int32[n], int32[m]
-        Ids from 0 below ``count``; the rows of each side stand in their declared order.
-    count : int
-        Number of ids.
-
-    Returns
-    -------
-    partner : int32[n]
-        The right row of each left row, or -1. Where k and m rows share an id, min(k, m) of them are paired;
-        no right row occurs twice.
-
-    Notes
-    -----
-    Two passes over the right side and one over the left; 4 bytes an id and 4 a right row beside the result.
-    Raises ValueError for an id outside 0 .. count - 1.
-    """
-    _require_range(left_ids, count)
-    _require_range(right_ids, count)
-    waiting: dict[int, deque[int]] = defaultdict(deque)
-    for row, key in enumerate(right_ids.tolist()):
-        waiting[key].append(row)
-    partner = [waiting[key].popleft() if waiting[key] else -1 for key in left_ids.tolist()]
-    return np.array(partner, dtype=np.int32)
 
 
 def group_sums(ids: Ids, amounts: Amounts, currencies: Ids, count: int) -> tuple[Amounts, Amounts, Ids]:

@@ -18,12 +18,22 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 CHAPTERS = {
     chapter.partition("\n")[0]: dict(re.findall(r"^```\w+ (\S+)\n(.*?)^```", chapter, re.DOTALL | re.MULTILINE))
     for chapter in (DOCS / "RULES.md").read_text(encoding="utf-8").split("\n## ")[1:]
-    if "```toml rules.toml" in chapter
+    if "```toml rules.toml" in chapter or "```sh commands" in chapter
 }
 
 
 def test_the_page_has_its_examples() -> None:
     assert len(CHAPTERS) >= 20
+
+
+def ran(command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> tuple[object, str, str]:
+    """The exit code of a command, and what it says."""
+    capsys.readouterr()
+    monkeypatch.setattr("sys.argv", command.split())
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    told = capsys.readouterr()
+    return left.value.code, told.out, told.err
 
 
 @pytest.mark.parametrize("chapter", sorted(CHAPTERS))
@@ -32,20 +42,21 @@ def test_an_example_gives_what_the_page_prints(
 ) -> None:
     blocks = dict(CHAPTERS[chapter])
     commands = blocks.pop("commands", "settle match left.csv right.csv --rules rules.toml --out out").splitlines()
-    said = blocks.pop("terminal", None)
+    said, refused, complaint = (blocks.pop(name, None) for name in ("terminal", "refused", "complaint"))
+    made = [Path(command.partition("--out ")[2].split()[0]) for command in commands if "--out " in command]
     for name, text in blocks.items():
-        if "out" not in Path(name).parts:
+        if not any(Path(name).is_relative_to(out) for out in made):
             (tmp_path / name).parent.mkdir(exist_ok=True)
             (tmp_path / name).write_text(text, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     for command in commands:
-        capsys.readouterr()
-        monkeypatch.setattr("sys.argv", command.split())
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        told = capsys.readouterr()
-        assert not left.value.code, told.err
-    assert said is None or told.out == said
+        code, told, err = ran(command, monkeypatch, capsys)
+        assert not code, err
+    assert said is None or told == said
+    if refused is not None:
+        code, told, err = ran(refused, monkeypatch, capsys)
+        assert code
+        assert told + err == complaint
     for name, text in blocks.items():
         assert (tmp_path / name).read_text(encoding="utf-8") == text, name
 
@@ -60,8 +71,9 @@ def test_the_schema_takes_the_examples_and_refuses_an_unknown_word() -> None:
     schema = json.loads(rules_schema())
     jsonschema.Draft202012Validator.check_schema(schema)
     found = jsonschema.Draft202012Validator(schema)
-    for chapter, blocks in CHAPTERS.items():
-        read_rules(blocks["rules.toml"], chapter)
-        content = json.loads(json.dumps(tomllib.loads(blocks["rules.toml"]), default=str))
-        found.validate(content)
-        assert not found.is_valid(content | {"pas": []})
+    for chapter, name, text in ((chapter, *block) for chapter, blocks in CHAPTERS.items() for block in blocks.items()):
+        if name.endswith(".toml"):
+            read_rules(text, f"{chapter}: {name}")
+            content = json.loads(json.dumps(tomllib.loads(text), default=str))
+            found.validate(content)
+            assert not found.is_valid(content | {"pas": []})

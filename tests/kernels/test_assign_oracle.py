@@ -89,7 +89,7 @@ def test_every_table_of_four_by_four() -> None:
 
 
 def test_random_tables_up_to_four_by_four() -> None:
-    for number, size in batches(ordinary=20_000, batch=1_000):
+    for number, size in batches(ordinary=100_000, batch=1_000):
         costs = random_costs(np.random.default_rng([11, number]), size, 4)
         compare(_assign_best.assign_groups, by_table, costs, seed=number)
 

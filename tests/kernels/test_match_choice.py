@@ -9,11 +9,10 @@ import sys
 
 import pytest
 
-from settlement.kernels import _match_exact, _match_number, _match_sums, match, match_twin
+from settlement.kernels import _match_number, _match_sums, match, match_twin
 from settlement.kernels.choice import use_compiled
 
 PAIRS = [
-    (_match_exact.pair_exact, match_twin.pair_exact),
     (_match_number.number_keys, match_twin.number_keys),
     (_match_sums.group_sums, match_twin.group_sums),
 ]
@@ -22,7 +21,7 @@ PAIRS = [
 def test_the_chosen_kernels_are_the_ones_that_run() -> None:
     assert match.compiled() is use_compiled()
     chosen = [pair[0] if use_compiled() else pair[1] for pair in PAIRS]
-    assert [match.pair_exact, match.number_keys, match.group_sums] == chosen
+    assert [match.number_keys, match.group_sums] == chosen
 
 
 @pytest.mark.parametrize(("choice", "compiled"), [("python", "False"), ("compiled", "True")])

@@ -137,7 +137,7 @@ def test_small_groups_beside_brute_force_and_numpy() -> None:
 
 
 def test_large_groups_beside_numpy() -> None:
-    for number, size in batches(ordinary=500, batch=20):
+    for number, size in batches(ordinary=500, batch=20, share=100):
         rng = np.random.default_rng([32, number])
         rule, rows = random_rule(rng), rng.integers(5, 40, 2)
         view = random_view(rng, rule, size, rows)

@@ -74,7 +74,7 @@ def test_every_small_group() -> None:
 
 def test_random_groups_of_up_to_eight() -> None:
     seen = set()
-    for number, size in batches(ordinary=20_000, batch=1000):
+    for number, size in batches(ordinary=100_000, batch=1000):
         seen |= set(some_cases(_subset_sums.find_subsets, [21, number], size, (1, 9)))
     assert seen == {Searched.PROVED_NONE, Searched.FOUND, Searched.AMBIGUOUS}
 

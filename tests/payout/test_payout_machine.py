@@ -28,7 +28,7 @@ from settlement.payout.decisions import Proposed
 from settlement.store import Home
 
 PEOPLE = st.sampled_from(["ann", "bea", "cem", "dora"])
-EXAMPLES = 50
+EXAMPLES = 25
 """On SQLite, where each has its own copy of one file; PostgreSQL gets few, for the rules are the same."""
 DUES = ((RETAIL, "A", 100_00), (RETAIL, "B", 250_00), (AIR, "A", 75_00))
 FIRST_DAY = date(2011, 1, 3)
