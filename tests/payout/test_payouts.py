@@ -300,7 +300,10 @@ def test_a_payee_that_does_not_fit_the_format_is_left_and_named_and_the_others_a
     found = steps.propose(home, engine(home), "ann", PROPOSED)
     assert [one.partner for batch in found.batches for one in batch.payouts] == ["HARBOR-LOYALTY"]
     (left,) = [left for left in found.left if left.partner == "HARBOR-RETAIL"]
-    assert left.why == "The name of the payee of HARBOR-RETAIL has 25 characters; 22 fit into the file."
+    assert left.why == (
+        "The name of the payee of HARBOR-RETAIL has 25 characters; 22 fit into the file. Close that bank account and "
+        "propose one that fits, or correct [payouts] of config/programme.toml."
+    )
 
 
 def test_the_trace_number_of_a_debit_that_balances_a_file_is_not_given_again(home: Home) -> None:
@@ -344,5 +347,5 @@ def test_the_value_date_is_a_banking_day_of_the_calendar_that_the_feed_tells(tmp
         f"The value date of {batch.batch_id}, 2011-01-05, is counted by the bank calendar US-ACH, which tells no day "
         "of 2011: `weekend` and `holidays` of [payouts] hold instead; deliver the calendar, or correct its name."
     )
-    (question, *_) = desk.questions(home, "ann", PROPOSED, PROPOSED)
+    (question, *_) = desk.ask(home, "ann", PROPOSED, PROPOSED).questions
     assert "**Warning:** The value date of" in question.body
