@@ -70,7 +70,10 @@ def test_who_is_left_out_stands_in_each_question_and_is_told_where_there_is_none
     unknown = "no bank account is known: `settle accounts propose`, and have it approved."
     small = "it is below the minimum of 50.00 USD and waits for later statements."
     for one in asked.questions:
-        assert f"| NEW\\|COMER | 70.00 USD | {unknown} |\n| SMALL | 1.00 USD | {small} |\n\nProposed by" in one.body
+        head = "\n\nLeft out, and still due:\n\n| partner | due | why, and what to do |\n|---|---|---|\n"
+        assert (
+            f"{head}| NEW\\|COMER | 70.00 USD | {unknown} |\n| SMALL | 1.00 USD | {small} |\n\nProposed by" in one.body
+        )
     assert len(asked.questions) == 2
     nothing = desk.ask(home, "airflow", RELEASED, RELEASED)
     assert nothing == desk.Asked(
