@@ -6,7 +6,8 @@ question that waits for days holds up no night. By hand a run names its home:
     airflow dags trigger release_payouts --conf '{"home": "/srv/settlement"}'
 
 Whoever starts a run by hand is its proposer and cannot approve; a run that a night has started proposes as ``airflow``.
-Each approval that a batch needs is a question of its own, whose body shows partners, amounts, changes and checks. A
+Each approval that a batch needs is a question of its own, whose body shows partners, amounts, changes and checks, and
+who is left out and why; the log of ``propose`` warns of them too, for where all are left out nothing is asked. A
 person's answer becomes that person's approval in the books, by the digest that the question showed; the last one needed
 releases the batch. A question that somebody marks as done without an answer releases nothing, and the books have the
 last word: who proposed cannot approve, a person counts once, a failing check stops the release.
@@ -14,6 +15,7 @@ last word: who proposed cannot approve, a person counts once, a failing check st
 
 from __future__ import annotations
 
+import logging
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -52,7 +54,11 @@ def propose() -> list[dict[str, str]]:
         # What is proposed has the present moment, for the run may be late; what the run asks began with the run.
         by, since, moment = run.triggering_user_name, moment_of(run.run_after.isoformat()), moment_of(None)
         places = [open_home(Path(home)) for home in homes]
-        return [row for home in places for row in question.rows(home, desk.questions(home, by, since, moment))]
+        asked = [(home, desk.ask(home, by, since, moment)) for home in places]
+        for home, one in asked:
+            for sentence in one.left:
+                logging.getLogger(__name__).warning("%s: %s", home.root, sentence)
+        return [row for home, one in asked for row in question.rows(home, one.questions)]
 
 
 def _answered(*given: Any) -> str:

@@ -55,7 +55,7 @@ def look_at_certificate(partner: str, certificate: str) -> CertificateFound:
 def seal_file(home: Home, content: bytes, certificate: str, signing_key: str) -> bytes:
     """The content signed by our key and encrypted to a certificate that was looked at.
 
-    Raises TerminalError where the key is missing, stands in the home or is not opened by its passphrase.
+    Raises TerminalError where the key is missing, has expired, stands in the home or is not opened by its passphrase.
     """
     key = outside_file(home.root, _file_name(signing_key), "signing key", "what it signs")
     passphrase = key_file(f"signing_passphrase_{signing_key}")
@@ -66,6 +66,12 @@ def seal_file(home: Home, content: bytes, certificate: str, signing_key: str) ->
         "passphrase": passphrase.read_text(encoding="utf-8").rstrip("\n") if passphrase.is_file() else "",
     }
     found, sealed = _ordered(order, content)
+    if found["word"] == "EXPIRED":
+        raise TerminalError(
+            f"Our OpenPGP signing key {signing_key!r} ({key}, fingerprint {found['fingerprint']}) has expired on "
+            f"{found['on']}: put it there with a later end, or put it aside and have a new one made with `settle "
+            "deliveries key`; then tell the partner its certificate, and send again."
+        )
     if found["word"] == "BAD_KEY":
         raise TerminalError(
             f"{key} holds no secret OpenPGP key that can sign and that its passphrase opens: put the right one there."

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import resource
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -38,26 +39,33 @@ def _look(order: dict[str, Any], _content: str, _sealed: str) -> dict[str, Any]:
     """Whose certificate it is, and whether something may be encrypted to it now."""
     try:
         certificate = pysequoia.Cert.from_bytes(order["certificate"].encode())
-        ends, revoked = _ends_of_encryption(certificate)
+        ends, revoked = _ends_of_subkeys(
+            certificate, lambda flags: flags.transport_encryption or flags.storage_encryption
+        )
     except Faults:
         return {"word": "BAD_CERTIFICATE"}
-    now = datetime.now(UTC)
     found: dict[str, Any] = {"fingerprint": certificate.fingerprint.upper()}
     if certificate.has_secret_keys:
         return found | {"word": "SECRET"}
     if certificate.is_revoked:
         return found | {"word": "REVOKED"}
-    if certificate.expiration is not None:
-        ends = [certificate.expiration if end is None else min(end, certificate.expiration) for end in ends]
-        ends = ends or [certificate.expiration]
-    known = [end for end in ends if end is not None and end <= now]
-    if known and len(known) == len(ends):
-        return found | {"word": "EXPIRED", "on": max(known).date().isoformat()}
+    ended = _ended(certificate, ends)
+    if ended is not None:
+        return found | {"word": "EXPIRED", "on": ended}
     none_left = bool(revoked) and not ends
     if revoked and not none_left:
         # It would be encrypted to both.
         return found | {"word": "REVOKED_SUBKEY"}
     return found | {"word": "NO_ENCRYPTION" if none_left or not _takes(certificate) else _DONE}
+
+
+def _ended(certificate: pysequoia.Cert, ends: list[datetime | None]) -> str | None:
+    """The last day of those of its keys that end so, or of itself; None where one of them still holds."""
+    if certificate.expiration is not None:
+        ends = [certificate.expiration if end is None else min(end, certificate.expiration) for end in ends]
+        ends = ends or [certificate.expiration]
+    known = [end for end in ends if end is not None and end <= datetime.now(UTC)]
+    return max(known).date().isoformat() if known and len(known) == len(ends) else None
 
 
 def _takes(certificate: pysequoia.Cert) -> bool:
@@ -68,8 +76,8 @@ def _takes(certificate: pysequoia.Cert) -> bool:
     return True
 
 
-def _ends_of_encryption(certificate: pysequoia.Cert) -> tuple[list[datetime | None], int]:
-    """When each subkey that may be encrypted to ends, None for never, and how many of them are revoked.
+def _ends_of_subkeys(certificate: pysequoia.Cert, may: Callable[[Any], bool]) -> tuple[list[datetime | None], int]:
+    """When each subkey whose flags let it do this ends, None for never, and how many of them are revoked.
 
     pysequoia itself encrypts to subkeys that have ended, and to revoked ones.
     """
@@ -88,7 +96,7 @@ def _ends_of_encryption(certificate: pysequoia.Cert) -> tuple[list[datetime | No
         flags = None if binding is None else binding.key_flags
         if binding is None or made is None or flags is None:
             continue
-        if not (flags.transport_encryption or flags.storage_encryption):
+        if not may(flags):
             continue
         if any(one.signature_type == SignatureType.SubkeyRevocation for one in signatures):
             revoked += 1
@@ -109,12 +117,29 @@ def _seal(order: dict[str, Any], content: str, sealed: str) -> dict[str, Any]:
         # Tried here, so that a wrong passphrase is not taken for a fault of the certificate.
         pysequoia.sign(signer, b"")
     except Faults:
-        return {"word": "BAD_KEY"}
+        return _why_it_does_not_sign(order)
     try:
         pysequoia.encrypt_file(content, sealed, recipients=[certificate], signer=signer, armor=False)
     except Faults:
         return {"word": "NO_ENCRYPTION"}
     return {"word": _DONE}
+
+
+def _why_it_does_not_sign(order: dict[str, Any]) -> dict[str, Any]:
+    """That our key has ended, itself or with all that may sign of it, and when; else that it is none that signs."""
+    bad = {"word": "BAD_KEY"}
+    try:
+        certificate = _secret(order).extract_certificate()
+        packets = list(PacketPile.from_bytes(bytes(certificate)))
+        ends, _ = _ends_of_subkeys(certificate, lambda flags: flags.signing)
+    except Faults:
+        return bad
+    of_subkeys = (SignatureType.SubkeyBinding, SignatureType.SubkeyRevocation)
+    flags = [one.key_flags for one in packets if one.tag == Tag.Signature and one.signature_type not in of_subkeys]
+    if any(one is not None and one.signing for one in flags):
+        ends.append(None)
+    ended = _ended(certificate, ends)
+    return bad if ended is None else {"word": "EXPIRED", "on": ended, "fingerprint": certificate.fingerprint.upper()}
 
 
 def _secret(order: dict[str, Any]) -> pysequoia.Tsk:

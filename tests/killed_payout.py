@@ -1,4 +1,4 @@
-"""What a process does that releases a batch and is killed at a named step, or not at all."""
+"""What a process does that proposes, or that releases a batch and is killed at a named step, or not at all."""
 
 from __future__ import annotations
 
@@ -66,8 +66,17 @@ def _prepare(step: str) -> None:
 def main(home: str, batch_id: str, moment: str, step: str) -> int:
     _prepare(step)
     place = store.open_home(Path(home))
+    return _said(lambda: steps.release(place, books.connect(place), batch_id, "cem", moment))
+
+
+def propose(home: str, person: str, moment: str) -> int:
+    place = store.open_home(Path(home))
+    return _said(lambda: steps.propose(place, books.connect(place), person, moment))
+
+
+def _said(work: Callable[[], object]) -> int:
     try:
-        steps.release(place, books.connect(place), batch_id, "cem", moment)
+        work()
     except SettlementError as error:
         print(error)
         return 2

@@ -1,11 +1,14 @@
 """Payouts for those who decide elsewhere than at a terminal: the questions that are open, and the answers to them.
 
-A question shows all that is paid and names the digest of it; its answer is worth what the books make of it. Whoever
-asks, and however the answer came, nothing goes out that the books would refuse to the command line.
+A question shows all that is paid and names the digest of it, and who is not paid and why; its answer is worth what the
+books make of it. Whoever asks, and however the answer came, nothing goes out that the books would refuse to the command
+line.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from settlement import books, payout_books
@@ -15,6 +18,7 @@ from settlement.model.money import amount_text
 from settlement.model.payout import NOBODY, Batch, BatchState
 from settlement.model.steps import Question
 from settlement.payout import steps
+from settlement.payout.orders import LeftOut
 from settlement.payout.text import change
 from settlement.store import Home
 
@@ -23,14 +27,23 @@ REJECT: Final = "Reject"
 OPTIONS: Final = (APPROVE, REJECT)
 
 
-def questions(home: Home, person: str | None, since: str, moment: str) -> list[Question]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The questions that are open, and what is due and not proposed: a sentence for each partner and currency."""
+
+    questions: tuple[Question, ...]
+    left: tuple[str, ...]
+
+
+def ask(home: Home, person: str | None, since: str, moment: str) -> Asked:
     """Propose what is due at a moment, and ask for each approval that this person's batches since another still need.
 
     There is no person where a settled night has started it. Asked again, at a later moment too, it proposes nothing
-    twice and gives the questions that are still open.
+    twice and gives the questions that are still open. Who is left out is told by each question, and by itself where
+    there is none.
     """
     engine, person = books.connect(home), person_of(person or NOBODY)
-    steps.propose(home, engine, person, moment)
+    left = steps.propose(home, engine, person, moment).left
     known = payout_books.batches(engine)
     mine = [
         batch
@@ -39,18 +52,23 @@ def questions(home: Home, person: str | None, since: str, moment: str) -> list[Q
         and batch.steps[0].person == person
         and batch.steps[0].moment >= since
     ]
-    return [
+    found = [
         Question(
             of=batch.batch_id,
             digest=batch.digest,
             subject=(
                 f"Payouts {batch.batch_id}: {amount_text(batch.total_minor, batch.currency)} for {batch.value_date}"
             ),
-            body=_body(batch, steps.paid_before(batch, known), steps.calendar_warning(home, engine, batch)),
+            body=_body(batch, steps.paid_before(batch, known), steps.calendar_warning(home, engine, batch), left),
         )
         for batch in mine
         for _ in range(max(batch.approvals - len(batch.by(BatchState.APPROVED)), 1))
     ]
+    told = [
+        f"{one.partner} is not paid {amount_text(one.amount_minor, one.currency)}, which stays due: {one.why}"
+        for one in left
+    ]
+    return Asked(questions=tuple(found), left=tuple(told))
 
 
 def answer(home: Home, batch_id: str, digest: str, option: str, person: str, moment: str) -> str:  # noqa: PLR0917
@@ -73,7 +91,7 @@ def answer(home: Home, batch_id: str, digest: str, option: str, person: str, mom
     return f"The batch {batch_id} is {batch.state}: {steps.what_is_next(batch)}."
 
 
-def _body(batch: Batch, before: dict[str, int], warning: str | None) -> str:
+def _body(batch: Batch, before: dict[str, int], warning: str | None, left: Sequence[LeftOut]) -> str:
     lines = ["| partner | amount | change against the last payout | account |", "|---|---|---|---|"]
     lines += [
         f"| {_cell(one.partner)} | {amount_text(one.amount_minor, batch.currency)} "
@@ -86,6 +104,11 @@ def _body(batch: Batch, before: dict[str, int], warning: str | None) -> str:
         for check in batch.last_checks
     ]
     lines += [] if warning is None else ["", f"**Warning:** {warning}"]
+    if left:
+        lines += ["", "Left out, and still due:", "", "| partner | due | why, and what to do |", "|---|---|---|"]
+    lines += [
+        f"| {_cell(one.partner)} | {amount_text(one.amount_minor, one.currency)} | {_cell(one.why)} |" for one in left
+    ]
     people = "person" if batch.approvals == 1 else "persons"
     proposer = batch.by(BatchState.PROPOSED)[0]
     asked = f"Proposed by {proposer}; {batch.approvals} {people} must approve. Digest: `{batch.digest}`"

@@ -38,6 +38,7 @@ from settlement.payout.terms import Debtor, Payer, PayoutTerms, Scheme
 _SUFFIXES: Final = {Scheme.PAIN001: "xml", Scheme.NACHA: "ach"}
 _MOST_REMITTANCE: Final = 80
 """What fits into one addenda record, and into every other format."""
+_MEND: Final = "Close that bank account and propose one that fits, or correct [payouts] of config/programme.toml."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +157,9 @@ def without_misfits(
             partner, currency = one.account.partner, one.debtor.currency
             # What is wrong with the payment, whose id is another one in the batch to come.
             why = (str(error).partition(". ")[2] or str(error)).replace(alone.payouts[0].payment_id, partner)
-            left.append(LeftOut(partner=partner, currency=currency, amount_minor=one.amount_minor, why=why))
+            left.append(
+                LeftOut(partner=partner, currency=currency, amount_minor=one.amount_minor, why=f"{why} {_MEND}")
+            )
         else:
             fitting.append(one)
     return fitting, left

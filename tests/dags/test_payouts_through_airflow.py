@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from airflow_home import Airflow
-from payout_home import DUES, made_home, with_accounts
+from payout_home import AIR, DUES, made_home, with_accounts
 
 from settlement import books, payout_books
 from settlement.payout import steps
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.airflow
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
-    home = made_home(tmp_path / "home", DUES)
+    home = made_home(tmp_path / "home", [*DUES, (AIR, "NEWCOMER", 70_00)])
     with_accounts(home)
     return home
 
@@ -36,6 +36,9 @@ def test_two_people_approve_and_the_last_answer_releases(airflow: Airflow, home:
     assert batch.digest in done.stdout
     assert "| MERIDIAN-AIR | 34500.00 USD | first payout |" in done.stdout
     assert "| data_quality | HARBOR-RETAIL | yes |" in done.stdout
+    assert "| NEWCOMER | 70.00 USD | no bank account is known: `settle accounts propose`, and have" in done.stdout
+    told = f"{home.root}: NEWCOMER is not paid 70.00 USD, which stays due: no bank account is known"
+    assert told in done.stdout + done.stderr
 
 
 def test_who_started_the_run_is_not_the_second_person(airflow: Airflow, home: Home) -> None:

@@ -23,7 +23,7 @@ from deliver.partner_place import (
     outbox_at,
 )
 
-from settlement import books, delivery_books, store
+from settlement import books, delivery_books, openpgp_out, store
 from settlement.deliver import send
 from settlement.delivery_books import DeliveryState, Standing
 from settlement.errors import RetryableError, TerminalError
@@ -326,6 +326,47 @@ def test_a_key_with_a_passphrase_signs(
     monkeypatch.setenv("SETTLEMENT_SIGNING_PASSPHRASE_S1_FILE", str(tmp_path / "words"))
     (one, *_) = send.send(home, A, NIGHT)
     assert gpg.opened((box / one.delivery.name).read_bytes(), our_fingerprint()).startswith(b"H,1,")
+
+
+@on_sqlite
+def test_our_signing_key_that_has_expired_holds_the_delivery_and_a_new_one_goes_on(
+    home: Home, gpg: Gpg, box: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, then = tmp_path / "key", ("--faked-system-time", "20200101T000000")
+    monkeypatch.setenv("SETTLEMENT_SIGNING_KEY_S1_FILE", str(key))
+
+    def put(who: str) -> str:
+        key.write_bytes(gpg.ok("--armor", "--export-secret-keys", who))
+        listed = gpg.ok("-k", "--with-colons", who).decode()
+        return next(line.split(":")[9] for line in listed.splitlines() if line.startswith("fpr"))
+
+    gpg.ok(*then, "--quick-gen-key", "us3@example.org", "ed25519", "sign", "1d")
+    gpg.ok(*then, "--quick-gen-key", "us4@example.org", "ed25519", "cert", "never")
+    gpg.ok(*then, "--quick-add-key", put("us4@example.org"), "ed25519", "sign", "2d")
+    for who, day in (("us3@example.org", "02"), ("us4@example.org", "03")):
+        fingerprint = put(who)
+        why = (
+            rf"Our OpenPGP signing key 's1' \(.*/key, fingerprint {fingerprint}\) has expired on 2020-01-{day}: put it"
+        )
+        with pytest.raises(TerminalError, match=why):
+            send.send(home, A, NIGHT)
+        assert states(home) == ["1 held", "2 queued", "3 queued"]
+        assert f"has expired on 2020-01-{day}" in standings(home)[0].detail
+    assert contents(box) == {}
+    # Its owner gives the first one a later end; a key that may not sign has not expired.
+    gpg.ok("--quick-set-expire", put("us3@example.org"), "0")
+    put("us3@example.org")
+    assert len(send.send(home, A, NIGHT)) == 3
+    gpg.ok("--quick-gen-key", "us5@example.org", "ed25519", "cert", "never")
+    put("us5@example.org")
+    send.resend(home, A, 1, "ann", "the partner lost it")
+    with pytest.raises(TerminalError, match="holds no secret OpenPGP key that can sign"):
+        send.send(home, A, NIGHT)
+    key.unlink()
+    openpgp_out.draw_signing_key("s1", "Settlement <settlement@example.org>")
+    gpg.ok("--import", content=openpgp_out.public_certificate("s1")[0].encode())
+    (one,) = send.send(home, A, NIGHT)
+    assert gpg.opened((box / one.delivery.name).read_bytes(), our_fingerprint()).startswith(b"H,1,"), "a new key"
 
 
 @on_sqlite

@@ -184,7 +184,6 @@ def require_killed_and_gone_on(home: Home, said: Path, night: date, step: str) -
 SFTP_STEPS = tuple(step for step in killed.STEPS if "outbox" not in step and step != "never")
 
 
-@on_sqlite
 def test_a_sender_that_is_killed_at_any_step_has_sent_once(
     home: Home, server: SftpServer, declared: Path, tmp_path: Path
 ) -> None:
@@ -194,17 +193,6 @@ def test_a_sender_that_is_killed_at_any_step_has_sent_once(
     assert server.faults.log.count("rename") == 3 + len(SFTP_STEPS)
 
 
-@pytest.mark.parametrize("on_each_database", ["postgresql"], indirect=True)
-def test_a_sender_that_is_killed_leaves_no_hold_in_postgresql(
-    home: Home, server: SftpServer, declared: Path, tmp_path: Path
-) -> None:
-    for step, night in zip(("prepared", "renamed"), nights(home, 2), strict=True):
-        require_killed_and_gone_on(home, tmp_path / "said", night, step)
-    require_once(home, declared)
-    assert server.faults.log.count("rename") == 5
-
-
-@on_sqlite
 def test_a_sender_to_an_outbox_that_is_killed_has_sent_once(home: Home, gpg: Gpg, tmp_path: Path) -> None:
     declare(home, declaration(A, gpg.certificate(CERTIFICATE), outbox_at(tmp_path / "box")))
     steps = ("written to the outbox", "linked in the outbox")

@@ -1,4 +1,7 @@
-"""A release that is killed at any step, tried again, or run twice at once gives one entry, one file and one sending."""
+"""A release that is killed at any step, tried again, or run twice at once gives one entry, one file and one sending.
+
+Two that propose at once give one batch.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,15 @@ import re
 import signal
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import killed_payout
 import pytest
-from payout_home import RELEASED, approved, balance, made_home, proposed, with_accounts
+from payout_home import PROPOSED, RELEASED, approved, balance, made_home, proposed, with_accounts
 from warm_process import started
 
 from settlement import books, payout_books
+from settlement.errors import RetryableError
 from settlement.model.payout import Batch, BatchState
 from settlement.payout import conservation, steps
 from settlement.store import Home
@@ -85,3 +90,43 @@ def test_two_that_release_at_once_pay_once(home: Home, step: str) -> None:
     assert {one.exitcode, other.exitcode} <= {0, 2}, said
     assert 0 in {one.exitcode, other.exitcode}, said
     require_paid_once(home, batch)
+
+
+def require_proposed_once(home: Home) -> None:
+    """One batch pays all that is due, and who proposes after it finds nothing."""
+    engine = books.connect(home)
+    (batch,) = payout_books.batches(engine)
+    assert (batch.batch_id, batch.state, batch.total_minor) == ("P000001", "proposed", 56_136_05)
+    after = steps.propose(home, engine, "eve", PROPOSED)
+    assert (after.batches, after.left) == ((), ())
+
+
+def test_two_that_propose_at_once_propose_one_batch(home: Home) -> None:
+    people = ("ann", "fay")
+    both = [started(home.root.parent / who, killed_payout.propose, str(home.root), who, PROPOSED) for who in people]
+    for process in both:
+        process.join()
+    said = [(home.root.parent / who).read_text() for who in people]
+    codes = {process.exitcode for process in both}
+    assert 0 in codes, said
+    assert codes <= {0, 2}, said
+    require_proposed_once(home)
+
+
+def test_who_proposes_what_another_has_proposed_meanwhile_proposes_nothing(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checks = steps._checks
+
+    def meanwhile(*given: Any) -> Any:
+        # Behind the look at what is due, before the batch is kept.
+        monkeypatch.setattr(steps, "_checks", checks)
+        assert len(steps.propose(home, books.connect(home), "fay", PROPOSED).batches) == 1
+        return checks(*given)
+
+    monkeypatch.setattr(steps, "_checks", meanwhile)
+    with pytest.raises(RetryableError, match="Another run booked the same at the same time and this one booked noth"):
+        steps.propose(home, books.connect(home), "ann", PROPOSED)
+    require_proposed_once(home)
+    (batch,) = payout_books.batches(books.connect(home))
+    assert batch.by(BatchState.PROPOSED) == ("fay",)

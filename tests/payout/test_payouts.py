@@ -94,6 +94,21 @@ def test_all_contracts_of_a_partner_are_netted_and_what_is_below_the_minimum_wai
     assert proposed(home).payouts[0].amount_minor == 50_00
 
 
+def test_a_partner_who_owes_more_than_is_due_waits_for_later_statements(tmp_path: Path) -> None:
+    home = made_home(tmp_path / "home", [(RETAIL, "A", -80_00), (AIR, "A", 80_00), (RETAIL, "B", -1)])
+    for partner in "AB":
+        with_account(home, partner)
+    found = steps.propose(home, engine(home), "ann", PROPOSED)
+    assert not found.batches
+    assert [(left.partner, left.amount_minor) for left in found.left] == [("A", 0), ("B", -1)]
+    assert {left.why for left in found.left} == {
+        "nothing is left to pay once all contracts are netted; it waits for later statements."
+    }
+    settle(home, NIGHT + timedelta(days=1), [(RETAIL, "A", 60_00)], "2011-Q1")
+    (payout,) = proposed(home).payouts
+    assert (payout.partner, payout.amount_minor, len(payout.statements)) == ("A", 60_00, 3)
+
+
 def test_accounts_decide_the_file_and_each_paying_account_has_its_batch(home: Home) -> None:
     with_account(home, "HARBOR-RETAIL", ABROAD)
     with_account(home, "HARBOR-LOYALTY")
@@ -187,6 +202,18 @@ def test_an_account_that_is_being_closed_is_neither_proposed_nor_paid(home: Home
     assert not found.batches
     (left,) = [left for left in found.left if left.partner == "HARBOR-RETAIL"]
     assert "is closed: propose another one" in left.why
+    proposal = account_books.ProposedAccount(
+        partner="HARBOR-RETAIL", currency="USD", holder="Harbor", account=us_account("000987654321")
+    )
+    other = account_books.propose(engine(home), proposal, "ann", RELEASED)
+    account_books.take_step(engine(home), other.account_id, AccountState.APPROVED, "bea", RELEASED, date(2011, 1, 6))
+    assert not steps.propose(home, engine(home), "ann", "2011-01-05T10:00:00Z").batches
+    cooled = "2011-01-06T10:00:00Z"
+    again = approved(home, proposed(home, at=cooled), "cem", "dora", at=cooled)
+    assert [(one.account.account_id, one.amount_minor) for one in again.payouts] == [(other.account_id, 12_613_53)]
+    assert steps.release(home, engine(home), again.batch_id, "cem", cooled).state == "sent"
+    (entry,) = read((steps.outbox(home) / f"{again.batch_id}.ach").read_bytes()).entries
+    assert (entry.account.strip(), entry.cents) == ("000987654321", 12_613_53)
 
 
 def test_an_account_is_paid_to_once_its_cooling_off_is_over(home: Home) -> None:
@@ -204,11 +231,17 @@ def test_an_account_is_paid_to_once_its_cooling_off_is_over(home: Home) -> None:
 
 def test_a_currency_without_a_paying_account_is_left_and_told(home: Home) -> None:
     programme = home.config / "programme.toml"
-    programme.write_text(programme.read_text().replace('currency = "USD"\nscheme', 'currency = "EUR"\nscheme'))
+    right = programme.read_text()
+    programme.write_text(right.replace('currency = "USD"\nscheme', 'currency = "EUR"\nscheme'))
     with_accounts(home)
     found = steps.propose(home, engine(home), "ann", PROPOSED)
     assert not found.batches
     assert {left.why.partition(" of ")[0] for left in found.left} == {"no [[payouts.debtor]]"}
+    programme.write_text(right)
+    done = released(home)
+    assert (done.state, done.total_minor) == ("sent", TOTAL)
+    assert [path.name for path in steps.outbox(home).iterdir()] == ["P000001.ach"]
+    assert balance(home, "liability:payable") == 0
 
 
 def test_one_person_neither_opens_nor_closes_an_account(home: Home) -> None:
@@ -300,7 +333,10 @@ def test_a_payee_that_does_not_fit_the_format_is_left_and_named_and_the_others_a
     found = steps.propose(home, engine(home), "ann", PROPOSED)
     assert [one.partner for batch in found.batches for one in batch.payouts] == ["HARBOR-LOYALTY"]
     (left,) = [left for left in found.left if left.partner == "HARBOR-RETAIL"]
-    assert left.why == "The name of the payee of HARBOR-RETAIL has 25 characters; 22 fit into the file."
+    assert left.why == (
+        "The name of the payee of HARBOR-RETAIL has 25 characters; 22 fit into the file. Close that bank account and "
+        "propose one that fits, or correct [payouts] of config/programme.toml."
+    )
 
 
 def test_the_trace_number_of_a_debit_that_balances_a_file_is_not_given_again(home: Home) -> None:
@@ -344,5 +380,5 @@ def test_the_value_date_is_a_banking_day_of_the_calendar_that_the_feed_tells(tmp
         f"The value date of {batch.batch_id}, 2011-01-05, is counted by the bank calendar US-ACH, which tells no day "
         "of 2011: `weekend` and `holidays` of [payouts] hold instead; deliver the calendar, or correct its name."
     )
-    (question, *_) = desk.questions(home, "ann", PROPOSED, PROPOSED)
+    (question, *_) = desk.ask(home, "ann", PROPOSED, PROPOSED).questions
     assert "**Warning:** The value date of" in question.body
