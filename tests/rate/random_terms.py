@@ -63,7 +63,7 @@ class RandomContract:
         # A month's profit has no place in a shorter period; what measures come to is made up here.
         if self.says.calendar in SHORT:
             head = re.sub(
-                'type = "monthly_profit"\nclause = "1"\n(.+\n){3}', 'type = "month_end_balances"\nclause = "1"\n', head
+                'type = "monthly_profit"\nclause = "1"\n(.+\n){3}', 'type = "month_end_balances"\nclause = "1"\ntimes = "once"\n', head
             )
         example = f'[[examples]]\nterm = "t0"\ntext = "a case"\ngiven = {{ volume = 10_000.00 }}\ngives = {rate}.00\n'
         self.text = f"{head}\n" + "\n".join([*self.terms, example])
