@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -12,9 +13,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from settlement import account_books, books, store
 from settlement.errors import TerminalError
 from settlement.model.contract import ContractVersion
 from settlement.model.contract_told import ContractTold
+from settlement.payout.orders import account_of, unusable
 from settlement.rate.contract_cases import Case, cases
 from settlement.rate.contract_file import read_contract
 from settlement.rate.contract_places import lines_of
@@ -31,6 +34,9 @@ app = typer.Typer()
 def check_contract(
     file: Annotated[Path, typer.Argument(help="A contract (TOML), named by its first day.", show_default=False)],
     *,
+    home: Annotated[
+        Path | None, typer.Option(help="A home, whose bank accounts of the beneficiaries are looked at.")
+    ] = None,
     show_cases: Annotated[bool, typer.Option("--cases/--no-cases", help="Print the boundary cases.")] = True,
 ) -> None:
     """Find everything that is wrong with a contract file, run its examples, and print its boundary cases."""
@@ -40,7 +46,10 @@ def check_contract(
     lines = text.splitlines()
     for problem in examined.problems:
         _show_problem(console, problem, lines, "[red]problem[/red]")
-    warnings = [*examined.warnings, *(_of_programme(examined.version, file, text) if examined.version else ())]
+    warnings = list(examined.warnings)
+    if examined.version is not None:
+        warnings += _of_programme(examined.version, file, text)
+        warnings += _of_accounts(examined.version, home, text) if home is not None else ()
     for problem in warnings:
         _show_problem(console, problem, lines, "[yellow]warning[/yellow]")
     if examined.version is None:
@@ -97,6 +106,20 @@ def _of_programme(version: ContractVersion, file: Path, text: str) -> list[Probl
         sentence = f"currency: {cards}, the contract in {contract.currency}; one of the two is wrong."
         return [Problem(line=lines_of(text).get(("currency",)), sentence=sentence)]
     return []
+
+
+def _of_accounts(version: ContractVersion, home: Path, text: str) -> list[Problem]:
+    """Beneficiaries that the home's books know no bank account of to pay to, in the currency that they are paid in."""
+    known = account_books.accounts(books.connect(store.open_home(home)))
+    currency = version.contract.paid_in
+    found = []
+    for number, beneficiary in enumerate(version.contract.beneficiaries):
+        # A cooling-off ends by itself: an account that is approved will be paid to.
+        why = unusable(account_of(known, beneficiary.id, currency), date.max)
+        if why:
+            sentence = f"beneficiary {beneficiary.id}: it cannot be paid in {currency}: {why}"
+            found.append(Problem(line=lines_of(text).get(("beneficiaries", number, "id")), sentence=sentence))
+    return found
 
 
 def _count(number: int, name: str) -> str:

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import lxml.html
 import pytest
+from payout_home import us_account, with_account
 from rate.histories import contract_documents
 
-from settlement import cli
+from settlement import account_books, books, cli, store
+from settlement.account_books import ProposedAccount
+from settlement.home import create_home
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 RETAILER = contract_documents()["contracts/harbor-retail/2009-01-01.toml"]
@@ -86,6 +89,25 @@ def test_a_contract_beside_a_programme_is_held_against_it(settle: Run, tmp_path:
     assert '| programme = "RTE"' in out
     file.write_text(RETAILER.replace('programme = "RET"', 'programme = "CLB"'), "utf-8")
     assert "the cards of programme CLB are in CNY, the contract in USD" in settle("check", str(file))[1]
+
+
+def test_a_beneficiary_without_an_account_that_can_be_paid_is_told_where_a_home_is_named(
+    settle: Run, tmp_path: Path
+) -> None:
+    create_home(tmp_path / "home", None)
+    home = store.open_home(tmp_path / "home")
+    Path("2009-01-01.toml").write_text(RETAILER, "utf-8")
+    with_account(home, "HARBOR-RETAIL")
+    proposed = ProposedAccount(partner="HARBOR-LOYALTY", currency="USD", holder="Loyalty", account=us_account())
+    account = account_books.propose(books.connect(home), proposed, "ann", "2010-12-01T09:00:00Z")
+    code, out, _ = settle("check", "2009-01-01.toml", "--home", str(home.root))
+    assert code == 0
+    assert "2 warnings" in out
+    number = RETAILER.splitlines().index('id = "HARBOR-LOYALTY"') + 1
+    told = f"warning in line {number}: beneficiary HARBOR-LOYALTY: it cannot be paid in USD: the bank account"
+    assert f"{told} {account.account_id} is proposed: another person approves it" in out
+    assert "beneficiary HARBOR-FOUNDATION: it cannot be paid in USD: no bank account is known" in out
+    assert "beneficiary HARBOR-RETAIL" not in out
 
 
 def test_a_contract_is_told_on_screen_and_as_pages(settle: Run) -> None:

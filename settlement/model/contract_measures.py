@@ -192,7 +192,7 @@ class BalanceMeasure:
     __pydantic_config__: ClassVar[ConfigDict] = CLOSED
     type: Literal["month_end_balances"]
     clause: Text
-    times: Literal["once", "days_of_its_month"] = "once"
+    times: Literal["once", "days_of_its_month"]
     opening: tuple[Opening, ...] = ()
 
 

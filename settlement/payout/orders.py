@@ -84,11 +84,7 @@ def net(
     netted, left = [], []
     for (partner, currency), statements in sorted(by_partner.items()):
         amount = sum(due.amount_minor for due in statements)
-        mine = [one for one in accounts if (one.partner, one.currency) == (partner, currency)]
-        account = mine[-1] if mine else None
-        for one in mine:
-            if one.state not in {AccountState.CLOSED, AccountState.REJECTED}:
-                account = one
+        account = account_of(accounts, partner, currency)
         limit = terms.limit_of(currency)
         debtor = None if account is None else terms.debtor_for(currency, account.account)
         if amount <= 0:
@@ -96,7 +92,7 @@ def net(
         elif amount < limit.minor("minimum"):
             why = f"it is below the minimum of {limit.minimum} {currency} and waits for later statements."
         else:
-            why = _unusable(account, day)
+            why = unusable(account, day)
         if not why and account is not None and debtor is None:
             why = f"no [[payouts.debtor]] of config/programme.toml pays {currency} to such an account: declare one."
         if why or account is None or debtor is None:
@@ -106,7 +102,14 @@ def net(
     return netted, left
 
 
-def _unusable(account: PartnerAccount | None, day: date) -> str:
+def account_of(accounts: Iterable[PartnerAccount], partner: str, currency: str) -> PartnerAccount | None:
+    """The account of a partner in a currency that is not closed or rejected, else one that is; None where none is."""
+    mine = [one for one in accounts if (one.partner, one.currency) == (partner, currency)]
+    standing = [one for one in mine if one.state not in {AccountState.CLOSED, AccountState.REJECTED}]
+    return next(reversed(standing or mine), None)
+
+
+def unusable(account: PartnerAccount | None, day: date) -> str:
     """Why an account is not paid to on a day; empty where it is."""
     if account is None:
         return "no bank account is known: `settle accounts propose`, and have it approved."

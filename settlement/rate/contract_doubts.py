@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import pairwise
 
 from settlement.model.contract import Contract, ContractVersion, Step
 from settlement.model.contract_amounts import Bracket
@@ -45,18 +46,20 @@ def doubts(version: ContractVersion) -> list[Refusal]:
 
 
 def _falling_totals(contract: Contract) -> Iterator[Refusal]:
-    """Bounds at which a rate on the whole volume gives less than a cent below them."""
+    """Bounds at which a rate or price of all that is counted, or an amount, gives less than just below them."""
     for term in contract.terms:
         if isinstance(term, WholeTierTerm):
             yield from _falls(contract, term, term.quantity, "form = `marginal_tier`")
         elif isinstance(term, TiersTerm) and _drives_itself(term):
             yield from _falls(contract, term, BASE, "method = `marginal`")
+        elif isinstance(term, TiersTerm) and term.method == "amount":
+            yield from _falling_amounts(term)
 
 
 def _drives_itself(term: TiersTerm) -> bool:
     """Whether what picks the bracket is what it is paid on."""
     base, driver = term.base, term.driver
-    if base is None or driver is None or base.block is not None:
+    if base is None or driver is None:
         return False
     return (base.of, base.window, base.counts) == (driver.of, driver.window, driver.counts)
 
@@ -74,10 +77,23 @@ def _falls(contract: Contract, term: WholeTierTerm | TiersTerm, name: str, other
         if at < below:
             was, now, fall = (written_minor(amount, contract.currency) for amount in (below, at, below - at))
             least = f"{bound - 1:,}" if counted else written_minor(bound - 1, contract.currency)
+            value = "rate" if isinstance(upper, Tier) or upper.price is None else "price"
             yield refuse(
                 term_place(term),
                 f"the total falls at {written(upper.first)}: {was} for {least}, but {now} at the bound, {fall} less; "
-                f"if only what lies above the bound has the lower {'price' if counted else 'rate'}, write {other}.",
+                f"if only what lies above the bound has the lower {value}, write {other}.",
+                below=("tiers", number),
+            )
+
+
+def _falling_amounts(term: TiersTerm) -> Iterator[Refusal]:
+    for number, (lower, upper) in enumerate(pairwise(term.tiers), start=1):
+        if upper.value < lower.value:
+            was, now, fall = (written(amount) for amount in (lower.value, upper.value, lower.value - upper.value))
+            yield refuse(
+                term_place(term),
+                f"the amount falls at {written(upper.first)}: {was} below it, but {now} from the bound on, {fall} "
+                "less; is this meant?",
                 below=("tiers", number),
             )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -18,12 +19,15 @@ from settlement.model.dates import Calendar, PeriodKind, period_of
 from settlement.model.money import minor, to_major
 from settlement.rate.contract_cases import cases
 from settlement.rate.contract_doubts import doubts
-from settlement.rate.contract_file import read_contract
+from settlement.rate.contract_file import read_contract, versions_of
 from settlement.rate.conversion import Exchange, converted
+from settlement.rate.events_check import read_events
 from settlement.rate.prose import of_step
+from settlement.rate.worked import work_out
 
 _PAGE = (Path(__file__).resolve().parents[2] / "docs" / "CONTRACT_KINDS.md").read_text("utf-8")
 _EXAMPLES = dict(re.findall(r"\n### ([^\n]+)\n(?:(?!\n### ).)*?```toml\n(.*?)```", _PAGE, flags=re.DOTALL))
+HEADINGS = re.findall(r"^##+ (.+)$", _PAGE, flags=re.MULTILINE)
 KINDS = {kind: text for kind, text in _EXAMPLES.items() if "[[terms]]" in text}
 SETTLED = {kind: text for kind, text in _EXAMPLES.items() if kind not in KINDS}
 HEAD = (Path(__file__).resolve().parent / "contract_of_kinds.toml").read_text("utf-8")
@@ -33,9 +37,11 @@ SOURCE = "contracts/partner/2009-01-01.toml"
 def contract_with(fragment: str) -> ContractVersion:
     """The contract of the page's measures with the terms and examples of one fragment.
 
-    A table of the fragment stands in the place of the head's; a month's profit has no place in cycles.
+    A table of the fragment stands in the place of the head's, keys before its first table in the file's own head; a
+    month's profit has no place in cycles.
     """
-    head = HEAD
+    keys = re.match(r"(?:\w+ = .*\n)*", fragment)[0]
+    head, fragment = keys + HEAD, fragment.removeprefix(keys)
     gone = re.findall(r"^\[\w+\]$", fragment, flags=re.MULTILINE)
     gone += ["[measures.fees]", "[measures.losses]"] if "[period]" in gone else []
     for table in gone:
@@ -45,8 +51,8 @@ def contract_with(fragment: str) -> ContractVersion:
 
 
 def test_the_page_has_its_examples() -> None:
-    assert len(KINDS) >= 29
-    assert len(SETTLED) >= 7
+    assert len(KINDS) >= 40
+    assert len(SETTLED) >= 11
     assert _PAGE.count("```toml") == len(KINDS) + len(SETTLED)
 
 
@@ -92,6 +98,41 @@ def test_the_fixing_of_the_page_comes_out() -> None:
         found = converted(exchange, january, int(share.replace(",", "").replace(".", "")))
         assert found.told.startswith(f"rate={mean}0;2026-01-16=0.8612;2026-01-20=0.8534;2026-01-21=")
         assert f"{found.amount_minor / 100:,.2f}" == amount
+
+
+def test_the_words_of_the_algebra_lead_to_forms_and_headings_that_are_there() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "CONTRACTS.md").read_text("utf-8")
+    table = page.partition("| word of an agreement | is written as |")[2].partition("\n\n")[0]
+    forms = {form for text in KINDS.values() for form in re.findall(r'^form = "(\w+)"$', text, flags=re.MULTILINE)}
+    assert table.count("\n| ") == 11
+    for row in table.split("\n| ")[1:]:
+        assert set(re.findall(r"`(\w+)`", row)) & forms, row
+    for anchor in re.findall(r"CONTRACT_KINDS\.md#([\w-]+)", page):
+        assert anchor in {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in HEADINGS}, anchor
+
+
+def test_the_amendment_of_the_page_adjusts_what_is_told() -> None:
+    kind = "36. Retroactive amendment"
+    text, below = KINDS[kind], _PAGE.partition(f"\n### {kind}\n")[2].partition("\n### ")[0]
+    signed = contract_with(text)
+    early = text.replace(f"known_on = {signed.known_on}\n", "").replace("0.0060", "0.0040").replace("60.00", "40.00")
+    (versions,) = versions_of([contract_with(early), replace(signed, effective=date(2009, 2, 1))]).values()
+    bought = re.findall(r"^\| (\S+) \| (\d{4}-\d\d-\d\d) \| (\S+) \|$", below, flags=re.MULTILINE)
+    rows = [
+        f"P{at},purchase,{day},{known},{amount.replace(',', '')},USD" for at, (day, known, amount) in enumerate(bought)
+    ]
+    events = read_events("e.csv", "\n".join(["event_id,kind,event_date,known_on,amount,currency", *rows]).encode())
+    told = re.findall(r"^\| (\d{4}-\d\d) \| (\S+) \| (\S+) \| (\S*) ?\|$", below, flags=re.MULTILINE)
+    assert len(bought) == 4
+    assert len(told) == 3
+    april = work_out(versions, events, date(2009, 4, 30)).statement
+    for month, then, now, adjustment in told:
+        given = april.filter((april["term"] == "volume_rate") & (april["period"] == month))
+        states = ["CLOSED", "RESTATED"] if adjustment else ["CLOSED"]
+        assert given.sort("as_of").select("state", "amount").rows() == list(zip(states, [then, now], strict=False))
+        assert given["amount"].to_list()[-1] == now
+        adjusted = april.filter((april["term"] == "adjustment") & (april["adjusts"] == month))
+        assert adjusted.select("as_of", "amount").rows() == [(date(2009, 4, 30), adjustment)] * bool(adjustment)
 
 
 def test_the_periods_of_the_page_of_contracts_are_written_so() -> None:

@@ -62,9 +62,8 @@ class RandomContract:
         head = HEAD.replace('calendar = "month"\nyear = "calendar"', self.says.toml)
         # A month's profit has no place in a shorter period; what measures come to is made up here.
         if self.says.calendar in SHORT:
-            head = re.sub(
-                'type = "monthly_profit"\nclause = "1"\n(.+\n){3}', 'type = "month_end_balances"\nclause = "1"\n', head
-            )
+            balances = 'type = "month_end_balances"\nclause = "1"\ntimes = "once"\n'
+            head = re.sub('type = "monthly_profit"\nclause = "1"\n(.+\n){3}', balances, head)
         example = f'[[examples]]\nterm = "t0"\ntext = "a case"\ngiven = {{ volume = 10_000.00 }}\ngives = {rate}.00\n'
         self.text = f"{head}\n" + "\n".join([*self.terms, example])
         start = self.says.periods(START, START)[0]

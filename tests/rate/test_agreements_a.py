@@ -366,7 +366,7 @@ GAIN_AND_LOSS = Agreement(
                 ("costs", "cost", ""),
             )
         )
-        + '\n[measures.receivables]\ntype = "month_end_balances"\nclause = "1"\n'
+        + '\n[measures.receivables]\ntype = "month_end_balances"\nclause = "1"\ntimes = "once"\n'
         + term(
             "hurdle",
             "balance_rate",

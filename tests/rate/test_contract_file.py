@@ -26,7 +26,7 @@ def test_a_broken_contract_is_refused_by_one_sentence(path: Path) -> None:
 
 
 def test_there_are_broken_contracts_to_refuse() -> None:
-    assert len(GOLDEN) > 20
+    assert len(GOLDEN) >= 100
 
 
 def test_the_contracts_of_the_repository_load_and_their_examples_come_out() -> None:

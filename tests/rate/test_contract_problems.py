@@ -139,6 +139,26 @@ below_zero = "nothing"
 rounding = { unit = "minor", mode = "half_away", scope = "period" }
 tiers = [{ from = 0, amount = 5.00 }]
 """
+BY_BLOCKS = """
+[[terms]]
+id = "by_blocks"
+form = "tiers"
+clause = "1"
+method = "whole"
+base = { of = ["quarter_volume"], window = "period", counts = "money", block = 10.00 }
+driver = { of = ["quarter_volume"], window = "period", counts = "money" }
+less = "nothing"
+below_zero = "first_rate"
+rounding = { unit = "minor", mode = "half_away", scope = "period" }
+tiers = [
+    { from = 0.00, to = 1_000.00, price = 1.00 },
+    { from = 1_000.00, price = 0.50 },
+]
+"""
+FALLING = """tiers = [
+    { from = 0, to = 20, amount = 5.00 },
+    { from = 20, amount = 4.50 },
+]"""
 EXAMPLE_OF_ANOTHER = '[[examples]]\nterm = "gip_bounty"\ntext = "thirty accounts"'
 WARNINGS = [
     (
@@ -196,6 +216,20 @@ WARNINGS = [
         ("", ""),
         'driver = { of = ["accounts"], window = "contract_to_date", counts = "count" }',
         "gives its bracket's amount anew",
+    ),
+    (
+        UNIVERSITY,
+        ("[[beneficiaries]]", f"{BY_BLOCKS}\n[[beneficiaries]]"),
+        ("", ""),
+        "{ from = 1_000.00, price = 0.50 },",
+        "99.00 for 999.99, but 50.00 at the bound, 49.00 less; if only what lies above the bound has the lower price",
+    ),
+    (
+        UNIVERSITY,
+        ("[[beneficiaries]]", f"{BY_ACCOUNTS}\n[[beneficiaries]]"),
+        ("tiers = [{ from = 0, amount = 5.00 }]", FALLING),
+        "{ from = 20, amount = 4.50 },",
+        "the amount falls at 20: 5.00 below it, but 4.50 from the bound on, 0.50 less",
     ),
 ]
 

@@ -7,14 +7,15 @@ import re
 from dataclasses import replace
 from datetime import date
 from functools import lru_cache
+from itertools import groupby
 
 import pytest
-from rate.oracle_periods import Named
+from rate.oracle_periods import DAY, Named
 from rate.oracle_terms import Reading
 from rate.random_terms import PARTIES, RandomContract
 
 from settlement.model.contract import ContractVersion
-from settlement.model.contract_limits import CapTerm, GateTerm
+from settlement.model.contract_limits import CapTerm, GateTerm, MinimumTerm
 from settlement.model.contract_terms import TiersTerm, named
 from settlement.model.dates import period_from
 from settlement.model.statement_lines import SHARE
@@ -113,7 +114,7 @@ def test_what_is_given_to_date_is_what_one_evaluation_gives_whatever_came_before
     assert seen
 
 
-def test_caps_and_gates_hold_under_any_history() -> None:
+def test_caps_floors_and_gates_hold_under_any_history() -> None:
     seen = set()
     for seed in range(SEED, SEED + CASES):
         made, version, _, lines = rated(seed)
@@ -130,7 +131,35 @@ def test_caps_and_gates_hold_under_any_history() -> None:
                     whole = sum(found[name].amount_minor for name in term.of)
                     assert found[term.id].amount_minor in {0, whole}, seed
                     seen.add("gate" if whole else "nothing")
-    assert {"cap", "gate"} <= seen
+            if isinstance(term, MinimumTerm):
+                seen |= floors_of(made, lines, term)
+    floors = {"lifted in a period", "enough in a period", "lifted in a year", "enough in a year", "open in a year"}
+    assert {"cap", "gate"} | floors <= seen
+
+
+def floors_of(made: RandomContract, lines: dict[str, Lines], term: MinimumTerm) -> set[str]:
+    """Whether a minimum lifts to its floor when its window closes, by no more than what lacks, and at no other time."""
+    seen = set()
+    for window, closes in of_window(made, term.window):
+        lifts = [lines[period.text][term.id].amount_minor for period in window]
+        earned = sum(lines[period.text][name].amount_minor for period in window for name in term.of)
+        assert lifts[:-1] == [0] * (len(lifts) - 1), made.text
+        if closes:
+            assert earned + lifts[-1] == max(earned, int(term.guarantee * 100)), made.text
+        else:
+            assert lifts[-1] == 0, made.text
+        seen.add(f"{('lifted' if lifts[-1] else 'enough') if closes else 'open'} in a {term.window}")
+    return seen
+
+
+def of_window(made: RandomContract, window: str) -> list[tuple[list[Named], bool]]:
+    """The periods that a minimum looks at together, and whether no more of them are to come."""
+    if window == "period":
+        return [([period], True) for period in made.periods]
+    after = made.periods[-1].last + DAY
+    (coming,) = made.says.periods(after, after)
+    years = [list(own) for _, own in groupby(made.periods, key=lambda period: period.year)]
+    return [(own, own[-1].year != coming.year) for own in years]
 
 
 @pytest.mark.parametrize(
