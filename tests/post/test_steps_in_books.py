@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections import Counter
 from dataclasses import asdict
 from datetime import date
@@ -22,7 +23,7 @@ from settlement.model.clearing import TOLD_ONLY
 from settlement.model.statement_lines import kind_of, told
 from settlement.model.tables import TABLES
 from settlement.pay.outgoing_layout import STANDING
-from settlement.pay.outgoing_lines import in_layout, settlement_lines
+from settlement.pay.outgoing_lines import settlement_lines, write_in_layout
 from settlement.pay.partners import Partner, Recipient
 from settlement.pay.statement import Line, Statement
 from settlement.payout import conservation
@@ -94,8 +95,9 @@ def test_partners_files_and_the_suite_re_add(settlement: str, known: list[list[i
                 own=tuple(line_of(row) for row in told_rows if row.beneficiary == name),
             )
             to = Recipient(partner=Partner(id=name), statement=file, contract=None)
-            text = in_layout(settlement_lines(to, STANDING), STANDING, file.as_of).decode()
-            assert text.count("\nD,") == len(file.terms) + len(file.own)
+            written = io.BytesIO()
+            write_in_layout([settlement_lines(to, STANDING)], STANDING, file.as_of, written)
+            assert written.getvalue().count(b"\nD,") == len(file.terms) + len(file.own)
 
 
 def line_of(row: PayoutRow) -> Line:
