@@ -137,7 +137,7 @@ def gather_standing(inputs: StageInput, day: date) -> Facts:
 
 
 def calendars(inputs: StageInput, files: pl.LazyFrame) -> Calendars:
-    """What the feeds of bank calendars have told; it is read when it is first asked for, and once a calendar and day."""
+    """What the feeds of bank calendars have told; it is read as it is asked for, once for each calendar and day."""
     rows = cache(lambda: known(inputs, "calendar_day", ["file", "record", "retracted", "calendar", "day", "kind"]))
     return cache(lambda calendar, day: open_days(rows(), files, calendar, day))
 
