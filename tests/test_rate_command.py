@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from rate.agreed import settle_rate
 
 from settlement import cli
 
@@ -23,7 +24,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def settle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+def settle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.chdir(tmp_path)
     Path("events.csv").write_text(EVENTS, "utf-8")
     Path("partner").mkdir()
@@ -32,12 +33,7 @@ def settle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     def run(*words: str) -> tuple[int, str, str]:
         given = dict(zip(words[::2], words[1::2], strict=True))
         usual = {"--contract": "partner", "--events": "events.csv", "--as-of": "2011-01-31", "--out": "out"}
-        flat = [word for pair in (usual | given).items() for word in pair]
-        monkeypatch.setattr("sys.argv", ["settle", "rate", *flat])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        told = capsys.readouterr()
-        return int(left.value.code or 0), told.out, told.err
+        return settle_rate(usual | given)
 
     return run
 

@@ -8,131 +8,25 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from rate.agreed import ROUNDING, Out, head, rated, term, tiers
 
-from settlement import cli
-
-HEAD = """\
-id = "P2-WORKED"
-title = "A worked case"
-payer = "the issuing bank"
-programme = "CARD"
-currency = "{currency}"
-examples = []
-clauses = {{ 1 = "As published." }}
-
-[period]
-calendar = "{calendar}"
-year = "calendar"
-closes = "last_calendar_day"
-place = {{ purchase = "transaction_date", negative = "transaction_date", refund_without_purchase = "transaction_date" }}
-clause = "1"
-
-[measures.volume]
-type = "volume"
-clause = "1"
-counts = "reconciled"
-amount = "bank_amount_less_cashback"
-takes_back = ["refund", "reversal", "chargeback"]
-gives_back = []
-store = "any"
-mcc_in = "any"
-mcc_not_in = "none"
-account_classes = ["any"]
-
-[[beneficiaries]]
-id = "ACQUIRER"
-name = "The acquirer"
-weight = 1
-
-[[beneficiaries]]
-id = "ISSUER"
-name = "The issuer"
-weight = 1
-
-[[beneficiaries]]
-id = "NETWORK"
-name = "The network"
-weight = 1
-
-[settlement]
-clause = "1"
-order = ["terms", "adjustments", "split", "carry", "threshold"]
-residue = "largest_remainder"
-threshold = 0.01
-below_threshold = "carry"
-
-[settlement.adjustments]
-clause = "1"
-booked_in = "current_period"
-recomputes = "all_terms"
-reopens = {{ counted_in = "no_limit" }}
-"""
-COUNTED = """
-[measures.{name}]
-type = "event_units"
-clause = "1"
-adds = ["{name}"]
-takes_back = []
-where = {{}}
-where_not = {{}}
-unit = "{name}"
-per = 1
-"""
-ROUNDING = 'rounding = { unit = "minor", mode = "half_away", scope = "period" }'
 BY_RECORD = 'taken_back = "what_is_left_gives_less"\n' + ROUNDING.replace('"period"', '"record"')
 COLUMNS = "event_id,kind,event_date,known_on,amount,currency,quantity,account_id,refers_to,channel"
 FIVE = ((0, 5), (6, 4), (11, 3), (16, 2), (21, 1))
 """The first unit of each tier of a whole-volume tariff, and its price."""
-Out = dict[str, pl.DataFrame]
 Rate = Callable[..., Out]
 
 
 @pytest.fixture
-def rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Rate:
+def rate(tmp_path: Path) -> Rate:
     """Runs ``settle rate``: the tables that it writes, of contract files by their names, events and the last day."""
 
     def run(files: dict[str, str], events: list[str], as_of: str) -> Out:
-        folder = tmp_path / "contract"
-        folder.mkdir()
-        for name, text in files.items():
-            (folder / f"{name}.toml").write_text(text, "utf-8")
         # Cells at the end of a row may be left out here.
         rows = [event + "," * (COLUMNS.count(",") - event.count(",")) for event in events]
-        (tmp_path / "events.csv").write_text("\n".join([COLUMNS, *rows]), "utf-8")
-        words = ["--contract", str(folder), "--events", str(tmp_path / "events.csv"), "--as-of", as_of]
-        monkeypatch.setattr("sys.argv", ["settle", "rate", *words, "--out", str(tmp_path / "out")])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        assert (left.value.code, capsys.readouterr().err) == (0, "")
-        return {name: pl.read_parquet(tmp_path / "out" / f"{name}.parquet") for name in ("statement", "lines")}
+        return rated(tmp_path, files, "\n".join([COLUMNS, *rows]), as_of)
 
     return run
-
-
-def head(currency: str = "USD", calendar: str = "month", counted: tuple[str, ...] = ()) -> str:
-    return HEAD.format(currency=currency, calendar=calendar) + "".join(COUNTED.format(name=name) for name in counted)
-
-
-def term(name: str, form: str, said: str) -> str:
-    return f'\n[[terms]]\nid = "{name}"\nform = "{form}"\nclause = "1"\n{said}\n'
-
-
-def tiers(
-    name: str, method: str, of: str, brackets: list[tuple[int, str]], *, window: str = "period", block: int = 0
-) -> str:
-    """A tariff by counts: brackets by their first unit, a price each."""
-    counted = f'{{ of = ["{of}"], window = "{window}", counts = "count"'
-    blocks = f"{counted}, block = {block} }}" if block else f"{counted} }}"
-    ends = [f", to = {first}" for first, _ in brackets[1:]] + [""]
-    said = ", ".join(f"{{ from = {first}{end}, price = {p} }}" for (first, p), end in zip(brackets, ends, strict=True))
-    driver = f"driver = {counted} }}\n" if method == "whole" else ""
-    less = "nothing" if window == "period" else "given_for_earlier_periods"
-    return term(
-        name,
-        "tiers",
-        f'method = "{method}"\nbase = {blocks}\n{driver}less = "{less}"\nbelow_zero = "first_rate"\ntiers = [{said}]\n'
-        f"{ROUNDING}",
-    )
 
 
 def given(out: Out, name: str, state: str = "CLOSED") -> list[str]:
@@ -157,7 +51,7 @@ def test_whole_volume_and_marginal_tiers(rate: Rate) -> None:
     whole = tiers("whole", "whole", "units", [(first, f"{price}.00") for first, price in FIVE])
     marginal = tiers("marginal", "marginal", "units", [(max(0, first - 1), f"{price}.00") for first, price in FIVE])
     events = [f"U{month},units,2010-0{month}-10,,,,{q},," for month, q in enumerate((1, 5, 6, 20, 25), start=1)]
-    out = rate({"2010-01-01": head(counted=("units",)) + whole + marginal}, events, "2010-05-31")
+    out = rate({"2010-01-01": head(counts=("units",)) + whole + marginal}, events, "2010-05-31")
     assert given(out, "whole") == ["5.00", "25.00", "24.00", "40.00", "25.00"]
     assert given(out, "marginal") == ["5.00", "25.00", "29.00", "70.00", "75.00"]
 
@@ -172,7 +66,7 @@ def test_minutes_in_blocks_of_ten_and_megabytes(
     terms = tiers("calls", method, "minutes", minutes, block=10)
     terms += tiers("data", method, "megabytes", [(0, "0.5"), (1024, "0.1")])
     events = ["M1,minutes,2010-01-10,,,,900,,", "M2,minutes,2010-01-20,,,,600,,", "D1,megabytes,2010-01-20,,,,2048,,"]
-    out = rate({"2010-01-01": head(counted=("minutes", "megabytes")) + terms}, events, "2010-01-31")
+    out = rate({"2010-01-01": head(counts=("minutes", "megabytes")) + terms}, events, "2010-01-31")
     assert str(sum(Decimal(amount) for name in ("calls", "data") for amount in given(out, name))) == total
 
 
@@ -182,14 +76,14 @@ BY_SIXTEEN = [(0, "10.00"), (16, "5.00")]
 def test_fifteen_units_and_then_one_more_in_the_current_period(rate: Rate) -> None:
     terms = tiers("to_date", "whole", "units", BY_SIXTEEN, window="year_to_date")
     events = ["A,units,2010-01-10,,,,15,,", "B,units,2010-02-10,,,,1,,"]
-    out = rate({"2010-01-01": head(counted=("units",)) + terms}, events, "2010-02-28")
+    out = rate({"2010-01-01": head(counts=("units",)) + terms}, events, "2010-02-28")
     assert given(out, "to_date") == ["150.00", "-70.00"]
 
 
 def test_fifteen_units_and_then_one_more_in_the_original_period(rate: Rate) -> None:
     terms = tiers("by_month", "whole", "units", BY_SIXTEEN)
     events = ["A,units,2010-01-10,,,,15,,", "B,units,2010-01-31,2010-02-10,,,1,,"]
-    out = rate({"2010-01-01": head(counted=("units",)) + terms}, events, "2010-02-28")
+    out = rate({"2010-01-01": head(counts=("units",)) + terms}, events, "2010-02-28")
     assert given(out, "by_month") == ["150.00", "0.00"]
     assert given(out, "by_month", "RESTATED") == ["80.00"]
     assert given(out, "adjustment") == ["-70.00"]

@@ -8,9 +8,10 @@ from typing import Final
 
 import polars as pl
 
-from settlement.check.findings import Finding, Severity, counted
+from settlement.check.findings import counted
 from settlement.model.clearing import Fate
 from settlement.model.expected import expected_on
+from settlement.model.finding import Finding, Severity
 
 REFERENCE_FEEDS: Final = ("accounts", "enrolment", "fx", "opening_positions", "stores")
 """Feeds without which no contract can be worked out, however good the clearing files are."""

@@ -1,44 +1,17 @@
-"""Findings: what a person should see of a night, one clear sentence each, and the findings about files and rows."""
+"""The findings about files and rows, and how they name records."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from enum import StrEnum
 from typing import Final
 
 import polars as pl
 
 from settlement.model.clearing import Fate, Why
 from settlement.model.dates import delivered_on
-from settlement.model.tables import TABLES
+from settlement.model.finding import Finding, Severity
 
 _SHOWN: Final = 5
 """Most records that one sentence names."""
-
-
-class Severity(StrEnum):
-    """How urgent a finding is."""
-
-    ERROR = "error"
-    WARNING = "warning"
-    NOTE = "note"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One result of a check: ``check`` and ``subject`` together are its key."""
-
-    check: str
-    subject: str
-    severity: Severity
-    text: str
-
-
-def finding_table(findings: Iterable[Finding]) -> pl.DataFrame:
-    """Table ``finding``, sorted by its key."""
-    rows = [{**asdict(finding), "severity": finding.severity.value} for finding in findings]
-    return pl.DataFrame(rows, schema=TABLES["finding"].schema).sort("check", "subject")
 
 
 def shown_records(records: pl.Series) -> str:

@@ -13,7 +13,6 @@ from settlement.check.fates import judge
 from settlement.check.findings import (
     early_findings,
     file_findings,
-    finding_table,
     reject_findings,
     said_findings,
 )
@@ -21,6 +20,7 @@ from settlement.check.passed import blocks, passed_on, whole
 from settlement.check.record_rules import READS, record_findings
 from settlement.check.statements import DETAIL_READS, statement_findings
 from settlement.model.clearing import Fate
+from settlement.model.finding import finding_table
 from settlement.model.records import CANDIDATES
 from settlement.model.stage import StageInput, StageOutput
 from settlement.model.tables import TABLES
@@ -58,7 +58,7 @@ def run(inputs: StageInput) -> StageOutput:
         tables={
             "file": files,
             "control_total": inputs.tables["parsed_control_total"].sort("file", "control"),
-            "finding": finding_table(findings),
+            "finding": finding_table("finding", findings),
             "card_token": inputs.tables["parsed_card_token"].select("token", "card_ref").unique().sort("token"),
         },
         parts=passed,

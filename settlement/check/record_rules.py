@@ -8,7 +8,8 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from settlement.check.findings import Finding, Severity, counted, shown_records
+from settlement.check.findings import counted, shown_records
+from settlement.model.finding import Finding, Severity
 
 READS: Final = ("file", "record", "arn", "transaction_date", "posting_date")
 """The columns of clearing records that the rules look at."""

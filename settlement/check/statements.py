@@ -12,7 +12,8 @@ from typing import Any, Final
 
 import polars as pl
 
-from settlement.check.findings import Finding, Severity, counted
+from settlement.check.findings import counted
+from settlement.model.finding import Finding, Severity
 from settlement.model.money import to_major
 
 Row = Mapping[str, Any]

@@ -264,7 +264,7 @@ def _terms(scene: Scene) -> tuple[Part, ...]:
 
 
 def _share(scene: Scene) -> Composition:
-    weights = {b.id: b.weight or 0 for b in scene.version.contract.beneficiaries} if scene.version else {}
+    weights = scene.version.contract.weights if scene.version else {}
     weight, own = weights.get(scene.address.beneficiary or ""), scene.told("own")
     split = f"{weight} of {sum(weights.values())} parts" if weight else "a share"
     parts = _terms(scene)

@@ -86,7 +86,7 @@ def _of_share(scene: Scene) -> tuple[RoundingStep, ...]:
     """The split of the statement's total, which the line tells as ``of=``."""
     if scene.version is None:
         return ()
-    weights = {one.id: one.weight or 0 for one in scene.version.contract.beneficiaries}
+    weights = scene.version.contract.weights
     weight, total = weights.get(scene.address.beneficiary or "", 0), scene.told("of")
     if not weight or total is None:
         return ()

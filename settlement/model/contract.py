@@ -193,6 +193,11 @@ class Contract:
         return Calendar(kind=rule.calendar, cycle_days=rule.cycle_days, begins=begins)
 
     @property
+    def weights(self) -> dict[str, int]:
+        """The weights of the beneficiaries in the split; 0 of one that has only what is said to be its own."""
+        return {one.id: one.weight or 0 for one in self.beneficiaries}
+
+    @property
     def exchange_dates(self) -> frozenset[EventDate]:
         """The dates that pick the exchange rates of amounts in other currencies; none where no measure has such."""
         rules = [one.convert for one in self.measures.values() if isinstance(one, VolumeMeasure)]

@@ -105,8 +105,6 @@ def _in_order(inputs: StageInput, to: Recipient, shown: Sequence[str]) -> Iterat
         laid.append(inputs.aside.rows(itemised) if len(cut) > 1 and itemised.height else itemised.lazy())
         counts.append(_runs(itemised, len(counts)))
         rest.append(other)
-    if not cut:
-        return
     left = pl.concat(rest).group_by(_OF_TERM).agg(pl.col("count", "quantity").sum()).sort(_OF_TERM)
     # What is told by its sum alone comes behind the records of its term.
     last = pl.concat([itemised.clear(), left.with_columns(kind=pl.lit(_OTHER))], how="diagonal_relaxed")

@@ -23,6 +23,9 @@ _BLOCKS: Final = 8
 """How many blocks of records, each of which is in one stretch, make up a stretch of records that count once."""
 _PLACES: Final = ("file", "block")
 _SLICES: Final = ("night", "slice")
+_INDEX: Final = pl.Schema(
+    {"slice": pl.Int64(), "file": pl.String(), "block": pl.Int64(), "count": pl.Int64(), "night": pl.Date()}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +55,9 @@ class Contributions:
     clearing: pl.DataFrame
 
     def stretches(self) -> Iterator[Stretch]:
-        """All places, in order."""
+        """All places, in order; where there are none, one stretch of nothing."""
         counts = self.rated.group_by(_PLACES).agg(pl.col("count").sum()).sort(_PLACES)
-        if 0 < counts["count"].sum() <= self.height:
+        if counts["count"].sum() <= self.height:
             yield Stretch(blocks=counts)
             return
         nowhere = counts.filter(pl.col("block") < 0)
@@ -127,9 +130,7 @@ def _index(inputs: StageInput, table: str, nights: Sequence[date], wanted: pl.Ex
         .with_columns(night=pl.lit(night, pl.Date))
         for night in nights
     ]
-    none = pl.LazyFrame(schema={"slice": pl.Int64, "file": pl.String, "block": pl.Int64, "count": pl.Int64})
-    empty = none.with_columns(night=pl.lit(None, pl.Date))
-    return pl.concat([empty, *found]).collect(engine="streaming")
+    return pl.concat([pl.LazyFrame(schema=_INDEX), *found]).collect(engine="streaming")
 
 
 def _placed(rows: pl.LazyFrame, height: int) -> pl.LazyFrame:

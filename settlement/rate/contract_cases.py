@@ -180,18 +180,18 @@ def _guarantee(contract: Contract, term: MinimumTerm) -> Iterator[Given]:
 
 
 def _brackets(contract: Contract, term: TiersTerm) -> Iterator[Given]:
+    # The driver alone crosses a bound; the base is so much that what the bracket gives can be seen.
+    base = {BASE: _much(contract)} if term.base is not None else {}
     if term.driver is not None and term.driver.per:
-        yield {**({BASE: _much(contract)} if term.base is not None else {}), DRIVER: _much(contract), DRIVER_PER: 0}
+        yield {**base, DRIVER: _much(contract), DRIVER_PER: 0}
     for bracket in term.tiers:
         if term.driver is not None:
-            # The driver alone crosses the bound; the base is so much that what the bracket gives can be seen.
-            base = {BASE: _much(contract)} if term.base is not None else {}
             yield from ({**base, **given} for given in _around_driver(contract, term.driver, bracket.first))
         elif term.base is not None:
             counted = term.base.counts is Counted.COUNT
             bound = int(bracket.first) * (term.base.block or 1) if counted or term.base.block else bracket.first
             at = int(bound) if counted else minor(Decimal(bound), contract.currency)
-            yield from ({BASE: base} for base in _around(at))
+            yield from ({BASE: amount} for amount in _around(at))
 
 
 def _around_driver(contract: Contract, driver: Driver, bound: Decimal) -> Iterator[Given]:

@@ -51,7 +51,7 @@ def _check_shares(contract: Contract, term: Term, example: Example, comes: int, 
     """An example may say what each beneficiary gets of what its term gives."""
     if not example.shares:
         return
-    weights = term.shares or {one.id: one.weight or 0 for one in contract.beneficiaries}
+    weights = term.shares or contract.weights
     if not term.paid or Step.SPLIT not in contract.settlement.order:
         raise refuse(where, f"{term.id} is split among nobody; leave `shares` out.", below=("shares",))
     for name in example.shares:

@@ -70,6 +70,7 @@ KNOWN: Final = ".known-"
 """Stands in the name of a contract file between its first day in force and the day from which it is known."""
 _OWN_DATES: Final = (EventDate.POSTING, EventDate.TRANSACTION, EventDate.SETTLEMENT, EventDate.ACCOUNT_OPENING)
 _PLACING: Final = tuple(one for one in EventDate if one is not EventDate.ACCOUNT_OPENING)
+_OWN_PLACING: Final = tuple(one for one in _OWN_DATES if one in _PLACING)
 _ORDER: Final = tuple(Step)
 _OPTIONAL: Final = frozenset({Step.SPLIT, *STEPS_WITH_TABLES})
 _SCOPES: Final[Mapping[type[Term], Scope]] = {
@@ -166,7 +167,7 @@ def _check_datings(contract: Contract) -> None:
     converted = {name: one.convert for name, one in contract.measures.items() if isinstance(one, VolumeMeasure)}
     datings += [(f"[measures.{name}.convert], rate_date", rule.rate_date) for name, rule in converted.items() if rule]
     for where, dating in datings:
-        allowed = _OWN_DATES if dating is not contract.period.place else [one for one in _OWN_DATES if one in _PLACING]
+        allowed = _OWN_DATES if dating is not contract.period.place else _OWN_PLACING
         for name, day in (("purchase", dating.purchase), ("refund_without_purchase", dating.refund_without_purchase)):
             if day not in _OWN_DATES:
                 raise refuse(where, f"{name} has no purchase before it; write {listed(allowed)} for it.")
@@ -177,7 +178,7 @@ def _check_place(place: Dating) -> None:
     """A day long before an event picks its rate, and places it in no period that is still to come."""
     for name in ("purchase", "negative", "refund_without_purchase"):
         if getattr(place, name) not in _PLACING:
-            allowed = _PLACING if name == "negative" else [one for one in _OWN_DATES if one in _PLACING]
+            allowed = _PLACING if name == "negative" else _OWN_PLACING
             sentence = "an account is opened once, and is used in many periods"
             raise refuse("[period], place", f"{name}: {sentence}; write {listed(allowed)}.")
 

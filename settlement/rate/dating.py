@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import polars as pl
@@ -28,21 +28,20 @@ _DATE_COLUMN: Final[Mapping[EventDate, str]] = {
 
 def named_date(dating: Dating) -> pl.Expr:
     """The word of the date that ``dated`` gives of a record."""
-    return (
-        pl.when(pl.col("kind") == "purchase")
-        .then(pl.lit(str(dating.purchase)))
-        .when(pl.col("origin_file").is_null())
-        .then(pl.lit(str(dating.refund_without_purchase)))
-        .otherwise(pl.lit(str(dating.negative)))
-    )
+    return _by_kind(dating, lambda day: pl.lit(str(day)))
 
 
 def dated(dating: Dating) -> pl.Expr:
     """The date of a record that a contract's rule names."""
+    return _by_kind(dating, lambda day: pl.col(_DATE_COLUMN[day]))
+
+
+def _by_kind(dating: Dating, told: Callable[[EventDate], pl.Expr]) -> pl.Expr:
+    """What is told of the date that a rule names for a purchase, a refund without a purchase, or what takes back."""
     return (
         pl.when(pl.col("kind") == "purchase")
-        .then(pl.col(_DATE_COLUMN[dating.purchase]))
+        .then(told(dating.purchase))
         .when(pl.col("origin_file").is_null())
-        .then(pl.col(_DATE_COLUMN[dating.refund_without_purchase]))
-        .otherwise(pl.col(_DATE_COLUMN[dating.negative]))
+        .then(told(dating.refund_without_purchase))
+        .otherwise(told(dating.negative))
     )

@@ -8,7 +8,6 @@ of nights are taken as they were delivered; whoever writes a table can say what 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final
 
 import polars as pl
 
@@ -16,10 +15,9 @@ from settlement.errors import TerminalError
 from settlement.model.contract import Contract, ContractVersion
 from settlement.model.contract_measures import EVENT_MEASURES, VolumeMeasure
 from settlement.model.events import LINE, Events
+from settlement.rate.event_facts import OF_ACCOUNT
 from settlement.rate.measures import in_list
 
-_OF_ACCOUNTS: Final = ("account_class", "channel", "programme")
-"""What the events of the account, or the contract, tell where an event leaves it out."""
 _Asked = tuple[str, str, list[str], pl.Expr]
 """A measure, an attribute, the kinds that take or give back, and the words that decide whether an event counts."""
 
@@ -57,7 +55,7 @@ def _asked(contract: Contract) -> Iterator[_Asked]:
     for name, measure in contract.measures.items():
         if isinstance(measure, EVENT_MEASURES):
             for attribute, words in (*measure.where.items(), *measure.where_not.items()):
-                if attribute not in _OF_ACCOUNTS:
+                if attribute not in OF_ACCOUNT:
                     yield name, attribute, list(measure.takes_back), pl.col(attribute).is_in(words)
         elif isinstance(measure, VolumeMeasure):
             kinds = [str(kind) for kind in (*measure.takes_back, *measure.gives_back)]

@@ -19,7 +19,8 @@ from settlement.rate.disputes import AMOUNT, DISPUTED, RESTORING, in_dispute
 from settlement.rate.facts import Calendars, Facts
 from settlement.rate.links import ORIGIN
 
-_OF_ACCOUNT: Final = ("programme", "account_class", "channel")
+OF_ACCOUNT: Final = ("programme", "account_class", "channel")
+"""What the events of an account, or the contract, tell where an event leaves it out."""
 _ON: Final[Mapping[str, EventKind]] = {
     "opened_on": EventKind.ACCOUNT_OPENED,
     "closed_on": EventKind.ACCOUNT_CLOSED,
@@ -211,7 +212,7 @@ def _accounts(rows: pl.DataFrame) -> pl.DataFrame:
         .sort("event_date", "event_id")
         .with_columns(**of_kind)
         .group_by("account_id", maintain_order=True)
-        .agg(pl.col(name).drop_nulls().last() for name in (*_OF_ACCOUNT, *_ON))
+        .agg(pl.col(name).drop_nulls().last() for name in (*OF_ACCOUNT, *_ON))
         .sort("account_id")
     )
 

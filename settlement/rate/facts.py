@@ -137,9 +137,9 @@ def gather_standing(inputs: StageInput, day: date) -> Facts:
 
 
 def calendars(inputs: StageInput, files: pl.LazyFrame) -> Calendars:
-    """What the feeds of bank calendars have told; their rows are read when it is first asked."""
+    """What the feeds of bank calendars have told; it is read as it is asked for, once for each calendar and day."""
     rows = cache(lambda: known(inputs, "calendar_day", ["file", "record", "retracted", "calendar", "day", "kind"]))
-    return lambda calendar, day: open_days(rows(), files, calendar, day)
+    return cache(lambda calendar, day: open_days(rows(), files, calendar, day))
 
 
 def with_all_records(facts: Facts, inputs: StageInput) -> Facts:

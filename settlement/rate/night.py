@@ -28,6 +28,7 @@ from settlement.kernels import radix
 from settlement.kernels.choice import cores
 from settlement.model.contract import ContractVersion, known_versions
 from settlement.model.contract_measures import EventDate
+from settlement.model.finding import Finding, Severity, finding_table
 from settlement.model.ledger_entries import LedgerRow
 from settlement.model.packs import PACKED
 from settlement.model.stage import StageInput, StageOutput
@@ -108,19 +109,15 @@ def run(inputs: StageInput) -> StageOutput:
         "rated_basis": pl.concat(basis),
         "rated_key": index_rows(inputs, scene.index),
         "payout": pl.DataFrame([asdict(row) for row in rows], schema=TABLES["payout"].schema),
-        "rate_finding": _findings(untold),
+        "rate_finding": finding_table("rate_finding", _findings(untold)),
         "ledger": pl.DataFrame([asdict(one) for one in entries.values()], schema=TABLES["ledger"].schema),
     }
     return StageOutput(tables={**told, **scene.packs_after(told)})
 
 
-def _findings(untold: Sequence[Untold]) -> pl.DataFrame:
-    """Table ``rate_finding``, sorted by its key."""
-    rows = [
-        {"check": "bank_calendar_untold", "subject": one.subject, "severity": "warning", "text": one.sentence}
-        for one in untold
-    ]
-    return pl.DataFrame(rows, schema=TABLES["rate_finding"].schema).sort(TABLES["rate_finding"].key)
+def _findings(untold: Sequence[Untold]) -> Iterator[Finding]:
+    for one in untold:
+        yield Finding(check="bank_calendar_untold", subject=one.subject, severity=Severity.WARNING, text=one.sentence)
 
 
 class _Scene:

@@ -131,7 +131,7 @@ def _shares(contract: Contract, total: int, own: Mapping[str, int]) -> dict[str,
     """An amount by beneficiary: its own, and its part of the rest by weight; all of it where nothing is split."""
     if Step.SPLIT not in contract.settlement.order:
         return {beneficiary.id: total for beneficiary in contract.beneficiaries}
-    rest, weights = total - sum(own.values()), {one.id: one.weight or 0 for one in contract.beneficiaries}
+    rest, weights = total - sum(own.values()), contract.weights
     # Where every term says whose it is, there is no rest and nobody has a weight.
     of_rest = split_largest_remainder(rest, weights) if any(weights.values()) else dict.fromkeys(weights, 0)
     return {name: share + own.get(name, 0) for name, share in of_rest.items()}

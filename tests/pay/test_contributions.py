@@ -75,8 +75,9 @@ def test_only_nights_that_may_have_told_of_a_period_are_read(seed: int) -> None:
     draw = Random(seed)
     first = draw.randrange(1, 40)
     quantities = [None] * first + [draw.choice([None, 1, 2]) for _ in range(50 - first)]
-    told = Told([*quantities[:first], 1, *quantities[first + 1 :]])
-    assert told.sum() == sum(quantity or 0 for quantity in [*quantities[:first], 1, *quantities[first + 1 :]])
+    quantities[first] = 1
+    told = Told(quantities)
+    assert told.sum() == sum(quantity or 0 for quantity in quantities)
     assert min(told.asked) == night(first + 1), "and no night before the first that told of it"
 
 

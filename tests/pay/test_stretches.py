@@ -15,7 +15,7 @@ import pytest
 from partner_files import clearing, given, only, rated, statement_rows
 from payout_frames import past
 
-from settlement.model.stage import StageInput
+from settlement.model.stage import IN_MEMORY, OutFile, StageInput
 from settlement.pay import details, files, outgoing_tables
 
 PARTNER = '[[partner]]\nid = "A"\ndetail_file = "transactions"\n'
@@ -90,10 +90,8 @@ class Noted:
         self.heights.append(rows.height)
         return rows.lazy()
 
-    def file(self, write: Callable[[BinaryIO], None]) -> bytes:
-        out = io.BytesIO()
-        write(out)
-        return out.getvalue()
+    def file(self, write: Callable[[BinaryIO], None]) -> OutFile:
+        return IN_MEMORY.file(write)
 
 
 def cut(inputs: StageInput, height: int, monkeypatch: pytest.MonkeyPatch) -> tuple[bytes, list[int]]:

@@ -14,17 +14,8 @@ from settlement.rate.facts import Facts
 
 Row = dict[str, Any]
 COLUMNS: Final = (
-    *(
-        "event_id",
-        "kind",
-        "known_on",
-        "event_date",
-        "posting_date",
-        "settlement_date",
-        "amount_minor",
-        "currency",
-        "quantity",
-    ),
+    *("event_id", "kind", "known_on", "event_date", "posting_date", "settlement_date"),
+    *("amount_minor", "currency", "quantity"),
     *("account_id", "refers_to", "programme", "account_class", "channel", "mcc", "own_store", "item", "version"),
     *("contract", "from_currency", "to_currency", "rate", "calendar"),
 )

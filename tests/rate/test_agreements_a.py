@@ -5,16 +5,13 @@ What is due is told by term as ``period amount``; lines that come to nothing are
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 import pytest
-from test_worked_cases import ROUNDING, head, term
-
-from settlement import cli
+from rate.agreed import ROUNDING, counted, head, rated, term, things
 
 OWN_DATES = 'purchase = "transaction_date", negative = "transaction_date"'
 DATED = OWN_DATES.replace('negative = "', 'negative = "purchase_')
@@ -38,16 +35,6 @@ def accounts(name: str, condition: str, more: str = "") -> str:
 def within(name: str, channels: str, used: str) -> str:
     said = f'of = "opened"\nchannels = {channels}\nfirst_purchase = "{used}"'
     return f'\n[measures.{name}]\ntype = "accounts_within"\nclause = "1"\n{said}\n'
-
-
-def counted(name: str, kind: str, adds: str, takes: str = "", *, where: str = "", more: str = "") -> str:
-    """A measure over events of a kind."""
-    said = f'adds = ["{adds}"]\ntakes_back = [{takes}]\nwhere = {{{where}}}\nwhere_not = {{}}\n{more}'
-    return f'\n[measures.{name}]\ntype = "event_{kind}"\nclause = "1"\n{said}\n'
-
-
-def things(name: str, adds: str, takes: str, per: str = "1") -> str:
-    return counted(name, "units", adds, takes, more=f'unit = "{name.upper()}"\nper = {per}')
 
 
 def by(method: str, less: str = "nothing") -> str:
@@ -129,8 +116,8 @@ CAMPAIGN_OF_A_MONTH = Agreement(
     # In the month without the campaign the account earns the general bonus again.
     files={
         "2012-01-01": head()
-        + counted("carrying", "accounts", "carried", '"carried_in_error"')
-        + counted("campaign", "accounts", "carried", where=' campaign = ["YES"] ')
+        + counted("carrying", "accounts", "carried", "carried_in_error")
+        + counted("campaign", "accounts", "carried", where='campaign = ["YES"]')
         + bounty("general", "carrying", "3.00")
         + bounty("special", "campaign", "5.00", 'replaces = "general"')
     },
@@ -273,8 +260,8 @@ PENETRATION = Agreement(
     # 19,999 of 50,000 alumni have a card, then 20,000, then 20,000 of 40,000; of 24,000 one card is told late.
     files={
         "2010-07-01": head(calendar="year").replace('year = "calendar"', 'year = "fiscal"\nyear_begins = "07-01"')
-        + things("cards", "card_opened", '"card_closed"')
-        + things("alumni", "alumnus_joined", '"alumnus_left"')
+        + things("cards", "card_opened", "card_closed")
+        + things("alumni", "alumnus_joined", "alumnus_left")
         + term(
             "penetration",
             "tiers",
@@ -302,7 +289,7 @@ ROLLING = Agreement(
     # The 1,000 packages before March 2012 are 999 once one of them is void, and the 2,000 of the calendar year 1,999.
     files={
         "2012-01-01": head()
-        + things("packages", "package", '"package_void"')
+        + things("packages", "package", "package_void")
         + term(
             "a_package",
             "tiers",
@@ -362,7 +349,7 @@ GAIN_AND_LOSS = Agreement(
             counted(name, "amounts", kind, takes)
             for name, kind, takes in (
                 ("revenue", "finance_charge", ""),
-                ("losses", "net_loss", '"recovery"'),
+                ("losses", "net_loss", "recovery"),
                 ("costs", "cost", ""),
             )
         )
@@ -417,7 +404,7 @@ BY_SCORE = Agreement(
     # A score below 40 costs 2 % of the fee, from 60 on it brings 2 %; both turn where more came back than was bought.
     files={
         "2012-01-01": head(calendar="quarter")
-        + things("score", "score", '"score_taken_off"', per="0.1")
+        + things("score", "score", "score_taken_off", per="0.1")
         + term("fee", "rate", f'measure = "volume"\nrate = 0.01\n{ROUNDING}')
         + term(
             "by_score",
@@ -451,20 +438,11 @@ _OF_TERMS = pl.col("beneficiary").is_null() & (pl.col("state") != "RESTATED") & 
 
 
 @pytest.mark.parametrize("name", AGREEMENTS)
-def test_an_agreement_gives_what_it_gives_by_hand(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_agreement_gives_what_it_gives_by_hand(name: str, tmp_path: Path) -> None:
     agreement = AGREEMENTS[name]
-    for file, text in agreement.files.items():
-        (tmp_path / f"{file}.toml").write_text(text, "utf-8")
-    (tmp_path / "events.csv").write_text(agreement.events, "utf-8")
-    words = ["--contract", str(tmp_path), "--events", str(tmp_path / "events.csv"), "--as-of", agreement.as_of]
-    monkeypatch.setattr(sys, "argv", ["settle", "rate", *words, "--out", str(tmp_path / "out")])
-    with pytest.raises(SystemExit) as left:
-        cli.main()
-    assert (left.value.code, capsys.readouterr().err) == (0, "")
+    out = rated(tmp_path, agreement.files, agreement.events, agreement.as_of)
     given: dict[str, list[str]] = {}
-    rows = pl.read_parquet(tmp_path / "out" / "statement.parquet").filter(_OF_TERMS)
+    rows = out["statement"].filter(_OF_TERMS)
     for told, state, period, amount in rows.select("term", "state", "period", "amount").iter_rows():
         given.setdefault(told if state == "CLOSED" else f"{state} {told}", []).append(f"{period} {amount}")
     assert {told: ", ".join(periods) for told, periods in given.items()} == agreement.due

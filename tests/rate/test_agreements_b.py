@@ -10,84 +10,31 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from rate.agreed import ROUNDING, SPLIT, VOLUME, counted, listed, rated, term, things, tiers
 from rate.test_contract_file import refusal
-
-from settlement import cli
 
 Lines = dict[str, list[str]]
 """A line, with its beneficiary where it has one, to what it gives in each statement that tells it."""
 
-HEAD = """\
-id = "P9-AGREED"
-title = "An agreement"
-payer = "the issuing bank"
-programme = "CARD"
-currency = "USD"
-examples = []
-clauses = { 1 = "As agreed." }
-
-[period]
-calendar = "month"
-year = "calendar"
-closes = "last_calendar_day"
-place = { purchase = "posting_date", negative = "posting_date", refund_without_purchase = "posting_date" }
-clause = "1"
-
-[measures.volume]
-type = "volume"
-clause = "1"
-counts = "reconciled"
-amount = "bank_amount_less_cashback"
-takes_back = ["refund", "reversal", "chargeback"]
-gives_back = ["second_presentment", "chargeback_reversal"]
-store = "any"
-mcc_in = "any"
-mcc_not_in = "none"
-account_classes = ["any"]
-"""
+HEAD = VOLUME.replace("transaction_date", "posting_date").replace(
+    "gives_back = []", 'gives_back = ["second_presentment", "chargeback_reversal"]'
+)
 PARTNER = """
 [[beneficiaries]]
 id = "PARTNER"
 name = "The partner"
 """
-SETTLED = """
-[settlement]
-clause = "1"
-order = ["terms", "adjustments", "carry", "threshold"]
-threshold = 0.00
-below_threshold = "carry"
-
-[settlement.adjustments]
-clause = "1"
-booked_in = "current_period"
-recomputes = "all_terms"
-reopens = { counted_in = "no_limit" }
-"""
-ROUNDED = 'rounding = { unit = "minor", mode = "half_away", scope = "period" }'
+SETTLED = SPLIT.replace('"split", ', "").replace('residue = "largest_remainder"\n', "")
 
 
-def events(name: str, kinds: str, more: str = "where = {}\nwhere_not = {}", *, unit: str = "") -> str:
-    """A measure over events: of amounts, or of quantities where it has a unit; ``kinds`` that add and take back."""
-    adds, takes = kinds.split("/")
-    counted = f'type = "event_units"\nunit = "{unit}"\nper = 1' if unit else 'type = "event_amounts"'
-    said = f'adds = ["{adds}"]\ntakes_back = ["{takes}"]\n{more}'
-    return f'\n[measures.{name}]\n{counted}\nclause = "1"\n{said}\n'
-
-
-def term(name: str, form: str, said: str, rounded: str = ROUNDED) -> str:
-    return f'\n[[terms]]\nid = "{name}"\nform = "{form}"\nclause = "1"\n{said}\n{rounded}\n'
+def rounded(name: str, form: str, said: str, how: str = ROUNDING) -> str:
+    """A term that rounds."""
+    return term(name, form, f"{said}\n{how}")
 
 
 def sum_of(name: str, adds: str, takes: str = "", rate: str = "1", more: str = "") -> str:
-    listed = (f'["{one}"]' if one else "[]" for one in (adds, takes))
-    said = 'adds = {}\ntakes = {}\nwindow = "period"'.format(*listed)
-    return term(name, "sum", f"{said}\nrate = {rate}\n{more}")
-
-
-def price(name: str, of: str, each: str, more: str = "") -> str:
-    base = f'base = {{ of = ["{of}"], window = "period", counts = "count" }}'
-    said = f'method = "marginal"\n{base}\nless = "nothing"\nbelow_zero = "first_rate"\n{more}'
-    return term(name, "tiers", f"{said}\ntiers = [{{ from = 0, price = {each} }}]")
+    said = f'adds = {listed(adds)}\ntakes = {listed(takes)}\nwindow = "period"'
+    return rounded(name, "sum", f"{said}\nrate = {rate}\n{more}")
 
 
 CLOSES = 'checkpoint = "close_of_last_period"'
@@ -96,9 +43,9 @@ LEAP_YEARS = HEAD.replace(
 )
 MINIMUM_PURCHASE = (
     LEAP_YEARS
-    + events("miles", "miles_bought/miles_returned", unit="MILES")
-    + price("sold", "miles", "0.0125")
-    + term(
+    + things("miles", "miles_bought", "miles_returned")
+    + tiers("sold", "marginal", "miles", [(0, "0.0125")])
+    + rounded(
         "shortfall", "minimum_purchase", f'of = ["miles"]\nwindow = "year"\n{CLOSES}\nleast = 2_400_000\nprice = 0.0125'
     )
     + PARTNER
@@ -119,8 +66,8 @@ L,miles_bought,2025-02-20,2026-02-27,1,
 
 PREPAID = (
     HEAD
-    + events("miles", "miles_used/miles_restored", unit="MILES")
-    + term(
+    + things("miles", "miles_used", "miles_restored")
+    + rounded(
         "beyond",
         "prepaid",
         'of = ["miles"]\nbought = [{ on = 2024-01-15, quantity = 1_000_000 }, { on = 2024-04-01, quantity = 50_000 }]\n'
@@ -143,10 +90,10 @@ L,miles_used,2024-01-31,2024-04-20,1001,
 
 FUND = (
     HEAD
-    + events("costs", "invoice/credit_note")
-    + term("contribution", "rate", 'measure = "volume"\nrate = 0.0005\npaid = false')
+    + counted("costs", "amounts", "invoice", "credit_note")
+    + rounded("contribution", "rate", 'measure = "volume"\nrate = 0.0005\npaid = false')
     + sum_of("balance", "contribution", "costs", more="paid = false")
-    + term(
+    + rounded(
         "unspent",
         "tiers",
         'method = "marginal"\nbase = { of = ["balance"], window = "contract_to_date", counts = "money" }\n'
@@ -170,12 +117,11 @@ I3,invoice,2024-04-20,,100.00,USD
 
 GATE = (
     HEAD.replace('"month"', '"quarter"').replace('negative = "posting_date"', 'negative = "purchase_posting_date"')
-    + term("rate", "rate", 'measure = "volume"\nrate = 0.0040\npaid = false')
+    + rounded("rate", "rate", 'measure = "volume"\nrate = 0.0040\npaid = false')
     + term(
         "given",
         "gate",
         'of = ["rate"]\ndriver = { of = ["rate"], window = "period", counts = "money" }\nleast = 100.00',
-        "",
     )
     + PARTNER
     + SETTLED
@@ -194,12 +140,12 @@ E,chargeback,2025-01-10,,0.01,USD,C
 LEDGER = 'issued = ["credited"]\nredeemed = ["redeemed"]\nexpires_after = 3\ndrawn = "first_in_first_out"\n'
 POINTS = (
     HEAD
-    + events("credited", "credited/uncredited", unit="POINTS")
-    + events("redeemed", "redeemed/unredeemed", unit="POINTS")
-    + term("sold", "points", f'{LEDGER}entry = "issued"\nprice = 0.0150')
-    + term("paid_back", "points", f'{LEDGER}entry = "redeemed"\nprice = -0.0110')
-    + term("broken", "points", f'{LEDGER}entry = "expired"\nprice = -0.0040')
-    + term("reserve", "points", f'{LEDGER}entry = "reserve"\nprice = 0.0110\nbreakage = 0.28')
+    + things("credited", "credited", "uncredited", unit="POINTS")
+    + things("redeemed", "redeemed", "unredeemed", unit="POINTS")
+    + rounded("sold", "points", f'{LEDGER}entry = "issued"\nprice = 0.0150')
+    + rounded("paid_back", "points", f'{LEDGER}entry = "redeemed"\nprice = -0.0110')
+    + rounded("broken", "points", f'{LEDGER}entry = "expired"\nprice = -0.0040')
+    + rounded("reserve", "points", f'{LEDGER}entry = "reserve"\nprice = 0.0110\nbreakage = 0.28')
     + PARTNER
     + SETTLED
 )
@@ -220,14 +166,16 @@ L,redeemed,2024-03-31,2024-06-20,100,
 
 OFFER = (
     HEAD.replace('"month"', '"week"')
-    + events("sales", "offer_sale/offer_return", 'where = { offer = ["WINTER"] }\nwhere_not = { store = ["OUTLET"] }')
-    + term(
+    + counted(
+        "sales", "amounts", "offer_sale", "offer_return", where='offer = ["WINTER"]', where_not='store = ["OUTLET"]'
+    )
+    + rounded(
         "commission",
         "record_rate",
         'measure = "sales"\nrate = 0.07\nmost = 20.00\ntaken_back = "what_is_left_gives_less"',
-        ROUNDED.replace('"period"', '"record"'),
+        ROUNDING.replace('"period"', '"record"'),
     )
-    + term("budget", "cap", 'of = ["commission"]\nwindow = "contract_to_date"\nmost = 100.00', "")
+    + term("budget", "cap", 'of = ["commission"]\nwindow = "contract_to_date"\nmost = 100.00')
     + PARTNER
     + SETTLED
 )
@@ -250,11 +198,11 @@ R5,offer_return,2024-01-23,1000.00,USD,S5,WINTER,
 ANSWERED = 'driver = { of = ["in_time"], per = ["calls"], window = "previous_period", counts = "ratio", decimals = 3 }'
 SERVICE = (
     HEAD
-    + events("billed", "invoice/credit_note")
-    + events("calls", "call/call_void", unit="CALLS")
-    + events("in_time", "call/call_void", 'where = { in_time = ["yes"] }\nwhere_not = {}', unit="CALLS")
+    + counted("billed", "amounts", "invoice", "credit_note")
+    + things("calls", "call", "call_void")
+    + things("in_time", "call", "call_void", where='in_time = ["yes"]', unit="CALLS")
     + sum_of("fee", "billed")
-    + term(
+    + rounded(
         "credit",
         "tiers",
         f'method = "whole"\nbase = {{ of = ["fee"], window = "period", counts = "money" }}\n{ANSWERED}\n'
@@ -266,7 +214,6 @@ SERVICE = (
         "credit_due",
         "gate",
         'of = ["credit"]\ndriver = { of = ["calls"], window = "previous_period", counts = "count" }\nleast = 1',
-        "",
     )
     + PARTNER
     + SETTLED
@@ -292,8 +239,8 @@ B6,invoice,2024-06-30,,1000.00,USD,,
 
 RATE_BEFORE = (
     HEAD
-    + term("royalty", "rate", 'measure = "volume"\nrate = 0.0100')
-    + term("cap", "cap", 'of = ["royalty"]\nwindow = "period"\nmost = 120.00', "")
+    + rounded("royalty", "rate", 'measure = "volume"\nrate = 0.0100')
+    + term("cap", "cap", 'of = ["royalty"]\nwindow = "period"\nmost = 120.00')
     + PARTNER
     + SETTLED.replace('"carry", "threshold"', '"carry", "tax", "threshold"')
     + """
@@ -331,7 +278,7 @@ P9,purchase,2024-09-30,100.00,USD
 
 FIXED = (
     HEAD
-    + term("royalty", "rate", 'measure = "volume"\nrate = 0.01')
+    + rounded("royalty", "rate", 'measure = "volume"\nrate = 0.01')
     + PARTNER
     + SETTLED.replace('"adjustments", ', '"adjustments", "convert", ')
     + """
@@ -378,26 +325,20 @@ PLACES = ("museum", "tower", "zoo")
 SHARED = f'among = ["{PLACES[2]}", "{PLACES[0]}", "{PLACES[1]}"]\ncounts = "count"\nwindow = "period"'
 POOL = (
     HEAD
-    + events("passes", "pass_sold/pass_refunded")
-    + "".join(
-        events(one, "visit/visit_void", f'where = {{ place = ["{one}"] }}\nwhere_not = {{}}', unit="VISITS")
-        for one in PLACES
-    )
+    + counted("passes", "amounts", "pass_sold", "pass_refunded")
+    + "".join(things(one, "visit", "visit_void", where=f'place = ["{one}"]', unit="VISITS") for one in PLACES)
     + sum_of("pool", "passes", rate="0.70", more="paid = false")
     + "".join(
         term(
             f"{one}_part",
             "pool_share",
             f'pool = ["pool"]\nof = "{one}"\n{SHARED}\nresidue = "largest_remainder"\nto = "{one}"',
-            "",
         )
         for one in PLACES
     )
-    + price("ticket", "tower", "4.25", 'to = "tower"')
+    + tiers("ticket", "marginal", "tower", [(0, "4.25")], more='to = "tower"')
     + "".join(PARTNER.replace("PARTNER", one) for one in PLACES)
-    + SETTLED.replace('"carry"', '"split", "carry"', 1).replace(
-        "threshold = 0", 'residue = "largest_remainder"\nthreshold = 0'
-    )
+    + SPLIT
 )
 # 70 % of 143.00 among three visits: 33.3666 each, the two cents over go to the museum and the tower. In February the
 # tower has more visits void than made: no part, and a ticket taken back. 2 visits more to the museum in January, told
@@ -417,8 +358,8 @@ L,visit,2024-01-31,2024-03-20,,,2,museum,
 
 EXIT = (
     HEAD.replace('place = { purchase = "posting_date"', 'place = { purchase = "transaction_date"')
-    + events("balances", "balance_transferred/balance_rejected")
-    + term(
+    + counted("balances", "amounts", "balance_transferred", "balance_rejected")
+    + rounded(
         "exit_price",
         "rate_by",
         'measure = "balances"\nopening_rate_date = "first_night"\nrate_date = { purchase = "transaction_date", '
@@ -427,7 +368,7 @@ EXIT = (
         '{ account_class = "DELINQUENT", to = 2024-07-01, rate = 0.65 }, '
         '{ account_class = "DELINQUENT", from = 2024-07-01, rate = 0.60 }, '
         '{ account_class = "CHARGED_OFF", rate = 0.035 }]',
-        ROUNDED.replace('"period"', '"class_and_rate"'),
+        ROUNDING.replace('"period"', '"class_and_rate"'),
     )
     + PARTNER
     + SETTLED
@@ -456,7 +397,7 @@ blocks = "whole_per_record"
 most_a_record = 500
 account_limit = { window = "period", least = 0, most = 800 }
 """
-    + price("rebate", "counted", "0.01")
+    + tiers("rebate", "marginal", "counted", [(0, "0.01")])
     + PARTNER
     + SETTLED
 )
@@ -572,34 +513,10 @@ AGREEMENTS: dict[str, tuple[dict[str, str], str, str, Lines]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def settled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pl.DataFrame]:
-    """The statements of every agreement, by ``settle rate``."""
-    found = {}
-    with pytest.MonkeyPatch.context() as patch:
-        for name, (files, told, as_of, _) in AGREEMENTS.items():
-            home = tmp_path_factory.mktemp("agreed")
-            (home / "contract").mkdir()
-            for file, text in files.items():
-                (home / "contract" / f"{file}.toml").write_text(text, "utf-8")
-            (home / "events.csv").write_text(told, "utf-8")
-            found[name] = rated(home, as_of, patch)
-    return found
-
-
-def rated(home: Path, as_of: str, patch: pytest.MonkeyPatch) -> pl.DataFrame:
-    words = ["--contract", str(home / "contract"), "--events", str(home / "events.csv")]
-    patch.setattr("sys.argv", ["settle", "rate", *words, "--as-of", as_of, "--out", str(home / "out")])
-    with pytest.raises(SystemExit) as left:
-        cli.main()
-    assert left.value.code == 0
-    return pl.read_parquet(home / "out" / "statement.parquet")
-
-
 @pytest.mark.parametrize("name", AGREEMENTS)
-def test_what_a_person_works_out_comes_out(settled: dict[str, pl.DataFrame], name: str) -> None:
-    lines: Lines = AGREEMENTS[name][3]
-    own = settled[name].filter(pl.col("state") == "CLOSED")
+def test_what_a_person_works_out_comes_out(name: str, tmp_path: Path) -> None:
+    files, events, as_of, lines = AGREEMENTS[name]
+    own = rated(tmp_path, files, events, as_of)["statement"].filter(pl.col("state") == "CLOSED")
     label = pl.concat_str("term", "beneficiary", separator=" ", ignore_nulls=True)
     told = own.group_by(label.alias("line"), maintain_order=True).agg("amount")
     assert {line: amounts for line, amounts in told.iter_rows() if line in lines} == lines
