@@ -25,7 +25,7 @@ from settlement.model.contract_amounts import (
 from settlement.model.contract_frame import Counted, Window
 from settlement.model.contract_limits import GateTerm, SumTerm
 from settlement.model.contract_measures import things_of
-from settlement.model.contract_terms import MarginalTierTerm, looks_at
+from settlement.model.contract_terms import MarginalTierTerm, Term, looks_at
 from settlement.model.dates import Period, closes_year, month_after, period_from
 from settlement.model.money import decimal_of, exponent, minor, split_largest_remainder
 from settlement.rate.amounts import (
@@ -66,9 +66,9 @@ def reckoned(scene: Scene, now: Mapping[Period, Lines]) -> tuple[str, ...]:
     term = scene.term
     if term is None or scene.version is None:
         return ()
-    told = _Told(scene=scene, now=now, contract=scene.version.contract, given=_given(scene))
+    told = _Told(scene=scene, now=now, contract=scene.version.contract, term=term, given=_given(scene))
     if not told.given.keys() >= set(quantity_names(term)):
-        return _parts_told(scene, told)
+        return told.parts
     match term:
         case TiersTerm():
             notes = [*told.windows_of(_quantities(term)), *told.tiers(term)]
@@ -85,15 +85,7 @@ def reckoned(scene: Scene, now: Mapping[Period, Lines]) -> tuple[str, ...]:
             notes = [*told.days(term)]
         case _:
             notes = []
-    return (*notes, *_parts_told(scene, told))
-
-
-def _parts_told(scene: Scene, told: _Told) -> tuple[str, ...]:
-    """How a term is cut into the parts that it names."""
-    term = scene.term
-    if term is None or not term.parts:
-        return ()
-    return (f"split among its parts: {residue_told(term.shares, scene.row['amount_minor'], told.money)}",)
+    return (*notes, *told.parts)
 
 
 def residue_told(weights: Mapping[str, int], amount: int, money: Callable[[int], str]) -> str:
@@ -129,12 +121,21 @@ def _of_driver(driver: Driver | None) -> list[tuple[tuple[str, ...], Window]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Told:
-    """A line with its contract, the terms of all periods, and what the line tells as whole numbers."""
+    """A line with its contract and term, the terms of all periods, and what the line tells as whole numbers."""
 
     scene: Scene
     now: Mapping[Period, Lines]
     contract: Contract
+    term: Term
     given: Mapping[str, int]
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """How the term is cut into the parts that it names."""
+        if not self.term.parts:
+            return ()
+        split = residue_told(self.term.shares, self.scene.row["amount_minor"], self.money)
+        return (f"split among its parts: {split}",)
 
     def money(self, amount: Fraction | int) -> str:
         """Minor units in major ones: 1,234.50, with more decimals where there are."""
