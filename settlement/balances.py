@@ -89,11 +89,11 @@ def _batches(
     home: Home, night: date, open_now: Iterable[Balance], by_file: Mapping[str, Sequence[Mapping[str, Any]]]
 ) -> _Batches:
     """What is told of the batches whose accounts are open."""
-    wanted = {accounts.BATCH_CLEARING.names(one.account) for one in open_now} - {None}
-    if not wanted:
+    named = (accounts.BATCH_CLEARING.names(one.account) for one in open_now)
+    told: dict[tuple[str, ...], list[dict[str, Any]]] = {names: [] for names in named if names is not None}
+    if not told:
         return _Batches(told={}, taken={}, carried={}, cash=by_file)
     until = night + timedelta(days=1)
-    told: dict[tuple[str, ...], list[dict[str, Any]]] = {names: [] for names in wanted if names is not None}
     ties = store.scan_history(home, "batch_tie", until).filter(pl.col("feed").is_not_null())
     for row in ties.sort("file", "batch", "currency").collect().iter_rows(named=True):
         told.get((row["feed"], row["batch"]), []).append(row)

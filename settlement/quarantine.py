@@ -25,6 +25,7 @@ from settlement.cardkey import read_card_keys
 from settlement.errors import TerminalError
 from settlement.model.arrival import Refused
 from settlement.model.clearing import Fate, Why
+from settlement.model.dates import delivery_night
 from settlement.model.layout import Layout
 from settlement.model.replay import Replay, ReplayRecord, replay_name
 from settlement.model.stage import StageInput
@@ -209,7 +210,7 @@ def repair(home: Home, engine: books.Engine, reject_id: str, person: str, change
 
 def _require_readable(home: Home, reject: Reject, content: bytes) -> None:
     """Read the whole file with the repaired record as its replay will be read."""
-    night = date.fromisoformat(reject.original_file.partition("/")[0])
+    night = delivery_night(reject.original_file)
     delivery = store.read_table(home, "delivery", night).filter(pl.col("file") == reject.original_file)
     name = replay_name(str(delivery["name"][0]), _ANY_TOKEN)
     record = ReplayRecord(

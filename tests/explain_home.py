@@ -1,4 +1,4 @@
-"""Small tables of a home written by hand, for explanations."""
+"""Homes for explanations: small tables written by hand, and nights that are rated alone."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 from payout_frames import night
+from rate.histories import Night, rate_history, tables_of
 
 from settlement.model.tables import TABLES
 from settlement.store import Home
@@ -24,6 +25,18 @@ def write(home: Home, table: str, number: int, rows: list[Mapping[str, object]])
     folder.mkdir(parents=True, exist_ok=True)
     frame = pl.DataFrame([must | dict(row) for row in rows], schema=TABLES[table].schema)
     frame.write_parquet(folder / "part-00000.parquet")
+
+
+def write_rated(home: Home, nights: list[Night], contracts: Mapping[str, str] | None = None) -> None:
+    """Nights as they were told and rated, under these contract files, which the home then has, or under the usual."""
+    for source, text in (contracts or {}).items():
+        file = home.config / source
+        file.parent.mkdir(parents=True)
+        file.write_text(text, encoding="utf-8")
+    for then, output in zip(nights, rate_history(nights, contracts), strict=True):
+        for name, frame in (tables_of(then) | output).items():
+            home.partition(name, then.day).mkdir(parents=True)
+            frame.write_parquet(home.partition(name, then.day) / "part-00000.parquet")
 
 
 def clearing(file: str, record: int, amount: int, **more: object) -> dict[str, object]:

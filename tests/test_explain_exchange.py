@@ -9,7 +9,8 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from rate.histories import Night, RandomHistory, rate_history, tables_of
+from explain_home import write_rated
+from rate.histories import Night, RandomHistory
 from rate.oracle_fixing import ByEvent, add_rates
 from rate.oracle_periods import Says
 from rate.test_fixings import by_event_club, rate
@@ -40,14 +41,7 @@ TAKEN = re.compile(r"1 CNY = ([\d.]+) USD of (\S+), (\S+) record (\d+)(?:, taken
 
 def settled(home: Home, nights: list[Night], text: str) -> None:
     """A home that has settled the nights under one contract file."""
-    source = "contracts/orient-estate/2009-01-01.toml"
-    file = home.config / source
-    file.parent.mkdir(parents=True)
-    file.write_text(text, encoding="utf-8")
-    for then, output in zip(nights, rate_history(nights, {source: text}), strict=True):
-        for name, frame in (tables_of(then) | output).items():
-            home.partition(name, then.day).mkdir(parents=True)
-            frame.write_parquet(home.partition(name, then.day) / "part-00000.parquet")
+    write_rated(home, nights, {"contracts/orient-estate/2009-01-01.toml": text})
 
 
 def explained(home: Home, day: date, text: str) -> Explanation:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from rate.histories import Night, rate_history, tables_of
+from explain_home import write_rated
+from rate.histories import Night
 from rate.random_terms import HEAD, ROUNDING
 from rate.test_statement import reconciled
 
@@ -61,13 +62,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
         figures = {"month": f"{night.day:%Y-%m}", "version": 1, "currency": "USD"}
         night.add("pnl", programme="UNI", line="FEES", amount_minor=5_000, **figures)
     found = Home(root=tmp_path_factory.mktemp("reckoned"))
-    (found.config / SOURCE).parent.mkdir(parents=True)
-    (found.config / SOURCE).write_text(text, encoding="utf-8")
-    for night, output in zip(nights, rate_history(nights, {SOURCE: text}), strict=True):
-        for name, rows in (tables_of(night) | output).items():
-            folder = found.partition(name, night.day)
-            folder.mkdir(parents=True)
-            rows.write_parquet(folder / "part-00000.parquet")
+    write_rated(found, nights, {SOURCE: text})
     return found
 
 

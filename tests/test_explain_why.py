@@ -10,9 +10,9 @@ from typing import Any
 
 import polars as pl
 import pytest
-from explain_home import BANK, C2, SHOP, clearing, matched, rated, write
+from explain_home import BANK, C2, SHOP, clearing, matched, rated, write, write_rated
 from payout_frames import line, night, payout
-from rate.histories import RandomHistory, rate_history, tables_of
+from rate.histories import RandomHistory
 
 from settlement import originals, store
 from settlement.explain import explain_line, line_addresses, parse_line_address, render_text
@@ -454,10 +454,7 @@ def test_in_any_history_causes_make_up_every_correction(seed: int, tmp_path: Pat
     shutil.copytree(
         contracts_folder(), home.config / "contracts", ignore=shutil.ignore_patterns("programme.toml", "partners.toml")
     )
-    for then, output in zip(nights, rate_history(nights), strict=True):
-        for name, frame in (tables_of(then) | output).items():
-            home.partition(name, then.day).mkdir(parents=True)
-            frame.write_parquet(home.partition(name, then.day) / "part-00000.parquet")
+    write_rated(home, nights)
     seen = 0
     for then in nights:
         rows = store.read_table(home, "payout", then.day).filter(

@@ -11,6 +11,7 @@ import polars as pl
 from settlement import store
 from settlement.close.scene import Scene
 from settlement.model.accounts import BATCH_CLEARING, CLEARING, bank_entry_of
+from settlement.model.dates import delivery_night
 from settlement.model.money import amount_text
 
 _SELF_TOLD: Final = ("DUPLICATE_RECORD", "FOREIGN_BIN")
@@ -56,8 +57,7 @@ def _came(account: str, batches: Mapping[str, str]) -> date | None:
     """The delivery date of what an account of cash is named after: a file, a batch or a statement; None for others."""
     cleared, suspended = CLEARING.names(account), bank_entry_of(account)
     file = cleared[1] if cleared is not None else suspended[0] if suspended is not None else batches.get(account)
-    # A file's name begins with its delivery folder.
-    return None if file is None else date.fromisoformat(file.partition("/")[0])
+    return None if file is None else delivery_night(file)
 
 
 def aged_breaks(scene: Scene, programme: str, until: date) -> tuple[dict[str, str], int]:

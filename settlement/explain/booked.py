@@ -18,10 +18,10 @@ from settlement.explain.text import money_text, plain
 from settlement.explain.walk import Explanation
 from settlement.model.clearing import StatementState
 from settlement.model.journal import Entry, Posting
+from settlement.model.statement_lines import CARRY_IN, PAYOUT, RECOUPED
 from settlement.store import Home
 
-_PAID: Final = "payout"
-_OPENED: Final = ("carry_in", "recouped")
+_OPENED: Final = (CARRY_IN, RECOUPED)
 """Lines of which an opening entry tells what was there before the first night."""
 
 
@@ -48,7 +48,7 @@ def booked(home: Home, night: date, explanation: Explanation) -> Booked:
         return Booked(entries=(), why_not=f"what is {told} is not booked: an adjustment carries what is paid of it")
     engine, address = books.connect(home), explanation.address
     entries = books.read_entries(engine, night, below=_keys(address))
-    if address.beneficiary is not None and address.term == _PAID:
+    if address.beneficiary is not None and address.term == PAYOUT:
         close = f"close/{address.contract}/{address.period}/{address.beneficiary}"
         entries += books.read_entries(engine, date.max, below=_payments(engine, close))
     if not entries:

@@ -198,10 +198,10 @@ def _ledger(scene: Scene, term: PointsTerm | PrepaidTerm, now: Mapping[Period, L
 
 def _limits(scene: Scene, term: Term) -> tuple[str, ...]:
     """Which accounts a limit by account holds for, those first from whose units it takes or to which it adds most."""
-    named = limit_of(scene.version.contract, term) if scene.version else None
-    if scene.version is None or named is None:
+    limited = limit_of(scene.version.contract, term) if scene.version else None
+    if scene.version is None or limited is None:
         return ()
-    name, limit = named
+    name, limit = limited
     unit = measured_in(scene.version.contract, name)
     own = (pl.col("period") == scene.address.period) & (pl.col("term") == term.id)
     # Of several measures that the term names, the limit is on the units of one.

@@ -22,10 +22,10 @@ from settlement.model.contract_amounts import (
     MinimumPurchaseTerm,
     TiersTerm,
 )
-from settlement.model.contract_frame import BelowZero, Counted, Window
+from settlement.model.contract_frame import Counted, Window
 from settlement.model.contract_limits import GateTerm, SumTerm
 from settlement.model.contract_measures import things_of
-from settlement.model.contract_terms import MarginalTierTerm, looks_at
+from settlement.model.contract_terms import MarginalTierTerm, Term, looks_at
 from settlement.model.dates import Period, closes_year, month_after, period_from
 from settlement.model.money import decimal_of, exponent, minor, split_largest_remainder
 from settlement.rate.amounts import (
@@ -35,14 +35,18 @@ from settlement.rate.amounts import (
     DRIVER,
     DRIVER_PER,
     DUE,
+    block_of,
     bracket_of,
     counted_base,
     driven,
+    falling_due,
+    instalment,
     parts_of,
     value_of,
 )
 from settlement.rate.contract_words import written, written_minor
 from settlement.rate.forms import quantity_names
+from settlement.rate.limits import opened
 from settlement.rate.windows import Lines, periods_in, quantity
 from settlement.rate.wording import all_spoken, bounds, spoken
 
@@ -62,9 +66,9 @@ def reckoned(scene: Scene, now: Mapping[Period, Lines]) -> tuple[str, ...]:
     term = scene.term
     if term is None or scene.version is None:
         return ()
-    told = _Told(scene=scene, now=now, contract=scene.version.contract, given=_given(scene))
+    told = _Told(scene=scene, now=now, contract=scene.version.contract, term=term, given=_given(scene))
     if not told.given.keys() >= set(quantity_names(term)):
-        return _parts_told(scene, told)
+        return told.parts
     match term:
         case TiersTerm():
             notes = [*told.windows_of(_quantities(term)), *told.tiers(term)]
@@ -81,15 +85,7 @@ def reckoned(scene: Scene, now: Mapping[Period, Lines]) -> tuple[str, ...]:
             notes = [*told.days(term)]
         case _:
             notes = []
-    return (*notes, *_parts_told(scene, told))
-
-
-def _parts_told(scene: Scene, told: _Told) -> tuple[str, ...]:
-    """How a term is cut into the parts that it names."""
-    term = scene.term
-    if term is None or not term.parts:
-        return ()
-    return (f"split among its parts: {residue_told(term.shares, scene.row['amount_minor'], told.money)}",)
+    return (*notes, *told.parts)
 
 
 def residue_told(weights: Mapping[str, int], amount: int, money: Callable[[int], str]) -> str:
@@ -125,12 +121,21 @@ def _of_driver(driver: Driver | None) -> list[tuple[tuple[str, ...], Window]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Told:
-    """A line with its contract, the terms of all periods, and what the line tells as whole numbers."""
+    """A line with its contract and term, the terms of all periods, and what the line tells as whole numbers."""
 
     scene: Scene
     now: Mapping[Period, Lines]
     contract: Contract
+    term: Term
     given: Mapping[str, int]
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """How the term is cut into the parts that it names."""
+        if not self.term.parts:
+            return ()
+        split = residue_told(self.term.shares, self.scene.row["amount_minor"], self.money)
+        return (f"split among its parts: {split}",)
 
     def money(self, amount: Fraction | int) -> str:
         """Minor units in major ones: 1,234.50, with more decimals where there are."""
@@ -184,13 +189,12 @@ class _Told:
         yield from self.ratio(term.driver)
         if term.base is not None and term.base.block is not None:
             blocks = counted_base(term.base, currency, self.given[BASE])
-            size = Fraction(term.base.block) * (10 ** exponent(currency) if term.base.counts is Counted.MONEY else 1)
-            left = self.given[BASE] - blocks * size
+            left = self.given[BASE] - blocks * block_of(term.base, currency)
             of, rest = self.shown(term.base.of, self.given[BASE]), self.shown(term.base.of, int(left))
             yield f"{of} is {int(blocks):,} whole blocks of {written(term.base.block)}, and {rest} that counts nothing"
         if term.method == "marginal" and term.base is not None:
             base = counted_base(term.base, currency, self.given[BASE])
-            for bracket, part in parts_of(term, currency, base):
+            for bracket, part in parts_of(term.tiers, term.below_zero, currency, base):
                 if part:
                     gives = self.money(part * value_of(bracket, currency))
                     yield f"{bounds(bracket)}: {self._part(bracket, part)} at {written(bracket.value)} gives {gives}"
@@ -207,16 +211,12 @@ class _Told:
 
     def marginal(self, term: MarginalTierTerm) -> Iterator[str]:
         """What of a volume lies in each tier."""
-        volume = self.given[quantity_names(term)[0]]
-        if volume < 0 and term.below_zero is BelowZero.FIRST_RATE:
-            rate = term.tiers[0].rate
-            yield f"below zero: {self.money(volume)} at {written(rate)} gives {self.money(volume * Fraction(rate))}"
-        for tier in term.tiers:
-            first = minor(tier.first, self.contract.currency)
-            end = volume if tier.end is None else min(volume, minor(tier.end, self.contract.currency))
-            if end > first:
-                gives = self.money((end - first) * Fraction(tier.rate))
-                yield f"{bounds(tier)}: {self.money(end - first)} at {written(tier.rate)} gives {gives}"
+        volume = Fraction(self.given[term.measure])
+        for tier, part in parts_of(term.tiers, term.below_zero, self.contract.currency, volume):
+            if part:
+                where = "below zero" if part < 0 else bounds(tier)
+                gives = self.money(part * Fraction(tier.rate))
+                yield f"{where}: {self.money(part)} at {written(tier.rate)} gives {gives}"
 
     def sum(self, term: SumTerm) -> Iterator[str]:
         """What a sum comes to above its hurdle, and whether a bound holds in its place."""
@@ -234,14 +234,13 @@ class _Told:
 
     def gate(self, term: GateTerm) -> Iterator[str]:
         """Whether the driver has come up to the bound."""
-        opened = driven(term.driver, self.contract.currency, self.given) >= Fraction(term.least)
-        told = "has come up to" if opened else "gives nothing below"
+        told = "has come up to" if opened(term, self.contract.currency, self.given) else "gives nothing below"
         yield f"the driver, {self.driver_shown(term.driver)}, {told} {written(term.least)}"
 
     def minimum_purchase(self, term: MinimumPurchaseTerm) -> Iterator[str]:
         """What lacks, or that the year has not closed."""
         here = period_from(self.scene.address.period)
-        lacks = max(0, term.least - self.given.get(BOUGHT, 0))
+        lacks = max(0, term.least - self.given[BOUGHT])
         told = f"{lacks:,} of {term.least:,} are lacking"
         if term.window == "year" and not closes_year(here, self.contract.calendar):
             yield f"{told} so far; what lacks is due when the year's last period closes"
@@ -250,12 +249,11 @@ class _Told:
 
     def days(self, term: DatedAmountsTerm | InstalmentsTerm) -> Iterator[str]:
         """Which days of their own lie in the period, with the amount of each."""
-        due = range(self.given.get(BEFORE, 0), self.given.get(DUE, 0))
+        due = range(self.given[BEFORE], self.given[DUE])
         if isinstance(term, DatedAmountsTerm):
-            amounts = sorted(term.amounts, key=lambda one: one.on)
-            yield from (f"{amounts[number].on}: {written(amounts[number].amount)}" for number in due)
+            yield from (f"{one.on}: {written(one.amount)}" for one in falling_due(term, self.given))
         else:
-            least, over = divmod(minor(term.total, self.contract.currency), term.number)
+            least, over = instalment(term, self.contract.currency)
             larger = f", the first {over:,} are larger by a minor unit" if over else ""
             for number in due:
                 amount = self.money(least + (number < over))

@@ -12,7 +12,7 @@ from settlement.explain.scene import Scene
 from settlement.model.contract import ContractVersion
 from settlement.model.dates import Period
 from settlement.rate.evaluate import evaluate
-from settlement.rate.facts import no_facts
+from settlement.rate.facts import Facts, no_facts
 from settlement.rate.sums import SELECTOR, Sums, summed, sums_of
 from settlement.rate.windows import Lines
 from settlement.rate.windows import Scene as WindowScene
@@ -32,8 +32,12 @@ def lines_from(
     day: date,
 ) -> Mapping[Period, Lines]:
     """The terms of every period up to the day that follow from sums of contributions and opening positions."""
+    return evaluate(versions, _without_facts(scene, positions, day), sums)
+
+
+def _without_facts(scene: Scene, positions: Mapping[str, Mapping[str, Any]], day: date) -> Facts:
     opening = {(scene.address.contract, item): row["value"] for item, row in positions.items()}
-    return evaluate(versions, no_facts(day, scene.first_night, opening), sums)
+    return no_facts(day, scene.first_night, opening)
 
 
 def lines_now(scene: Scene) -> Mapping[Period, Lines]:
@@ -49,10 +53,9 @@ def window_scene(scene: Scene, now: Mapping[Period, Lines]) -> WindowScene | Non
     here = {period.text: period for period in now}.get(scene.address.period)
     if term is None or version is None or here is None:
         return None
-    opening = {(scene.address.contract, item): row["value"] for item, row in scene.positions(scene.day).items()}
     return WindowScene(
         contract=version.contract,
-        facts=no_facts(scene.day, scene.first_night, opening),
+        facts=_without_facts(scene, scene.positions(scene.day), scene.day),
         sums=sums_kept(scene.contributions().filter(pl.col("term") == term.id)),
         period=here,
         earlier={period: lines for period, lines in now.items() if period < here},

@@ -17,7 +17,8 @@ from settlement.model.layout import read_layouts
 from settlement.model.stage import StageInput
 from settlement.model.tables import TABLES
 
-_BATCH: Final = ["file", "batch", "currency"]
+BATCH: Final = ["file", "batch", "currency"]
+"""What names a batch of a file."""
 _PARTS: Final = {"ACQ_FEE": "fee", BatchEnd.BALANCE.value: "balance", BatchEnd.PAYOUT.value: "payout"}
 _LINE: Final = {
     "file": pl.String,
@@ -44,7 +45,7 @@ def batch_ties(rules: Rules, inputs: StageInput) -> pl.DataFrame:
     unpaid = ~(pl.col("part") == "payout").any().over("file", "batch")
     lines = lines.with_columns(paid.when(last & unpaid).then(pl.lit(BatchEnd.BALANCE.value)).alias("closed_by"))
     closing, inside = pl.col("closed_by").is_not_null(), pl.col("closed_by").is_null()
-    summed = lines.group_by(_BATCH).agg(
+    summed = lines.group_by(BATCH).agg(
         *(
             column
             for part, name in (("transaction", "transactions"), ("rejected", "rejected"))
@@ -98,7 +99,7 @@ def _lines(inputs: StageInput) -> pl.DataFrame:
         )
         for rows, part, net, currency in sources
     ]
-    lines[0] = lines[0].group_by(*_BATCH, "part").agg(pl.col("record").max(), pl.col("net", "count").sum())
+    lines[0] = lines[0].group_by(*BATCH, "part").agg(pl.col("record").max(), pl.col("net", "count").sum())
     lines.append(_come_again(inputs))
     whole = pl.concat(
         [part.select(pl.col(name).cast(kind) for name, kind in _LINE.items()) for part in lines]
@@ -183,5 +184,5 @@ def _judged(summed: pl.DataFrame) -> pl.DataFrame:
             .alias("state")
         )
         .select(TABLES["batch_tie"].schema.names())
-        .sort(_BATCH)
+        .sort(BATCH)
     )

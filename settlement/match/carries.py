@@ -13,18 +13,21 @@ from typing import Final
 
 import polars as pl
 
-from settlement.match.batches import announcing
+from settlement.match.batches import BATCH, announcing
 from settlement.model.clearing import BatchEnd
 from settlement.model.stage import StageInput
 from settlement.model.tables import TABLES
 
-_BATCH: Final = ["file", "batch", "currency"]
 _EARLIER: Final = ["from_file", "from_batch", "currency"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Batch:
-    """One batch with a balance, in minor units of its currency, + to the merchant."""
+    """One batch with a balance, in minor units of its currency, + to the merchant.
+
+    ``series`` is what stands before the ``number`` that the batch's name ends in: all of it, and 0, where it is not
+    ``numbered``.
+    """
 
     file: str
     batch: str
@@ -32,21 +35,9 @@ class _Batch:
     feed: str
     balance_minor: int
     in_books: bool
-
-    @property
-    def series(self) -> str:
-        """What stands before the number that the batch's name ends in; all of it where it ends in none."""
-        return re.sub(r"[0-9]+$", "", self.batch)
-
-    @property
-    def numbered(self) -> bool:
-        """Whether the name ends in a number."""
-        return self.series != self.batch
-
-    @property
-    def number(self) -> int:
-        """That number, 0 where there is none."""
-        return int(self.batch.removeprefix(self.series) or 0)
+    series: str
+    number: int
+    numbered: bool
 
 
 def batch_carries(inputs: StageInput, tonight: pl.DataFrame) -> pl.DataFrame:
@@ -65,12 +56,12 @@ def batch_carries(inputs: StageInput, tonight: pl.DataFrame) -> pl.DataFrame:
     own = tonight.filter(pl.col("feed").is_not_null())
     if not _carriers(own).height and not _takers(own).height:
         return nothing
-    columns = [*_BATCH, "feed", "balance_minor", "closing_minor", "closed_by", "in_books"]
+    columns = [*BATCH, "feed", "balance_minor", "closing_minor", "closed_by", "in_books"]
     of_tonight = own.with_columns(pl.lit(value=True).alias("in_books")).select(columns)
     batches = pl.concat([_earlier(inputs).select(columns), of_tonight])
-    done = inputs.history["batch_carry"].select(*_BATCH, "from_file", "from_batch").collect()
-    carriers = _carriers(batches).join(done, left_on=_BATCH, right_on=_EARLIER, how="anti")
-    takers = _takers(batches).join(done, on=_BATCH, how="anti")
+    done = inputs.history["batch_carry"].select(*BATCH, "from_file", "from_batch").collect()
+    carriers = _carriers(batches).join(done, left_on=BATCH, right_on=_EARLIER, how="anti")
+    takers = _takers(batches).join(done, on=BATCH, how="anti")
     found = _linked(_read(carriers, "closing_minor"), _read(takers, "balance_minor"))
     rows = [
         {
@@ -88,7 +79,7 @@ def batch_carries(inputs: StageInput, tonight: pl.DataFrame) -> pl.DataFrame:
         for carrier, taker in found
         if carrier.in_books or taker.in_books
     ]
-    return nothing if not rows else pl.DataFrame(rows, schema=nothing.schema).sort(_BATCH)
+    return nothing if not rows else pl.DataFrame(rows, schema=nothing.schema).sort(BATCH)
 
 
 def _carriers(batches: pl.DataFrame) -> pl.DataFrame:
@@ -120,17 +111,23 @@ def _earlier(inputs: StageInput) -> pl.DataFrame:
 
 
 def _read(rows: pl.DataFrame, balance: str) -> list[_Batch]:
-    found = [
-        _Batch(
-            file=row["file"],
-            batch=row["batch"],
-            currency=row["currency"],
-            feed=row["feed"],
-            balance_minor=row[balance],
-            in_books=row["in_books"],
+    found = []
+    for row in rows.iter_rows(named=True):
+        name = row["batch"]
+        series = re.sub(r"[0-9]+$", "", name)
+        found.append(
+            _Batch(
+                file=row["file"],
+                batch=name,
+                currency=row["currency"],
+                feed=row["feed"],
+                balance_minor=row[balance],
+                in_books=row["in_books"],
+                series=series,
+                number=int(name.removeprefix(series) or 0),
+                numbered=series != name,
+            )
         )
-        for row in rows.sort(_BATCH).iter_rows(named=True)
-    ]
     return sorted(found, key=lambda one: (one.series, one.number, one.file, one.batch, one.currency))
 
 

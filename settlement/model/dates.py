@@ -212,6 +212,11 @@ def delivered_on(file: pl.Expr) -> pl.Expr:
     return file.str.split("/").list.first().str.to_date("%Y-%m-%d", strict=False)
 
 
+def delivery_night(file: str) -> date:
+    """The night on which one file came, from its delivery folder. ValueError where that is no date."""
+    return date.fromisoformat(file.partition("/")[0])
+
+
 def open_day_after(day: date, number: int, opens: Callable[[date], bool], latest: date) -> date | None:
     """The open day that is so many open days after a day; of none the day itself, or the next open one.
 

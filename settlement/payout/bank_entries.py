@@ -13,6 +13,7 @@ import polars as pl
 from settlement import books, payout_books, store
 from settlement.model.accounts import bank_entry_of
 from settlement.model.clearing import CashStatus, DetailState
+from settlement.model.dates import delivery_night
 from settlement.model.payout import Way
 from settlement.store import Home
 
@@ -85,7 +86,7 @@ def _pending(home: Home, night: date, statements: Sequence[str]) -> set[tuple[st
 def _rows(home: Home, table: str, files: Iterable[str]) -> list[dict[str, Any]]:
     """Rows of a table of some files; a file's name begins with the night on which it came."""
     names = sorted(set(files))
-    nights = {date.fromisoformat(name.partition("/")[0]) for name in names}
+    nights = set(map(delivery_night, names))
     found = store.scan_nights(home, table, nights & set(store.nights_of(home, table)))
     return found.filter(pl.col("file").is_in(names)).collect().sort("file", "record").to_dicts()
 
@@ -99,7 +100,7 @@ def _parts(home: Home, night: date, statements: Sequence[str]) -> dict[tuple[str
     """The transactions that a bank tells inside entries of statements, by their entry; only those that are linked."""
     if not statements:
         return {}
-    first = min(date.fromisoformat(name.partition("/")[0]) for name in statements)
+    first = min(map(delivery_night, statements))
     ties = store.scan_history(home, "detail_tie", night + _DAY).filter(
         pl.col("business_date") >= first,
         pl.col("status") == DetailState.LINKED,

@@ -52,8 +52,9 @@ def ask(home: Home, person: str | None, since: str, moment: str) -> Asked:
         and batch.steps[0].person == person
         and batch.steps[0].moment >= since
     ]
-    found = [
-        Question(
+    found: list[Question] = []
+    for batch in mine:
+        question = Question(
             of=batch.batch_id,
             digest=batch.digest,
             subject=(
@@ -61,9 +62,7 @@ def ask(home: Home, person: str | None, since: str, moment: str) -> Asked:
             ),
             body=_body(batch, steps.paid_before(batch, known), steps.calendar_warning(home, engine, batch), left),
         )
-        for batch in mine
-        for _ in range(max(batch.approvals - len(batch.by(BatchState.APPROVED)), 1))
-    ]
+        found += [question] * max(batch.approvals - len(batch.by(BatchState.APPROVED)), 1)
     told = [
         f"{one.partner} is not paid {amount_text(one.amount_minor, one.currency)}, which stays due: {one.why}"
         for one in left

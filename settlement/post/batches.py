@@ -8,12 +8,12 @@ batches had accounts has none: the other side of its balance is the settlement a
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date
 
 import polars as pl
 
 from settlement.model import accounts
 from settlement.model.clearing import BatchEnd
+from settlement.model.dates import delivery_night
 from settlement.model.journal import Entry, Posting
 from settlement.model.money import amount_text
 from settlement.model.stage import StageInput
@@ -77,8 +77,7 @@ def _entry(inputs: StageInput, key: str, text: str, posting: Posting, other: str
 def paid_batches(inputs: StageInput, files: Iterable[str]) -> dict[str, str]:
     """The account of the batch that each of some files pays out, of those whose batches have accounts."""
     paid = pl.col("feed").is_not_null() & (pl.col("closed_by") == BatchEnd.PAYOUT)
-    # A file's name begins with its delivery folder, which is the night that told of its batches.
-    nights = {date.fromisoformat(file.partition("/")[0]) for file in files} - {inputs.business_date}
+    nights = set(map(delivery_night, files)) - {inputs.business_date}
     columns = ["file", "feed", "batch"]
     frames = (
         inputs.of_nights("batch_tie", sorted(nights)).filter(paid).select(columns).collect(),

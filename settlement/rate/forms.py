@@ -53,6 +53,7 @@ from settlement.rate.amounts import (
     dated_amounts,
     instalments,
     minimum_purchase,
+    parts_of,
     tiers,
 )
 from settlement.rate.ledgers import PREPAID, names_of_points, of_points, of_prepaid
@@ -195,16 +196,8 @@ def _tier_rate(tiers: tuple[Tier, ...], below_zero: BelowZero, currency: str, dr
 
 
 def _marginal_tier(term: MarginalTierTerm, currency: str, given: Mapping[str, int]) -> Fraction:
-    volume = given[term.measure]
-    exact = Fraction(0)
-    for tier in term.tiers:
-        first = minor(tier.first, currency)
-        end = volume if tier.end is None else min(volume, minor(tier.end, currency))
-        exact += Fraction(tier.rate) * max(0, end - first)
-    below = min(0, volume - minor(term.tiers[0].first, currency))
-    if term.below_zero is BelowZero.FIRST_RATE:
-        exact += Fraction(term.tiers[0].rate) * below
-    return exact
+    parts = parts_of(term.tiers, term.below_zero, currency, Fraction(given[term.measure]))
+    return sum((Fraction(tier.rate) * part for tier, part in parts), Fraction(0))
 
 
 def _share_over_hurdle(term: ShareOverHurdleTerm, currency: str, given: Mapping[str, int]) -> Line:

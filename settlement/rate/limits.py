@@ -36,5 +36,9 @@ def pick(term: PickTerm, _: str, given: Mapping[str, int]) -> Fraction:
 
 def gate(term: GateTerm, currency: str, given: Mapping[str, int]) -> Fraction:
     """The terms together where the driver has come up to the gate."""
-    opened = driven(term.driver, currency, given) >= Fraction(term.least)
-    return Fraction(sum(given[name] for name in term.of) if opened else 0)
+    return Fraction(sum(given[name] for name in term.of) if opened(term, currency, given) else 0)
+
+
+def opened(term: GateTerm, currency: str, given: Mapping[str, int]) -> bool:
+    """Whether the driver has come up to the gate."""
+    return driven(term.driver, currency, given) >= Fraction(term.least)
