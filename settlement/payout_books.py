@@ -416,7 +416,8 @@ def _cash(connection: books.Connection) -> dict[str, tuple[bool, list[int]]]:
         books.POSTING.c.entry_key == CASH.c.entry_key,
         books.POSTING.c.account.like(sa.literal("asset:transit:%:") + CASH.c.payment_id),
     )
-    old = sa.select(CASH.c.payment_id, books.POSTING.c.amount_minor).join(books.POSTING, taken_off)
+    # An entry without such a posting is a fault, no credit of nothing: the join keeps the row, and null has no sign.
+    old = sa.select(CASH.c.payment_id, books.POSTING.c.amount_minor).join(books.POSTING, taken_off, isouter=True)
     for row in connection.execute(old.where(CASH.c.way == Way.CREDIT)):
         credits_[row.payment_id].append(-row.amount_minor)
     for row in connection.execute(sa.select(CREDIT).order_by(CREDIT.c.statement, CREDIT.c.entry)):
