@@ -124,7 +124,7 @@ def _met(rules: Rules, number: int, rule: Pass, left: Rows, right: Rows) -> Iter
 def _together(looks: Sequence[_Look]) -> pl.DataFrame:
     """What all of them see; they look at once, for none needs another."""
     with ThreadPoolExecutor(cores()) as beside:
-        seen = beside.map(lambda look: list(look()), looks)
+        seen: Iterator[list[pl.DataFrame]] = beside.map(lambda look: [*look()], looks)
         return pl.concat([pl.DataFrame(schema=NEAR), *(part for parts in seen for part in parts)])
 
 
