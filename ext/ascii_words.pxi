@@ -2,22 +2,19 @@
 
 import numpy as np
 
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 include "eight_bytes.pxi"
 
-cdef enum:
-    INSIDE = 12  # bytes of a text that a view holds itself
-
 
 cdef inline int64_t _cut(const uint8_t* source, int64_t size, int blank) noexcept nogil:
-    """The size of a text without the blanks on its right; 0 where there is none."""
+    """The size of a text without the blanks on its right."""
     while size >= 8 and _word(source + size - 8) == EACH * <uint8_t>blank:
         size -= 8
     while size > 0 and source[size - 1] == blank:
         size -= 1
-    return max(<int64_t>0, size)
+    return size
 
 
 cdef bint _plain(const uint8_t[::1] table):
@@ -55,16 +52,3 @@ cdef inline bint _written(const uint8_t* source, int64_t size, const uint8_t* ta
             to[k] = source[k]
             seen |= to[k]
     return seen & HIGH != 0
-
-
-cdef inline bint _view(const uint8_t* source, int64_t size, const uint8_t* table, bint plain, uint8_t* to, int64_t place,
-                       int32_t* view) noexcept nogil:
-    """Write a text and its view, a long text to its place in the first part; whether it leaves ASCII."""
-    cdef bint odd
-    view[0], view[1], view[2], view[3] = <int32_t>size, 0, 0, 0
-    if size <= INSIDE:
-        return _written(source, size, table, plain, <uint8_t*>(view + 1))
-    odd = _written(source, size, table, plain, to)
-    memcpy(view + 1, to, 4)
-    view[3] = <int32_t>place
-    return odd

@@ -12,6 +12,7 @@ include "ascii_words.pxi"
 
 cdef enum:
     BLOCK = 1024  # lines that a thread takes at once
+    INSIDE = 12  # bytes of a text that a view holds itself
     PART = 1 << 30  # most bytes of characters that views of one part point into
 
 
@@ -71,6 +72,7 @@ def whole_lines(const uint8_t[::1] data, const int64_t[::1] base, int64_t length
 cdef void _field(const uint8_t* source, int32_t size, const uint8_t* table, bint plain, int64_t row,
                  int64_t rows_of_part, uint8_t* chars, int32_t width, int32_t* view, uint8_t* odd) noexcept nogil:
     """The view of one field without the blanks around it, and whether it has a byte that is not ASCII."""
+    cdef uint8_t* to
     if plain:
         size = <int32_t>_cut(source, size, 32)
     while size > 0 and table[source[size - 1]] == 32:
@@ -78,11 +80,15 @@ cdef void _field(const uint8_t* source, int32_t size, const uint8_t* table, bint
     while size > 0 and table[source[0]] == 32:
         source += 1
         size -= 1
-    if _view(source, size, table, plain, chars + row * width, row % rows_of_part * width, view):
+    view[0], view[1], view[2], view[3] = size, 0, 0, 0
+    to = <uint8_t*>(view + 1) if size <= INSIDE else chars + row * width
+    if _written(source, size, table, plain, to):
         odd[0] = 1
         view[0], view[1], view[2], view[3] = 0, 0, 0, 0
     elif size > INSIDE:
+        memcpy(view + 1, to, 4)
         view[2] = <int32_t>(row // rows_of_part)
+        view[3] = <int32_t>(row % rows_of_part * width)
 
 
 cdef void _line(const uint8_t* line, const int32_t* first, const int32_t* size, int64_t fields, const uint8_t* table,

@@ -4,20 +4,34 @@
 import numpy as np
 
 from cython.parallel cimport prange
-
 include "positions.pxi"
 include "ascii_words.pxi"
+
+cdef enum:
+    INLINE = 12  # bytes of a text that stand in its view
+
+
+cdef bint _view(const uint8_t* at, int64_t size, const uint8_t* table, bint plain, int blank, int32_t place, int32_t* view,
+                uint8_t* chars) noexcept nogil:
+    """Write one text and its view; whether it leaves ASCII."""
+    cdef bint odd
+    size = max(<int64_t>0, _cut(at, size, blank))
+    view[0], view[1], view[2], view[3] = <int32_t>size, 0, 0, 0
+    if size <= INLINE:
+        return _written(at, size, table, plain, <uint8_t*>(view + 1))
+    odd = _written(at, size, table, plain, chars)
+    memcpy(view + 1, chars, 4)
+    view[3] = place
+    return odd
 
 
 cdef bint _texts(const uint8_t* data, const int64_t* base, const int32_t* length, int64_t from_row, int64_t count,
                  int first, int size, const uint8_t* table, bint plain, int blank, int32_t* views, uint8_t* chars) noexcept nogil:
     cdef int64_t row
-    cdef const uint8_t* at
     cdef bint odd = False
     for row in range(from_row, from_row + count):
-        at = data + base[row] + first
-        odd |= _view(at, _cut(at, min(size, length[row] - first), blank), table, plain, chars + row * size, row * size,
-                     views + 4 * row)
+        odd |= _view(data + base[row] + first, min(size, length[row] - first), table, plain, blank, <int32_t>(row * size),
+                     views + 4 * row, chars + row * size)
     return odd
 
 

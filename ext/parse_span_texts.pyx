@@ -9,11 +9,25 @@ from libc.string cimport memchr
 include "span_columns.pxi"
 include "ascii_words.pxi"
 
+cdef enum:
+    INLINE = 12  # bytes of a text that stand in its view
 
-cdef inline int64_t _before(const uint8_t* at, int64_t size, int stop) noexcept nogil:
-    """The size of a text up to its stop, where it has one."""
+
+cdef bint _view(const uint8_t* at, int64_t size, const uint8_t* table, bint plain, int pad, int stop, int64_t place,
+                int32_t* view, uint8_t* chars) noexcept nogil:
+    """Write one text and its view; whether it leaves ASCII."""
+    cdef bint odd
     cdef const void* found = memchr(at, stop, size) if stop >= 0 and size > 0 else NULL
-    return size if found == NULL else <const uint8_t*>found - at
+    if found != NULL:
+        size = <const uint8_t*>found - at
+    size = max(<int64_t>0, _cut(at, size, pad))
+    view[0], view[1], view[2], view[3] = <int32_t>size, 0, 0, 0
+    if size <= INLINE:
+        return _written(at, size, table, plain, <uint8_t*>(view + 1))
+    odd = _written(at, size, table, plain, chars + place)
+    memcpy(view + 1, chars + place, 4)
+    view[3] = <int32_t>place
+    return odd
 
 
 cdef int64_t _texts(const Fields* where, int64_t first, int64_t count, int64_t whole, const uint8_t* table, bint plain, int pad,
@@ -29,9 +43,9 @@ cdef int64_t _texts(const Fields* where, int64_t first, int64_t count, int64_t w
             at = _span(where, field, k, &size)
             if at == NULL and where.size:
                 return where.rows[k]
-            other[field] |= _view(at, _cut(at, _before(at, size, stops[field]), pad), table, plain,
-                                  chars + begins[field] + to, to, views + 4 * (field * whole + k))
-            if size > INSIDE:
+            other[field] |= _view(at, size, table, plain, pad, stops[field], to, views + 4 * (field * whole + k),
+                                  chars + begins[field])
+            if size > INLINE:
                 to += size
     return -1
 
@@ -83,7 +97,7 @@ def span_texts(const uint8_t[::1] data, const int64_t[::1] base, const int32_t[:
             for k in range(m):
                 if k % BLOCK == 0:
                     place[k // BLOCK, field] = at
-                if length[fields[field, 0], rows[k]] > INSIDE:
+                if length[fields[field, 0], rows[k]] > INLINE:
                     at += length[fields[field, 0], rows[k]]
             begins[field + 1] = begins[field] + at
     if np.max(np.diff(begins_array)) >= 1 << 31:
