@@ -1,18 +1,15 @@
 # Digits eight at a time. Included by the kernels that read numbers, never imported.
 
 from libc.stdint cimport int64_t, uint8_t, uint64_t
-from libc.string cimport memcpy
 
-cdef uint64_t EACH = 0x0101010101010101  # one in each byte
-cdef uint64_t HIGH = 0x8080808080808080
+include "eight_bytes.pxi"
+
 cdef uint64_t OVER = 0x7676767676767676  # lifts what is above 9 into the high bit
 
 
 cdef inline uint64_t _digits(const uint8_t* at, int zero) noexcept nogil:
     """Eight bytes as the digits they are, the first one lowest: 0 to 9 where they are digits, as zero ends in four 0 bits."""
-    cdef uint64_t word
-    memcpy(&word, at, 8)
-    return word ^ (EACH * <uint8_t>zero)
+    return _word(at) ^ (EACH * <uint8_t>zero)
 
 
 cdef inline bint _all_digits(uint64_t word) noexcept nogil:

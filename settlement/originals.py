@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from settlement.errors import TerminalError
+from settlement.kernels.choice import cores
 from settlement.model.arrival import signed_name
 from settlement.model.stage import Delivery
 from settlement.store import Home, KeptFile
@@ -62,7 +63,7 @@ def land_originals(home: Home, business_date: date) -> tuple[Delivery, ...]:
     require_delivery(home, business_date)
     entries = sorted(os.scandir(home.inbox / str(business_date)), key=lambda entry: entry.name)
     # A digest is what takes the time, and one file's is taken by one thread.
-    with ThreadPoolExecutor(max_workers=os.cpu_count(), thread_name_prefix="land") as threads:
+    with ThreadPoolExecutor(max_workers=cores(), thread_name_prefix="land") as threads:
         return tuple(threads.map(lambda entry: _landed(home, business_date, entry), entries))
 
 

@@ -62,19 +62,13 @@ def _by_number(days: Mapping[int, date | None]) -> pl.Series:
     return pl.Series([days.get(number) for number in range(_LAST + 1)], dtype=pl.Date)
 
 
-def ordinal(year: int, days: int) -> date | None:
-    """The day of a year by its number from 1; None where the year has no such day."""
-    if not 0 < days <= _YEAR:
-        return None
-    found = date(year, 1, 1) + timedelta(days=days - 1)
-    return found if found.year == year else None
-
-
 def ordinal_date(text: str) -> date | None:
-    """The date of YYDDD; the files of this format are younger than the year 2000."""
+    """The date of YYDDD, None where there is no such day; files of this format are younger than the year 2000."""
     if len(text) != _ORDINAL or not digits(text):
         return None
-    return ordinal(2000 + int(text[:2]), int(text[2:]))
+    year = 2000 + int(text[:2])
+    found = date(year, 1, 1) + timedelta(days=int(text[2:]) - 1)
+    return found if found.year == year else None
 
 
 def digits(text: str) -> bool:

@@ -17,7 +17,7 @@ from settlement.parse.candidates import Rule, candidate, first_broken, reject_ro
 from settlement.parse.cards import mask_texts, masked, masked_spans
 from settlement.parse.source import Source
 from settlement.parse.spans import Spans, luhn_of, texts
-from settlement.parse.views import by_value
+from settlement.parse.views import mapped
 from settlement.parse.visa_fields import card_spans, currencies, processed, yearless
 from settlement.parse.visa_groups import Groups
 from settlement.parse.visa_layout import Edition, Fields
@@ -104,7 +104,7 @@ def _kinds(found: Transactions, known: NDArray[np.bool_]) -> list[pl.Series]:
     presented = again[at]
     usage = found.groups.texts(0, found.edition.tcr0, ["usage"])[0].fill_null("")
     words = {name: _TIMES[times] for name, times in found.edition.usage.items()}
-    times = by_value(usage, lambda some: some.replace_strict(words, default=-1, return_dtype=pl.Int8)).to_numpy()
+    times = mapped(usage, words, pl.Int8()).fill_null(-1).to_numpy()
     kinds = [told[code].kind.value if code in told else None for code in codes]
     kinds += [told[code].again or told[code].kind.value if code in told else None for code in codes]
     directions = [told[code].direction if code in told else None for code in codes]

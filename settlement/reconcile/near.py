@@ -104,12 +104,11 @@ def _of_whole(misses: pl.DataFrame, left: Positions, right: Positions) -> pl.Dat
     return pl.concat(parts)
 
 
-def misses_but_for(rules: Rules, number: int, key: int, left: Rows, right: Rows) -> list[pl.DataFrame]:
+def misses_but_for(rules: Rules, number: int, key: int, left: Rows, right: Rows) -> Iterator[pl.DataFrame]:
     """Near misses of open rows that agree in all that a pass of equal amounts asks but for one key."""
     rule = rules.passes[number]
-    if not rule.one_to_one or rule.amount.rule != "equal":
-        return []
-    return [_typed(part) for part in _without(rule, number, key, left, right)]
+    if rule.one_to_one and rule.amount.rule == "equal":
+        yield from _without(rule, number, key, left, right)
 
 
 def _met(rules: Rules, number: int, rule: Pass, left: Rows, right: Rows) -> Iterator[pl.DataFrame]:
@@ -125,7 +124,7 @@ def _met(rules: Rules, number: int, rule: Pass, left: Rows, right: Rows) -> Iter
 def _together(looks: Sequence[_Look]) -> pl.DataFrame:
     """What all of them see; they look at once, for none needs another."""
     with ThreadPoolExecutor(cores()) as beside:
-        seen = beside.map(lambda look: [_typed(part) for part in look()], looks)
+        seen: Iterator[list[pl.DataFrame]] = beside.map(lambda look: [*look()], looks)
         return pl.concat([pl.DataFrame(schema=NEAR), *(part for parts in seen for part in parts)])
 
 
@@ -143,6 +142,7 @@ def _best(found: pl.DataFrame, asked: Mapping[str, NDArray[np.bool_]]) -> pl.Dat
 
 
 def _typed(part: pl.DataFrame) -> pl.DataFrame:
+    """The columns of ``NEAR``."""
     return part.select(pl.col(name).cast(kind) for name, kind in NEAR.items())
 
 
@@ -232,7 +232,7 @@ def _judged(nearest: Nearest, number: int, rule: Pass, view: View, pair: tuple[A
         np.where(~amount_fits, "amount_differs", np.where(~day_fits, "date_outside_window", "fits")),
     )
     mine, other = (view.left[left], view.right[right]) if side == "left" else (view.right[right], view.left[left])
-    return pl.DataFrame(
+    judged = pl.DataFrame(
         {
             "side": pl.Series([side], dtype=pl.String).new_from_index(0, len(left)),
             "position": mine,
@@ -245,6 +245,7 @@ def _judged(nearest: Nearest, number: int, rule: Pass, view: View, pair: tuple[A
             "gap_days": days,
         }
     )
+    return _typed(judged)
 
 
 def _amount_far(nearest: Nearest, ours: Any, theirs: Any) -> Any:
@@ -280,7 +281,7 @@ def _without(rule: Pass, number: int, missing: int, left: Rows, right: Rows) -> 
         days = (pl.col("then") - pl.col("day")) * (1 if side == "left" else -1)
         inside = pl.lit(value=True) if rule.window is None else days.abs() <= rule.window
         score = _CURRENCY_SCORE if missing < 0 else _KEY_SCORE if kept else _LONE_KEY_SCORE
-        yield met.filter(inside & pl.col(differs).ne_missing(pl.col("told"))).select(
+        met = met.filter(inside & pl.col(differs).ne_missing(pl.col("told"))).select(
             pl.lit(side).alias("side"),
             pl.col("place").alias("position"),
             pl.col("place_other").alias("other"),
@@ -291,6 +292,7 @@ def _without(rule: Pass, number: int, missing: int, left: Rows, right: Rows) -> 
             pl.lit(0).alias("gap_amount"),
             days.alias("gap_days"),
         )
+        yield _typed(met)
 
 
 def _used(number: int, rule: Pass, mine: Rows, other: Rows, rows: Positions) -> Iterator[pl.DataFrame]:
@@ -310,7 +312,7 @@ def _used(number: int, rule: Pass, mine: Rows, other: Rows, rows: Positions) -> 
         )
         sign = 1 if mine.which == "left" else -1
         far = pl.lit(0 if "day" in by else 1)
-        yield met.select(
+        met = met.select(
             pl.lit(mine.which).alias("side"),
             pl.col("place").alias("position"),
             pl.col("place_other").alias("other"),
@@ -321,6 +323,7 @@ def _used(number: int, rule: Pass, mine: Rows, other: Rows, rows: Positions) -> 
             ((pl.col("amount") - pl.col("told")) * sign).alias("gap_amount"),
             ((pl.col("then") - pl.col("day")) * sign).alias("gap_days"),
         )
+        yield _typed(met)
 
 
 def _used_rows(rule: Pass, side: Rows, asked: pl.DataFrame) -> Positions:

@@ -25,7 +25,9 @@ from settlement.rate.events_check import read_events
 from settlement.rate.prose import of_step
 from settlement.rate.worked import work_out
 
-_PAGE = (Path(__file__).resolve().parents[2] / "docs" / "CONTRACT_KINDS.md").read_text("utf-8")
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+_PAGE = (DOCS / "CONTRACT_KINDS.md").read_text("utf-8")
+CONTRACTS = (DOCS / "CONTRACTS.md").read_text("utf-8")
 _EXAMPLES = dict(re.findall(r"\n### ([^\n]+)\n(?:(?!\n### ).)*?```toml\n(.*?)```", _PAGE, flags=re.DOTALL))
 HEADINGS = re.findall(r"^##+ (.+)$", _PAGE, flags=re.MULTILINE)
 KINDS = {kind: text for kind, text in _EXAMPLES.items() if "[[terms]]" in text}
@@ -101,13 +103,12 @@ def test_the_fixing_of_the_page_comes_out() -> None:
 
 
 def test_the_words_of_the_algebra_lead_to_forms_and_headings_that_are_there() -> None:
-    page = (Path(__file__).resolve().parents[2] / "docs" / "CONTRACTS.md").read_text("utf-8")
-    table = page.partition("| word of an agreement | is written as |")[2].partition("\n\n")[0]
+    table = CONTRACTS.partition("| word of an agreement | is written as |")[2].partition("\n\n")[0]
     forms = {form for text in KINDS.values() for form in re.findall(r'^form = "(\w+)"$', text, flags=re.MULTILINE)}
     assert table.count("\n| ") == 11
     for row in table.split("\n| ")[1:]:
         assert set(re.findall(r"`(\w+)`", row)) & forms, row
-    for anchor in re.findall(r"CONTRACT_KINDS\.md#([\w-]+)", page):
+    for anchor in re.findall(r"CONTRACT_KINDS\.md#([\w-]+)", CONTRACTS):
         assert anchor in {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in HEADINGS}, anchor
 
 
@@ -136,8 +137,7 @@ def test_the_amendment_of_the_page_adjusts_what_is_told() -> None:
 
 
 def test_the_periods_of_the_page_of_contracts_are_written_so() -> None:
-    page = (Path(__file__).resolve().parents[2] / "docs" / "CONTRACTS.md").read_text("utf-8")
-    rows = re.findall(r"^\| `(\w+)` \| (\d\d-\d\d) \| `(\S+)` \| (\S+) to (\S+) \|$", page, flags=re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \| (\d\d-\d\d) \| `(\S+)` \| (\S+) to (\S+) \|$", CONTRACTS, flags=re.MULTILINE)
     assert {row[0] for row in rows} == set(PeriodKind)
     for kind, begins, text, first, last in rows:
         cycles = (1, 8, 16, 23) if kind == "cycle" else ()
